@@ -1,0 +1,33 @@
+package canary
+
+import "context"
+
+// Workload is the running software behind the traffic, stable and canary. All
+// methods are idempotent, and safe to repeat from several processes.
+//
+// A serial orders the writes of one or more rollouts on the same target: it
+// grows with every write of a State. A Workload remembers the greatest serial
+// that it acted on and refuses a smaller one with ErrConflict, so that a driver
+// that slept through the end of a rollout cannot act on an old decision.
+type Workload interface {
+	// Ready tells whether the canary can take the traffic t.
+	Ready(ctx context.Context, t Traffic) (Answer, error)
+	// Promote brings stable to the canary's version, if that has not happened,
+	// and tells whether its rollout is finished (Yes), under way (Wait) or
+	// failed (No).
+	Promote(ctx context.Context, serial int64) (Answer, error)
+	// Restore brings stable back to what it ran before Promote, whole, and
+	// tells whether that is finished. It is Yes if Promote never happened.
+	Restore(ctx context.Context, serial int64) (Answer, error)
+}
+
+// Scaffold is what traffic stands on beside the Router's object: subsets,
+// objects of other namespaces. It is put up before the traffic that needs it
+// and taken down after it, idempotently. Serials are those of Workload.
+type Scaffold interface {
+	// Raise puts up what t needs and answers Yes when that can be used.
+	Raise(ctx context.Context, t Traffic, serial int64) (Answer, error)
+	// Remove takes down what Raise put up, and nothing else. It is called only
+	// when no traffic needs it any more.
+	Remove(ctx context.Context, serial int64) (Answer, error)
+}

@@ -1,0 +1,45 @@
+package canary
+
+import (
+	"context"
+	"errors"
+)
+
+// Reading is what a Router found: one consistent look at one object.
+type Reading struct {
+	// Traffic is what the object asks the mesh for now.
+	Traffic Traffic
+	// State is what the last Write stored beside the traffic; the zero State
+	// if there is none.
+	State State
+	// Version is what the Router needs to recognise the object it has read. It
+	// means nothing to anybody else and is only handed back to Write.
+	Version any
+}
+
+// A Router is the one place where traffic is set and where the State of its
+// rollout is kept. Any number of goroutines and processes may use Routers for
+// the same object at the same time.
+//
+// Package canarytest holds the suite that a Router must pass.
+type Router interface {
+	// Read looks at the object. A State that cannot be understood is an error
+	// that wraps ErrBadState, never a zero State.
+	Read(ctx context.Context) (Reading, error)
+	// Write sets traffic and State in one atomic step, if nothing was written
+	// since r was read. Otherwise it changes nothing and the error wraps
+	// ErrConflict. An error that trying again cannot mend (validation refused
+	// the object, the rule to steer is not there) wraps ErrRefused. After any
+	// other error the write may or may not have happened: read again.
+	Write(ctx context.Context, r Reading, t Traffic, s State) error
+}
+
+// Errors of a Router, to be wrapped with the object that they are about.
+var (
+	// ErrConflict: somebody else wrote since the Reading was taken.
+	ErrConflict = errors.New("changed by somebody else since it was read")
+	// ErrRefused: trying again cannot help before a person changes something.
+	ErrRefused = errors.New("refused")
+	// ErrBadState: the stored State cannot be understood.
+	ErrBadState = errors.New("stored state cannot be understood")
+)
