@@ -1,0 +1,95 @@
+// Package analysis judges a canary by what was counted.
+package analysis
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/serin-go/serin/metrics"
+)
+
+// Verdict is what a judge says about a canary. The zero value is Inconclusive:
+// no evidence is not good evidence.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Inconclusive Verdict = iota // the evidence does not suffice; wait
+	Pass                        // good enough, so far
+	Fail                        // bad; roll back
+)
+
+var verdicts = [...]string{"inconclusive", "pass", "fail"}
+
+// String returns the verdict in lower case.
+func (v Verdict) String() string {
+	if int(v) < len(verdicts) {
+		return verdicts[v]
+	}
+	return fmt.Sprintf("Verdict(%d)", uint8(v))
+}
+
+// Request is what an Analyzer is asked. More fields may be added: use field
+// names in literals.
+type Request struct {
+	// Window is the time to judge: from the last verified change of traffic plus
+	// the scrape lag, until now. It may not have begun yet, with a length of zero
+	// or less; the verdict is then Inconclusive.
+	Window metrics.Window
+	// Step is the name of the plan's step, for words.
+	Step string
+	// Mirrored: the canary answers no live requests; it gets copies only.
+	Mirrored bool
+}
+
+// Result is a verdict with its reason and the numbers behind it. The zero value
+// is Inconclusive.
+type Result struct {
+	Verdict Verdict
+	// Reason is one sentence that a person on call understands, without a full
+	// stop.
+	Reason string
+	// Values are the numbers that were looked at, of every arm.
+	Values []Value
+}
+
+// Value is a number behind a verdict.
+type Value struct {
+	// Name says what was measured: "5xx answers".
+	Name string
+	// Arm says whose number it is: "canary", "stable"; "" if neither.
+	Arm string
+	// Counts is what was counted; the zero value if it was not counted.
+	Counts metrics.Counts
+	// Number is the value in units of Unit, for what is not counted.
+	Number float64
+	Unit   string
+}
+
+// String prints the value for a line of a log: "canary 12/1530 (0.78%)",
+// "canary 0.31 cores". The name is left to the reader's own layout.
+func (v Value) String() string {
+	number := fmt.Sprintf("%.4g %s", v.Number, v.Unit)
+	if v.Counts != (metrics.Counts{}) {
+		number = v.Counts.String()
+	}
+	return strings.TrimSpace(v.Arm + " " + strings.TrimSpace(number))
+}
+
+// Analyzer judges. It keeps no state between calls: a result is a function of
+// the request and of what the store holds, so any process may ask at any time.
+// It is safe for concurrent use, and ends when ctx does.
+//
+// An error is not evidence, neither good nor bad: the Result beside it is
+// Inconclusive and at most holds Values. Having no evidence yet is not an
+// error, but Inconclusive.
+type Analyzer interface {
+	Analyze(ctx context.Context, r Request) (Result, error)
+}
+
+// AnalyzerFunc makes an Analyzer of a function.
+type AnalyzerFunc func(ctx context.Context, r Request) (Result, error)
+
+// Analyze calls f.
+func (f AnalyzerFunc) Analyze(ctx context.Context, r Request) (Result, error) { return f(ctx, r) }
