@@ -1,6 +1,10 @@
 package canary
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Order is what a Command asks for.
 type Order uint8
@@ -20,12 +24,7 @@ const (
 var orderNames = [...]string{"none", "pause", "resume", "abort", "promote", "skip", "approve", "retry"}
 
 // String returns the name of the order.
-func (o Order) String() string {
-	if int(o) < len(orderNames) {
-		return orderNames[o]
-	}
-	return "unknown order"
-}
+func (o Order) String() string { return nameOf("Order", orderNames[:], o) }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (o Order) MarshalText() ([]byte, error) { return marshalName("order", orderNames[:], o) }
@@ -43,4 +42,91 @@ type Command struct {
 	By    string    `json:"by,omitzero"`
 	At    time.Time `json:"at,omitzero"`
 	Why   string    `json:"why,omitzero"`
+}
+
+// credit says who gave the command and why, for reasons.
+func (c Command) credit() string {
+	var b strings.Builder
+	if c.By != "" {
+		b.WriteString(" by " + clip(c.By, maxName))
+	}
+	if c.Why != "" {
+		b.WriteString(": " + c.Why)
+	}
+	return b.String()
+}
+
+func (c Command) target() string {
+	if c.Order != Approve {
+		return ""
+	}
+	return fmt.Sprintf(" gate %q", c.Gate)
+}
+
+// suits tells why the command means nothing to a rollout in the State s; "" if
+// it means something.
+func (c Command) suits(s *State) string {
+	progressing := s.Phase == Progressing
+	ok := false
+	switch c.Order {
+	case Pause:
+		ok = (progressing || s.Phase == PromotingStable) && s.Paused.IsZero()
+	case Resume:
+		ok = !s.Paused.IsZero() || s.Drifting
+	case Abort:
+		ok = !s.Phase.Final() && s.Phase != Idle && s.Phase != RollingBack && s.Phase != RestoringStable
+	case Promote:
+		ok = progressing && !s.Hurried
+	case Skip:
+		ok = progressing && !s.Skipped
+	case Approve:
+		ok = progressing && c.Gate != ""
+	case Retry:
+		ok = s.Phase == RolledBack
+	}
+	if ok {
+		return ""
+	}
+	return "a rollout that is " + s.Phase.String() + " cannot " + c.Order.String() + c.target()
+}
+
+// obey carries out the command in the State.
+func (t *turn) obey() Decision {
+	c := t.s.Command
+	t.s.Command = Command{}
+	if why := c.suits(&t.s); why != "" {
+		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "a command came too late: " + why})
+	}
+	why := c.Order.String() + c.credit()
+	switch c.Order {
+	case Pause:
+		t.s.Paused = t.o.Now
+	case Resume:
+		return t.resume(why)
+	case Abort:
+		return t.rollBack(why)
+	case Promote:
+		t.s.Hurried = true
+		t.s.Paused = time.Time{}
+	case Skip:
+		t.s.Skipped = true
+	case Approve:
+		t.s.Approved = c.Gate
+	}
+	t.record(t.place(), why)
+	return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: why})
+}
+
+// resume ends a pause and puts traffic back that had drifted.
+func (t *turn) resume(why string) Decision {
+	if !t.s.Paused.IsZero() {
+		t.s.PausedFor += max(0, t.o.Now.Sub(t.s.Paused))
+		t.s.Paused = time.Time{}
+	}
+	t.record(t.place(), why)
+	r := Reason{Cause: CauseMoved, Detail: why}
+	if t.s.Drifting {
+		return t.shift(t.s.Traffic, r)
+	}
+	return t.write(t.o.Traffic, r)
 }

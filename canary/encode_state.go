@@ -3,6 +3,7 @@ package canary
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -36,11 +37,15 @@ func (s *State) UnmarshalJSON(data []byte) error {
 	var v versioned
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&v); err != nil {
-		return fmt.Errorf("canary: %w: %w", ErrBadState, err)
+	err := d.Decode(&v)
+	if v.Version > stateVersion {
+		return fmt.Errorf("canary: %w: it has version %d, this library knows versions up to %d", ErrBadState, v.Version, stateVersion)
 	}
-	if v.Version != stateVersion {
-		return fmt.Errorf("canary: %w: it has version %d, this library writes version %d", ErrBadState, v.Version, stateVersion)
+	if err == nil && v.Version != stateVersion {
+		err = errors.New("it has no version")
+	}
+	if err != nil {
+		return fmt.Errorf("canary: %w: %w", ErrBadState, err)
 	}
 	decoded := State(v.fields)
 	if err := decoded.validate(); err != nil {

@@ -1,9 +1,6 @@
 package canary
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Phase is where a rollout is in its life. The zero value is a rollout that
 // has not begun.
@@ -29,12 +26,7 @@ var phaseNames = [...]string{
 }
 
 // String returns the name of the phase as it stands in an encoded State.
-func (p Phase) String() string {
-	if int(p) < len(phaseNames) {
-		return phaseNames[p]
-	}
-	return fmt.Sprintf("Phase(%d)", uint8(p))
-}
+func (p Phase) String() string { return nameOf("Phase", phaseNames[:], p) }
 
 // Final reports whether the rollout is over.
 func (p Phase) Final() bool { return p >= Promoted }

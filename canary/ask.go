@@ -1,0 +1,95 @@
+package canary
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// answer finds out what d asks and notes it in o. What cannot be found out is a
+// reason to wait, so that it keeps nothing else from being decided; only a
+// conflict and the end of ctx end the turn.
+func (r *Runner) answer(ctx context.Context, d Decision, s State, o *Observation) error {
+	if d.Ask == AskJudge {
+		o.Judged = Judgement{Asked: true}
+		o.Judged.Result, o.Judged.Err = r.c.Analyzer.Analyze(ctx, d.Request)
+		return ctx.Err()
+	}
+	a, err := r.ask(ctx, d, s)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isConflict(err):
+		return err
+	case err != nil:
+		a = Waiting("cannot tell: %v", err)
+	case a.Reply == Unasked:
+		a = Waiting("%s", a.Reason) // an answer that was left zero means nothing
+	}
+	o.Answers[d.Ask] = a
+	return nil
+}
+
+func (r *Runner) ask(ctx context.Context, d Decision, s State) (Answer, error) {
+	switch d.Ask {
+	case AskShown:
+		return r.c.Verifier.Shown(ctx, d.Traffic, s.Shifted)
+	case AskReady:
+		return r.ready(ctx, d.Traffic, d.Serial)
+	case AskGate:
+		if r.c.Gates == nil {
+			return Waiting("%s, by the command %q", d.Gate, Approve), nil
+		}
+		return r.c.Gates.Open(ctx, d.Gate)
+	case AskPromoted:
+		return r.c.Workload.Promote(ctx, d.Serial)
+	case AskRestored:
+		return r.c.Workload.Restore(ctx, d.Serial)
+	case AskRemoved:
+		if r.c.Scaffold == nil {
+			return Answer{Reply: Yes}, nil
+		}
+		return r.c.Scaffold.Remove(ctx, d.Serial)
+	}
+	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)
+}
+
+// ready asks the Workload first, so that nothing is put up for a canary that is
+// not there.
+func (r *Runner) ready(ctx context.Context, t Traffic, serial int64) (Answer, error) {
+	if r.c.Workload != nil {
+		if a, err := r.c.Workload.Ready(ctx, t); err != nil || a.Reply != Yes {
+			return a, err
+		}
+	}
+	if r.c.Scaffold != nil {
+		return r.c.Scaffold.Raise(ctx, t, serial)
+	}
+	return Answer{Reply: Yes}, nil
+}
+
+// memory is the last State that a Runner saw of its own rollout. It serves one
+// purpose: to tell a State that somebody removed from a rollout not begun.
+type memory struct {
+	mu    sync.Mutex
+	state State
+}
+
+// recall returns the State to decide on, and whether the Router has lost it.
+func (m *memory) recall(read State) (s State, lost bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if read.Phase != Idle || read.Serial > 0 || m.state.Phase == Idle { // an Idle State with a serial was reset
+		return read, false
+	}
+	return m.state, true
+}
+
+func (m *memory) keep(digest string, s State) {
+	if s.Plan != digest {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state = s
+}

@@ -1,0 +1,142 @@
+package canary
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+)
+
+const (
+	// maxSteps bounds a plan, so that an endless sequence of weights ends.
+	maxSteps = 10_000
+	// maxName bounds names, in bytes: they are kept in the State.
+	maxName = 128
+
+	defaultInterval = 10 * time.Second
+)
+
+// Builder makes a Plan. It is a value: every method returns a new Builder and
+// leaves the old one as it was, so a half-built plan can be shared and varied.
+// Mistakes are kept and returned by Build, all at once.
+type Builder struct {
+	spec spec
+	errs []error
+}
+
+// NewPlan begins a plan. Its name appears in the State, in events and errors.
+func NewPlan(name string) Builder { return Builder{spec: spec{name: name}} }
+
+// Owner names the tool that drives the rollout; another owner's Runner refuses
+// it. The zero value is nobody in particular.
+func (b Builder) Owner(name string) Builder {
+	b.spec.owner = name
+	return b
+}
+
+// Step appends steps.
+func (b Builder) Step(steps ...Step) Builder {
+	b.spec.steps = slices.Concat(b.spec.steps, steps)
+	return b
+}
+
+// Weights appends one step for each canary weight, otherwise like the given
+// step. If that has a name, each step's name gets the weight behind it.
+func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
+	var steps []Step
+	for w := range weights {
+		step := like
+		step.Traffic.Canary = w
+		if like.Name != "" {
+			step.Name = fmt.Sprintf("%s %v", like.Name, w)
+		}
+		steps = append(steps, step)
+		if len(steps) > maxSteps {
+			return b.fail(fmt.Errorf("weights: more than %d; want a sequence that ends", maxSteps))
+		}
+	}
+	if len(steps) == 0 {
+		return b.fail(errors.New("weights: the sequence is empty; want one that rises from its first weight to its last"))
+	}
+	return b.Step(steps...)
+}
+
+// Settle is how long the mesh is given to take over a change of traffic before
+// it counts as done, or, under Verify, before the mesh is looked at. It should
+// be longer than a write to the API server and the push to all proxies take.
+// The zero value trusts that the object was written.
+func (b Builder) Settle(d time.Duration) Builder {
+	b.spec.settle = d
+	return b
+}
+
+// ScrapeLag is how long after a change of traffic the first metrics may still
+// show the time before it: at least one scrape interval. The judge's window
+// begins after it.
+func (b Builder) ScrapeLag(d time.Duration) Builder {
+	b.spec.lag = d
+	return b
+}
+
+// Interval is how often a rollout that waits is looked at. The zero value means
+// ten seconds.
+func (b Builder) Interval(d time.Duration) Builder {
+	b.spec.interval = d
+	return b
+}
+
+// Verify makes the rollout wait until a Verifier has seen the mesh do what was
+// written. Without it, a change counts as done when it was written and Settle
+// is over.
+func (b Builder) Verify() Builder {
+	b.spec.verify = true
+	return b
+}
+
+// OnDrift says what happens when somebody else changes the traffic.
+func (b Builder) OnDrift(d Drift) Builder {
+	b.spec.drift = d
+	return b
+}
+
+// MaxJudgeErrors is how many errors of the judge in a row roll back. The zero
+// value never does: no evidence is not bad evidence.
+func (b Builder) MaxJudgeErrors(n int) Builder {
+	b.spec.judgeErrors = n
+	return b
+}
+
+// End says what happens after the last step. The zero End lets the canary keep
+// the traffic.
+func (b Builder) End(e End) Builder {
+	b.spec.end = e
+	return b
+}
+
+// Build returns the plan, or every mistake in it, each with its place.
+func (b Builder) Build() (Plan, error) {
+	s := b.spec
+	s.steps = slices.Clone(s.steps)
+	for i := range s.steps {
+		if s.steps[i].Name == "" {
+			s.steps[i].Name = s.steps[i].Traffic.String()
+		}
+	}
+	if s.interval == 0 {
+		s.interval = defaultInterval
+	}
+	if s.drift.Limit == 0 {
+		s.drift.Limit = DefaultDriftLimit
+	}
+	if errs := slices.Concat(b.errs, s.problems()); len(errs) > 0 {
+		return Plan{}, fmt.Errorf("canary: plan %q: %w", clip(s.name, maxName), errors.Join(errs...))
+	}
+	s.digest = s.sum()
+	return Plan{&s}, nil
+}
+
+func (b Builder) fail(err error) Builder {
+	b.errs = slices.Concat(b.errs, []error{err})
+	return b
+}

@@ -1,0 +1,44 @@
+package canary
+
+import "fmt"
+
+// drift compares the traffic read with that of the State. Both were written in
+// one step, so a difference is somebody else's change and never a step under
+// way.
+func (t *turn) drift() (Decision, bool) {
+	same := t.o.Traffic == t.s.Traffic
+	switch {
+	case same && !t.o.Lost && !t.s.Drifting:
+		return Decision{}, false
+	case same && t.s.Drifting:
+		return t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: "the step's traffic is back"}), true
+	case t.s.Drifting && !t.o.Lost:
+		return Decision{}, false // left alone, as the plan says
+	}
+	t.s.Drifts++
+	what := fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
+	if t.o.Lost {
+		what = fmt.Sprintf("somebody removed the rollout's state and left %v (%d of %d times)", t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
+	}
+	return t.answerDrift(what), true
+}
+
+func (t *turn) answerDrift(what string) Decision {
+	r := Reason{Cause: CauseDrift, Detail: what}
+	back := t.s.Phase == RollingBack || t.s.Phase == RestoringStable
+	if !back && t.s.Drifts > t.spec.drift.Limit {
+		return t.rollBack("drift: " + what)
+	}
+	if t.s.Phase == Progressing {
+		switch t.spec.drift.Policy {
+		case Adopt:
+			return t.shift(t.o.Traffic, r)
+		case HoldAndAsk:
+			t.s.Drifting = true
+			return t.write(t.o.Traffic, r)
+		case RollBackOnDrift:
+			return t.rollBack("drift: " + what)
+		}
+	}
+	return t.shift(t.s.Traffic, r)
+}

@@ -1,0 +1,191 @@
+package canary
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// planDoc is the encoded form of a Plan.
+type planDoc struct {
+	Name           string            `json:"name"`
+	Revision       string            `json:"revision,omitzero"`
+	Owner          string            `json:"owner,omitzero"`
+	Settle         duration          `json:"settle,omitzero"`
+	ScrapeLag      duration          `json:"scrapeLag,omitzero"`
+	Interval       duration          `json:"interval,omitzero"`
+	Verify         bool              `json:"verify,omitzero"`
+	Drift          driftDoc          `json:"drift,omitzero"`
+	MaxJudgeErrors int               `json:"maxJudgeErrors,omitzero"`
+	Steps          []json.RawMessage `json:"steps"`
+	End            endDoc            `json:"end,omitzero"`
+}
+
+type driftDoc struct {
+	Policy DriftPolicy `json:"policy,omitzero"`
+	Limit  int         `json:"limit,omitzero"`
+}
+
+type endDoc struct {
+	Kind          EndKind  `json:"kind,omitzero"`
+	Deadline      duration `json:"deadline,omitzero"`
+	HoldOnFailure bool     `json:"holdOnFailure,omitzero"`
+}
+
+// stepDoc is the encoded form of a Step: its traffic stands beside the rest.
+type stepDoc struct {
+	Name string `json:"name,omitzero"`
+	Traffic
+	Hold       duration   `json:"hold,omitzero"`
+	Deadline   duration   `json:"deadline,omitzero"`
+	OnDeadline OnDeadline `json:"onDeadline,omitzero"`
+	Gate       string     `json:"gate,omitzero"`
+	Judge      Judge      `json:"judge,omitzero"`
+}
+
+// duration is a time.Duration that encodes as "1m30s".
+type duration time.Duration
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("duration %q: want a form such as 1m30s", clip(string(text), 40))
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+// MarshalJSON encodes the plan; UnmarshalJSON gives it back, with the same
+// digest.
+func (p Plan) MarshalJSON() ([]byte, error) {
+	if p.spec == nil {
+		return nil, errNoPlan
+	}
+	return p.spec.encode()
+}
+
+func (s *spec) encode() ([]byte, error) {
+	doc := planDoc{
+		Name: s.name, Revision: s.revision, Owner: s.owner,
+		Settle: duration(s.settle), ScrapeLag: duration(s.lag), Interval: duration(s.interval),
+		Verify: s.verify, Drift: driftDoc(s.drift), MaxJudgeErrors: s.judgeErrors,
+		Steps: make([]json.RawMessage, len(s.steps)),
+		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
+	}
+	for i, t := range s.steps {
+		step, err := json.Marshal(stepDoc{t.Name, t.Traffic, duration(t.Hold), duration(t.Deadline), t.OnDeadline, t.Gate, t.Judge})
+		if err != nil {
+			return nil, err
+		}
+		doc.Steps[i] = step
+	}
+	return json.Marshal(doc)
+}
+
+// sum is the digest of a spec that has passed its checks.
+func (s *spec) sum() string {
+	encoded, err := s.encode()
+	if err != nil {
+		panic("canary: a checked plan does not encode: " + err.Error()) // every type in it encodes every checked value
+	}
+	digest := sha256.Sum256(encoded)
+	return hex.EncodeToString(digest[:8])
+}
+
+// UnmarshalJSON decodes a plan and checks it as Build does. It is strict: an
+// unknown or repeated field is an error that names its place. YAML is read by
+// sigs.k8s.io/yaml's UnmarshalStrict, which comes through here.
+func (p *Plan) UnmarshalJSON(data []byte) error {
+	var doc planDoc
+	if err := decodeStrict(data, &doc); err != nil {
+		return fmt.Errorf("canary: plan: %w", err)
+	}
+	b := NewPlan(doc.Name).Owner(doc.Owner).
+		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).
+		OnDrift(Drift(doc.Drift)).MaxJudgeErrors(doc.MaxJudgeErrors).
+		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
+	b.spec.verify = doc.Verify
+	b.spec.revision = doc.Revision
+	for i, raw := range doc.Steps {
+		var t stepDoc
+		if err := decodeStrict(raw, &t); err != nil {
+			b = b.fail(fmt.Errorf("step %d: %w", i+1, err))
+		}
+		b = b.Step(Step{t.Name, t.Traffic, time.Duration(t.Hold), time.Duration(t.Deadline), t.OnDeadline, t.Gate, t.Judge})
+	}
+	built, err := b.Build()
+	if err != nil {
+		return err
+	}
+	*p = built
+	return nil
+}
+
+// decodeStrict decodes one JSON value that has no unknown and no repeated
+// field.
+func decodeStrict(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows the end of the document")
+	}
+	return checkRepeated(json.NewDecoder(bytes.NewReader(data)), "")
+}
+
+// checkRepeated finds a field that stands twice in one object, which
+// encoding/json takes in silence. The data have been decoded before, so they
+// are well-formed and not too deep.
+func checkRepeated(d *json.Decoder, place string) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch token {
+	case json.Delim('['):
+		for i := 1; d.More(); i++ {
+			if err := checkRepeated(d, fmt.Sprintf("%s %d", place, i)); err != nil {
+				return err
+			}
+		}
+	case json.Delim('{'):
+		if err := checkFields(d, place); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	_, err = d.Token() // the closing bracket
+	return err
+}
+
+func checkFields(d *json.Decoder, place string) error {
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprint(token)
+		field := strings.TrimSpace(place + " " + clip(name, 40))
+		if folded := strings.ToLower(name); seen[folded] {
+			return fmt.Errorf("%s: the field stands twice", field)
+		} else {
+			seen[folded] = true
+		}
+		if err := checkRepeated(d, field); err != nil {
+			return err
+		}
+	}
+	return nil
+}

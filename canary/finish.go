@@ -1,0 +1,118 @@
+package canary
+
+import "fmt"
+
+// everything is all live requests to the canary.
+var everything = Traffic{Canary: Full}
+
+// goal is the final phase of a plan that succeeds.
+func (sp *spec) goal() Phase {
+	if sp.end.Kind == Withdraw {
+		return Withdrawn
+	}
+	return Promoted
+}
+
+// finish begins the plan's end, after its last step.
+func (t *turn) finish() Decision {
+	const why = "all steps are done"
+	switch t.end.Kind {
+	case PromoteStable:
+		return t.enter(PromotingStable, t.s.Step, everything, why)
+	case Withdraw:
+		return t.enter(Returning, t.s.Step, Traffic{}, why)
+	}
+	return t.enter(Finishing, t.s.Step, everything, why)
+}
+
+// arrive ends the rollout when the mesh does its final traffic.
+func (t *turn) arrive(final Phase) Decision {
+	if _, d, ok := t.seen(); !ok {
+		return d
+	}
+	d := t.enter(final, t.s.Step, t.s.Traffic, t.s.Reason)
+	d.Reason.Cause = CauseOver
+	d.Done = true
+	return d
+}
+
+// leave ends the rollout when stable has all traffic and what stood for the
+// canary is taken down.
+func (t *turn) leave(final Phase) Decision {
+	if _, d, ok := t.seen(); !ok {
+		return d
+	}
+	switch a := t.o.Answers[AskRemoved]; a.Reply {
+	case Unasked:
+		return Decision{Ask: AskRemoved}
+	case Wait, No:
+		return t.stay(Reason{Cause: CauseRemoving, Detail: a.Reason})
+	}
+	return t.arrive(final)
+}
+
+// promote brings stable to the canary's version while the canary has all
+// traffic.
+func (t *turn) promote() Decision {
+	since, d, ok := t.seen()
+	if !ok {
+		return d
+	}
+	// The last step's traffic goes on, so its judge goes on watching.
+	if _, d, ok := t.judge(&t.steps[t.s.Step], since); !ok {
+		return d
+	}
+	a := t.o.Answers[AskPromoted]
+	switch a.Reply {
+	case Unasked:
+		return Decision{Ask: AskPromoted}
+	case No:
+		return t.promotionFailed(a.Reason)
+	case Wait:
+		deadline := t.s.Entered.Add(t.end.Deadline)
+		if t.end.Deadline > 0 && !t.o.Now.Before(deadline) {
+			return t.promotionFailed(fmt.Sprintf("not done after %v: %s", t.end.Deadline, a.Reason))
+		}
+		return t.stay(Reason{Cause: CausePromoting, Detail: a.Reason})
+	}
+	if !t.s.Paused.IsZero() {
+		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
+	}
+	return t.enter(Returning, t.s.Step, Traffic{}, "stable is promoted")
+}
+
+func (t *turn) promotionFailed(why string) Decision {
+	why = "stable could not be promoted: " + why
+	if t.end.HoldOnFailure {
+		return t.stay(Reason{Cause: CausePromoting, Detail: why + "; the canary keeps the traffic until an abort, or until it can be"})
+	}
+	return t.rollBack(why)
+}
+
+// restore brings stable back to its old version, whole, before it gets traffic.
+func (t *turn) restore() Decision {
+	if _, d, ok := t.seen(); !ok {
+		return d
+	}
+	switch a := t.o.Answers[AskRestored]; a.Reply {
+	case Unasked:
+		return Decision{Ask: AskRestored}
+	case Wait:
+		return t.stay(Reason{Cause: CauseRestoring, Detail: a.Reason})
+	case No:
+		return t.stay(Reason{Cause: CauseRestoring, Detail: "stable cannot be restored, the canary keeps the traffic: " + a.Reason})
+	}
+	return t.enter(RollingBack, t.s.Step, Traffic{}, t.s.Reason)
+}
+
+// rollBack turns the rollout back. A stable workload that may be between two
+// versions is made whole first, while the canary has all traffic.
+func (t *turn) rollBack(why string) Decision {
+	switch t.s.Phase {
+	case PromotingStable, Returning, RestoringStable:
+		if t.end.Kind == PromoteStable {
+			return t.enter(RestoringStable, t.s.Step, everything, why)
+		}
+	}
+	return t.enter(RollingBack, t.s.Step, Traffic{}, why)
+}

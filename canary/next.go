@@ -1,0 +1,184 @@
+package canary
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Refusals of Next. Each is wrapped with what was seen and what the ways out
+// are, and wraps ErrRefused.
+var (
+	// ErrUnexplained: there is canary traffic, but no State that explains it.
+	ErrUnexplained = errors.New("traffic that no state explains")
+	// ErrOtherPlan: a rollout of another plan is under way.
+	ErrOtherPlan = errors.New("a rollout of another plan is under way")
+	// ErrOtherOwner: another tool's rollout is under way.
+	ErrOtherOwner = errors.New("another owner's rollout is under way")
+
+	errNoPlan = fmt.Errorf("canary: %w: the plan is zero; make one with NewPlan or decode one", ErrRefused)
+)
+
+// maxSkew is how far ahead of this process's clock the times of a State may be
+// before the clock that wrote them counts as having been wrong.
+const maxSkew = time.Minute
+
+// Next decides what a rollout does next. It is pure and total: all knowledge is
+// in the arguments, no argument is changed, and the same arguments give the
+// same answer. A zero State is a rollout that has not begun.
+//
+// If Decision.Ask is not AskNothing, the caller finds the answer, puts it into
+// the Observation and calls again; no question is asked twice. Otherwise the
+// Decision is to be carried out: if it says Write, the returned State is written
+// together with Decision.Traffic, and if it does not, the State is the given
+// one.
+func (p Plan) Next(s State, o Observation) (State, Decision) {
+	if p.spec == nil {
+		return s, Decision{Err: errNoPlan}
+	}
+	t := turn{spec: p.spec, s: s, o: &o}
+	d := t.next()
+	if d.Ask != AskNothing {
+		d.Serial = max(d.Serial, s.Serial)
+	}
+	if d.Ask != AskNothing || !d.Write {
+		return s, d
+	}
+	return t.s, d
+}
+
+// turn is one call of Next. Its methods return the Decision and leave the State
+// to be written in s.
+type turn struct {
+	*spec
+	s State
+	o *Observation
+}
+
+func (t *turn) next() Decision {
+	if err := t.foreign(); err != nil {
+		return Decision{Err: err}
+	}
+	if t.s.Phase == Idle || t.s.Plan != t.digest {
+		return t.begin("")
+	}
+	if t.s.Phase.Final() {
+		return t.over()
+	}
+	if t.clockWentBack() {
+		return t.rewind()
+	}
+	if d, stop := t.drift(); stop {
+		return d
+	}
+	if t.s.Command.Order != NoOrder {
+		return t.obey()
+	}
+	return t.act()
+}
+
+// foreign refuses a State that this plan must not touch.
+func (t *turn) foreign() error {
+	s := &t.s
+	switch {
+	case s.Phase == Idle:
+		return nil
+	case s.Owner != t.owner && !s.Phase.Final():
+		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let that end, abort it there, or reset",
+			ErrRefused, ErrOtherOwner, s.Name, s.Owner, t.owner)
+	case s.Plan != t.digest && !s.Phase.Final():
+		return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it with its own plan, adopt its traffic at a step of this one, or reset",
+			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
+	case s.Plan == t.digest && s.Step >= len(t.steps):
+		return fmt.Errorf("canary: %w: %w: step %d of %d", ErrRefused, ErrBadState, s.Step+1, len(t.steps))
+	}
+	return nil
+}
+
+// act goes on with the phase that the rollout is in.
+func (t *turn) act() Decision {
+	switch t.s.Phase {
+	case Progressing:
+		return t.progress()
+	case Finishing:
+		return t.arrive(Promoted)
+	case PromotingStable:
+		return t.promote()
+	case Returning:
+		return t.leave(t.goal())
+	case RestoringStable:
+		return t.restore()
+	default: // RollingBack; Idle and the final phases do not come here
+		return t.leave(RolledBack)
+	}
+}
+
+// begin enters the first step.
+func (t *turn) begin(why string) Decision {
+	if t.o.Traffic != (Traffic{}) {
+		return Decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, or reset",
+			ErrRefused, ErrUnexplained, t.o.Traffic, t.name)}
+	}
+	first := t.steps[0].Traffic
+	switch a := t.o.Answers[AskReady]; a.Reply {
+	case Unasked:
+		return Decision{Ask: AskReady, Traffic: first, Serial: t.firstSerial()}
+	case Wait:
+		return t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason})
+	case No:
+		t.fresh()
+		return t.enter(RollingBack, 0, Traffic{}, "the canary cannot become ready: "+a.Reason)
+	}
+	t.fresh()
+	return t.enter(Progressing, 0, first, why)
+}
+
+// fresh makes the State that of a rollout beginning now. The serial goes on from
+// the one before, and with the time, so that it grows even if a State was lost.
+func (t *turn) fresh() {
+	t.s = State{
+		Plan: t.digest, Name: clip(Plan{t.spec}.Name(), maxName), Owner: t.owner,
+		Began: t.o.Now, Serial: t.firstSerial(),
+	}
+}
+
+func (t *turn) firstSerial() int64 { return max(t.s.Serial, t.o.Now.UnixMilli()) }
+
+// over says that nothing is left to do, unless a retry was ordered.
+func (t *turn) over() Decision {
+	c := t.s.Command
+	if c.Order == Retry && t.s.Phase == RolledBack {
+		return t.begin("retry" + c.credit())
+	}
+	if t.o.Lost && t.s.Drifts < t.spec.drift.Limit {
+		t.s.Drifts++
+		return t.write(t.o.Traffic, Reason{Cause: CauseOver, Detail: "the record of the rollout was removed by somebody else and is put back"})
+	}
+	r := Reason{Cause: CauseOver, Detail: t.s.Reason}
+	if t.o.Traffic != t.s.Traffic {
+		r.Detail = "it ended with " + t.s.Traffic.String() + "; since then somebody changed that to " + t.o.Traffic.String()
+	}
+	return Decision{Done: true, Reason: r}
+}
+
+func (t *turn) clockWentBack() bool {
+	latest := t.s.Shifted
+	if t.s.Verified.After(latest) {
+		latest = t.s.Verified
+	}
+	return latest.Sub(t.o.Now) > maxSkew
+}
+
+// rewind starts the clocks of the step again, so that a clock that was wrong
+// cannot hold a rollout for as long as it was ahead.
+func (t *turn) rewind() Decision {
+	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
+	t.s.PausedFor = 0
+	if !t.s.Verified.IsZero() {
+		t.s.Verified = t.o.Now
+	}
+	if !t.s.Paused.IsZero() {
+		t.s.Paused = t.o.Now
+	}
+	return t.write(t.o.Traffic, Reason{Cause: CauseSettling, Detail: "the clock went back; the step's times start again"})
+}

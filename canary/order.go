@@ -1,0 +1,91 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// attempts bounds how often a command is written anew after a conflict. Each
+// conflict means that somebody else got through.
+const attempts = 16
+
+// ErrNotNow: the rollout is in no phase in which the command means anything.
+var ErrNotNow = errors.New("not now")
+
+// Send writes a command into the State that r keeps, where whichever process
+// drives the rollout obeys it at its next turn. It works from any process. The
+// error wraps ErrNotNow if there is no rollout, if the command means nothing to
+// it in its phase, or if another command is not obeyed yet; an Abort takes the
+// place of any other command.
+func Send(ctx context.Context, r Router, c Command) error {
+	return change(ctx, r, func(reading Reading) (Traffic, State, error) {
+		s := reading.State
+		if _, err := c.Order.MarshalText(); err != nil || c.Order == NoOrder {
+			return Traffic{}, s, fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
+		}
+		if why := c.suits(&s); why != "" {
+			return Traffic{}, s, fmt.Errorf("canary: %w: %s", ErrNotNow, why)
+		}
+		if p := s.Command; p.Order != NoOrder && c.Order != Abort && !s.Phase.Final() {
+			return Traffic{}, s, fmt.Errorf("canary: %w: %s%s is not obeyed yet", ErrNotNow, p.Order, p.credit())
+		}
+		if c.At.IsZero() {
+			c.At = time.Now().Round(0).UTC()
+		}
+		c.By, c.Why, c.Gate = clip(c.By, maxName), clip(c.Why, maxReason), clip(c.Gate, maxName)
+		s.Command = c
+		s.Serial++
+		return reading.Traffic, s, nil // the traffic as it is: a command hides no drift
+	})
+}
+
+// AdoptAt makes the traffic that is found the step'th of the plan's, counted from
+// zero, whatever State was there: a way out of ErrUnexplained and ErrOtherPlan.
+func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
+	if step < 0 || step >= r.c.Plan.Len() {
+		return fmt.Errorf("canary: %w: plan %q has no step %d; it has %d", ErrRefused, r.c.Plan.Name(), step, r.c.Plan.Len())
+	}
+	return change(ctx, r.c.Router, func(reading Reading) (Traffic, State, error) {
+		t := turn{spec: r.c.Plan.spec, s: reading.State, o: &Observation{Now: r.now(), Traffic: reading.Traffic}}
+		t.fresh()
+		t.enter(Progressing, step, reading.Traffic, "adopted"+c.credit())
+		return reading.Traffic, t.s, nil
+	})
+}
+
+// Reset sends all traffic to stable and forgets the State, even one that cannot
+// be understood. The next turn begins the rollout. Nothing is done about a
+// stable workload that is between two versions, nor about a Scaffold.
+func (r *Runner) Reset(ctx context.Context) error {
+	return change(ctx, r.c.Router, func(reading Reading) (Traffic, State, error) {
+		// The serial tells a State that was reset from one that was lost.
+		return Traffic{}, State{Serial: max(reading.State.Serial, r.now().UnixMilli()) + 1}, nil
+	})
+}
+
+// change reads, computes and writes, again as long as somebody else writes in
+// between.
+func change(ctx context.Context, r Router, compute func(Reading) (Traffic, State, error)) error {
+	for range attempts {
+		reading, err := r.Read(ctx)
+		if err != nil && !errors.Is(err, ErrBadState) {
+			return err
+		}
+		badState := err
+		traffic, state, err := compute(reading)
+		if err != nil {
+			return err
+		}
+		if badState != nil && state.Phase != Idle {
+			return badState
+		}
+		if err := r.Write(ctx, reading, traffic, state); !isConflict(err) {
+			return err
+		}
+	}
+	return fmt.Errorf("canary: %w %d times in a row", ErrConflict, attempts)
+}
+
+func isConflict(err error) bool { return errors.Is(err, ErrConflict) }

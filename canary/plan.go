@@ -1,0 +1,164 @@
+package canary
+
+import (
+	"iter"
+	"time"
+)
+
+// Plan is a rollout decided beforehand. It is immutable, safe for concurrent
+// use, and made by a Builder or by decoding its JSON form, which are the only
+// ways to a valid one. The zero Plan is no plan: Next refuses it.
+type Plan struct {
+	spec *spec // nil in the zero Plan; never changed
+}
+
+// spec is what a Builder collects.
+type spec struct {
+	name, revision, owner string
+	steps                 []Step
+	settle, lag           time.Duration
+	interval              time.Duration
+	verify                bool
+	drift                 Drift
+	judgeErrors           int
+	end                   End
+	digest                string
+}
+
+// Drift says what happens when somebody else changes the traffic while the
+// plan's steps are walked. In the phases after the steps the traffic is always
+// put back, because the stable workload may be between two versions there.
+type Drift struct {
+	Policy DriftPolicy
+	// Limit is how many changes by somebody else a rollout endures before it
+	// rolls back. The zero value means DefaultDriftLimit.
+	Limit int
+}
+
+// DefaultDriftLimit is how many changes by somebody else a rollout endures.
+const DefaultDriftLimit = 5
+
+// DriftPolicy is one answer to traffic that somebody else changed.
+type DriftPolicy uint8
+
+// The policies. Each change counts against Drift.Limit, whatever the policy.
+const (
+	Reassert        DriftPolicy = iota // the zero value: put the step's traffic back
+	Adopt                              // take the traffic found for the step's own
+	HoldAndAsk                         // leave it until Resume puts it back or Abort ends it
+	RollBackOnDrift                    // roll back
+)
+
+var driftNames = [...]string{"reassert", "adopt", "hold", "roll back"}
+
+// String returns the name as it stands in an encoded plan.
+func (p DriftPolicy) String() string { return nameOf("DriftPolicy", driftNames[:], p) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p DriftPolicy) MarshalText() ([]byte, error) { return marshalName("drift", driftNames[:], p) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (p *DriftPolicy) UnmarshalText(text []byte) error {
+	return unmarshalName("drift", driftNames[:], text, p)
+}
+
+// End says what happens after the last step.
+type End struct {
+	Kind EndKind
+	// Deadline bounds the promotion of stable; the zero value is no bound. Only
+	// for PromoteStable.
+	Deadline time.Duration
+	// HoldOnFailure: if stable cannot be promoted, the canary keeps the traffic
+	// and the rollout holds and says so. The zero value brings stable back to
+	// its old version and then rolls back. Only for PromoteStable.
+	HoldOnFailure bool
+}
+
+// EndKind is one way to end a rollout.
+type EndKind uint8
+
+// The ends.
+const (
+	// Stay, the zero value: the canary keeps all traffic. The last step must
+	// have given it that.
+	Stay EndKind = iota
+	// PromoteStable: the stable workload is brought to the canary's version
+	// while the canary has all traffic; then the traffic goes back to stable.
+	PromoteStable
+	// Withdraw: the canary gets nothing any more; it was only tried.
+	Withdraw
+)
+
+var endNames = [...]string{"stay", "promote stable", "withdraw"}
+
+// String returns the name as it stands in an encoded plan.
+func (k EndKind) String() string { return nameOf("EndKind", endNames[:], k) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (k EndKind) MarshalText() ([]byte, error) { return marshalName("end", endNames[:], k) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (k *EndKind) UnmarshalText(text []byte) error {
+	return unmarshalName("end", endNames[:], text, k)
+}
+
+// Name returns the plan's name, followed by its revision if it has one.
+func (p Plan) Name() string {
+	switch {
+	case p.spec == nil:
+		return ""
+	case p.spec.revision == "":
+		return p.spec.name
+	}
+	return p.spec.name + " " + p.spec.revision
+}
+
+// Len returns the number of steps.
+func (p Plan) Len() int {
+	if p.spec == nil {
+		return 0
+	}
+	return len(p.spec.steps)
+}
+
+// Steps yields the steps with their indexes, in order. It can be ranged over
+// any number of times.
+func (p Plan) Steps() iter.Seq2[int, Step] {
+	return func(yield func(int, Step) bool) {
+		for i := range p.Len() {
+			if !yield(i, p.spec.steps[i]) {
+				return
+			}
+		}
+	}
+}
+
+// End returns what happens after the last step.
+func (p Plan) End() End {
+	if p.spec == nil {
+		return End{}
+	}
+	return p.spec.end
+}
+
+// Digest identifies the plan: two plans have the same digest if and only if
+// they say the same. A State belongs to the plan whose digest it bears.
+func (p Plan) Digest() string {
+	if p.spec == nil {
+		return ""
+	}
+	return p.spec.digest
+}
+
+// For returns the plan for one revision of the software, such as an image tag.
+// Each revision is a rollout of its own: one that is over does not keep the
+// next from beginning.
+func (p Plan) For(revision string) Plan {
+	if p.spec == nil {
+		return p
+	}
+	s := *p.spec
+	s.revision = revision
+	s.digest = s.sum()
+	return Plan{&s}
+}

@@ -1,0 +1,214 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+)
+
+// Verifier sees what the mesh really does, as opposed to what was written.
+type Verifier interface {
+	// Shown tells whether all of the mesh does the traffic t, which was written
+	// at since.
+	Shown(ctx context.Context, t Traffic, since time.Time) (Answer, error)
+}
+
+// VerifierFunc makes a Verifier of a function.
+type VerifierFunc func(ctx context.Context, t Traffic, since time.Time) (Answer, error)
+
+// Shown calls f.
+func (f VerifierFunc) Shown(ctx context.Context, t Traffic, since time.Time) (Answer, error) {
+	return f(ctx, t, since)
+}
+
+// Gates opens the gates that a plan names. A gate can also be opened by the
+// command Approve, whatever Gates says.
+type Gates interface {
+	Open(ctx context.Context, gate string) (Answer, error)
+}
+
+// GatesFunc makes Gates of a function.
+type GatesFunc func(ctx context.Context, gate string) (Answer, error)
+
+// Open calls f.
+func (f GatesFunc) Open(ctx context.Context, gate string) (Answer, error) { return f(ctx, gate) }
+
+// Config is what a Runner is made of.
+type Config struct {
+	Plan   Plan
+	Router Router
+	// Analyzer judges the steps. It may be nil if no step is judged.
+	Analyzer analysis.Analyzer
+	// Workload tells when the canary is ready. Nil takes it for ready always; a
+	// plan that promotes stable needs one.
+	Workload Workload
+	// Scaffold puts up what the traffic stands on. Nil is nothing.
+	Scaffold Scaffold
+	// Gates may be nil: gates are then opened by the command Approve only.
+	Gates Gates
+	// Verifier is needed by a plan that says Verify, and unused by any other.
+	Verifier Verifier
+	// Observers are told of every turn, in order, by the goroutine that takes it.
+	Observers []func(Event)
+}
+
+// Event is one turn of a rollout, for logs, metrics and people.
+type Event struct {
+	At     time.Time
+	Before State // as read
+	After  State // as written, or as read if nothing was
+	// Traffic is what the Router read before anything was written.
+	Traffic  Traffic
+	Decision Decision
+	// Judged holds the judge's result, if it was asked.
+	Judged Judgement
+	// Err is why the turn came to nothing. What was decided may have been
+	// written nevertheless, if it came from the Router's Write.
+	Err error
+}
+
+// Runner drives a rollout: it looks at the world, lets the Plan decide, and does
+// what was decided. It keeps nothing that the rollout depends on, so it may be
+// dropped and made anew at any time, and any number of Runners in any number of
+// processes may drive the same rollout. It is safe for concurrent use.
+type Runner struct {
+	c    Config
+	now  func() time.Time
+	last memory
+}
+
+// NewRunner returns a Runner, or all that is missing in c.
+func NewRunner(c Config) (*Runner, error) {
+	var errs []error
+	if c.Plan.spec == nil {
+		return nil, errNoPlan
+	}
+	if c.Router == nil {
+		errs = append(errs, errors.New("Config.Router: want one"))
+	}
+	if i := slices.IndexFunc(c.Plan.spec.steps, func(s Step) bool { return s.Judge != Unjudged }); i >= 0 && c.Analyzer == nil {
+		errs = append(errs, fmt.Errorf("Config.Analyzer: step %q is judged; give one, or make the step %q", c.Plan.spec.steps[i].Name, Unjudged))
+	}
+	if c.Plan.spec.end.Kind == PromoteStable && c.Workload == nil {
+		errs = append(errs, fmt.Errorf("Config.Workload: a plan that ends with %q needs one", PromoteStable))
+	}
+	if c.Plan.spec.verify && c.Verifier == nil {
+		errs = append(errs, errors.New("Config.Verifier: the plan says verify; give one"))
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("canary: runner for plan %q: %w", c.Plan.Name(), errors.Join(errs...))
+	}
+	c.Observers = slices.Clone(c.Observers)
+	return &Runner{c: c, now: func() time.Time { return time.Now().Round(0).UTC() }}, nil
+}
+
+// afterConflict is when to look again after somebody else got through.
+const afterConflict = 100 * time.Millisecond
+
+// Turn takes one look and makes at most one change. It is what a controller
+// calls from its Reconcile: Event.Decision says when to come back (After), or
+// that there is nothing left to do (Done).
+//
+// Losing a race against another driver is not an error: the turn then comes to
+// nothing, and the next one sees what the other did. An error that wraps
+// ErrRefused needs a person; after any other, try again.
+func (r *Runner) Turn(ctx context.Context) (Event, error) {
+	e, err := r.turn(ctx)
+	e.Err = err
+	for _, observe := range r.c.Observers {
+		observe(e)
+	}
+	if errors.Is(err, ErrConflict) {
+		err = nil
+	}
+	return e, err
+}
+
+func (r *Runner) turn(ctx context.Context) (Event, error) {
+	e := Event{At: r.now()}
+	reading, err := r.c.Router.Read(ctx)
+	if err != nil {
+		return e, err
+	}
+	state, lost := r.last.recall(reading.State)
+	e.Before, e.After, e.Traffic = state, state, reading.Traffic
+	o := Observation{Now: e.At, Traffic: reading.Traffic, Lost: lost}
+	next, d := r.c.Plan.Next(state, o)
+	for ; d.Ask != AskNothing; next, d = r.c.Plan.Next(state, o) {
+		if err := r.answer(ctx, d, state, &o); err != nil {
+			return e, err
+		}
+	}
+	e.Decision, e.Judged = d, o.Judged
+	if d.Err != nil {
+		return e, d.Err
+	}
+	if d.Write {
+		if err := r.c.Router.Write(ctx, reading, d.Traffic, next); err != nil {
+			e.Decision.Done = false
+			e.Decision.After = max(e.Decision.After, afterConflict)
+			return e, err
+		}
+	}
+	e.After = next
+	r.last.keep(r.c.Plan.Digest(), next)
+	return e, nil
+}
+
+// Run takes turns until the rollout is over and returns its last State. It
+// returns an error that wraps ErrRolledBack if the old version serves in the
+// end, and one that wraps ErrRefused if a person is needed. Other errors are
+// told to the Observers and tried again, ever more slowly. When ctx ends, the
+// traffic stays where it is and nothing is lost: another Run goes on from there.
+func (r *Runner) Run(ctx context.Context) (State, error) {
+	const firstPause, longestPause = time.Second, 30 * time.Second
+	pause := firstPause
+	var last State
+	for {
+		e, err := r.Turn(ctx)
+		if err == nil {
+			last = e.After
+		}
+		wait := e.Decision.After
+		switch {
+		case ctx.Err() != nil:
+			return last, context.Cause(ctx)
+		case errors.Is(err, ErrRefused) || errors.Is(err, ErrBadState):
+			return last, err
+		case err != nil:
+			wait, pause = pause, min(2*pause, longestPause)
+		case e.Decision.Done:
+			return last, last.outcome()
+		default:
+			pause = firstPause
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return last, err
+		}
+	}
+}
+
+// ErrRolledBack: the rollout ended with the old version.
+var ErrRolledBack = errors.New("rolled back")
+
+func (s State) outcome() error {
+	if s.Phase != RolledBack {
+		return nil
+	}
+	return fmt.Errorf("canary: %q %w: %s", s.Name, ErrRolledBack, s.Reason)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
