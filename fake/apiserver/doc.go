@@ -1,0 +1,51 @@
+// Package apiserver is a Kubernetes API server in memory, for tests.
+//
+// It keeps raw JSON documents and is reached by the real typed clients through
+// [Server.Config]: no socket is opened, so it works inside a testing/synctest
+// bubble, and everything between a caller and the wire (encoding, retries,
+// watches, informers, status errors) is what runs in production. It is also an
+// [http.Handler], for a loopback listener.
+//
+// # What it does as the real one does
+//
+// One resourceVersion grows over all objects. A PUT or a patch with a stale
+// one is 409 Conflict, also when a JSON patch replaces /metadata/resourceVersion
+// by it. A PUT without one is unconditional for core and apps types and 422 for
+// custom resources. The generation is 1 at creation and grows with every change
+// outside of metadata and status; the status is written through its
+// subresource only. A write that changes nothing answers 200 and keeps
+// resourceVersion and generation. A JSON patch whose test fails, or whose path
+// does not exist, is 422 Invalid without a usable message. Watches replay from
+// a resourceVersion, honour selectors, and end in 410 Expired when the history
+// (the last 1024 changes) no longer reaches back.
+//
+// Istio objects are checked against the structure of their types as their CRDs
+// do: wrong types, missing required fields, bad durations, two members of a
+// oneof. A negative weight passes, as it does on a real server: only Istio's
+// webhook refuses it, which [Server.ValidateIstio] switches on. Core and apps
+// objects are held in their Go types' form: what these do not know is dropped.
+//
+// # Where it differs on purpose
+//
+//   - Fields of an Istio object that no type knows are kept. A real server
+//     prunes what its CRD does not know; but the CRD of a cluster may be newer
+//     than the types a program was built with, and that is the case worth
+//     testing. fieldValidation=Strict refuses them, as it does really.
+//   - A null in a document is the same as an absent field.
+//   - No field is defaulted but replicas and progressDeadlineSeconds.
+//
+// # What it does not simulate
+//
+//   - Server-side apply (415), managedFields, protobuf, tables, pagination
+//     (limit and continue are ignored: a list is always whole).
+//   - Authentication, authorisation, quotas, admission other than Istio's,
+//     CEL rules other than durations, numeric and length limits of CRDs,
+//     validation of core and apps objects beyond their types; Gateway API
+//     objects are not checked at all.
+//   - Controllers: no Deployment rolls out, nothing is scheduled; a simulator
+//     plays them with [Server.OnChange] and [Server.Update].
+//   - Deletion is at once: no finalizers, grace periods, garbage collection or
+//     deletion of what is in a namespace. A namespace need not exist.
+//   - Subresources other than status; field selectors other than
+//     metadata.name and metadata.namespace.
+package apiserver

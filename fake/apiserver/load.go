@@ -1,0 +1,118 @@
+package apiserver
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// manifest is one document of a stream.
+type manifest struct {
+	at   int // counted from 1
+	key  key
+	tree map[string]any
+}
+
+// Load creates the objects of a stream of YAML or JSON documents (divided by "---"), or replaces those that exist. A
+// namespaced object without a namespace goes to "default"; a status is kept; uid, resourceVersion and the like are not.
+// The schema is asked, and Istio's webhook when it is on; hooks are not. When a document is wrong (no YAML, a member
+// twice, a kind the server does not know, refused), nothing is loaded, and the error tells what is wrong with each, by its
+// number.
+func (s *Server) Load(manifests []byte) error {
+	all, err := s.readManifests(manifests)
+	if err != nil {
+		return err
+	}
+	defer s.store.deliver()
+	s.store.Lock()
+	defer s.store.Unlock()
+	for _, m := range all {
+		if err := s.load(m); err != nil {
+			return m.wrong(err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) load(m manifest) error {
+	old, exists := s.store.get(m.key)
+	if !exists {
+		_, err := s.create(m.key, m.tree, Call{}, true)
+		return err
+	}
+	_, err := s.replace(old, m.tree, replacing{status: true})
+	return err
+}
+
+func (s *Server) readManifests(manifests []byte) ([]manifest, error) {
+	var all []manifest
+	var errs []error
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
+	for at := 1; ; at++ {
+		doc, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return all, errors.Join(errs...)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("apiserver: document %d: %w", at, err)
+		}
+		m := manifest{at: at}
+		if err := m.read(doc); err != nil {
+			errs = append(errs, m.wrong(err))
+			continue
+		}
+		if m.tree == nil {
+			continue
+		}
+		if err := s.admit(m.key, m.tree, Call{}); err != nil {
+			errs = append(errs, m.wrong(err))
+			continue
+		}
+		all = append(all, m)
+	}
+}
+
+// read parses a document; one with nothing but comments leaves the tree nil.
+func (m *manifest) read(doc []byte) error {
+	raw, err := yaml.YAMLToJSONStrict(doc)
+	if err != nil {
+		return err
+	}
+	if string(bytes.TrimSpace(raw)) == "null" {
+		return nil
+	}
+	tree, err := parse(raw)
+	if err != nil {
+		return err
+	}
+	apiVersion, kind := text(tree, "apiVersion"), text(tree, "kind")
+	m.key.res = findKind(apiVersion, kind)
+	if m.key.res == nil {
+		return fmt.Errorf("unknown kind %q in apiVersion %q", kind, apiVersion)
+	}
+	meta := metadata(tree)
+	for _, own := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
+		delete(meta, own)
+	}
+	m.key.name, m.key.namespace = text(meta, "name"), text(meta, "namespace")
+	if m.key.namespace == "" && !m.key.res.global {
+		m.key.namespace = "default"
+	}
+	if err := checkIdentity(m.key, tree); err != nil {
+		return err
+	}
+	m.tree, err = m.key.res.canonical(tree)
+	return err
+}
+
+func (m manifest) wrong(err error) error {
+	if m.key.res == nil {
+		return fmt.Errorf("apiserver: document %d: %w", m.at, err)
+	}
+	return fmt.Errorf("apiserver: document %d: %s %s/%s: %w", m.at, m.key.res.kind, m.key.namespace, m.key.name, err)
+}

@@ -1,0 +1,79 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+)
+
+// patch applies the patch of a call to the old object.
+func (s *Server) patch(c Call, old entry) (*object, error) {
+	raw, err := c.patched(old.in(c.version))
+	if err != nil {
+		return nil, err
+	}
+	next, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	// The version that was not touched is the current one; every other is somebody's precondition.
+	meta := metadata(next)
+	if err := precondition(old, text(meta, "resourceVersion"), text(meta, "uid"), false); err != nil {
+		return nil, err
+	}
+	return s.replace(old, next, replacing{call: c})
+}
+
+// patched applies the patch of a call to a document.
+func (c Call) patched(raw []byte) ([]byte, error) {
+	switch types.PatchType(c.mediaType) {
+	case types.JSONPatchType:
+		return applyJSONPatch(raw, c.Body)
+	case types.MergePatchType:
+		out, err := jsonpatch.MergePatch(raw, c.Body)
+		if err != nil {
+			return nil, badPatch(err)
+		}
+		return out, nil
+	case types.StrategicMergePatchType:
+		return c.applyStrategicMergePatch(raw)
+	case types.ApplyYAMLPatchType, types.ApplyCBORPatchType:
+		return nil, unsupported("server-side apply is not simulated by fake/apiserver")
+	}
+	return nil, unsupported(fmt.Sprintf("the body of the request was in an unknown format: %s", c.mediaType))
+}
+
+func applyJSONPatch(raw, body []byte) ([]byte, error) {
+	ops, err := jsonpatch.DecodePatch(body)
+	if err != nil {
+		return nil, badPatch(err)
+	}
+	out, err := ops.Apply(raw)
+	if err != nil {
+		// What the real server answers to a failed test and to a missing path alike, without telling which.
+		return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", noResource, "", err.Error(), 0, false)
+	}
+	return out, nil
+}
+
+func (c Call) applyStrategicMergePatch(raw []byte) ([]byte, error) {
+	if c.res.native == nil {
+		return nil, unsupported("strategic merge patches are for core and apps types only")
+	}
+	if !json.Valid(c.Body) {
+		return nil, badPatch(errors.New("the patch is no JSON"))
+	}
+	out, err := strategicpatch.StrategicMergePatch(raw, c.Body, c.res.native())
+	if err != nil {
+		return nil, badPatch(err)
+	}
+	return out, nil
+}
+
+func badPatch(err error) error { return apierrors.NewBadRequest(err.Error()) }

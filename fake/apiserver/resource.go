@@ -1,0 +1,121 @@
+package apiserver
+
+import (
+	"slices"
+	"strings"
+
+	networking "istio.io/api/networking/v1alpha3"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// resource is a kind of object the server knows.
+type resource struct {
+	group    string
+	versions []string // all of the same objects; the first is stored
+	name     string   // plural
+	kind     string
+	global   bool // not in a namespace
+	// generation tells whether objects count their changes.
+	generation bool
+	// plain resources have no status subresource.
+	plain bool
+	// native is a new value of the Go type that defines the object; nil for custom resources.
+	native func() any
+	// schema checks custom resources; nil accepts everything.
+	schema *messageSchema
+}
+
+// id is the name of the resource as users write it: "virtualservices.networking.istio.io", "pods".
+func (r *resource) id() string { return r.groupResource().String() }
+
+func (r *resource) groupResource() schema.GroupResource {
+	return schema.GroupResource{Group: r.group, Resource: r.name}
+}
+
+func (r *resource) groupKind() schema.GroupKind {
+	return schema.GroupKind{Group: r.group, Kind: r.kind}
+}
+
+// apiVersion is the value of that field for the version.
+func (r *resource) apiVersion(version string) string {
+	return schema.GroupVersion{Group: r.group, Version: version}.String()
+}
+
+const (
+	istioGroup   = "networking.istio.io"
+	gatewayGroup = "gateway.networking.k8s.io"
+)
+
+// resources is everything the server knows, in the order of discovery.
+var resources = []*resource{
+	native("", "namespaces", "Namespace", func() any { return new(corev1.Namespace) }, resource{global: true}),
+	native("", "pods", "Pod", func() any { return new(corev1.Pod) }, resource{generation: true}),
+	native("", "services", "Service", func() any { return new(corev1.Service) }, resource{}),
+	native("", "configmaps", "ConfigMap", func() any { return new(corev1.ConfigMap) }, resource{plain: true}),
+	native("", "events", "Event", func() any { return new(corev1.Event) }, resource{plain: true}),
+	native("apps", "deployments", "Deployment", func() any { return new(appsv1.Deployment) }, resource{generation: true}),
+	native("apps", "replicasets", "ReplicaSet", func() any { return new(appsv1.ReplicaSet) }, resource{generation: true}),
+	istio("virtualservices", "VirtualService", newSchema(&networking.VirtualService{})),
+	istio("destinationrules", "DestinationRule", newSchema(&networking.DestinationRule{})),
+	istio("gateways", "Gateway", newSchema(&networking.Gateway{})),
+	istio("serviceentries", "ServiceEntry", newSchema(&networking.ServiceEntry{})),
+	gatewayAPI("httproutes", "HTTPRoute", "v1", "v1beta1"),
+	gatewayAPI("grpcroutes", "GRPCRoute", "v1"),
+	gatewayAPI("gateways", "Gateway", "v1", "v1beta1"),
+}
+
+func native(group, name, kind string, object func() any, r resource) *resource {
+	r.group, r.versions, r.name, r.kind, r.native = group, []string{"v1"}, name, kind, object
+	return &r
+}
+
+func istio(name, kind string, s *messageSchema) *resource {
+	return &resource{
+		group: istioGroup, versions: []string{"v1", "v1beta1", "v1alpha3"},
+		name: name, kind: kind, generation: true, schema: s,
+	}
+}
+
+func gatewayAPI(name, kind string, versions ...string) *resource {
+	return &resource{group: gatewayGroup, versions: versions, name: name, kind: kind, generation: true}
+}
+
+// findResource finds a resource by its parts in a path; nil when there is none.
+func findResource(group, version, name string) *resource {
+	for _, r := range resources {
+		if r.group == group && r.name == name && slices.Contains(r.versions, version) {
+			return r
+		}
+	}
+	return nil
+}
+
+// findID finds a resource by "name.group"; nil when there is none.
+func findID(id string) *resource {
+	name, group, _ := strings.Cut(id, ".")
+	for _, r := range resources {
+		if r.group == group && r.name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// findKind finds the resource of a manifest; nil when there is none.
+func findKind(apiVersion, kind string) *resource {
+	gv, err := schema.ParseGroupVersion(apiVersion)
+	if err != nil {
+		return nil
+	}
+	for _, r := range resources {
+		if r.group == gv.Group && r.kind == kind && slices.Contains(r.versions, gv.Version) {
+			return r
+		}
+	}
+	return nil
+}
+
+// noResource stands where a status names no resource.
+var noResource schema.GroupResource

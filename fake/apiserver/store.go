@@ -1,0 +1,265 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// historyLimit is how many changes a watch can go back.
+const historyLimit = 1024
+
+// Change is one committed change of one object.
+type Change struct {
+	// Type is ADDED, MODIFIED or DELETED.
+	Type watch.EventType
+	// Resource carries the version that the object is stored in.
+	Resource  schema.GroupVersionResource
+	Namespace string
+	Name      string
+	// Object is the document after the change, or the last one of a deleted object. It must not be changed.
+	Object json.RawMessage
+}
+
+type key struct {
+	res             *resource
+	namespace, name string
+}
+
+func (k key) compare(o key) int {
+	if c := strings.Compare(k.namespace, o.namespace); c != 0 {
+		return c
+	}
+	return strings.Compare(k.name, o.name)
+}
+
+// object is one version of a document. It never changes.
+type object struct {
+	key
+	uid     string
+	version uint64
+	labels  labels.Set
+	raw     json.RawMessage // begins with the apiVersion, other keys are sorted
+}
+
+// entry is the current version of an object, with its parsed form, which never changes either.
+type entry struct {
+	*object
+	tree map[string]any
+}
+
+// event is a change with what a selector needs to judge it: the object before (nil when added).
+type event struct {
+	kind     watch.EventType
+	now, was *object
+	version  uint64
+}
+
+// store holds the objects. Every method but deliver wants the lock held.
+type store struct {
+	sync.RWMutex
+	entries  map[*resource]map[key]entry
+	version  uint64 // of the last change
+	created  uint64 // how many objects were ever created
+	history  []event
+	horizon  uint64 // changes up to this version are no longer in the history
+	watchers map[chan struct{}]struct{}
+
+	delivery  sync.Mutex // guards what follows, and is never held while a listener runs
+	listeners []func(Change)
+	pending   []Change
+	busy      bool
+}
+
+func newStore() *store {
+	return &store{
+		version:  1,
+		horizon:  1,
+		entries:  map[*resource]map[key]entry{},
+		watchers: map[chan struct{}]struct{}{},
+	}
+}
+
+func (s *store) get(k key) (entry, bool) {
+	e, ok := s.entries[k.res][k]
+	return e, ok
+}
+
+// list returns the objects of a namespace (of all when it is empty) by namespace and name.
+func (s *store) list(r *resource, namespace string) []*object {
+	var found []*object
+	for k, e := range s.entries[r] {
+		if namespace == "" || k.namespace == namespace {
+			found = append(found, e.object)
+		}
+	}
+	slices.SortFunc(found, func(a, b *object) int { return a.compare(b.key) })
+	return found
+}
+
+// commit stores a new version of the tree, whose metadata but for resourceVersion is complete.
+// The tree belongs to the store from then on.
+func (s *store) commit(k key, tree map[string]any) (*object, error) {
+	version := s.version + 1
+	now, err := newObject(k, version, tree)
+	if err != nil {
+		return nil, err
+	}
+	s.version = version
+	was, exists := s.get(k)
+	if s.entries[k.res] == nil {
+		s.entries[k.res] = map[key]entry{}
+	}
+	s.entries[k.res][k] = entry{now, tree}
+	if exists {
+		s.record(event{watch.Modified, now, was.object, version})
+	} else {
+		s.record(event{watch.Added, now, nil, version})
+	}
+	return now, nil
+}
+
+// remove deletes the entry. The last version of the object carries the version of the deletion.
+func (s *store) remove(e entry) error {
+	version := s.version + 1
+	tree := withMetadata(e.tree, nil)
+	last, err := newObject(e.key, version, tree)
+	if err != nil {
+		return err
+	}
+	s.version = version
+	delete(s.entries[e.res], e.key)
+	s.record(event{watch.Deleted, last, e.object, version})
+	return nil
+}
+
+func (s *store) record(e event) {
+	if len(s.history) == historyLimit {
+		s.horizon = s.history[0].version
+		s.history = append(s.history[:0:0], s.history[1:]...)
+	}
+	s.history = append(s.history, e)
+	for wake := range s.watchers {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+	s.delivery.Lock()
+	defer s.delivery.Unlock()
+	if len(s.listeners) > 0 {
+		s.pending = append(s.pending, e.change())
+	}
+}
+
+// since returns the changes after a version; false when the history does not reach back so far.
+func (s *store) since(version uint64) ([]event, bool) {
+	if version < s.horizon {
+		return nil, false
+	}
+	at, _ := slices.BinarySearchFunc(s.history, version+1, func(e event, v uint64) int {
+		return int(int64(e.version) - int64(v))
+	})
+	return s.history[at:], true
+}
+
+// before returns the version of an object that was n versions ago, or the oldest still known.
+func (s *store) before(k key, n int) (*object, bool) {
+	e, ok := s.get(k)
+	if !ok {
+		return nil, false
+	}
+	found := e.object
+	for i := len(s.history) - 1; i >= 0 && n > 0; i-- {
+		if h := s.history[i]; h.now.key == k {
+			if h.was == nil {
+				break
+			}
+			found = h.was
+			n--
+		}
+	}
+	return found, true
+}
+
+// deliver tells the listeners what is pending, in order. While another goroutine (or a caller further up) delivers, it
+// leaves the work to that one.
+func (s *store) deliver() {
+	s.delivery.Lock()
+	defer s.delivery.Unlock()
+	if s.busy {
+		return
+	}
+	s.busy = true
+	defer func() { s.busy = false }()
+	for len(s.pending) > 0 {
+		c := s.pending[0]
+		s.pending = s.pending[1:]
+		for _, listen := range slices.Clone(s.listeners) {
+			s.tell(listen, c)
+		}
+	}
+}
+
+func (s *store) tell(listen func(Change), c Change) {
+	s.delivery.Unlock()
+	defer s.delivery.Lock()
+	listen(c)
+}
+
+func (e event) change() Change {
+	r := e.now.res
+	return Change{
+		Type:      e.kind,
+		Resource:  r.groupResource().WithVersion(r.versions[0]),
+		Namespace: e.now.namespace,
+		Name:      e.now.name,
+		Object:    e.now.raw,
+	}
+}
+
+// newObject writes the version into the tree's metadata and encodes it.
+func newObject(k key, version uint64, tree map[string]any) (*object, error) {
+	meta := metadata(tree)
+	meta["resourceVersion"] = strconv.FormatUint(version, 10)
+	delete(tree, "apiVersion")
+	body, err := json.Marshal(tree)
+	if err != nil {
+		return nil, err
+	}
+	o := &object{key: k, version: version, uid: text(meta, "uid"), labels: labelsOf(meta)}
+	o.raw = withVersion(body, k.res.apiVersion(k.res.versions[0]))
+	tree["apiVersion"] = k.res.apiVersion(k.res.versions[0])
+	return o, nil
+}
+
+// in returns the document in a version of its API.
+func (o *object) in(version string) json.RawMessage {
+	if version == o.res.versions[0] {
+		return o.raw
+	}
+	stored := len(versionPrefix(o.res.apiVersion(o.res.versions[0])))
+	return withVersion(append([]byte("{"), o.raw[stored:]...), o.res.apiVersion(version))
+}
+
+func versionPrefix(apiVersion string) string { return `{"apiVersion":"` + apiVersion + `",` }
+
+// withVersion puts the apiVersion before the other keys, of which there is always at least one.
+func withVersion(body []byte, apiVersion string) json.RawMessage {
+	prefix := versionPrefix(apiVersion)
+	raw := make([]byte, 0, len(prefix)+len(body)-1)
+	return append(append(raw, prefix...), body[1:]...)
+}
+
+// same tells whether two trees say the same but for their versions.
+func same(a, b map[string]any) bool { return reflect.DeepEqual(a, b) }
+
+func timestamp() string { return time.Now().UTC().Format(time.RFC3339) }

@@ -1,0 +1,98 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+)
+
+// parse reads a document; numbers become int64 or float64 as everywhere in Kubernetes, nulls are dropped.
+func parse(raw []byte) (map[string]any, error) {
+	var tree map[string]any
+	if err := utiljson.Unmarshal(raw, &tree); err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding the document: %v", err))
+	}
+	if tree == nil {
+		return nil, apierrors.NewBadRequest("the document is empty")
+	}
+	dropNulls(tree)
+	return tree, nil
+}
+
+func dropNulls(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, member := range v {
+			if member == nil {
+				delete(v, k)
+			} else {
+				dropNulls(member)
+			}
+		}
+	case []any:
+		for _, item := range v {
+			dropNulls(item)
+		}
+	}
+}
+
+// canonical brings a tree into the form of the resource: core and apps objects as their Go types write them.
+func (r *resource) canonical(tree map[string]any) (map[string]any, error) {
+	if r.native == nil {
+		return tree, nil
+	}
+	raw, err := json.Marshal(tree)
+	if err != nil {
+		return nil, err
+	}
+	typed := r.native()
+	if err := utiljson.Unmarshal(raw, typed); err != nil {
+		return nil, fmt.Errorf("%s in version %q cannot be handled as a %s: %w", r.kind, r.versions[0], r.kind, err)
+	}
+	setDefaults(typed)
+	if raw, err = json.Marshal(typed); err != nil {
+		return nil, err
+	}
+	var form map[string]any
+	if err := utiljson.Unmarshal(raw, &form); err != nil {
+		return nil, err
+	}
+	dropNulls(form)
+	return form, nil
+}
+
+// metadata returns the tree's metadata; an empty map that belongs to no tree when there is none.
+func metadata(tree map[string]any) map[string]any {
+	meta, ok := tree["metadata"].(map[string]any)
+	if !ok {
+		return map[string]any{}
+	}
+	return meta
+}
+
+// withMetadata returns a copy of the tree whose metadata is a copy with some members set.
+func withMetadata(tree, set map[string]any) map[string]any {
+	tree = maps.Clone(tree)
+	meta := maps.Clone(metadata(tree))
+	maps.Copy(meta, set)
+	tree["metadata"] = meta
+	return tree
+}
+
+func text(m map[string]any, name string) string {
+	s, _ := m[name].(string)
+	return s
+}
+
+func labelsOf(meta map[string]any) labels.Set {
+	given, _ := meta["labels"].(map[string]any)
+	set := make(labels.Set, len(given))
+	for k := range given {
+		set[k] = text(given, k)
+	}
+	return set
+}

@@ -1,0 +1,208 @@
+package apiserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+func (s *Server) doGet(c Call) (Answer, error) {
+	s.store.RLock()
+	defer s.store.RUnlock()
+	e, ok := s.store.get(c.key())
+	if !ok {
+		return Answer{}, notFound(c.key())
+	}
+	return Answer{Code: http.StatusOK, Body: e.in(c.version)}, nil
+}
+
+func (s *Server) doList(c Call) (Answer, error) {
+	selects, err := selector(c)
+	if err != nil {
+		return Answer{}, err
+	}
+	s.store.RLock()
+	defer s.store.RUnlock()
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"kind":%q,"apiVersion":%q,"metadata":{"resourceVersion":"%d"},"items":[`,
+		c.res.kind+"List", c.res.apiVersion(c.version), s.store.version)
+	first := true
+	for _, o := range s.store.list(c.res, c.Namespace) {
+		if !selects(o) {
+			continue
+		}
+		if !first {
+			b.WriteByte(',')
+		}
+		first = false
+		b.Write(o.in(c.version))
+	}
+	b.WriteString("]}")
+	return Answer{Code: http.StatusOK, Body: b.Bytes()}, nil
+}
+
+// selector tells which objects the selectors of a call want; a nil object is never wanted.
+func selector(c Call) (func(*object) bool, error) {
+	byLabel, err := labels.Parse(c.query.Get("labelSelector"))
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("unable to parse the label selector: %v", err))
+	}
+	byField, err := fields.ParseSelector(c.query.Get("fieldSelector"))
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("unable to parse the field selector: %v", err))
+	}
+	for _, r := range byField.Requirements() {
+		if r.Field != "metadata.name" && r.Field != "metadata.namespace" {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("field label not supported: %s", r.Field))
+		}
+	}
+	return func(o *object) bool {
+		return o != nil && byLabel.Matches(o.labels) &&
+			byField.Matches(fields.Set{"metadata.name": o.name, "metadata.namespace": o.namespace})
+	}, nil
+}
+
+// doWrite does a verb that changes something.
+func (s *Server) doWrite(c Call) (Answer, error) {
+	s.store.Lock()
+	defer s.store.Unlock()
+	switch c.Verb {
+	case "create":
+		return s.doCreate(c)
+	case "deletecollection":
+		return s.doDeleteCollection(c)
+	}
+	old, ok := s.store.get(c.key())
+	if !ok {
+		return Answer{}, notFound(c.key())
+	}
+	if c.Verb == "delete" {
+		return s.doDelete(c, old)
+	}
+	var o *object
+	var err error
+	if c.Verb == "patch" {
+		o, err = s.patch(c, old)
+	} else {
+		o, err = s.put(c, old)
+	}
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{Code: http.StatusOK, Body: o.in(c.version)}, nil
+}
+
+func (s *Server) doCreate(c Call) (Answer, error) {
+	tree, err := c.document()
+	if err != nil {
+		return Answer{}, err
+	}
+	o, err := s.create(c.key(), tree, c, false)
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{Code: http.StatusCreated, Body: o.in(c.version)}, nil
+}
+
+func (s *Server) put(c Call, old entry) (*object, error) {
+	next, err := c.document()
+	if err != nil {
+		return nil, err
+	}
+	meta := metadata(next)
+	if err := precondition(old, text(meta, "resourceVersion"), text(meta, "uid"), c.res.native == nil); err != nil {
+		return nil, err
+	}
+	return s.replace(old, next, replacing{call: c})
+}
+
+// document reads the body of a create or update.
+func (c Call) document() (map[string]any, error) {
+	if c.mediaType != "" && c.mediaType != "application/json" && c.mediaType != "application/yaml" {
+		return nil, unsupported(fmt.Sprintf("the body of the request was in an unsupported format: %s", c.mediaType))
+	}
+	return parse(c.Body)
+}
+
+func unsupported(message string) error {
+	return apierrors.NewGenericServerResponse(http.StatusUnsupportedMediaType, "", noResource, "", message, 0, false)
+}
+
+func (s *Server) doDelete(c Call, old entry) (Answer, error) {
+	options, err := c.deleteOptions()
+	if err != nil {
+		return Answer{}, err
+	}
+	if p := options.Preconditions; p != nil {
+		if err := precondition(old, value(p.ResourceVersion), string(value(p.UID)), false); err != nil {
+			return Answer{}, err
+		}
+	}
+	if !c.dryRun {
+		if err := s.store.remove(old); err != nil {
+			return Answer{}, err
+		}
+	}
+	return success(&metav1.StatusDetails{
+		Name: old.name, Group: old.res.group, Kind: old.res.name, UID: types.UID(old.uid),
+	}), nil
+}
+
+func (s *Server) doDeleteCollection(c Call) (Answer, error) {
+	selects, err := selector(c)
+	if err != nil {
+		return Answer{}, err
+	}
+	for _, o := range s.store.list(c.res, c.Namespace) {
+		if !selects(o) || c.dryRun {
+			continue
+		}
+		if err := s.store.remove(s.store.entries[c.res][o.key]); err != nil {
+			return Answer{}, err
+		}
+	}
+	return success(nil), nil
+}
+
+func (c Call) deleteOptions() (metav1.DeleteOptions, error) {
+	var options metav1.DeleteOptions
+	if len(c.Body) == 0 {
+		return options, nil
+	}
+	if err := json.Unmarshal(c.Body, &options); err != nil {
+		return options, apierrors.NewBadRequest(fmt.Sprintf("error decoding the delete options: %v", err))
+	}
+	return options, nil
+}
+
+func success(details *metav1.StatusDetails) Answer {
+	return Answer{Code: http.StatusOK, Body: encode(metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+		Status:   metav1.StatusSuccess,
+		Details:  details,
+	})}
+}
+
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+func parseVersion(text string) (uint64, error) {
+	version, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, apierrors.NewBadRequest(fmt.Sprintf("invalid resource version %q", text))
+	}
+	return version, nil
+}

@@ -1,0 +1,162 @@
+package apiserver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// watcher is one watch under way.
+type watcher struct {
+	store     *store
+	call      Call
+	selects   func(*object) bool
+	at        uint64 // the version up to which it has told
+	bookmarks bool
+	wake      chan struct{}
+	end       <-chan time.Time // nil without a timeout
+	out       flusher
+}
+
+// doWatch prepares a watch from the resourceVersion of the call; without one, or with 0, or when initial events are asked
+// for, it begins with the objects that exist.
+func (s *Server) doWatch(c Call) (Answer, error) {
+	selects, err := selector(c)
+	if err != nil {
+		return Answer{}, err
+	}
+	var timeout time.Duration
+	if text := c.query.Get("timeoutSeconds"); text != "" {
+		seconds, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return Answer{}, apierrors.NewBadRequest(fmt.Sprintf("invalid timeoutSeconds %q", text))
+		}
+		timeout = time.Duration(seconds) * time.Second
+	}
+	from, initial := c.query.Get("resourceVersion"), isTrue(c.query.Get("sendInitialEvents"))
+	w := &watcher{store: s.store, call: c, selects: selects, bookmarks: isTrue(c.query.Get("allowWatchBookmarks"))}
+	if from != "" && from != "0" && !initial {
+		if w.at, err = parseVersion(from); err != nil {
+			return Answer{}, err
+		}
+	}
+	// A watch belongs to the bubble that asks for it, so its channel is made here.
+	w.wake = make(chan struct{}, 1)
+	return Answer{Code: http.StatusOK, stream: func(ctx context.Context, out flusher) {
+		w.out = out
+		if timeout > 0 {
+			timer := time.NewTimer(timeout)
+			defer timer.Stop()
+			w.end = timer.C
+		}
+		w.run(ctx, initial)
+	}}, nil
+}
+
+// run tells changes until the context or the watch ends.
+func (w *watcher) run(ctx context.Context, initial bool) {
+	w.store.Lock()
+	w.store.watchers[w.wake] = struct{}{}
+	w.store.Unlock()
+	defer func() {
+		w.store.Lock()
+		delete(w.store.watchers, w.wake)
+		w.store.Unlock()
+	}()
+	if w.at == 0 && !w.begin(initial) {
+		return
+	}
+	if w.out.Flush() != nil {
+		return
+	}
+	for w.tell() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.end:
+			if w.bookmarks {
+				w.bookmark(false)
+			}
+			return
+		case <-w.wake:
+		}
+	}
+}
+
+// begin tells the objects that exist.
+func (w *watcher) begin(initial bool) bool {
+	w.store.RLock()
+	objects := w.store.list(w.call.res, w.call.Namespace)
+	w.at = w.store.version
+	w.store.RUnlock()
+	for _, o := range objects {
+		if w.selects(o) && !w.send(watch.Added, o.in(w.call.version)) {
+			return false
+		}
+	}
+	return !initial || !w.bookmarks || w.bookmark(true)
+}
+
+// tell tells what has changed since; false when the watch is over.
+func (w *watcher) tell() bool {
+	w.store.RLock()
+	events, ok := w.store.since(w.at)
+	now := w.store.version
+	w.store.RUnlock()
+	if !ok {
+		err := apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", w.at, now))
+		w.send(watch.Error, failure(err).Body)
+		return false
+	}
+	w.at = now
+	for _, e := range events {
+		if !w.tellEvent(e) {
+			return false
+		}
+	}
+	return true
+}
+
+// tellEvent tells one change as it looks through the selector: an object that enters is added, one that leaves is deleted.
+func (w *watcher) tellEvent(e event) bool {
+	if e.now.res != w.call.res || (w.call.Namespace != "" && e.now.namespace != w.call.Namespace) {
+		return true
+	}
+	is := e.kind != watch.Deleted && w.selects(e.now)
+	was := w.selects(e.was)
+	switch {
+	case is && was:
+		return w.send(watch.Modified, e.now.in(w.call.version))
+	case is:
+		return w.send(watch.Added, e.now.in(w.call.version))
+	case was:
+		return w.send(watch.Deleted, e.now.in(w.call.version))
+	}
+	return true
+}
+
+func (w *watcher) bookmark(initialEnd bool) bool {
+	meta := map[string]any{"resourceVersion": strconv.FormatUint(w.at, 10)}
+	if initialEnd {
+		meta["annotations"] = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
+	}
+	return w.send(watch.Bookmark, encode(map[string]any{
+		"kind": w.call.res.kind, "apiVersion": w.call.res.apiVersion(w.call.version), "metadata": meta,
+	}))
+}
+
+// send writes one event; false when nobody reads any more.
+func (w *watcher) send(kind watch.EventType, raw json.RawMessage) bool {
+	line := append([]byte(`{"type":"`+string(kind)+`","object":`), raw...)
+	if _, err := w.out.Write(append(line, '}', '\n')); err != nil {
+		return false
+	}
+	return w.out.Flush() == nil
+}
