@@ -1,13 +1,18 @@
 package metrics
 
-import "time"
+import (
+	"fmt"
+	"math"
+	"time"
+)
 
-// Sample is one reading of a counter of requests and of the bad ones among
-// them. A counter of bad requests alone has Total equal to Bad, one of good
-// requests has no Bad.
+// Sample is one reading of a counter of requests, and of a counter of the good
+// ones among them. Where good and bad requests have counters of their own, Good
+// is equal to Total in the one and zero in the other. In a histogram, Total is
+// the last bucket and Good the one of the bound.
 type Sample struct {
-	At     time.Time
-	Counts Counts
+	At          time.Time
+	Total, Good float64
 }
 
 // Series is the readings of one counter, in the order of time.
@@ -15,4 +20,130 @@ type Series struct {
 	// Target is the process that was read, as the store names it; "" if unknown.
 	Target  string
 	Samples []Sample
+}
+
+// Increase returns what the counters of one arm counted in the window.
+//
+// Each reading adds what its counter grew since the reading before it, to the
+// window that holds the reading. So give it readings from a bit before the
+// window: the last one at or before From is the base line. As a consequence
+// windows that meet add up: no request is lost between them or counted twice.
+// Nothing is extrapolated.
+//
+// A counter that falls was reset: it counts from zero, and what came between its
+// last reading and the reset is lost. No increment is negative.
+//
+// The first reading of a series may be all that a new counter counted, or years
+// of an old one that the store has only now begun to read. It counts from zero
+// only if another series of the same Target was read before, because the process
+// was then known and the counter was not there: the first error of a proxy that
+// had none is such a case. Otherwise it is a base line only. A new pod loses the
+// requests until its first reading, the bad with the good; the other rule would
+// now and then take the history of a pod for the last minute.
+//
+// Without series the error is ErrNoSeries, without a step ErrTooFewSamples, and
+// with steps that add nothing ErrNoTraffic. Readings that no counter can have
+// are ErrNotANumber, ErrInfinite or ErrNotCounter. The series are not changed.
+func Increase(series []Series, w Window) (Counts, error) {
+	if err := w.Validate(); err != nil {
+		return Counts{}, err
+	}
+	if err := validateSeries(series); err != nil {
+		return Counts{}, err
+	}
+	known := firstReadings(series)
+	var sum Counts
+	read, steps := 0, 0
+	for _, s := range series {
+		read += len(s.Samples)
+		for i, sample := range s.Samples {
+			if !w.Contains(sample.At) {
+				continue
+			}
+			base, ok := baseLine(s, i, known)
+			if ok {
+				sum = sum.Add(increment(base, sample))
+				steps++
+			}
+		}
+	}
+	switch {
+	case read == 0:
+		return Counts{}, fmt.Errorf("metrics: %w", ErrNoSeries)
+	case steps == 0:
+		return Counts{}, fmt.Errorf("metrics: %w: an increment needs two", ErrTooFewSamples)
+	case math.IsInf(sum.Total, 0):
+		return Counts{}, fmt.Errorf("metrics: %w", ErrInfinite)
+	case sum.Total == 0:
+		return Counts{}, fmt.Errorf("metrics: %w", ErrNoTraffic)
+	}
+	return sum, nil
+}
+
+// firstReadings returns when each known target was first read.
+func firstReadings(series []Series) map[string]time.Time {
+	first := make(map[string]time.Time)
+	for _, s := range series {
+		if s.Target == "" || len(s.Samples) == 0 {
+			continue
+		}
+		at := s.Samples[0].At
+		if seen, ok := first[s.Target]; !ok || at.Before(seen) {
+			first[s.Target] = at
+		}
+	}
+	return first
+}
+
+// baseLine returns what sample i of s is to be compared with, and false if
+// there is nothing.
+func baseLine(s Series, i int, known map[string]time.Time) (Sample, bool) {
+	if i > 0 {
+		return s.Samples[i-1], true
+	}
+	first, ok := known[s.Target]
+	return Sample{}, ok && first.Before(s.Samples[0].At)
+}
+
+// increment returns what was counted between two readings.
+func increment(base, sample Sample) Counts {
+	if sample.Total < base.Total || sample.Good < base.Good {
+		base = Sample{} // a reset
+	}
+	total := sample.Total - base.Total
+	// Buckets that are read while they are written can be a request apart.
+	good := min(sample.Good-base.Good, total)
+	return Counts{Total: total, Bad: total - good}
+}
+
+func validateSeries(series []Series) error {
+	for _, s := range series {
+		for i, sample := range s.Samples {
+			if err := sample.validate(); err != nil {
+				return fmt.Errorf("metrics: %q at %s: %w", s.Target, sample.At.Format(time.RFC3339), err)
+			}
+			if i > 0 && !sample.At.After(s.Samples[i-1].At) {
+				return fmt.Errorf("metrics: %q at %s: %w: readings are not in the order of time",
+					s.Target, sample.At.Format(time.RFC3339), ErrNotCounter)
+			}
+		}
+	}
+	return nil
+}
+
+func (s Sample) validate() error {
+	for _, v := range [...]float64{s.Total, s.Good} {
+		switch {
+		case math.IsNaN(v):
+			return ErrNotANumber
+		case math.IsInf(v, 0):
+			return ErrInfinite
+		case v < 0:
+			return fmt.Errorf("%w: it reads %v", ErrNotCounter, v)
+		}
+	}
+	if s.Good > s.Total {
+		return fmt.Errorf("%w: %v good requests of %v", ErrNotCounter, s.Good, s.Total)
+	}
+	return nil
 }

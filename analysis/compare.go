@@ -1,0 +1,123 @@
+package analysis
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/serin-go/serin/metrics"
+)
+
+// Compare is an Analyzer that passes a canary whose share of bad requests is at
+// most Factor times that of another arm, plus Delta. Both arms are counted in
+// the same window by the same reporter, so what harms both costs the canary
+// nothing. Give it by value.
+//
+// Like Threshold it gives no guarantee about errors: it takes the two shares as
+// if they were exact, and looks again and again. The fewer bad requests there
+// are, the more room Factor and Delta should leave.
+//
+// When everything goes to the canary there is nobody to compare with, and the
+// verdict is Inconclusive. A step that sends all traffic there and must pass
+// needs another Analyzer.
+type Compare struct {
+	Provider metrics.Provider
+	Canary   metrics.Arm
+	// Baseline is the arm to compare with: stable, or better a fresh baseline of
+	// the canary's size.
+	Baseline metrics.Arm
+	// BaselineName is how reasons and Values name that arm; "" is "stable".
+	BaselineName string
+	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	Signal metrics.Signal
+	// Reporter is who counts, for both arms. Its zero value, Source, gives way to
+	// Destination while the canary is only mirrored to.
+	Reporter metrics.Reporter
+	// Factor is at least 1; zero is 1. Delta is a share, from 0 to below 1. With
+	// Factor 1 and Delta 0 a healthy canary would fail at about every second
+	// look, so that is refused.
+	Factor, Delta float64
+	// MinRequests is how many requests each arm needs; zero is
+	// DefaultMinRequests. As with Threshold, the canary may fail before it has
+	// them, when its bad requests settle the matter; the other arm needs them in
+	// any case.
+	MinRequests int
+}
+
+// Validate reports every mistake at once. Analyze does so too.
+func (c Compare) Validate() error {
+	q := c.query(c.Canary, Request{})
+	errs := []error{checkShare("Delta", c.Delta), checkMin(c.MinRequests), q.Validate()}
+	if err := c.query(c.Baseline, Request{}).Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("%s: %w", c.baseline(), err))
+	}
+	if c.Canary == c.Baseline {
+		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", c.Canary))
+	}
+	if c.Provider == nil {
+		errs = append(errs, errors.New("there is no Provider to ask"))
+	}
+	switch factor := c.factor(); {
+	case !(factor >= 1) || math.IsInf(factor, 1):
+		errs = append(errs, fmt.Errorf("Factor is %v; want 1 or more", factor))
+	case factor == 1 && c.Delta == 0:
+		errs = append(errs, errors.New("with Factor 1 and Delta 0 a healthy canary fails at every second look"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("analysis: compare: %w", err)
+	}
+	return nil
+}
+
+// Analyze implements [Analyzer]. Having no series or no requests yet, in either
+// arm, is Inconclusive. Whatever else keeps the Provider from answering is an
+// error.
+func (c Compare) Analyze(ctx context.Context, r Request) (Result, error) {
+	if err := c.Validate(); err != nil {
+		return Result{}, err
+	}
+	arms := [...]look{
+		{c.Provider, c.query(c.Canary, r), canary},
+		{c.Provider, c.query(c.Baseline, r), c.baseline()},
+	}
+	var counts [len(arms)]metrics.Counts
+	var values []Value
+	for i, l := range arms {
+		count, silence, err := l.count(ctx, r.Window)
+		if err != nil || silence != "" {
+			return Result{Reason: silence, Values: values}, err
+		}
+		counts[i] = count
+		values = append(values, l.value(count))
+	}
+	verdict, reason := c.judge(counts[0], counts[1])
+	return Result{Verdict: verdict, Reason: reason, Values: values}, nil
+}
+
+// judge is the pure part of Analyze.
+func (c Compare) judge(canaryCounts, baseline metrics.Counts) (Verdict, string) {
+	least := minRequests(c.MinRequests)
+	b := bar{c.factor()*baseline.Ratio() + c.Delta, least}
+	seen := fmt.Sprintf("canary has %v %v, %s %v", canaryCounts, c.Signal, c.baseline(), baseline)
+	if baseline.Total < least {
+		return Inconclusive, fmt.Sprintf("%s: %s", b.tooFew(c.baseline(), baseline), seen)
+	}
+	verdict := b.verdict(canaryCounts)
+	switch verdict {
+	case Fail:
+		return verdict, fmt.Sprintf("%s: more than the %s accepted%s", seen, percent(b.share), b.early(canaryCounts))
+	case Inconclusive:
+		return verdict, fmt.Sprintf("%s: %s", b.tooFew(canary, canaryCounts), seen)
+	}
+	return verdict, fmt.Sprintf("%s: at most %s accepted", seen, percent(b.share))
+}
+
+func (c Compare) query(arm metrics.Arm, r Request) metrics.Query {
+	return metrics.Query{Arm: arm, Reporter: reporter(c.Reporter, r), Signal: c.Signal}
+}
+
+func (c Compare) factor() float64 { return cmp.Or(c.Factor, 1) }
+
+func (c Compare) baseline() string { return cmp.Or(c.BaselineName, "stable") }

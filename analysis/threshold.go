@@ -1,0 +1,79 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/serin-go/serin/metrics"
+)
+
+// Threshold is an Analyzer that passes a canary whose share of bad requests is
+// at most Max. Give it by value.
+//
+// It gives no guarantee about errors. The share in a window wanders by chance,
+// and the engine looks again and again: a healthy canary whose true share is a
+// little below Max is sure to be seen above it at some look, and a bad one may
+// pass at a lucky look. Keep Max well above what is normal and MinRequests
+// large, or compare with stable.
+type Threshold struct {
+	Provider metrics.Provider
+	Canary   metrics.Arm
+	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	Signal metrics.Signal
+	// Reporter is who counts. Its zero value, Source, gives way to Destination
+	// while the canary is only mirrored to.
+	Reporter metrics.Reporter
+	// Max is the largest share of bad requests that is accepted, from 0 to below
+	// 1. Zero accepts not one.
+	Max float64
+	// MinRequests is how many requests a Pass needs; zero is DefaultMinRequests.
+	//
+	// A Fail may come earlier, but only when the matter is settled: when there
+	// are so many bad requests already that the share would be above Max even if
+	// all that are missing to MinRequests were good. So one bad request of two
+	// does not fail a canary with Max 0.01 and MinRequests 100, but two do, like
+	// two of a hundred.
+	MinRequests int
+}
+
+// Validate reports every mistake at once. Analyze does so too.
+func (t Threshold) Validate() error {
+	errs := []error{checkShare("Max", t.Max), checkMin(t.MinRequests), t.query(Request{}).Validate()}
+	if t.Provider == nil {
+		errs = append(errs, errors.New("there is no Provider to ask"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("analysis: threshold: %w", err)
+	}
+	return nil
+}
+
+// Analyze implements [Analyzer]. Having no series or no requests yet is
+// Inconclusive. Whatever else keeps the Provider from answering is an error.
+func (t Threshold) Analyze(ctx context.Context, r Request) (Result, error) {
+	if err := t.Validate(); err != nil {
+		return Result{}, err
+	}
+	l := look{t.Provider, t.query(r), canary}
+	c, silence, err := l.count(ctx, r.Window)
+	if err != nil || silence != "" {
+		return Result{Reason: silence}, err
+	}
+	b := bar{t.Max, minRequests(t.MinRequests)}
+	result := Result{Verdict: b.verdict(c), Values: []Value{l.value(c)}}
+	seen := fmt.Sprintf("canary has %v %v", c, t.Signal)
+	switch result.Verdict {
+	case Fail:
+		result.Reason = fmt.Sprintf("%s, more than %s%s", seen, percent(t.Max), b.early(c))
+	case Inconclusive:
+		result.Reason = fmt.Sprintf("%s: %s", b.tooFew(canary, c), seen)
+	default:
+		result.Reason = fmt.Sprintf("%s, at most %s accepted", seen, percent(t.Max))
+	}
+	return result, nil
+}
+
+func (t Threshold) query(r Request) metrics.Query {
+	return metrics.Query{Arm: t.Canary, Reporter: reporter(t.Reporter, r), Signal: t.Signal}
+}

@@ -1,0 +1,142 @@
+package prometheus
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/serin-go/serin/metrics"
+)
+
+// decode makes counters of an answer to Selector.
+func decode(answer model.Value, q metrics.Query, n metrics.Names) ([]metrics.Series, error) {
+	matrix, ok := answer.(model.Matrix)
+	if !ok {
+		return nil, fmt.Errorf("%w: the answer is a %T, not a matrix", metrics.ErrNotCounter, answer)
+	}
+	for _, stream := range matrix {
+		if len(stream.Histograms) > 0 {
+			return nil, fmt.Errorf("%w: %s holds native histograms", metrics.ErrNotCounter, stream.Metric)
+		}
+	}
+	if bound, ok := q.Signal.Bound(); ok {
+		return decodeBuckets(matrix, milliseconds(bound), n)
+	}
+	return decodeRequests(matrix, q.Signal, n)
+}
+
+// decodeRequests makes a counter of each series of requests, good or bad by its
+// labels.
+func decodeRequests(matrix model.Matrix, signal metrics.Signal, n metrics.Names) ([]metrics.Series, error) {
+	code, status := model.LabelName(n.ResponseCode), model.LabelName(n.GRPCStatus)
+	answered, withStatus := 0, 0
+	all := make([]metrics.Series, 0, len(matrix))
+	for _, stream := range matrix {
+		labels := stream.Metric
+		if labels[code] == "" {
+			return nil, fmt.Errorf("%w: %s has no %s", metrics.ErrNoLabel, labels, code)
+		}
+		if labels[code] == "200" {
+			answered++
+		}
+		if labels[status] != "" {
+			withStatus++
+		}
+		failed := signal.Failed(string(labels[code]), string(labels[status]))
+		all = append(all, requests(stream, string(labels[model.LabelName(n.Instance)]), failed))
+	}
+	if signal.GRPC() && answered > 0 && withStatus == 0 {
+		return nil, fmt.Errorf("%w: no series has a %s", metrics.ErrNoLabel, status)
+	}
+	return all, nil
+}
+
+func requests(stream *model.SampleStream, target string, failed bool) metrics.Series {
+	s := metrics.Series{Target: target, Samples: make([]metrics.Sample, len(stream.Values))}
+	for i, pair := range stream.Values {
+		total := float64(pair.Value)
+		s.Samples[i] = metrics.Sample{At: pair.Timestamp.Time(), Total: total, Good: total}
+		if failed {
+			s.Samples[i].Good = 0
+		}
+	}
+	return s
+}
+
+// histogram is the two buckets that matter of one histogram. The bucket of the
+// bound may be spelt in two ways within one answer, each for its own time.
+type histogram struct {
+	target string
+	all    []model.SamplePair
+	bound  map[model.Time]model.SampleValue
+}
+
+// decodeBuckets makes a counter of each histogram: the requests of all, and as
+// good ones those within the bound.
+func decodeBuckets(matrix model.Matrix, bound float64, n metrics.Names) ([]metrics.Series, error) {
+	histograms := make(map[model.Fingerprint]*histogram)
+	var order []*histogram
+	for _, stream := range matrix {
+		labels := stream.Metric.Clone()
+		delete(labels, model.BucketLabel)
+		h := histograms[labels.Fingerprint()]
+		if h == nil {
+			h = &histogram{
+				target: string(labels[model.LabelName(n.Instance)]),
+				bound:  make(map[model.Time]model.SampleValue),
+			}
+			histograms[labels.Fingerprint()] = h
+			order = append(order, h)
+		}
+		if err := h.add(stream, bound); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, stream.Metric)
+		}
+	}
+	all := make([]metrics.Series, 0, len(order))
+	for _, h := range order {
+		s := h.series()
+		if len(s.Samples) == 0 {
+			return nil, fmt.Errorf("%w: %g ms, at %q", metrics.ErrNoBucket, bound, h.target)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// add takes the series of a bucket.
+func (h *histogram) add(stream *model.SampleStream, bound float64) error {
+	le, err := strconv.ParseFloat(string(stream.Metric[model.BucketLabel]), 64)
+	switch {
+	case err == nil && math.IsInf(le, 1):
+		if h.all != nil {
+			return metrics.ErrManySeries
+		}
+		h.all = stream.Values
+	case err == nil && le == bound:
+		for _, pair := range stream.Values {
+			if _, taken := h.bound[pair.Timestamp]; taken {
+				return metrics.ErrManySeries
+			}
+			h.bound[pair.Timestamp] = pair.Value
+		}
+	default:
+		return fmt.Errorf("%w: a bucket that was not asked for", metrics.ErrNotCounter)
+	}
+	return nil
+}
+
+// series pairs the readings of the two buckets. A reading without its partner
+// says nothing.
+func (h *histogram) series() metrics.Series {
+	s := metrics.Series{Target: h.target}
+	for _, pair := range h.all {
+		if good, ok := h.bound[pair.Timestamp]; ok {
+			s.Samples = append(s.Samples, metrics.Sample{
+				At: pair.Timestamp.Time(), Total: float64(pair.Value), Good: float64(good),
+			})
+		}
+	}
+	return s
+}

@@ -1,0 +1,121 @@
+// Package prometheus reads the counts of package metrics from a Prometheus
+// server, or from anything that answers like one.
+//
+// It asks for raw counters and adds up their steps itself, because the function
+// increase of PromQL extrapolates: it reports requests that nobody sent, and
+// misses the first ones of a new series.
+package prometheus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+
+	"github.com/serin-go/serin/metrics"
+)
+
+// API is the part of [v1.API] that is used.
+type API interface {
+	Query(ctx context.Context, query string, ts time.Time, opts ...v1.Option) (model.Value, v1.Warnings, error)
+}
+
+// Config says how the mesh's metrics are kept. The zero value suits Istio's
+// standard metrics, scraped at least once a minute.
+type Config struct {
+	// Names is what metrics and labels are called; the zero value is Istio's.
+	Names metrics.Names
+	// MaxAge is how old a reading may be. If the newest reading of an arm is
+	// older than that at the end of a window, the arm is stale; and base lines
+	// are looked for so long before the start of a window. It should be at least
+	// two scrape intervals. Zero is DefaultMaxAge.
+	MaxAge time.Duration
+}
+
+// DefaultMaxAge is twice Prometheus' own default scrape interval.
+const DefaultMaxAge = 2 * time.Minute
+
+// Provider is a [metrics.Provider]. It is safe for concurrent use if its API is.
+type Provider struct {
+	api    API
+	config Config
+}
+
+// New returns a Provider that asks the API. It reports every mistake of the
+// Config at once, in an error that wraps metrics.ErrBadQuery.
+func New(api API, c Config) (*Provider, error) {
+	errs := []error{c.Names.Validate()}
+	if api == nil {
+		errs = append(errs, fmt.Errorf("prometheus: %w: there is no API to ask", metrics.ErrBadQuery))
+	}
+	if c.MaxAge < 0 {
+		errs = append(errs, fmt.Errorf("prometheus: %w: MaxAge is %v", metrics.ErrBadQuery, c.MaxAge))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if c.MaxAge == 0 {
+		c.MaxAge = DefaultMaxAge
+	}
+	c.Names = c.Names.OrStandard()
+	return &Provider{api, c}, nil
+}
+
+// Counts asks the server once, for the readings up to w.To, and adds up their
+// steps by metrics.Increase. The server works and answers in proportion to the
+// number of series of the arm times the length of the window.
+//
+// The errors are those of package metrics. One of the server or of the network
+// wraps ErrUnavailable, and the [v1.Error] or the error of ctx as well. Timeouts
+// are those of ctx.
+func (p *Provider) Counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+	counts, err := p.counts(ctx, q, w)
+	if err != nil {
+		return metrics.Counts{}, fmt.Errorf("prometheus: %s: %w", q, err)
+	}
+	return counts, nil
+}
+
+func (p *Provider) counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+	if err := w.Validate(); err != nil {
+		return metrics.Counts{}, err
+	}
+	selector, err := Selector(q, p.config.Names, w.Length()+p.config.MaxAge)
+	if err != nil {
+		return metrics.Counts{}, err
+	}
+	answer, warnings, err := p.api.Query(ctx, selector, w.To)
+	if err != nil {
+		return metrics.Counts{}, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
+	}
+	if len(warnings) > 0 {
+		return metrics.Counts{}, fmt.Errorf("%w: %s", metrics.ErrPartial, strings.Join(warnings, "; "))
+	}
+	series, err := decode(answer, q, p.config.Names)
+	if err != nil {
+		return metrics.Counts{}, err
+	}
+	if err := fresh(series, w.To, p.config.MaxAge); err != nil {
+		return metrics.Counts{}, err
+	}
+	return metrics.Increase(series, w)
+}
+
+// fresh reports readings of which even the newest is older than maxAge at the
+// time.
+func fresh(series []metrics.Series, at time.Time, maxAge time.Duration) error {
+	var newest time.Time
+	for _, s := range series {
+		if n := len(s.Samples); n > 0 && s.Samples[n-1].At.After(newest) {
+			newest = s.Samples[n-1].At
+		}
+	}
+	if age := at.Sub(newest); !newest.IsZero() && age > maxAge {
+		return fmt.Errorf("%w: the newest is %v old, more than %v", metrics.ErrStale, age.Round(time.Second), maxAge)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package prometheus
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/serin-go/serin/metrics"
+)
+
+// Selector returns the PromQL that asks for the raw readings of the query's
+// counters over a time: a range selector without any function. The names are
+// n's, or Istio's. Every label value is taken letter by letter.
+//
+// The error is that of Query.Validate and Names.Validate. A time below a
+// millisecond counts as one.
+func Selector(q metrics.Query, n metrics.Names, over time.Duration) (string, error) {
+	if err := q.Validate(); err != nil {
+		return "", err
+	}
+	if err := n.Validate(); err != nil {
+		return "", err
+	}
+	n = n.OrStandard()
+	metric := n.Requests
+	matchers := []string{equal(n.Reporter, q.Reporter.String())}
+	add := func(label, value string) {
+		if value != "" {
+			matchers = append(matchers, equal(label, value))
+		}
+	}
+	add(n.Workload, q.Arm.Workload)
+	add(n.Namespace, q.Arm.Namespace)
+	add(n.Revision, q.Arm.Revision)
+	add(n.Service, q.Arm.Service)
+	if q.Signal.GRPC() {
+		add(n.Protocol, "grpc")
+	}
+	if bound, ok := q.Signal.Bound(); ok {
+		metric = n.Duration + "_bucket"
+		matchers = append(matchers, "le=~"+strconv.Quote(boundPattern(bound)))
+	}
+	window := model.Duration(max(over, time.Millisecond)).String()
+	return metric + "{" + strings.Join(matchers, ",") + "}[" + window + "]", nil
+}
+
+func equal(label, value string) string { return label + "=" + strconv.Quote(value) }
+
+// boundPattern matches the bucket of the bound as Prometheus 2 and 3 write it,
+// and the bucket of all requests. Prometheus anchors patterns itself. Version 2
+// keeps the proxy's text, "100" or "1800000"; version 3 writes a float, "100.0"
+// or "1.8e+06".
+func boundPattern(bound time.Duration) string {
+	ms := milliseconds(bound)
+	plain := strconv.FormatFloat(ms, 'f', -1, 64)
+	short := strconv.FormatFloat(ms, 'g', -1, 64)
+	forms := []string{plain}
+	if !strings.Contains(plain, ".") {
+		forms = append(forms, plain+".0")
+	}
+	if short != plain {
+		forms = append(forms, short)
+	}
+	for i, form := range forms {
+		forms[i] = regexp.QuoteMeta(form)
+	}
+	return strings.Join(append(forms, `\+Inf`), "|")
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
