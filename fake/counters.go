@@ -1,0 +1,158 @@
+package fake
+
+import (
+	"slices"
+	"strconv"
+)
+
+// identity is one end of a request in the labels of Istio's metrics.
+type identity struct {
+	workload, namespace string
+	app, service        string // service is the canonical service
+	revision, version   string
+	// host, hostName and hostNamespace are the Service that was called.
+	host, hostName, hostNamespace string
+}
+
+const unknown = "unknown"
+
+// nobody is the destination of a request that reached no pod.
+var nobody = identity{
+	workload: unknown, namespace: unknown, app: unknown, service: unknown, revision: "latest", version: unknown,
+	host: unknown, hostName: unknown, hostNamespace: unknown,
+}
+
+// identify names pods that were reached through a Service.
+func identify(p instances, s *service) identity {
+	id := nobodyAt(s)
+	id.workload, id.namespace = p.workload, p.namespace
+	id.app = label(p.labels, unknown, "app")
+	id.service = label(p.labels, p.workload, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
+	id.revision = label(p.labels, "latest", "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version")
+	id.version = label(p.labels, unknown, "version")
+	return id
+}
+
+// nobodyAt is nobody behind a Service, which may be nil.
+func nobodyAt(s *service) identity {
+	id := nobody
+	if s != nil {
+		id.host, id.hostName, id.hostNamespace = s.host, s.name, s.namespace
+	}
+	return id
+}
+
+// label returns the first of the labels that is there.
+func label(labels map[string]string, otherwise string, names ...string) string {
+	for _, name := range names {
+		if value := labels[name]; value != "" {
+			return value
+		}
+	}
+	return otherwise
+}
+
+// reporter is the proxy that counts.
+type reporter string
+
+const (
+	bySource      reporter = "source"
+	byDestination reporter = "destination"
+)
+
+// seriesKey is all labels of a series.
+type seriesKey struct {
+	by            reporter
+	fromWorkload  string
+	fromNamespace string
+	to            identity
+	code          int
+	flags         string
+}
+
+// series is a counter of requests and a histogram of their durations.
+type series struct {
+	labels []pair // sorted by name
+	key    seriesKey
+	now    reading
+}
+
+// reading is what one series shows at one moment.
+type reading struct {
+	requests uint64
+	sum      float64 // of durations, in milliseconds
+	buckets  histogram
+}
+
+// counters are the series of a mesh, in the order of their first request.
+type counters struct {
+	index map[seriesKey]int
+	all   []*series
+	// dirty: something moved since the last scrape.
+	dirty bool
+}
+
+func (c *counters) at(key seriesKey) *series {
+	i, ok := c.index[key]
+	if !ok {
+		i = len(c.all)
+		c.index[key] = i
+		c.all = append(c.all, &series{labels: labelsOf(key), key: key})
+	}
+	c.dirty = true
+	return c.all[i]
+}
+
+func (s *series) add(n uint64, sum float64, h *histogram) {
+	s.now.requests += n
+	s.now.sum += sum
+	for i, k := range h {
+		s.now.buckets[i] += k
+	}
+}
+
+// reset begins the counters anew that the proxies of a workload keep.
+func (c *counters) reset(namespace, workload string) {
+	for _, s := range c.all {
+		own := name{s.key.to.namespace, s.key.to.workload}
+		if s.key.by == bySource {
+			own = name{s.key.fromNamespace, s.key.fromWorkload}
+		}
+		if own == (name{namespace, workload}) {
+			s.now = reading{}
+			c.dirty = true
+		}
+	}
+}
+
+// pair is a label and its value.
+type pair struct{ name, value string }
+
+// labelsOf spells the labels of a series as Istio does.
+func labelsOf(k seriesKey) []pair {
+	policy, instance := "unknown", k.fromWorkload+"."+k.fromNamespace
+	if k.by == byDestination {
+		policy, instance = "mutual_tls", k.to.workload+"."+k.to.namespace
+	}
+	labels := []pair{
+		{"connection_security_policy", policy},
+		{"destination_app", k.to.app},
+		{"destination_canonical_revision", k.to.revision},
+		{"destination_canonical_service", k.to.service},
+		{"destination_service", k.to.host},
+		{"destination_service_name", k.to.hostName},
+		{"destination_service_namespace", k.to.hostNamespace},
+		{"destination_version", k.to.version},
+		{"destination_workload", k.to.workload},
+		{"destination_workload_namespace", k.to.namespace},
+		{"grpc_response_status", ""},
+		{"instance", instance},
+		{"reporter", string(k.by)},
+		{"request_protocol", "http"},
+		{"response_code", strconv.Itoa(k.code)},
+		{"response_flags", k.flags},
+		{"source_workload", k.fromWorkload},
+		{"source_workload_namespace", k.fromNamespace},
+	}
+	return slices.DeleteFunc(labels, func(p pair) bool { return p.value == "" })
+}

@@ -1,0 +1,115 @@
+package fake
+
+import (
+	"slices"
+	"strings"
+
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// clusterKey names a cluster as proxies of a namespace see it.
+type clusterKey struct {
+	client string
+	to     destination
+}
+
+// cluster is the set of pods behind a destination.
+type cluster struct {
+	service *service
+	arms    []arm
+	pods    uint64 // of all arms
+	missing bool   // no such host, subset or port: flag NC
+}
+
+// arm is the pods of a cluster that answer alike.
+type arm struct {
+	instances
+	identity identity
+}
+
+// cluster returns the pods behind a destination. The answers are kept.
+func (t *table) cluster(client string, to destination) *cluster {
+	key := clusterKey{client, to}
+	found, ok := t.clusters[key]
+	if !ok {
+		found = t.findCluster(client, to)
+		t.clusters[key] = found
+	}
+	return found
+}
+
+func (t *table) findCluster(client string, to destination) *cluster {
+	s := t.services[to.host]
+	if s == nil {
+		return &cluster{missing: true}
+	}
+	if to.port != 0 && !slices.Contains(s.ports, to.port) {
+		return &cluster{service: s, missing: true}
+	}
+	selectors := []map[string]string{s.selector}
+	if to.subset != "" {
+		subset := t.subset(client, s, to.subset)
+		if subset == nil {
+			return &cluster{service: s, missing: true}
+		}
+		selectors = append(selectors, subset.Labels)
+	}
+	c := &cluster{service: s}
+	if len(s.selector) == 0 {
+		return c // endpoints without a selector are not simulated
+	}
+	for _, p := range t.world.endpoints(s.namespace, selectors...) {
+		c.arms = append(c.arms, arm{p, identify(p, s)})
+		c.pods += uint64(p.ready)
+	}
+	return c
+}
+
+// subset looks a subset up in the DestinationRules of the client's namespace, or
+// if none there is for the host, in those of the service's namespace. Rules for
+// the same host in one namespace are merged; of two subsets with the same name
+// the older counts. Istio's third place, the root namespace, is left out.
+func (t *table) subset(client string, s *service, name string) *networking.Subset {
+	for _, namespace := range []string{client, s.namespace} {
+		rules := t.rulesFor(namespace, client, s.host)
+		for _, r := range rules {
+			for _, subset := range r.subsets {
+				if subset.Name == name {
+					return subset
+				}
+			}
+		}
+		if len(rules) > 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// rulesFor returns the DestinationRules of a namespace for a host that a client
+// sees, oldest first: those that name it, else those of the longest wildcard.
+func (t *table) rulesFor(namespace, client, host string) []*destinationRule {
+	var best []*destinationRule
+	for _, r := range t.rules {
+		if r.namespace != namespace || !r.visible(client) || !covers(r.host, host) {
+			continue
+		}
+		if len(best) > 0 && best[0].host != r.host {
+			if moreSpecific(best[0].host, r.host) {
+				continue
+			}
+			best = nil
+		}
+		best = append(best, r)
+	}
+	return best
+}
+
+// moreSpecific reports whether pattern a is closer to a host than b; both cover
+// it.
+func moreSpecific(a, b string) bool {
+	if wild := strings.HasPrefix(a, "*"); wild != strings.HasPrefix(b, "*") {
+		return !wild
+	}
+	return len(a) > len(b)
+}

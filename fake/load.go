@@ -1,0 +1,64 @@
+package fake
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// stream is requests that keep coming.
+type stream struct {
+	rate  float64 // per second
+	call  *call
+	since time.Time
+	sent  uint64
+	got   Result
+}
+
+// Load is a steady stream of requests.
+type Load struct {
+	m *Mesh
+	s *stream
+}
+
+// Load sends equal requests at a rate per second from now on, as time moves. No
+// goroutine runs: requests that were due are made up for when somebody looks,
+// with the outcome that they had had at their time.
+func (m *Mesh) Load(rate float64, r Request) *Load {
+	s := &stream{rate: max(0, rate), call: newCall(r)}
+	m.now(func() {
+		s.since = m.clock
+		m.streams = append(m.streams, s)
+	})
+	return &Load{m, s}
+}
+
+// Result returns what became of the requests so far.
+func (l *Load) Result() Result {
+	var got Result
+	l.m.now(func() { got = slices.Clone(l.s.got) })
+	return got
+}
+
+// Stop ends the stream and returns what became of its requests.
+func (l *Load) Stop() Result {
+	result := l.Result()
+	l.m.now(func() {
+		l.m.streams = slices.DeleteFunc(l.m.streams, func(s *stream) bool { return s == l.s })
+	})
+	return result
+}
+
+// flowUntil lets the streams flow up to a moment. Up to there nothing changes.
+func (m *Mesh) flowUntil(at time.Time) {
+	if at.After(m.clock) {
+		m.clock = at
+	}
+	for _, s := range m.streams {
+		due := uint64(math.Floor(at.Sub(s.since).Seconds() * s.rate))
+		if due > s.sent {
+			s.got.plus(m.send(due-s.sent, s.call))
+			s.sent = due
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package fake
+
+import (
+	"cmp"
+	"sync"
+	"time"
+
+	"github.com/serin-go/serin/fake/apiserver"
+)
+
+// Config says how a Mesh behaves. The zero value is a mesh whose proxies know
+// every change at once.
+type Config struct {
+	// Seed decides every draw: same seed, same run.
+	Seed uint64
+	// Versions is how pods behave, by the image of their first container. Pods of
+	// other images behave like the zero Behaviour.
+	Versions map[string]Behaviour
+	// Delay is how long a change of an object takes to reach the first proxy, and
+	// Spread how much later it reaches the last one.
+	Delay, Spread time.Duration
+	// Scrape is how often the counters are read, as Prometheus does; 0 is 15 s.
+	Scrape time.Duration
+	// Retention is how long readings are kept; 0 is 6 h.
+	Retention time.Duration
+	// Start is how long a new pod takes to become ready; 0 is 2 s.
+	Start time.Duration
+	// Reaction is how long the Deployment controller takes to see a change; 0 is
+	// 50 ms.
+	Reaction time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	c.Scrape = cmp.Or(c.Scrape, 15*time.Second)
+	c.Retention = cmp.Or(c.Retention, 6*time.Hour)
+	c.Start = cmp.Or(c.Start, 2*time.Second)
+	c.Reaction = cmp.Or(c.Reaction, 50*time.Millisecond)
+	return c
+}
+
+// Mesh is a simulated service mesh. It reads its objects from an API server and
+// routes requests by them. All its methods are safe for concurrent use.
+type Mesh struct {
+	config Config
+	server *apiserver.Server
+	inbox  inbox
+
+	mu       sync.Mutex
+	clock    time.Time // everything up to here has happened
+	dice     dice
+	versions map[string]*version
+	crashed  map[name]bool
+	counters counters
+	history  history
+	views    views
+	streams  []*stream
+	deployer deployer
+	problems []error
+}
+
+// NewMesh returns a mesh over the objects of a server. Deployments that are
+// there already run: their pods are ready. Those that are changed later are
+// rolled out over time.
+func NewMesh(server *apiserver.Server, c Config) *Mesh {
+	c = c.withDefaults()
+	now := time.Now()
+	m := &Mesh{
+		config:   c,
+		server:   server,
+		clock:    now,
+		dice:     newDice(c.Seed),
+		versions: map[string]*version{},
+		crashed:  map[name]bool{},
+		counters: counters{index: map[seriesKey]int{}},
+		history:  history{next: now.Add(c.Scrape), every: c.Scrape, keep: c.Retention},
+	}
+	for image, b := range c.Versions {
+		m.versions[image] = newVersion(b)
+	}
+	server.OnChange(func(change apiserver.Change) { m.notice(time.Now(), change) })
+	m.begin(now)
+	return m
+}
+
+// version returns how the pods of an image behave.
+func (m *Mesh) version(image string) *version {
+	v, ok := m.versions[image]
+	if !ok {
+		v = newVersion(Behaviour{})
+		m.versions[image] = v
+	}
+	return v
+}
+
+// Send sends n equal requests now and returns what became of them.
+func (m *Mesh) Send(n int, r Request) Result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(time.Now())
+	return m.send(uint64(max(0, n)), newCall(r))
+}
+
+// send lets n requests enter by the proxies in equal parts.
+func (m *Mesh) send(n uint64, c *call) Result {
+	var result Result
+	left := uint64(m.views.proxies)
+	for _, v := range m.views.inForce {
+		k := m.dice.portion(n, v.proxies, left)
+		n, left = n-k, left-v.proxies
+		if k > 0 {
+			flow{m, v.table(), c, &result}.pass(k)
+		}
+	}
+	return result
+}
+
+// Behave changes how the pods of an image behave, from now on.
+func (m *Mesh) Behave(image string, b Behaviour) {
+	m.now(func() { m.versions[image] = newVersion(b) })
+}
+
+// Crash makes the pods of a workload unreachable (503, flag UF) while their
+// endpoints stay, or ends that.
+func (m *Mesh) Crash(namespace, workload string, crashed bool) {
+	m.now(func() { m.crashed[name{namespace, workload}] = crashed })
+}
+
+// Restart restarts the proxies of a workload: the counters that they keep begin
+// at 0 again.
+func (m *Mesh) Restart(namespace, workload string) {
+	m.now(func() { m.counters.reset(namespace, workload) })
+}
+
+// Stall stops the propagation of changes to all proxies, or ends that: then they
+// learn at once what they missed.
+func (m *Mesh) Stall(stalled bool) {
+	m.now(func() { m.views.stall(stalled, m.clock) })
+}
+
+// Problems returns what the mesh could not use: objects that cannot be
+// understood or that Istio's validation refuses. The last good form of such an
+// object stays in force.
+func (m *Mesh) Problems() []error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(time.Now())
+	return append([]error(nil), m.problems...)
+}
+
+// now brings the mesh up to this moment, streams included, and then changes it.
+func (m *Mesh) now(change func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	m.advance(now)
+	m.flowUntil(now)
+	change()
+}

@@ -1,0 +1,71 @@
+package fake
+
+// Request is what a client sends. The zero value is a GET of "/" from a sidecar
+// in namespace default to a host without a name.
+type Request struct {
+	// Host is the authority that the client names: "reviews",
+	// "reviews.bookinfo.svc.cluster.local", "shop.example.com".
+	Host string
+	// Path is the path, with a query if there is one; "" is "/".
+	Path string
+	// Method is "" for GET, Scheme is "" for http.
+	Method, Scheme string
+	// Port is the port that the client dials; 0 is the first port of the
+	// service, or of the gateway.
+	Port uint32
+	// Headers are single values by name; case of the names does not matter.
+	Headers map[string]string
+	// From is the proxy that the request passes first.
+	From Source
+}
+
+// Source is a proxy that sends requests: the sidecar of a client, or a gateway.
+type Source struct {
+	// Gateway is namespace/name of the Gateway that the request enters by; ""
+	// is a sidecar.
+	Gateway string
+	// Namespace is where the proxy runs; "" is istio-system for a gateway and
+	// default for a sidecar.
+	Namespace string
+	// Workload names the sender in metrics; "" is the gateway's name, or
+	// "client".
+	Workload string
+	// Labels are those of the sender's pod.
+	Labels map[string]string
+}
+
+// entry returns the name by which VirtualServices know the proxy.
+func (s Source) entry() string {
+	if s.Gateway == "" {
+		return sidecars
+	}
+	return s.Gateway
+}
+
+func (s Source) withDefaults() Source {
+	namespace, workload := "default", "client"
+	if s.Gateway != "" {
+		namespace, workload = "istio-system", "istio-ingressgateway"
+	}
+	if s.Namespace == "" {
+		s.Namespace = namespace
+	}
+	if s.Workload == "" {
+		s.Workload = workload
+	}
+	return s
+}
+
+func (r Request) withDefaults() Request {
+	if r.Path == "" {
+		r.Path = "/"
+	}
+	if r.Method == "" {
+		r.Method = "GET"
+	}
+	if r.Scheme == "" {
+		r.Scheme = "http"
+	}
+	r.From = r.From.withDefaults()
+	return r
+}

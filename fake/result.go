@@ -1,0 +1,86 @@
+package fake
+
+import "net/http"
+
+// Outcome is what became of a request.
+type Outcome struct {
+	// Workload, Revision and Image are those of the pod that answered; "" if none
+	// did.
+	Workload, Revision, Image string
+	// Code is the status of the answer.
+	Code int
+	// Flags is Envoy's word for an answer that the mesh itself gave: NC (no such
+	// cluster: a missing host, subset or port), UH (no healthy endpoint), NR (no
+	// rule), UF (the pod could not be reached), FI (fault injection); "" for
+	// answers of pods, redirects and direct responses.
+	Flags string
+	// Mirrored is a copy, whose answer nobody saw.
+	Mirrored bool
+}
+
+// Broken reports whether the mesh had no way to get the request answered.
+func (o Outcome) Broken() bool {
+	return !o.Mirrored && o.Flags != "" && o.Flags != "FI"
+}
+
+// Count is how many requests had an Outcome.
+type Count struct {
+	Outcome
+	N uint64
+}
+
+// Result is what became of many requests: each Outcome once, in the order in
+// which they came up.
+type Result []Count
+
+// Sum returns how many requests had an Outcome that is wanted.
+func (r Result) Sum(wanted func(Outcome) bool) uint64 {
+	var sum uint64
+	for _, c := range r {
+		if wanted(c.Outcome) {
+			sum += c.N
+		}
+	}
+	return sum
+}
+
+// Sent returns the number of requests, copies not counted.
+func (r Result) Sent() uint64 { return r.Sum(func(o Outcome) bool { return !o.Mirrored }) }
+
+// To returns how many requests the pods of a workload answered, copies not
+// counted.
+func (r Result) To(workload string) uint64 {
+	return r.Sum(func(o Outcome) bool { return !o.Mirrored && o.Workload == workload })
+}
+
+// Mirrored returns how many copies the pods of a workload got.
+func (r Result) Mirrored(workload string) uint64 {
+	return r.Sum(func(o Outcome) bool { return o.Mirrored && o.Workload == workload })
+}
+
+// Broken returns how many requests the mesh could not get answered: what a
+// rollout must never cause.
+func (r Result) Broken() uint64 { return r.Sum(Outcome.Broken) }
+
+// Failed returns how many requests clients saw answered with 5xx, for whatever
+// reason.
+func (r Result) Failed() uint64 {
+	return r.Sum(func(o Outcome) bool { return !o.Mirrored && o.Code >= http.StatusInternalServerError })
+}
+
+func (r *Result) add(o Outcome, n uint64) {
+	for i := range *r {
+		if (*r)[i].Outcome == o {
+			(*r)[i].N += n
+			return
+		}
+	}
+	*r = append(*r, Count{o, n})
+}
+
+// plus adds another Result.
+func (r *Result) plus(other Result) {
+	for _, c := range other {
+		r.add(c.Outcome, c.N)
+	}
+}

@@ -1,0 +1,193 @@
+package fake
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/serin-go/serin/fake/apiserver"
+)
+
+// name identifies an object of one kind.
+type name struct{ namespace, name string }
+
+func (n name) String() string { return n.namespace + "/" + n.name }
+
+// world is what the mesh knows at one moment. It is never changed: with returns
+// another one.
+type world struct {
+	virtualServices  map[name]*virtualService
+	destinationRules map[name]*destinationRule
+	gateways         map[name]*gateway
+	services         map[name]*service
+	pods             map[name][]instances // of Pod objects
+	deployed         map[name][]instances // of simulated Deployments
+}
+
+// resources are the full names of the resources that the mesh reads.
+var resources = map[string]string{
+	"virtualservices":  "virtualservices.networking.istio.io",
+	"destinationrules": "destinationrules.networking.istio.io",
+	"gateways":         "gateways.networking.istio.io",
+	"services":         "services",
+	"pods":             "pods",
+	"deployments":      "deployments.apps",
+}
+
+// changeOf makes the change that brought an object into being.
+func changeOf(resource string, raw json.RawMessage) apiserver.Change {
+	var o struct{ Metadata meta.ObjectMeta }
+	if err := json.Unmarshal(raw, &o); err != nil {
+		o.Metadata.Name = unknown // what follows says why
+	}
+	c := apiserver.Change{Type: watch.Added, Namespace: o.Metadata.Namespace, Name: o.Metadata.Name, Object: raw}
+	c.Resource.Resource = resource
+	return c
+}
+
+func compareNames(a, b name) int { return strings.Compare(a.String(), b.String()) }
+
+// instances are ready pods that differ in nothing but their names.
+type instances struct {
+	namespace, workload, image string
+	labels                     map[string]string
+	ready                      int
+}
+
+// kinds are the resources that the mesh reads.
+var kinds = map[string]func(w *world, id name, raw json.RawMessage) error{
+	"virtualservices": func(w *world, id name, raw json.RawMessage) error {
+		return put(&w.virtualServices, id, raw, decodeVirtualService)
+	},
+	"destinationrules": func(w *world, id name, raw json.RawMessage) error {
+		return put(&w.destinationRules, id, raw, decodeDestinationRule)
+	},
+	"gateways": func(w *world, id name, raw json.RawMessage) error {
+		return put(&w.gateways, id, raw, decodeGateway)
+	},
+	"services": func(w *world, id name, raw json.RawMessage) error {
+		return put(&w.services, id, raw, decodeService)
+	},
+	"pods": func(w *world, id name, raw json.RawMessage) error {
+		return put(&w.pods, id, raw, decodePod)
+	},
+}
+
+// with returns the world after a change of one object. An object that cannot be
+// understood, or that Istio's validation refuses, leaves its last good form in
+// force, as proxies do, and is told by the error.
+func (w world) with(c apiserver.Change) (world, error) {
+	set, ok := kinds[c.Resource.Resource]
+	if !ok || c.Resource.Group == "gateway.networking.k8s.io" {
+		return w, nil
+	}
+	raw := c.Object
+	if c.Type == watch.Deleted {
+		raw = nil
+	}
+	if err := set(&w, name{c.Namespace, c.Name}, raw); err != nil {
+		return w, fmt.Errorf("fake: %s %s/%s is left as it was: %w", c.Resource.Resource, c.Namespace, c.Name, err)
+	}
+	return w, nil
+}
+
+// withDeployed returns the world with other ready pods of a Deployment.
+func (w world) withDeployed(id name, pods []instances) world {
+	w.deployed = maps.Clone(w.deployed)
+	if w.deployed == nil {
+		w.deployed = map[name][]instances{}
+	}
+	w.deployed[id] = pods
+	return w
+}
+
+// put replaces one entry of a map in a copy of it. No document removes it.
+func put[T any](m *map[name]T, id name, raw json.RawMessage, decode func(json.RawMessage) (T, error)) error {
+	next := maps.Clone(*m)
+	if next == nil {
+		next = map[name]T{}
+	}
+	if raw == nil {
+		delete(next, id)
+		*m = next
+		return nil
+	}
+	decoded, err := decode(raw)
+	if err != nil {
+		return err
+	}
+	next[id] = decoded
+	*m = next
+	return nil
+}
+
+// decodePod reads a Pod object: one instance if it is ready, else none. Its
+// workload is its owner, or itself.
+func decodePod(raw json.RawMessage) ([]instances, error) {
+	var o core.Pod
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return nil, err
+	}
+	ready := slices.ContainsFunc(o.Status.Conditions, func(c core.PodCondition) bool {
+		return c.Type == core.PodReady && c.Status == core.ConditionTrue
+	})
+	if !ready || o.DeletionTimestamp != nil {
+		return nil, nil
+	}
+	p := instances{namespace: o.Namespace, workload: o.Name, labels: o.Labels, ready: 1}
+	if len(o.OwnerReferences) > 0 {
+		p.workload = workloadOf(o)
+	}
+	if len(o.Spec.Containers) > 0 {
+		p.image = o.Spec.Containers[0].Image
+	}
+	return []instances{p}, nil
+}
+
+// workloadOf returns the name of the Deployment above a ReplicaSet, as Istio
+// guesses it from the template hash, or of any other owner.
+func workloadOf(o core.Pod) string {
+	owner := o.OwnerReferences[0]
+	if hash := o.Labels["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
+		return owner.Name[:max(0, len(owner.Name)-len(hash)-1)]
+	}
+	return owner.Name
+}
+
+// endpoints lists the ready pods of a Service's namespace that carry the labels,
+// in a fixed order.
+func (w world) endpoints(namespace string, selectors ...map[string]string) []instances {
+	var found []instances
+	collect := func(m map[name][]instances) {
+		for _, id := range slices.SortedFunc(maps.Keys(m), compareNames) {
+			if id.namespace != namespace {
+				continue
+			}
+			for _, p := range m[id] {
+				if p.ready > 0 && p.carries(selectors) {
+					found = append(found, p)
+				}
+			}
+		}
+	}
+	collect(w.deployed)
+	collect(w.pods)
+	return found
+}
+
+func (p instances) carries(selectors []map[string]string) bool {
+	for _, s := range selectors {
+		for key, value := range s {
+			if got, ok := p.labels[key]; !ok || got != value {
+				return false
+			}
+		}
+	}
+	return true
+}
