@@ -1,0 +1,27 @@
+// Package routing moves traffic between the versions of a service by the http
+// rules of an Istio VirtualService.
+//
+// A renderer is pure: [HTTP.Read] tells what traffic an object asks for and
+// [HTTP.Render] gives the JSON patch that makes it ask for another. The patch
+// touches what the rollout owns and nothing else: the weights of the steered
+// rules, a canary or baseline destination that was missing, the mirror to the
+// canary, and two annotations. What other people wrote survives byte for byte,
+// also fields that are newer than the Istio API this package was built with.
+//
+// A [Router] reads and patches real objects, and keeps the State of the rollout
+// in the annotation [StateAnnotation] of the same object, in the same patch.
+// [Subsets] puts up the subsets of a DestinationRule before the traffic that
+// needs them.
+package routing
+
+// The annotations that Serin owns.
+const (
+	// StateAnnotation holds the State of the rollout, as canary.State encodes
+	// itself.
+	StateAnnotation = "serin-go.github.io/rollout"
+	// OriginalAnnotation holds the weights that the steered rules had before
+	// the rollout. It is there only while a canary or baseline has live traffic.
+	OriginalAnnotation = "serin-go.github.io/original"
+	// SubsetsAnnotation holds what Subsets added to a DestinationRule.
+	SubsetsAnnotation = "serin-go.github.io/subsets"
+)

@@ -1,0 +1,56 @@
+package routing
+
+import (
+	"fmt"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Errors about the object, wrapped with its kind, namespace and name. Trying
+// again cannot mend them, so all of them also wrap canary.ErrRefused.
+var (
+	// ErrNoRule: the VirtualService has no http rule of that name, or none that
+	// routes.
+	ErrNoRule error = &refusal{"no such rule"}
+	// ErrAmbiguousRule: more than one rule fits the target.
+	ErrAmbiguousRule error = &refusal{"more than one rule fits"}
+	// ErrNotRouting: the rule has a redirect, a directResponse or a delegate in
+	// place of destinations.
+	ErrNotRouting error = &refusal{"the rule does not route"}
+	// ErrNoStable: the rule does not have the stable destination.
+	ErrNoStable error = &refusal{"stable destination not in the rule"}
+	// ErrTwice: the rule lists a destination of the rollout more than once.
+	ErrTwice error = &refusal{"destination listed more than once"}
+	// ErrNoShare: the rule sends everything to destinations that are not of the
+	// rollout, so there is nothing to divide.
+	ErrNoShare error = &refusal{"stable and canary have no part of the traffic"}
+	// ErrForeignMirror: somebody else's mirror is in the place of ours.
+	ErrForeignMirror error = &refusal{"the rule mirrors to somewhere else"}
+	// ErrTooLarge: the smallest exact weights do not fit into an int32.
+	ErrTooLarge error = &refusal{"exact weights are too large"}
+	// ErrForeignSubset: a subset of that name selects other pods.
+	ErrForeignSubset error = &refusal{"subset has other labels"}
+	// ErrForeignReading: the Reading was not taken by this Router.
+	ErrForeignReading error = &refusal{"reading of another router"}
+)
+
+// refusal is a sentinel that wraps canary.ErrRefused without repeating it.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return canary.ErrRefused }
+
+// UnsupportedError says that a field of canary.Traffic was asked for that the
+// target cannot serve. It wraps canary.ErrRefused.
+type UnsupportedError struct {
+	Field  string // as canary.Traffic names it
+	Reason string
+}
+
+// Error names the field and the reason.
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("traffic.%s: %s", e.Field, e.Reason)
+}
+
+// Unwrap returns canary.ErrRefused.
+func (e *UnsupportedError) Unwrap() error { return canary.ErrRefused }

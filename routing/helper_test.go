@@ -1,0 +1,116 @@
+package routing_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/routing"
+)
+
+// tb is what *testing.T, *testing.B and *rapid.T have in common.
+type tb interface {
+	require.TestingT
+	Helper()
+}
+
+// object is the JSON document of a VirtualService as an API server keeps it.
+type object []byte
+
+func fromYAML(t tb, text string) object {
+	t.Helper()
+	doc, err := yaml.YAMLToJSONStrict([]byte(text))
+	require.NoError(t, err)
+	return doc
+}
+
+// typed decodes the document as a typed client does.
+func (o object) typed(t tb) *networking.VirtualService {
+	t.Helper()
+	vs := &networking.VirtualService{}
+	require.NoError(t, json.Unmarshal(o, vs))
+	return vs
+}
+
+func (o object) apply(t tb, p routing.Patch) object {
+	t.Helper()
+	patch, err := jsonpatch.DecodePatch(p.Bytes())
+	require.NoError(t, err, p.String())
+	after, err := patch.Apply(o)
+	require.NoError(t, err, p.String())
+	return after
+}
+
+// render brings the object to want by a renderer, and checks what must hold
+// for every object and traffic.
+func (o object) render(t tb, r routing.Renderer, want canary.Traffic) object {
+	t.Helper()
+	before := o.typed(t)
+	untouched := before.DeepCopy()
+	p, err := r.Render(before, want)
+	require.NoError(t, err)
+	require.True(t, equalJSON(t, untouched, before), "the argument was changed")
+	after := o.apply(t, p)
+	got, err := r.Read(after.typed(t), want)
+	require.NoError(t, err)
+	require.Equal(t, want, got, "%s\nby %s\n%s", o, &p, after)
+	again, err := r.Render(after.typed(t), want)
+	require.NoError(t, err)
+	require.True(t, again.Empty(), "rendered twice: %s after\n%s", &again, &p)
+	return after
+}
+
+func equalJSON(t tb, a, b any) bool {
+	t.Helper()
+	x, err := json.Marshal(a)
+	require.NoError(t, err)
+	y, err := json.Marshal(b)
+	require.NoError(t, err)
+	return string(x) == string(y)
+}
+
+// weights prints the destinations of a rule: "v1 90, v2 10".
+func (o object) weights(t tb, rule string) string {
+	t.Helper()
+	var parts []string
+	for _, r := range o.typed(t).Spec.Http {
+		if r.Name != rule {
+			continue
+		}
+		for _, d := range r.Route {
+			name := d.Destination.Subset
+			if name == "" {
+				name = d.Destination.Host
+			}
+			parts = append(parts, fmt.Sprintf("%s %d", name, d.Weight))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func renderer(t testing.TB, target routing.Target) *routing.HTTP {
+	t.Helper()
+	h, err := routing.NewHTTP(target)
+	require.NoError(t, err)
+	return h
+}
+
+// share is canary traffic of so many percent.
+func share(percent canary.Weight) canary.Traffic {
+	return canary.Traffic{Canary: percent * canary.Percent}
+}
+
+// subsets are the arms v1 and v2 of one host.
+func subsets(host string) routing.Arms {
+	return routing.Arms{
+		Stable: routing.Destination{Host: host, Subset: "v1"},
+		Canary: routing.Destination{Host: host, Subset: "v2"},
+	}
+}

@@ -1,0 +1,232 @@
+package routing
+
+import (
+	"fmt"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// A Renderer says what traffic a VirtualService asks for, and how it is made to
+// ask for another. Both methods are pure: they change no argument, and may be
+// called from any number of goroutines.
+type Renderer interface {
+	// Read returns the traffic that the steered rules of vs ask for. If they
+	// disagree, it is that of the first rule that does not ask for last, the
+	// traffic that was written last: so Read never returns last unless all of
+	// vs asks for it.
+	Read(vs *networking.VirtualService, last canary.Traffic) (canary.Traffic, error)
+	// Render returns the patch after which all steered rules ask for t. It is
+	// empty if there is nothing to do.
+	Render(vs *networking.VirtualService, t canary.Traffic) (Patch, error)
+}
+
+// HTTP is the Renderer for http rules. Make one with [NewHTTP].
+//
+// The share of the canary is its part of what the arms of the rollout have
+// together; other destinations of the same rule keep their part of the whole.
+// Weights stay at the sum that the rule had before, if that sum can be divided
+// exactly, and are the smallest integers that are exact otherwise.
+//
+// While canary or baseline have live traffic, what the rules were before is
+// kept in OriginalAnnotation. When that traffic is over, the weights are as they
+// were, and a destination that had to be added is gone. If somebody changes the
+// other destinations meanwhile, those numbers are kept, and stable has at the
+// end what the arms had together. An annotation that cannot be understood is
+// replaced: then the numbers of the moment are the original.
+//
+// One thing cannot be seen through Istio's types: whether a weight of 0 is
+// written or left out. It is written at the end if the rule had several
+// destinations, and left out if stable was alone.
+//
+// A mirror to the canary belongs to the rollout, whoever wrote it. A mirror to
+// somewhere else is left alone, and refuses one to the canary.
+type HTTP struct {
+	target Target
+	suffix string
+	common places
+	own    []places // parallel to target.Rules
+}
+
+var _ Renderer = (*HTTP)(nil)
+
+// NewHTTP returns the renderer for a target, or every mistake in it.
+func NewHTTP(t Target) (*HTTP, error) {
+	if err := t.validate(); err != nil {
+		return nil, fmt.Errorf("routing: target %s/%s: %w", t.Namespace, t.Name, err)
+	}
+	h := &HTTP{target: t, suffix: t.suffix(), common: t.Arms.places(t.suffix())}
+	h.target.Rules = append([]Rule(nil), t.Rules...)
+	for _, r := range t.Rules {
+		if r.Arms == (Arms{}) {
+			r.Arms = t.Arms
+		}
+		h.own = append(h.own, r.Arms.places(h.suffix))
+	}
+	return h, nil
+}
+
+// Target returns what NewHTTP was given.
+func (h *HTTP) Target() Target {
+	t := h.target
+	t.Rules = append([]Rule(nil), t.Rules...)
+	return t
+}
+
+// Read implements [Renderer].
+func (h *HTTP) Read(vs *networking.VirtualService, last canary.Traffic) (canary.Traffic, error) {
+	rules, err := h.rules(vs)
+	if err != nil {
+		return canary.Traffic{}, h.wrap(err)
+	}
+	for i := range rules {
+		if t := h.traffic(&rules[i]); t != last || i == len(rules)-1 {
+			return t, nil
+		}
+	}
+	return last, nil
+}
+
+func (h *HTTP) traffic(r *steered) canary.Traffic {
+	var t canary.Traffic
+	t.Canary, t.Baseline = r.shares()
+	t.Mirror = r.mirrored(h.suffix)
+	return t
+}
+
+// Render implements [Renderer].
+func (h *HTTP) Render(vs *networking.VirtualService, t canary.Traffic) (Patch, error) {
+	p, err := h.render(vs, t)
+	if err != nil {
+		return Patch{}, h.wrap(err)
+	}
+	return p, nil
+}
+
+func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, error) {
+	var p Patch
+	rules, err := h.rules(vs)
+	if err != nil {
+		return p, err
+	}
+	text, kept := vs.Annotations[OriginalAnnotation]
+	var known []original
+	if kept {
+		known, _ = decodeOriginals(text) // what cannot be understood is replaced
+	}
+	next := make([]original, 0, len(rules))
+	for i := range rules {
+		r := &rules[i]
+		if err := h.supports(r, t); err != nil {
+			return p, fmt.Errorf("rule %q: %w", r.Name, err)
+		}
+		o, err := r.render(&p, known, t)
+		if err != nil {
+			return p, fmt.Errorf("rule %q: %w", r.Name, err)
+		}
+		r.renderMirror(&p, t.Mirror, h.suffix)
+		next = append(next, o)
+	}
+	switch live := t.Canary != 0 || t.Baseline != 0; {
+	case !live:
+		p.unannotate(vs.Annotations, OriginalAnnotation)
+	case kept || !p.Empty():
+		if now := encodeOriginals(next); now != text {
+			p.annotate(vs.Annotations, OriginalAnnotation, now)
+		}
+	}
+	return p, nil
+}
+
+// supports refuses what the rule cannot be made to do.
+func (h *HTTP) supports(r *steered, t canary.Traffic) error {
+	if err := t.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", canary.ErrRefused, err)
+	}
+	switch {
+	case t.Cohort != "":
+		return &UnsupportedError{"Cohort", "this renderer opens no cohorts"}
+	case t.Baseline != 0 && r.places[baseline].full == "":
+		return &UnsupportedError{"Baseline", "the target has no baseline destination"}
+	case t.Mirror != 0 && (len(r.Mirrors) > 0 || r.Mirror != nil && !r.isMirror(h.suffix)):
+		return ErrForeignMirror
+	}
+	return nil
+}
+
+// rules finds the steered rules of vs, in the order of the target.
+func (h *HTTP) rules(vs *networking.VirtualService) ([]steered, error) {
+	if len(h.target.Rules) == 0 {
+		index, err := onlyRule(vs)
+		if err != nil {
+			return nil, err
+		}
+		r, err := h.look(vs, index, &h.common)
+		return []steered{r}, err
+	}
+	found := make([]steered, 0, len(h.target.Rules))
+	for i := range h.target.Rules {
+		index, err := namedRule(vs, h.target.Rules[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		r, err := h.look(vs, index, &h.own[i])
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+func (h *HTTP) look(vs *networking.VirtualService, index int, p *places) (steered, error) {
+	r, err := look(vs.Spec.Http[index], index, p, h.suffix)
+	if err != nil {
+		return r, err
+	}
+	// A stable destination that was there before the rollout can be put back.
+	_, under := vs.Annotations[OriginalAnnotation]
+	if r.at[stable] < 0 && !(under && r.at[canaryArm] >= 0) {
+		return r, fmt.Errorf("rule %q: %w: %v", r.Name, ErrNoStable, p[stable].Destination)
+	}
+	return r, nil
+}
+
+func namedRule(vs *networking.VirtualService, name string) (int, error) {
+	index := -1
+	for i, r := range vs.Spec.Http {
+		if r.GetName() != name {
+			continue
+		}
+		if index >= 0 {
+			return 0, fmt.Errorf("%w: http[%d] and http[%d] are both named %q", ErrAmbiguousRule, index, i, name)
+		}
+		index = i
+	}
+	if index < 0 {
+		return 0, fmt.Errorf("%w: %q", ErrNoRule, name)
+	}
+	return index, nil
+}
+
+func onlyRule(vs *networking.VirtualService) (int, error) {
+	index := -1
+	for i, r := range vs.Spec.Http {
+		if len(r.GetRoute()) == 0 {
+			continue
+		}
+		if index >= 0 {
+			return 0, fmt.Errorf("%w: http[%d] and http[%d] both route; name the one to steer", ErrAmbiguousRule, index, i)
+		}
+		index = i
+	}
+	if index < 0 {
+		return 0, fmt.Errorf("%w: none of %d http rules routes", ErrNoRule, len(vs.Spec.Http))
+	}
+	return index, nil
+}
+
+func (h *HTTP) wrap(err error) error {
+	return fmt.Errorf("routing: VirtualService %s/%s: %w", h.target.Namespace, h.target.Name, err)
+}

@@ -1,0 +1,139 @@
+package routing
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// Patch is a JSON patch (RFC 6902) under construction. The zero value changes
+// nothing. It is not safe for concurrent use.
+type Patch struct {
+	ops []byte // comma separated
+	// annotations says what the operations did to the map of annotations.
+	annotations mapFate
+}
+
+type mapFate uint8
+
+const (
+	untouched mapFate = iota
+	present
+	removed
+)
+
+// Empty reports whether p changes nothing.
+func (p *Patch) Empty() bool { return len(p.ops) == 0 }
+
+// Bytes returns p as a JSON document, an array of operations.
+func (p *Patch) Bytes() []byte {
+	b := make([]byte, 0, len(p.ops)+2)
+	b = append(b, '[')
+	b = append(b, p.ops...)
+	return append(b, ']')
+}
+
+// String returns p as a JSON document.
+func (p *Patch) String() string { return string(p.Bytes()) }
+
+// Append appends the operations of q, which is not changed.
+func (p *Patch) Append(q Patch) {
+	if q.Empty() {
+		return
+	}
+	if !p.Empty() {
+		p.ops = append(p.ops, ',')
+	}
+	p.ops = append(p.ops, q.ops...)
+	if q.annotations != untouched {
+		p.annotations = q.annotations
+	}
+}
+
+// Add sets the member at path, or inserts before the array index at path. Value
+// is a JSON document. Paths are JSON pointers (RFC 6901), already escaped.
+func (p *Patch) Add(path string, value []byte) {
+	p.begin("add", path)
+	p.ops = append(append(p.ops, `","value":`...), value...)
+	p.ops = append(p.ops, '}')
+}
+
+// Remove removes what is at path, which must exist.
+func (p *Patch) Remove(path string) {
+	p.begin("remove", path)
+	p.ops = append(p.ops, `"}`...)
+}
+
+// Copy adds at path what is at from.
+func (p *Patch) Copy(from, path string) {
+	p.begin("copy", path)
+	p.ops = append(append(p.ops, `","from":"`...), from...)
+	p.ops = append(p.ops, `"}`...)
+}
+
+func (p *Patch) begin(op, path string) {
+	if p.ops == nil {
+		p.ops = make([]byte, 0, 1024)
+	}
+	if !p.Empty() {
+		p.ops = append(p.ops, ',')
+	}
+	p.ops = append(append(p.ops, `{"op":"`...), op...)
+	p.ops = append(append(p.ops, `","path":"`...), path...)
+}
+
+func (p *Patch) addInt(path string, n int64) {
+	var digits [20]byte
+	p.Add(path, strconv.AppendInt(digits[:0], n, 10))
+}
+
+// guard makes the patch fail with 409 Conflict if the object is not at version
+// any more. A failing "test" operation would answer 422, as validation does.
+func (p *Patch) guard(version string) {
+	p.begin("replace", "/metadata/resourceVersion")
+	p.ops = append(append(p.ops, `","value":`...), quote(version)...)
+	p.ops = append(p.ops, '}')
+}
+
+// annotate sets an annotation of an object that has those of have.
+func (p *Patch) annotate(have map[string]string, key, value string) {
+	if p.annotations == removed || p.annotations == untouched && len(have) == 0 {
+		p.Add("/metadata/annotations", []byte("{}"))
+	}
+	p.annotations = present
+	p.Add(annotationPath(key), quote(value))
+}
+
+// unannotate removes an annotation if it is there, and with it a map that has
+// nothing else.
+func (p *Patch) unannotate(have map[string]string, key string) {
+	if _, ok := have[key]; !ok {
+		return
+	}
+	if len(have) == 1 && p.annotations == untouched {
+		p.annotations = removed
+		p.Remove("/metadata/annotations")
+		return
+	}
+	p.Remove(annotationPath(key))
+}
+
+var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
+
+func annotationPath(key string) string {
+	return "/metadata/annotations/" + escapePointer.Replace(key)
+}
+
+func rulePath(rule int, member string) string {
+	return "/spec/http/" + strconv.Itoa(rule) + member
+}
+
+func routePath(rule, route int, member string) string {
+	return "/spec/http/" + strconv.Itoa(rule) + "/route/" + strconv.Itoa(route) + member
+}
+
+// quote returns s as a JSON string.
+func quote(s string) []byte {
+	b, _ := json.Marshal(s) // a string always has an encoding
+	return b
+}

@@ -1,0 +1,176 @@
+package routing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Client reads and patches objects of one kind in one namespace. The typed
+// clients of istio.io/client-go satisfy it: VirtualServiceInterface is a
+// Client[networking.VirtualService].
+type Client[T any] interface {
+	Get(ctx context.Context, name string, opts metav1.GetOptions) (*T, error)
+	Patch(ctx context.Context, name string, pt types.PatchType, data []byte, opts metav1.PatchOptions, subresources ...string) (*T, error)
+}
+
+// fieldManager is the name under which the API server books our changes.
+const fieldManager = "serin"
+
+// Object is one VirtualService in a cluster and the way to steer it.
+type Object struct {
+	// Client is one for Namespace.
+	Client    Client[networking.VirtualService]
+	Namespace string
+	Name      string
+	Renderer  Renderer
+}
+
+// Router is a [canary.Router] for VirtualServices. It keeps the State in the
+// annotation StateAnnotation of its lead, beside the traffic, and changes both
+// in one patch. Concurrent use is safe if it is safe for its Clients.
+//
+// The traffic of one service may depend on further VirtualServices, such as one
+// for a gateway and one for the mesh. These are followers: they get the same
+// traffic after the lead, each in a patch of its own. Before anything is
+// written, the patches of all are rendered, so that an object which cannot show
+// the traffic stops the write of all. If the write of a follower fails, the lead
+// has changed, and with it the State: Write returns an error that does not wrap
+// canary.ErrConflict, and Read reports the traffic of that follower until the
+// next Write mends it. A driver that lost the race for the lead never writes a
+// follower.
+type Router struct {
+	lead      Object
+	followers []Object
+}
+
+var _ canary.Router = (*Router)(nil)
+
+// NewRouter returns a Router that keeps its State in lead.
+func NewRouter(lead Object, followers ...Object) *Router {
+	return &Router{lead, append([]Object(nil), followers...)}
+}
+
+// Read implements [canary.Router]. The Version of the Reading is a
+// []*networking.VirtualService: the objects as read, the lead first. They may be
+// looked at, but not changed. Traffic is that of the lead, or of the first
+// follower that does not show what the State says.
+func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
+	lead, err := r.lead.get(ctx)
+	if err != nil {
+		return canary.Reading{}, err
+	}
+	reading := canary.Reading{}
+	if text, ok := lead.Annotations[StateAnnotation]; ok {
+		if err := reading.State.UnmarshalJSON([]byte(text)); err != nil {
+			return canary.Reading{}, r.lead.wrap(fmt.Errorf("annotation %s: %w", StateAnnotation, err))
+		}
+	}
+	want := reading.State.Traffic
+	if reading.Traffic, err = r.lead.Renderer.Read(lead, want); err != nil {
+		return canary.Reading{}, err
+	}
+	objects := make([]*networking.VirtualService, 1, 1+len(r.followers))
+	objects[0] = lead
+	for _, f := range r.followers {
+		vs, err := f.get(ctx)
+		if err != nil {
+			return canary.Reading{}, err
+		}
+		t, err := f.Renderer.Read(vs, want)
+		if err != nil {
+			return canary.Reading{}, err
+		}
+		if reading.Traffic == want {
+			reading.Traffic = t
+		}
+		objects = append(objects, vs)
+	}
+	reading.Version = objects
+	return reading, nil
+}
+
+// Write implements [canary.Router]. The zero State removes the annotation.
+func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Traffic, s canary.State) error {
+	objects, ok := reading.Version.([]*networking.VirtualService)
+	if !ok || len(objects) != 1+len(r.followers) {
+		return r.lead.wrap(ErrForeignReading)
+	}
+	lead := objects[0]
+	first, err := r.lead.Renderer.Render(lead, t)
+	if err != nil {
+		return err
+	}
+	rest := make([]Patch, len(r.followers))
+	for i, f := range r.followers {
+		if rest[i], err = f.Renderer.Render(objects[1+i], t); err != nil {
+			return err
+		}
+	}
+	if err := putState(&first, lead.Annotations, s); err != nil {
+		return r.lead.wrap(err)
+	}
+	if err := r.lead.patch(ctx, lead, first); err != nil {
+		return err
+	}
+	for i, f := range r.followers {
+		if rest[i].Empty() {
+			continue
+		}
+		if err := f.patch(ctx, objects[1+i], rest[i]); err != nil {
+			return fmt.Errorf("%w (VirtualService %s has changed already)", half(err), lead.Name)
+		}
+	}
+	return nil
+}
+
+// putState appends what stores s beside the traffic.
+func putState(p *Patch, have map[string]string, s canary.State) error {
+	b, err := s.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	if zero, _ := (canary.State{}).MarshalJSON(); string(b) == string(zero) {
+		p.unannotate(have, StateAnnotation)
+		return nil
+	}
+	if text := string(b); text != have[StateAnnotation] {
+		p.annotate(have, StateAnnotation, text)
+	}
+	return nil
+}
+
+// half takes canary.ErrConflict out of the error of a follower: it promises
+// that nothing was changed.
+func half(err error) error {
+	if errors.Is(err, canary.ErrConflict) {
+		return errors.New(err.Error())
+	}
+	return err
+}
+
+func (o *Object) get(ctx context.Context) (*networking.VirtualService, error) {
+	vs, err := o.Client.Get(ctx, o.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, o.wrap(err)
+	}
+	return vs, nil
+}
+
+// patch writes p if vs was not changed since it was read.
+func (o *Object) patch(ctx context.Context, vs *networking.VirtualService, p Patch) error {
+	if err := send(ctx, o.Client, vs, p); err != nil {
+		return o.wrap(err)
+	}
+	return nil
+}
+
+func (o *Object) wrap(err error) error {
+	return fmt.Errorf("routing: VirtualService %s/%s: %w", o.Namespace, o.Name, err)
+}

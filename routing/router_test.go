@@ -1,0 +1,236 @@
+package routing_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	typed "istio.io/client-go/pkg/clientset/versioned/typed/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/routing"
+)
+
+const twoRules = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: prod}
+spec:
+  hosts: [reviews]
+  http:
+  - name: a
+    route:
+    - destination: {host: reviews, subset: v1}
+      weight: 100
+    - destination: {host: reviews, subset: v2}
+      weight: 0
+  - name: b
+    timeout: 3s
+    route:
+    - destination: {host: reviews, subset: v1}
+`
+
+// world is an API server with real clients for it.
+type world struct {
+	*apiserver.Server
+	client *typed.NetworkingV1Client
+}
+
+func newWorld(t *testing.T, manifests ...string) world {
+	t.Helper()
+	s := apiserver.New()
+	s.ValidateIstio()
+	for _, m := range manifests {
+		require.NoError(t, s.Load([]byte(m)))
+	}
+	c, err := typed.NewForConfig(s.Config())
+	require.NoError(t, err)
+	return world{s, c}
+}
+
+func (w world) document(t *testing.T, name string) object {
+	t.Helper()
+	doc, ok := w.Get("virtualservices.networking.istio.io", "prod", name)
+	require.True(t, ok)
+	return object(doc)
+}
+
+func (w world) object(t *testing.T, name, rule string) routing.Object {
+	t.Helper()
+	return routing.Object{
+		Client: w.client.VirtualServices("prod"), Namespace: "prod", Name: name,
+		Renderer: renderer(t, routing.Target{
+			Namespace: "prod", Name: name, Rules: []routing.Rule{{Name: rule}}, Arms: subsets("reviews"),
+		}),
+	}
+}
+
+var began = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func progressing(t canary.Traffic, serial int64) canary.State {
+	return canary.State{
+		Plan: "p", Phase: canary.Progressing, Traffic: t, Serial: serial,
+		Began: began, Entered: began, Shifted: began,
+	}
+}
+
+// write reads, and writes t with a State of that traffic.
+func write(t *testing.T, r canary.Router, traffic canary.Traffic) {
+	t.Helper()
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, r.Write(t.Context(), reading, traffic, progressing(traffic, reading.State.Serial+1)))
+}
+
+func TestTrafficAndStateAreWrittenInOnePatch(t *testing.T) {
+	w := newWorld(t, twoRules)
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	w.ResetRequests()
+	write(t, r, share(20))
+	require.Equal(t, map[apiserver.Request]int{
+		{Verb: "get", Resource: "virtualservices.networking.istio.io"}:   1,
+		{Verb: "patch", Resource: "virtualservices.networking.istio.io"}: 1,
+	}, w.Requests())
+	require.Equal(t, "v1 80, v2 20", w.document(t, "reviews").weights(t, "b"))
+
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, share(20), reading.Traffic)
+	require.Equal(t, progressing(share(20), 1), reading.State)
+}
+
+func TestTheZeroTrafficAndStateLeaveTheObjectAsItWas(t *testing.T) {
+	w := newWorld(t, twoRules)
+	before := spec(t, w.document(t, "reviews"))
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	write(t, r, share(20))
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, r.Write(t.Context(), reading, canary.Traffic{}, canary.State{}))
+	after := w.document(t, "reviews")
+	require.JSONEq(t, before, spec(t, after))
+	require.Empty(t, after.typed(t).Annotations)
+}
+
+func TestAStaleReadingIsAConflictAndChangesNothing(t *testing.T) {
+	w := newWorld(t, twoRules)
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	stale, err := r.Read(t.Context())
+	require.NoError(t, err)
+	write(t, r, share(20))
+	before := w.document(t, "reviews")
+	for _, traffic := range []canary.Traffic{{}, share(20), share(50)} {
+		err = r.Write(t.Context(), stale, traffic, stale.State)
+		require.ErrorIs(t, err, canary.ErrConflict)
+		require.NotErrorIs(t, err, canary.ErrRefused)
+		require.Contains(t, err.Error(), "VirtualService prod/reviews")
+	}
+	require.Equal(t, before, w.document(t, "reviews"))
+}
+
+// The API server applies a patch before it compares versions, and answers one
+// that does not fit any more as it answers a refusal.
+func TestAPatchThatDoesNotFitTheObjectAnyMoreIsAConflict(t *testing.T) {
+	w := newWorld(t, twoRules)
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	write(t, r, share(20))
+	stale, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, w.Update("virtualservices.networking.istio.io", "prod", "reviews", func(o map[string]any) {
+		s := o["spec"].(map[string]any)
+		s["http"] = s["http"].([]any)[:1]
+	}))
+	err = r.Write(t.Context(), stale, canary.Traffic{}, canary.State{})
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.NotErrorIs(t, err, canary.ErrRefused)
+}
+
+func TestADeletedObjectIsAConflictForWriteAndAnErrorForRead(t *testing.T) {
+	w := newWorld(t, twoRules)
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	stale, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, w.Delete("virtualservices.networking.istio.io", "prod", "reviews"))
+	require.ErrorIs(t, r.Write(t.Context(), stale, share(5), progressing(share(5), 1)), canary.ErrConflict)
+	_, err = r.Read(t.Context())
+	require.ErrorContains(t, err, `VirtualService prod/reviews: virtualservices.networking.istio.io "reviews" not found`)
+}
+
+func TestARefusalIsToldInTheWordsOfTheServer(t *testing.T) {
+	w := newWorld(t, twoRules)
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	for _, status := range []error{
+		apierrors.NewBadRequest("weights look wrong"),
+		apierrors.NewForbidden(schema.GroupResource{}, "reviews", errors.New("weights look wrong")),
+		apierrors.NewInvalid(schema.GroupKind{}, "reviews", field.ErrorList{field.Invalid(nil, 1, "weights look wrong")}),
+	} {
+		remove := onPatch(w, apiserver.Refuse(status))
+		err := r.Write(t.Context(), reading, share(5), progressing(share(5), 1))
+		remove()
+		require.ErrorIs(t, err, canary.ErrRefused)
+		require.NotErrorIs(t, err, canary.ErrConflict)
+		require.ErrorContains(t, err, "weights look wrong")
+	}
+}
+
+func TestAnUnclearAnswerIsNeitherConflictNorRefusal(t *testing.T) {
+	w := newWorld(t, twoRules)
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	for i, fault := range []apiserver.Fault{
+		apiserver.ServerError(), apiserver.LoseAnswer(), apiserver.TooManyRequests(0), apiserver.After(apiserver.Timeout()),
+	} {
+		reading, err := r.Read(t.Context())
+		require.NoError(t, err)
+		remove := onPatch(w, fault)
+		err = r.Write(t.Context(), reading, share(5), progressing(share(5), int64(i)))
+		remove()
+		require.Error(t, err)
+		require.NotErrorIs(t, err, canary.ErrRefused)
+		require.NotErrorIs(t, err, canary.ErrConflict)
+	}
+}
+
+func TestAStateThatCannotBeUnderstoodIsAnErrorAndNotAZeroState(t *testing.T) {
+	for _, text := range []string{"", "{", `{"version":99}`, "null"} {
+		w := newWorld(t, twoRules)
+		require.NoError(t, w.Update("virtualservices.networking.istio.io", "prod", "reviews", func(o map[string]any) {
+			o["metadata"].(map[string]any)["annotations"] = map[string]any{routing.StateAnnotation: text}
+		}))
+		_, err := routing.NewRouter(w.object(t, "reviews", "b")).Read(t.Context())
+		require.ErrorIs(t, err, canary.ErrBadState, text)
+		require.ErrorContains(t, err, "VirtualService prod/reviews: annotation serin-go.github.io/rollout")
+	}
+}
+
+func TestAReadingOfAnotherRouterIsRefused(t *testing.T) {
+	w := newWorld(t, twoRules)
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	err := r.Write(t.Context(), canary.Reading{Version: "1"}, share(5), canary.State{})
+	require.ErrorIs(t, err, routing.ErrForeignReading)
+}
+
+// onPatch lets every patch meet the fault.
+func onPatch(w world, f apiserver.Fault) (remove func()) {
+	return w.Hook(func(c apiserver.Call) apiserver.Fault {
+		if c.Verb == "patch" {
+			return f
+		}
+		return nil
+	})
+}
+
+// spec returns the spec of an object.
+func spec(t *testing.T, o object) string {
+	t.Helper()
+	var doc struct{ Spec json.RawMessage }
+	require.NoError(t, json.Unmarshal(o, &doc))
+	return string(doc.Spec)
+}

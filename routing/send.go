@@ -1,0 +1,62 @@
+package routing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// send patches an object, guarded by the version that was read. It tells apart
+// what a canary.Router tells apart: a conflict, a refusal and all else.
+func send[T any](ctx context.Context, c Client[T], read metav1.Object, p Patch) error {
+	var guarded Patch
+	guarded.guard(read.GetResourceVersion())
+	guarded.Append(p)
+	_, err := c.Patch(ctx, read.GetName(), types.JSONPatchType, guarded.Bytes(), metav1.PatchOptions{FieldManager: fieldManager})
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return fmt.Errorf("%w: %w", canary.ErrConflict, err)
+	case refused(err):
+		// A patch that does not fit a newer object any more is answered like a
+		// refusal, before the version is compared.
+		return stale(ctx, c, read, err)
+	}
+	return err
+}
+
+// refused reports whether the API server, its schema or a webhook does not want
+// the object. The codes are those that webhooks and validation answer with.
+func refused(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.Status().Code {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+// stale tells whether a refused patch was made for an object that has changed
+// since.
+func stale[T any](ctx context.Context, c Client[T], read metav1.Object, refusal error) error {
+	now, err := c.Get(ctx, read.GetName(), metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("%w (and it could not be read again: %w)", refusal, err)
+	}
+	object, ok := any(now).(metav1.Object)
+	if err != nil || ok && object.GetResourceVersion() != read.GetResourceVersion() {
+		return fmt.Errorf("%w: %w", canary.ErrConflict, refusal)
+	}
+	return fmt.Errorf("%w: %w", canary.ErrRefused, refusal)
+}

@@ -1,0 +1,174 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	api "istio.io/api/networking/v1"
+)
+
+// Destination is one version of a service as Istio names it.
+type Destination struct {
+	// Host is a service. A name without dots is one in the namespace of the
+	// VirtualService, as Istio resolves it.
+	Host string
+	// Subset is a subset of the host's DestinationRule; "" is none.
+	Subset string
+	// Port is the port's number. 0 is whatever port the rule uses.
+	Port uint32
+}
+
+// String prints host, port and subset: "reviews:9080, subset v2".
+func (d Destination) String() string {
+	s := d.Host
+	if d.Port != 0 {
+		s = fmt.Sprintf("%s:%d", s, d.Port)
+	}
+	if d.Subset != "" {
+		s += ", subset " + d.Subset
+	}
+	return s
+}
+
+// Arms are the destinations that divide the traffic of a rollout.
+type Arms struct {
+	Stable Destination
+	Canary Destination
+	// Baseline is a fresh copy of stable; the zero Destination is none.
+	Baseline Destination
+}
+
+// Rule names an http rule to steer.
+type Rule struct {
+	Name string
+	// Arms are those of this rule alone, for a rule that is to go in another
+	// direction. The zero value is the Arms of the Target.
+	Arms Arms
+}
+
+// Target says which rules of which VirtualService are to be steered, and
+// between which destinations.
+type Target struct {
+	Namespace string
+	Name      string
+	// Rules are the rules to steer; none means the only rule that routes.
+	Rules []Rule
+	// Arms are those of every rule that has none of its own.
+	Arms Arms
+	// ClusterDomain is the DNS domain of the cluster; "" is cluster.local.
+	ClusterDomain string
+}
+
+// The arms of a rule, as indexes.
+const (
+	stable = iota
+	canaryArm
+	baseline
+	armCount
+)
+
+var armNames = [armCount]string{"stable", "canary", "baseline"}
+
+// place is a Destination with its host fully qualified.
+type place struct {
+	Destination
+	full string
+}
+
+type places [armCount]place
+
+// suffix is what Istio appends to a host without dots.
+func (t Target) suffix() string {
+	domain := t.ClusterDomain
+	if domain == "" {
+		domain = "cluster.local"
+	}
+	return "." + t.Namespace + ".svc." + domain
+}
+
+func (a Arms) places(suffix string) places {
+	var p places
+	for i, d := range [armCount]Destination{a.Stable, a.Canary, a.Baseline} {
+		full := d.Host
+		if full != "" && !strings.Contains(full, ".") {
+			full += suffix
+		}
+		p[i] = place{d, full}
+	}
+	return p
+}
+
+// is reports whether d is this place, given what short hosts stand for.
+func (p *place) is(d *api.Destination, suffix string) bool {
+	if p.full == "" || d.GetSubset() != p.Subset || p.Port != 0 && d.GetPort().GetNumber() != p.Port {
+		return false
+	}
+	host := d.GetHost()
+	if strings.Contains(host, ".") {
+		return host == p.full
+	}
+	return host != "" && len(p.full) == len(host)+len(suffix) &&
+		strings.HasPrefix(p.full, host) && strings.HasSuffix(p.full, suffix)
+}
+
+// overlaps reports whether a destination could be both p and q.
+func (p *place) overlaps(q *place) bool {
+	return p.full == q.full && p.Subset == q.Subset && (p.Port == q.Port || p.Port == 0 || q.Port == 0)
+}
+
+// validate returns every mistake, each with its place.
+func (t Target) validate() error {
+	var errs []error
+	mistake := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if t.Namespace == "" {
+		mistake("namespace is missing")
+	}
+	if t.Name == "" {
+		mistake("name is missing")
+	}
+	seen := make(map[string]bool, len(t.Rules))
+	common := len(t.Rules) == 0
+	for i, r := range t.Rules {
+		if r.Name == "" {
+			mistake("rule %d: name is missing", i)
+		}
+		if seen[r.Name] {
+			mistake("rule %d: %q is named twice", i, r.Name)
+		}
+		seen[r.Name] = true
+		if r.Arms == (Arms{}) {
+			common = true
+		} else if err := r.Arms.validate(t.suffix()); err != nil {
+			mistake("rule %q: %w", r.Name, err)
+		}
+	}
+	if common || t.Arms != (Arms{}) {
+		errs = append(errs, t.Arms.validate(t.suffix()))
+	}
+	return errors.Join(errs...)
+}
+
+func (a Arms) validate(suffix string) error {
+	var errs []error
+	p := a.places(suffix)
+	for i, d := range p {
+		switch {
+		case d.Destination == (Destination{}) && i == baseline:
+			continue
+		case d.Host == "":
+			errs = append(errs, fmt.Errorf("%s: host is missing", armNames[i]))
+			continue
+		case strings.ContainsAny(d.Host, "*/:, \t\n"):
+			errs = append(errs, fmt.Errorf("%s: %q is not the host of a service", armNames[i], d.Host))
+		case d.Port > 65535:
+			errs = append(errs, fmt.Errorf("%s: port %d does not exist", armNames[i], d.Port))
+		}
+		for j := range i {
+			if d.overlaps(&p[j]) {
+				errs = append(errs, fmt.Errorf("%s and %s are the same destination: %v", armNames[j], armNames[i], d.Destination))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,162 @@
+package routing
+
+import (
+	"math"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// original is what a steered rule was before the rollout. It is kept in the
+// object, where anybody can change it.
+type original struct {
+	Rule string `json:"rule"`
+	// Arms are the weights of stable, canary and baseline. For stable, -1 is no
+	// weight; for the others, no such destination.
+	Arms [armCount]int64 `json:"arms"`
+	// Foreign are the weights of the other destinations, in their order.
+	Foreign []int64 `json:"foreign,omitempty"`
+	// Sum is what the arms had together when the rule was last written. Foreign
+	// and Sum grow by the same factor when weights are scaled.
+	Sum int64 `json:"sum"`
+}
+
+// original takes the rule as it is for what it was.
+func (r *steered) original() original {
+	o := original{Rule: r.Name}
+	o.Arms, o.Sum = r.arms()
+	for arm := canaryArm; arm < armCount; arm++ {
+		if r.at[arm] < 0 {
+			o.Arms[arm] = -1
+		}
+	}
+	o.Foreign = r.foreignWeights()
+	if o.Sum == 0 && len(o.Foreign) == 0 { // nothing is divided, so the numbers mean nothing
+		o.Sum, o.Arms[stable] = defaultSum, defaultSum
+		if len(r.Route) == 1 {
+			o.Arms[stable] = -1
+		}
+	}
+	return o
+}
+
+// defaultSum makes the first weights of a rule that had none percentages.
+const defaultSum = 100
+
+func (r *steered) foreignWeights() []int64 {
+	var weights []int64
+	for j := range r.Route {
+		if r.foreign(j) {
+			weights = append(weights, r.weight(j))
+		}
+	}
+	return weights
+}
+
+// total is what the arms had together before the rollout.
+func (o *original) total() int64 {
+	if o.Arms[stable] < 0 {
+		return defaultSum
+	}
+	return o.Arms[stable] + max(0, o.Arms[canaryArm]) + max(0, o.Arms[baseline])
+}
+
+// follow returns o, brought up to date with the rule: if somebody changed the
+// other destinations meanwhile, their numbers are the original from now on, and
+// the arms have what was written last.
+func (o original) follow(r *steered) original {
+	now := r.foreignWeights()
+	if o.matches(now, 1, 1) || o.matches(now, o.Sum, o.total()) {
+		return o
+	}
+	o.Foreign = now
+	o.Arms[stable] = o.Sum
+	for arm := canaryArm; arm < armCount; arm++ {
+		o.Arms[arm] = min(0, o.Arms[arm])
+	}
+	return o
+}
+
+// matches reports whether now is o.Foreign times n/d.
+func (o *original) matches(now []int64, n, d int64) bool {
+	if len(now) != len(o.Foreign) {
+		return false
+	}
+	for i, w := range now {
+		if w*d != o.Foreign[i]*n {
+			return false
+		}
+	}
+	return true
+}
+
+// What a destination is to have instead of a weight.
+const (
+	noWeight      = -1
+	noDestination = -2
+)
+
+// division is what the destinations of a rule are to have.
+type division struct {
+	arms    [armCount]int64 // a weight, noWeight or noDestination
+	foreign []int64
+	sum     int64 // of the arms
+}
+
+// restore returns what the rule had before the rollout, if the canary and the
+// baseline had nothing then.
+func (o *original) restore() division {
+	d := division{arms: o.Arms, foreign: o.Foreign, sum: o.total()}
+	for arm := canaryArm; arm < armCount; arm++ {
+		switch w := o.Arms[arm]; {
+		case w < 0:
+			d.arms[arm] = noDestination
+		case w > 0:
+			d.arms[stable], d.arms[arm] = d.sum, 0
+		}
+	}
+	return d
+}
+
+// divide returns the weights for t: the original numbers if they can show it,
+// or else the smallest integers that do. The other destinations keep their part
+// exactly.
+func (o *original) divide(t canary.Traffic) (division, error) {
+	total := o.total()
+	if total == 0 {
+		return division{}, ErrNoShare
+	}
+	d := division{
+		arms:    [armCount]int64{total * int64(t.Stable()), total * int64(t.Canary), total * int64(t.Baseline)},
+		foreign: make([]int64, len(o.Foreign)),
+	}
+	const full = int64(canary.Full)
+	unit := full
+	if d.arms[canaryArm]%full != 0 || d.arms[baseline]%full != 0 {
+		unit = gcd(gcd(d.arms[stable], d.arms[canaryArm]), d.arms[baseline])
+		for _, w := range o.Foreign {
+			unit = gcd(unit, w*full)
+		}
+	}
+	all := int64(0)
+	for i, w := range o.Foreign {
+		d.foreign[i] = w * full / unit
+		if all += d.foreign[i]; all > math.MaxInt32 {
+			return division{}, ErrTooLarge
+		}
+	}
+	for arm := range d.arms {
+		d.arms[arm] /= unit
+		d.sum += d.arms[arm]
+	}
+	if all+d.sum > math.MaxInt32 { // Istio adds weights up in an int32
+		return division{}, ErrTooLarge
+	}
+	return d, nil
+}
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
