@@ -23,10 +23,10 @@ func (s *Server) admit(k key, tree map[string]any, c Call) error {
 	var found findings
 	k.res.schema.check(spec, field.NewPath("spec"), &found)
 	if len(found.errs) > 0 {
-		slices.SortFunc(found.errs, func(a, b *field.Error) int { return strings.Compare(a.Field, b.Field) })
+		slices.SortFunc(found.errs, func(a, b *field.Error) int { return strings.Compare(a.Error(), b.Error()) })
 		return invalid(k, found.errs...)
 	}
-	if c.query.Get("fieldValidation") == "Strict" && len(found.unknown) > 0 {
+	if c.strict() && len(found.unknown) > 0 {
 		return unknownFields(k, found.unknown)
 	}
 	if !s.webhook.Load() {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	versioned "istio.io/client-go/pkg/clientset/versioned"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/serin-go/serin/fake/apiserver"
@@ -36,6 +36,22 @@ spec:
     - destination: {host: reviews, subset: v2}
 `
 
+const deployment = `
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: reviews-v1
+  namespace: bookinfo
+spec:
+  selector: {matchLabels: {app: reviews}}
+  template:
+    metadata: {labels: {app: reviews}}
+    spec:
+      containers:
+      - {name: reviews, image: "reviews:1"}
+      - {name: proxy, image: "proxy:1"}
+`
+
 func newServer(t testing.TB, manifests ...string) *apiserver.Server {
 	t.Helper()
 	s := apiserver.New()
@@ -59,6 +75,13 @@ func kubeClient(t testing.TB, s *apiserver.Server) kubernetes.Interface {
 	return c
 }
 
+func dynamicClient(t testing.TB, s *apiserver.Server, resource string) dynamic.ResourceInterface {
+	t.Helper()
+	c, err := dynamic.NewForConfig(s.Config())
+	require.NoError(t, err)
+	return c.Resource(schema.ParseGroupResource(resource).WithVersion("v1")).Namespace("bookinfo")
+}
+
 func document(t testing.TB, raw json.RawMessage) map[string]any {
 	t.Helper()
 	var tree map[string]any
@@ -66,22 +89,32 @@ func document(t testing.TB, raw json.RawMessage) map[string]any {
 	return tree
 }
 
-func TestAJSONPatchWithTheVersionReadIsDoneOnceAndThenIsAConflict(t *testing.T) {
+func stored(t testing.TB, s *apiserver.Server, resource, name string) map[string]any {
+	t.Helper()
+	raw, ok := s.Get(resource, "bookinfo", name)
+	require.True(t, ok)
+	return document(t, raw)
+}
+
+func TestOneObjectIsSeenInEveryVersionOfItsAPI(t *testing.T) {
+	ctx := context.Background()
 	s := newServer(t, reviews)
-	vs := istioClient(t, s).NetworkingV1().VirtualServices("bookinfo")
-	read, err := vs.Get(context.Background(), "reviews", metav1.GetOptions{})
-	require.NoError(t, err)
-	patch := []byte(`[{"op":"replace","path":"/metadata/resourceVersion","value":"` + read.ResourceVersion + `"},
-		{"op":"replace","path":"/spec/http/0/route/0/weight","value":90},
-		{"op":"add","path":"/spec/http/0/route/1/weight","value":10}]`)
+	c := istioClient(t, s)
 
-	written, err := vs.Patch(context.Background(), "reviews", types.JSONPatchType, patch, metav1.PatchOptions{})
+	old, err := c.NetworkingV1alpha3().VirtualServices("bookinfo").Get(ctx, "reviews", metav1.GetOptions{})
 	require.NoError(t, err)
-	require.EqualValues(t, 2, written.Generation)
-	require.EqualValues(t, 10, written.Spec.Http[0].Route[1].Weight)
-	raw, _ := s.Get(virtualServices, "bookinfo", "reviews")
-	require.Contains(t, string(raw), `"newerThanAnyType":{"keep":"me"}`)
+	require.Equal(t, []string{"reviews"}, old.Spec.Hosts)
+	old.Spec.Hosts = []string{"reviews", "reviews.example.org"}
+	_, err = c.NetworkingV1alpha3().VirtualServices("bookinfo").Update(ctx, old, metav1.UpdateOptions{})
+	require.NoError(t, err)
 
-	_, err = vs.Patch(context.Background(), "reviews", types.JSONPatchType, patch, metav1.PatchOptions{})
-	require.True(t, apierrors.IsConflict(err), "%v", err)
+	mid, err := c.NetworkingV1beta1().VirtualServices("bookinfo").List(ctx, metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, mid.Items, 1)
+	require.Equal(t, []string{"reviews", "reviews.example.org"}, mid.Items[0].Spec.Hosts)
+	require.Equal(t, "networking.istio.io/v1", stored(t, s, virtualServices, "reviews")["apiVersion"])
+
+	raw, err := dynamicClient(t, s, virtualServices).Get(ctx, "reviews", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "networking.istio.io/v1", raw.GetAPIVersion())
 }

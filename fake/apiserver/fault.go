@@ -33,7 +33,7 @@ type Call struct {
 
 // Answer is what the server says to one request.
 type Answer struct {
-	// Code is the HTTP status.
+	// Code is the HTTP status; 0 is 200.
 	Code int
 	// Header may be nil. The content type is always JSON.
 	Header http.Header

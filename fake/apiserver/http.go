@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -51,6 +50,8 @@ type target struct {
 	dryRun    bool
 }
 
+func (c Call) strict() bool { return c.query.Get("fieldValidation") == "Strict" }
+
 func (c Call) key() key { return key{c.res, c.Namespace, c.Name} }
 
 // ServeHTTP answers one request of the Kubernetes API.
@@ -84,7 +85,11 @@ func (s *Server) answer(r *http.Request) Answer {
 		return failure(err)
 	}
 	s.count(call)
-	return s.faults(r.Context(), call, func() Answer { return s.do(r.Context(), call) })
+	a := s.faults(r.Context(), call, func() Answer { return s.do(call) })
+	if a.Code == 0 {
+		a.Code = http.StatusOK
+	}
+	return a
 }
 
 // parseCall reads a request whose path is /api/VERSION/... or /apis/GROUP/VERSION/...
@@ -98,7 +103,7 @@ func parseCall(r *http.Request, parts []string) (Call, error) {
 		return c, apierrors.NewNotFound(schema.GroupResource{Group: group}, r.URL.Path)
 	}
 	c.version, parts = parts[1], parts[2:]
-	if parts[0] == "namespaces" && len(parts) > 2 {
+	if parts[0] == "namespaces" && len(parts) > 2 && parts[2] != "status" {
 		c.Namespace, parts = parts[1], parts[2:]
 	}
 	c.res = findResource(group, c.version, parts[0])
@@ -167,7 +172,7 @@ func (c *Call) subresource() bool {
 func isTrue(s string) bool { return s == "true" || s == "1" }
 
 // do does what a call asks for and tells the listeners.
-func (s *Server) do(ctx context.Context, c Call) Answer {
+func (s *Server) do(c Call) Answer {
 	var a Answer
 	var err error
 	switch c.Verb {

@@ -2,7 +2,7 @@ package apiserver
 
 import "fmt"
 
-// istioMistakes is what Istio's webhook refuses of a spec whose structure is right, in Istio's words.
+// istioMistakes is what Istio's webhook refuses of a spec whose structure is right, worded much as there.
 func istioMistakes(kind string, spec map[string]any) []string {
 	switch kind {
 	case "VirtualService":

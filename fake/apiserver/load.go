@@ -21,7 +21,7 @@ type manifest struct {
 // Load creates the objects of a stream of YAML or JSON documents (divided by "---"), or replaces those that exist. A
 // namespaced object without a namespace goes to "default"; a status is kept; uid, resourceVersion and the like are not.
 // The schema is asked, and Istio's webhook when it is on; hooks are not. When a document is wrong (no YAML, a member
-// twice, a kind the server does not know, refused), nothing is loaded, and the error tells what is wrong with each, by its
+// twice, a kind the server does not know, an unknown field of a core or apps object, refused), nothing is loaded, and the error tells what is wrong with each, by its
 // number.
 func (s *Server) Load(manifests []byte) error {
 	all, err := s.readManifests(manifests)
@@ -44,6 +44,9 @@ func (s *Server) load(m manifest) error {
 	if !exists {
 		_, err := s.create(m.key, m.tree, Call{}, true)
 		return err
+	}
+	if status, ok := old.tree["status"]; ok && m.tree["status"] == nil {
+		m.tree["status"] = status
 	}
 	_, err := s.replace(old, m.tree, replacing{status: true})
 	return err
@@ -106,7 +109,7 @@ func (m *manifest) read(doc []byte) error {
 	if err := checkIdentity(m.key, tree); err != nil {
 		return err
 	}
-	m.tree, err = m.key.res.canonical(tree)
+	m.tree, err = m.key.res.canonical(tree, true)
 	return err
 }
 

@@ -19,6 +19,8 @@ type resource struct {
 	global   bool // not in a namespace
 	// generation tells whether objects count their changes.
 	generation bool
+	// annotated tells that a change of annotations counts too: a Deployment hands its annotations to its ReplicaSets.
+	annotated bool
 	// plain resources have no status subresource.
 	plain bool
 	// native is a new value of the Go type that defines the object; nil for custom resources.
@@ -55,7 +57,7 @@ var resources = []*resource{
 	native("", "services", "Service", func() any { return new(corev1.Service) }, resource{}),
 	native("", "configmaps", "ConfigMap", func() any { return new(corev1.ConfigMap) }, resource{plain: true}),
 	native("", "events", "Event", func() any { return new(corev1.Event) }, resource{plain: true}),
-	native("apps", "deployments", "Deployment", func() any { return new(appsv1.Deployment) }, resource{generation: true}),
+	native("apps", "deployments", "Deployment", func() any { return new(appsv1.Deployment) }, resource{generation: true, annotated: true}),
 	native("apps", "replicasets", "ReplicaSet", func() any { return new(appsv1.ReplicaSet) }, resource{generation: true}),
 	istio("virtualservices", "VirtualService", newSchema(&networking.VirtualService{})),
 	istio("destinationrules", "DestinationRule", newSchema(&networking.DestinationRule{})),

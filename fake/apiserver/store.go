@@ -144,7 +144,7 @@ func (s *store) remove(e entry) error {
 func (s *store) record(e event) {
 	if len(s.history) == historyLimit {
 		s.horizon = s.history[0].version
-		s.history = append(s.history[:0:0], s.history[1:]...)
+		s.history = s.history[1:]
 	}
 	s.history = append(s.history, e)
 	for wake := range s.watchers {

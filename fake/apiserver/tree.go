@@ -2,12 +2,14 @@ package apiserver
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	kjson "sigs.k8s.io/json"
 )
 
 // parse reads a document; numbers become int64 or float64 as everywhere in Kubernetes, nulls are dropped.
@@ -40,8 +42,9 @@ func dropNulls(value any) {
 	}
 }
 
-// canonical brings a tree into the form of the resource: core and apps objects as their Go types write them.
-func (r *resource) canonical(tree map[string]any) (map[string]any, error) {
+// canonical brings a tree into the form of the resource: core and apps objects as their Go types write them. What these
+// do not know is dropped, or an error when that is asked for.
+func (r *resource) canonical(tree map[string]any, strict bool) (map[string]any, error) {
 	if r.native == nil {
 		return tree, nil
 	}
@@ -50,7 +53,11 @@ func (r *resource) canonical(tree map[string]any) (map[string]any, error) {
 		return nil, err
 	}
 	typed := r.native()
-	if err := utiljson.Unmarshal(raw, typed); err != nil {
+	unknown, err := kjson.UnmarshalStrict(raw, typed)
+	if err == nil && strict && len(unknown) > 0 {
+		err = fmt.Errorf("strict decoding error: %w", errors.Join(unknown...))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s in version %q cannot be handled as a %s: %w", r.kind, r.versions[0], r.kind, err)
 	}
 	setDefaults(typed)
@@ -62,6 +69,9 @@ func (r *resource) canonical(tree map[string]any) (map[string]any, error) {
 		return nil, err
 	}
 	dropNulls(form)
+	if status, _ := form["status"].(map[string]any); len(status) == 0 {
+		delete(form, "status")
+	}
 	return form, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,7 +145,7 @@ func (s *Server) doDelete(c Call, old entry) (Answer, error) {
 			return Answer{}, err
 		}
 	}
-	if !c.dryRun {
+	if !c.dryRun && len(options.DryRun) == 0 {
 		if err := s.store.remove(old); err != nil {
 			return Answer{}, err
 		}
@@ -161,8 +160,12 @@ func (s *Server) doDeleteCollection(c Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	options, err := c.deleteOptions()
+	if err != nil {
+		return Answer{}, err
+	}
 	for _, o := range s.store.list(c.res, c.Namespace) {
-		if !selects(o) || c.dryRun {
+		if !selects(o) || c.dryRun || len(options.DryRun) > 0 {
 			continue
 		}
 		if err := s.store.remove(s.store.entries[c.res][o.key]); err != nil {
@@ -197,12 +200,4 @@ func value[T any](p *T) T {
 		return zero
 	}
 	return *p
-}
-
-func parseVersion(text string) (uint64, error) {
-	version, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return 0, apierrors.NewBadRequest(fmt.Sprintf("invalid resource version %q", text))
-	}
-	return version, nil
 }

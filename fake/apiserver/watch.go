@@ -18,7 +18,9 @@ type watcher struct {
 	store     *store
 	call      Call
 	selects   func(*object) bool
-	at        uint64 // the version up to which it has told
+	objects   []*object // what to tell first
+	at        uint64    // the version up to which it has told, the objects included
+	initial   bool      // a bookmark marks the end of the objects
 	bookmarks bool
 	wake      chan struct{}
 	end       <-chan time.Time // nil without a timeout
@@ -40,15 +42,15 @@ func (s *Server) doWatch(c Call) (Answer, error) {
 		}
 		timeout = time.Duration(seconds) * time.Second
 	}
-	from, initial := c.query.Get("resourceVersion"), isTrue(c.query.Get("sendInitialEvents"))
-	w := &watcher{store: s.store, call: c, selects: selects, bookmarks: isTrue(c.query.Get("allowWatchBookmarks"))}
-	if from != "" && from != "0" && !initial {
-		if w.at, err = parseVersion(from); err != nil {
-			return Answer{}, err
-		}
+	w := &watcher{
+		store: s.store, call: c, selects: selects,
+		initial:   isTrue(c.query.Get("sendInitialEvents")),
+		bookmarks: isTrue(c.query.Get("allowWatchBookmarks")),
+		wake:      make(chan struct{}, 1), // made by the request, so that it belongs to the bubble that waits for it
 	}
-	// A watch belongs to the bubble that asks for it, so its channel is made here.
-	w.wake = make(chan struct{}, 1)
+	if err := w.begin(c.query.Get("resourceVersion")); err != nil {
+		return Answer{}, err
+	}
 	return Answer{Code: http.StatusOK, stream: func(ctx context.Context, out flusher) {
 		w.out = out
 		if timeout > 0 {
@@ -56,12 +58,32 @@ func (s *Server) doWatch(c Call) (Answer, error) {
 			defer timer.Stop()
 			w.end = timer.C
 		}
-		w.run(ctx, initial)
+		w.run(ctx)
 	}}, nil
 }
 
+// begin finds what to tell first: the objects that exist, or what changed after a version. One that does not exist yet is
+// refused. The watch begins with this call, not when its stream does.
+func (w *watcher) begin(from string) error {
+	w.store.RLock()
+	defer w.store.RUnlock()
+	if from == "" || from == "0" || w.initial {
+		w.objects, w.at = w.store.list(w.call.res, w.call.Namespace), w.store.version
+		return nil
+	}
+	at, err := strconv.ParseUint(from, 10, 64)
+	if err != nil {
+		return apierrors.NewBadRequest(fmt.Sprintf("invalid resource version %q", from))
+	}
+	if at > w.store.version {
+		return apierrors.NewTimeoutError(fmt.Sprintf("Too large resource version: %d, current: %d", at, w.store.version), 1)
+	}
+	w.at = at
+	return nil
+}
+
 // run tells changes until the context or the watch ends.
-func (w *watcher) run(ctx context.Context, initial bool) {
+func (w *watcher) run(ctx context.Context) {
 	w.store.Lock()
 	w.store.watchers[w.wake] = struct{}{}
 	w.store.Unlock()
@@ -70,10 +92,7 @@ func (w *watcher) run(ctx context.Context, initial bool) {
 		delete(w.store.watchers, w.wake)
 		w.store.Unlock()
 	}()
-	if w.at == 0 && !w.begin(initial) {
-		return
-	}
-	if w.out.Flush() != nil {
+	if w.out.Flush() != nil || !w.tellObjects() {
 		return
 	}
 	for w.tell() {
@@ -90,18 +109,15 @@ func (w *watcher) run(ctx context.Context, initial bool) {
 	}
 }
 
-// begin tells the objects that exist.
-func (w *watcher) begin(initial bool) bool {
-	w.store.RLock()
-	objects := w.store.list(w.call.res, w.call.Namespace)
-	w.at = w.store.version
-	w.store.RUnlock()
-	for _, o := range objects {
+// tellObjects tells the objects that existed when the watch began.
+func (w *watcher) tellObjects() bool {
+	for _, o := range w.objects {
 		if w.selects(o) && !w.send(watch.Added, o.in(w.call.version)) {
 			return false
 		}
 	}
-	return !initial || !w.bookmarks || w.bookmark(true)
+	w.objects = nil
+	return !w.initial || !w.bookmarks || w.bookmark(true)
 }
 
 // tell tells what has changed since; false when the watch is over.

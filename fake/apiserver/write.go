@@ -27,7 +27,7 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	if _, exists := s.store.get(k); exists {
 		return nil, apierrors.NewAlreadyExists(k.res.groupResource(), k.name)
 	}
-	tree, err := k.res.canonical(tree)
+	tree, err := k.res.canonical(tree, c.strict())
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
@@ -106,9 +106,9 @@ func (s *Server) replace(old entry, next map[string]any, how replacing) (*object
 	if err := checkIdentity(k, next); err != nil {
 		return nil, err
 	}
-	next, err := k.res.canonical(next)
+	next, err := k.res.canonical(next, how.call.strict())
 	if err != nil {
-		return nil, invalid(k, field.Invalid(field.NewPath("patch"), k.name, err.Error()))
+		return nil, how.call.misfit(k, err)
 	}
 	next = merge(old, next, how)
 	if !how.status {
@@ -119,7 +119,7 @@ func (s *Server) replace(old entry, next map[string]any, how replacing) (*object
 	if same(old.tree, next) {
 		return old.object, nil
 	}
-	if k.res.generation && !sameBut(old.tree, next, "metadata", "status") {
+	if k.res.generation && k.res.specChanged(old.tree, next) {
 		generation, _ := metadata(old.tree)["generation"].(int64)
 		metadata(next)["generation"] = generation + 1
 	}
@@ -175,14 +175,25 @@ func precondition(old entry, version, uid string, required bool) error {
 	return nil
 }
 
-// sameBut compares two trees without some of their members.
-func sameBut(a, b map[string]any, names ...string) bool {
-	a, b = maps.Clone(a), maps.Clone(b)
-	for _, name := range names {
-		delete(a, name)
-		delete(b, name)
+// misfit is the error for a document that is not of the resource's Go type.
+func (c Call) misfit(k key, err error) error {
+	if c.Verb == "patch" {
+		return invalid(k, field.Invalid(field.NewPath("patch"), string(c.Body), err.Error()))
 	}
-	return reflect.DeepEqual(a, b)
+	return apierrors.NewBadRequest(err.Error())
+}
+
+// specChanged tells whether a change counts as a new generation.
+func (r *resource) specChanged(old, next map[string]any) bool {
+	if r.annotated && !reflect.DeepEqual(metadata(old)["annotations"], metadata(next)["annotations"]) {
+		return true
+	}
+	old, next = maps.Clone(old), maps.Clone(next)
+	for _, name := range []string{"metadata", "status"} {
+		delete(old, name)
+		delete(next, name)
+	}
+	return !reflect.DeepEqual(old, next)
 }
 
 // setDefaults sets the few defaults that everybody relies on.
