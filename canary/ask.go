@@ -2,6 +2,7 @@ package canary
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -16,7 +17,11 @@ func (r *Runner) answer(ctx context.Context, d Decision, s State, o *Observation
 		return ctx.Err()
 	}
 	a, err := r.ask(ctx, d, s)
+	var fenced FencedError
 	switch {
+	case errors.As(err, &fenced) && fenced.Serial > d.Serial:
+		o.Fence = fenced.Serial
+		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case isConflict(err):

@@ -64,7 +64,8 @@ func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 
 // Settle is how long the mesh is given to take over a change of traffic before
 // it counts as done, or, under Verify, before the mesh is looked at. It should
-// be longer than a write to the API server and the push to all proxies take.
+// be longer than a write to the API server, the push to all proxies and the
+// difference between the clocks of two drivers are together.
 // The zero value trusts that the object was written.
 func (b Builder) Settle(d time.Duration) Builder {
 	b.spec.settle = d

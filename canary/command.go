@@ -70,7 +70,7 @@ func (c Command) suits(s *State) string {
 	ok := false
 	switch c.Order {
 	case Pause:
-		ok = (progressing || s.Phase == PromotingStable) && s.Paused.IsZero()
+		ok = (progressing || s.Phase == Preparing || s.Phase == PromotingStable) && s.Paused.IsZero()
 	case Resume:
 		ok = !s.Paused.IsZero() || s.Drifting
 	case Abort:
@@ -111,6 +111,9 @@ func (t *turn) obey() Decision {
 	case Skip:
 		t.s.Skipped = true
 	case Approve:
+		if gate := t.steps[t.s.Step].Gate; gate != c.Gate {
+			return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: fmt.Sprintf("a command came to nothing: the gate of this step is %q, not %q", gate, c.Gate)})
+		}
 		t.s.Approved = c.Gate
 	}
 	t.record(t.place(), why)

@@ -18,6 +18,7 @@ func (t *turn) drift() (Decision, bool) {
 	t.s.Drifts++
 	what := fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	if t.o.Lost {
+		t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
 		what = fmt.Sprintf("somebody removed the rollout's state and left %v (%d of %d times)", t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	}
 	return t.answerDrift(what), true

@@ -39,7 +39,7 @@ func (p Plan) Next(s State, o Observation) (State, Decision) {
 	t := turn{spec: p.spec, s: s, o: &o}
 	d := t.next()
 	if d.Ask != AskNothing {
-		d.Serial = max(d.Serial, s.Serial)
+		d.Serial = s.Serial
 	}
 	if d.Ask != AskNothing || !d.Write {
 		return s, d
@@ -60,13 +60,17 @@ func (t *turn) next() Decision {
 		return Decision{Err: err}
 	}
 	if t.s.Phase == Idle || t.s.Plan != t.digest {
-		return t.begin("")
+		return t.begin("a new rollout")
 	}
 	if t.s.Phase.Final() {
 		return t.over()
 	}
 	if t.clockWentBack() {
 		return t.rewind()
+	}
+	if t.o.Fence > t.s.Serial {
+		t.s.Serial = t.o.Fence
+		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the serials of a lost state are passed"})
 	}
 	if d, stop := t.drift(); stop {
 		return d
@@ -98,6 +102,8 @@ func (t *turn) foreign() error {
 // act goes on with the phase that the rollout is in.
 func (t *turn) act() Decision {
 	switch t.s.Phase {
+	case Preparing:
+		return t.prepare()
 	case Progressing:
 		return t.progress()
 	case Finishing:
@@ -113,24 +119,27 @@ func (t *turn) act() Decision {
 	}
 }
 
-// begin enters the first step.
+// begin claims the rollout: from now on there is a State, and nobody else's plan
+// begins.
 func (t *turn) begin(why string) Decision {
 	if t.o.Traffic != (Traffic{}) {
-		return Decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, or reset",
-			ErrRefused, ErrUnexplained, t.o.Traffic, t.name)}
-	}
-	first := t.steps[0].Traffic
-	switch a := t.o.Answers[AskReady]; a.Reply {
-	case Unasked:
-		return Decision{Ask: AskReady, Traffic: first, Serial: t.firstSerial()}
-	case Wait:
-		return t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason})
-	case No:
-		t.fresh()
-		return t.enter(RollingBack, 0, Traffic{}, "the canary cannot become ready: "+a.Reason)
+		return t.unexplained()
 	}
 	t.fresh()
-	return t.enter(Progressing, 0, first, why)
+	return t.enter(Preparing, 0, Traffic{}, why)
+}
+
+func (t *turn) unexplained() Decision {
+	return Decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, or reset",
+		ErrRefused, ErrUnexplained, t.o.Traffic, t.name)}
+}
+
+// prepare waits for the canary and enters the first step.
+func (t *turn) prepare() Decision {
+	if !t.s.Paused.IsZero() {
+		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
+	}
+	return t.enterWhenReady(0, t.s.Reason)
 }
 
 // fresh makes the State that of a rollout beginning now. The serial goes on from
@@ -138,7 +147,7 @@ func (t *turn) begin(why string) Decision {
 func (t *turn) fresh() {
 	t.s = State{
 		Plan: t.digest, Name: clip(Plan{t.spec}.Name(), maxName), Owner: t.owner,
-		Began: t.o.Now, Serial: t.firstSerial(),
+		Began: t.o.Now, Shifted: t.o.Now, Serial: t.firstSerial(),
 	}
 }
 
@@ -149,6 +158,9 @@ func (t *turn) over() Decision {
 	c := t.s.Command
 	if c.Order == Retry && t.s.Phase == RolledBack {
 		return t.begin("retry" + c.credit())
+	}
+	if t.o.Lost && t.o.Traffic != t.s.Traffic {
+		return t.unexplained()
 	}
 	if t.o.Lost && t.s.Drifts < t.spec.drift.Limit {
 		t.s.Drifts++

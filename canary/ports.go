@@ -1,14 +1,17 @@
 package canary
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Workload is the running software behind the traffic, stable and canary. All
 // methods are idempotent, and safe to repeat from several processes.
 //
 // A serial orders the writes of one or more rollouts on the same target: it
 // grows with every write of a State. A Workload remembers the greatest serial
-// that it acted on and refuses a smaller one with ErrConflict, so that a driver
-// that slept through the end of a rollout cannot act on an old decision.
+// that it acted on and refuses a smaller one with a FencedError, so that a
+// driver that slept through the end of a rollout cannot act on an old decision.
 type Workload interface {
 	// Ready tells whether the canary can take the traffic t.
 	Ready(ctx context.Context, t Traffic) (Answer, error)
@@ -31,3 +34,18 @@ type Scaffold interface {
 	// when no traffic needs it any more.
 	Remove(ctx context.Context, serial int64) (Answer, error)
 }
+
+// FencedError is the error of a Workload or Scaffold that has acted on a greater
+// serial than the one it was given. It is an ErrConflict: the driver is behind,
+// or, after a State was lost, has to go on from a greater serial, which it can
+// only write if it is not behind.
+type FencedError struct {
+	Serial int64 // the greatest so far
+}
+
+func (e FencedError) Error() string {
+	return fmt.Sprintf("canary: a later decision, of serial %d, was acted on", e.Serial)
+}
+
+// Is makes errors.Is(e, ErrConflict) true.
+func (FencedError) Is(target error) bool { return target == ErrConflict }

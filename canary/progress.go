@@ -80,7 +80,7 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d Decision, ok b
 	late := step.Deadline > 0 && step.OnDeadline == DeadlinePromote && !t.o.Now.Before(t.deadline(step))
 	window := metrics.Window{From: since.Add(t.lag), To: t.o.Now}
 	if !window.To.After(window.From) {
-		if step.Judge == MustPass && !late {
+		if !late {
 			lack = Reason{CauseVerdict, "the first metrics of this step are not there yet", window.From}
 		}
 		return lack, d, true
@@ -147,6 +147,16 @@ func (t *turn) advance() Decision {
 	if next >= len(t.steps) {
 		return t.finish()
 	}
+	why := "step done"
+	if t.o.Judged.Asked && t.o.Judged.Err == nil {
+		why = t.o.Judged.Result.Reason
+	}
+	return t.enterWhenReady(next, why)
+}
+
+// enterWhenReady enters the step when everything is ready for its traffic. Until
+// then the deadline of the step that the rollout is in goes on.
+func (t *turn) enterWhenReady(next int, why string) Decision {
 	traffic := t.steps[next].Traffic
 	switch a := t.o.Answers[AskReady]; a.Reply {
 	case Unasked:
@@ -155,10 +165,6 @@ func (t *turn) advance() Decision {
 		return t.bounded(&t.steps[t.s.Step], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
 	case No:
 		return t.rollBack("the canary cannot take " + traffic.String() + ": " + a.Reason)
-	}
-	why := "step done"
-	if t.o.Judged.Asked && t.o.Judged.Err == nil {
-		why = t.o.Judged.Result.Reason
 	}
 	return t.enter(Progressing, next, traffic, why)
 }

@@ -138,10 +138,12 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
 	o := Observation{Now: e.At, Traffic: reading.Traffic, Lost: lost}
 	next, d := r.c.Plan.Next(state, o)
-	for ; d.Ask != AskNothing; next, d = r.c.Plan.Next(state, o) {
+	for d.Ask != AskNothing {
 		if err := r.answer(ctx, d, state, &o); err != nil {
 			return e, err
 		}
+		o.Now = r.now() // finding the answer may have taken long, and times are written down
+		next, d = r.c.Plan.Next(state, o)
 	}
 	e.Decision, e.Judged = d, o.Judged
 	if d.Err != nil {

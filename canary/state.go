@@ -9,6 +9,7 @@ type Phase uint8
 // The phases. Promoted, Withdrawn and RolledBack are final.
 const (
 	Idle            Phase = iota // not begun
+	Preparing                    // stable has everything; the canary is being made ready
 	Progressing                  // in one of the plan's steps
 	Finishing                    // the canary gets everything, to stay
 	PromotingStable              // the canary has everything; stable is brought to its version
@@ -21,7 +22,7 @@ const (
 )
 
 var phaseNames = [...]string{
-	"Idle", "Progressing", "Finishing", "PromotingStable", "Returning",
+	"Idle", "Preparing", "Progressing", "Finishing", "PromotingStable", "Returning",
 	"RestoringStable", "RollingBack", "Promoted", "Withdrawn", "RolledBack",
 }
 

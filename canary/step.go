@@ -17,7 +17,8 @@ type Step struct {
 	// the mesh was seen to do it.
 	Hold time.Duration
 	// Deadline bounds the whole step, counted from the write that entered it
-	// and without pauses. The zero value is no bound.
+	// and without pauses. That of the first step also bounds the wait for the
+	// canary before it. The zero value is no bound.
 	Deadline time.Duration
 	// OnDeadline says what a missed Deadline means.
 	OnDeadline OnDeadline
@@ -59,7 +60,7 @@ type Judge uint8
 // The modes.
 const (
 	MustPass    Judge = iota // the zero value: leave the step only on a pass
-	MustNotFail              // an inconclusive verdict is enough when the hold is over
+	MustNotFail              // an inconclusive verdict is enough when the hold is over, but there must be one
 	Unjudged                 // the judge is not asked
 )
 

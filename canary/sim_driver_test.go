@@ -1,0 +1,220 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+)
+
+// driver is one process that drives the rollout. Before each of its calls it
+// yields, so that anything may happen between two calls, and at each call it may
+// meet a fault or be killed.
+type driver struct {
+	w     *world
+	yield func(time.Time) bool // until when to sleep
+	dead  bool
+	skew  time.Duration
+	seen  any // the version read last
+}
+
+// drive takes turns until the rollout is over or the process is killed.
+func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		d := &driver{w: w, yield: yield, skew: skew}
+		r, err := NewRunner(Config{Plan: w.sim.plan, Router: d, Analyzer: d, Workload: d, Scaffold: d, Verifier: d, Gates: d})
+		if err != nil {
+			w.broken("%v", err)
+			return
+		}
+		r.now = func() time.Time { return w.now.Add(d.skew) }
+		for !d.dead {
+			calm := w.faults == 0
+			e, err := r.Turn(context.Background())
+			if err != nil && !d.dead && calm && !w.sim.meddled {
+				w.broken("a turn failed without a fault: %v", err)
+				return
+			}
+			if errors.Is(err, ErrUnexplained) && w.stable != "moving" {
+				if err := r.Reset(context.Background()); err == nil {
+					w.entered = nil
+				}
+			}
+			pause := e.Decision.After
+			if e.Decision.Done || err != nil {
+				pause = 5 * time.Second
+			}
+			d.sleep(max(pause, time.Millisecond))
+		}
+	}
+}
+
+func (d *driver) sleep(pause time.Duration) {
+	if !d.dead && !d.yield(d.w.now.Add(pause)) {
+		d.dead = true
+	}
+}
+
+// call is an API call: it takes time, and may fail before or after its effect.
+func (d *driver) call(effect func() error) error {
+	w := d.w
+	d.sleep(time.Duration(w.rng.Int64N(int64(maxCall))))
+	if d.dead {
+		return errFault
+	}
+	if w.faults == 0 || w.rng.IntN(8) > 0 {
+		return effect()
+	}
+	w.faults--
+	switch w.rng.IntN(4) {
+	case 0:
+		return errFault
+	case 1:
+		if err := effect(); err != nil {
+			return err
+		}
+		return errFault
+	case 2:
+		return ErrConflict
+	default:
+		d.dead = true
+		return errFault
+	}
+}
+
+func (d *driver) Read(context.Context) (r Reading, err error) {
+	err = d.call(func() error {
+		if d.w.faults > 0 && d.w.version > 0 && d.w.rng.IntN(16) == 0 {
+			d.w.faults--
+			r = d.w.old // an old cache
+			return nil
+		}
+		r, err = d.w.read()
+		return err
+	})
+	d.seen = r.Version
+	return r, err
+}
+
+func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
+	return d.call(func() error { return d.w.write(r, t, s) })
+}
+
+func (d *driver) Ready(context.Context, Traffic) (a Answer, err error) {
+	err = d.call(func() error {
+		a = Waiting("pods are starting")
+		if d.w.rng.IntN(4) > 0 {
+			a = Answer{Reply: Yes}
+			d.w.ready = true
+		}
+		return nil
+	})
+	return a, err
+}
+
+// Promote and Restore are a fenced, slow, idempotent change of the stable
+// workload, which is what a Workload promises.
+func (d *driver) Promote(_ context.Context, serial int64) (Answer, error) {
+	if d.w.sim.noPromote {
+		return d.move("new", serial, Failed("image cannot be pulled"))
+	}
+	return d.move("new", serial, Answer{Reply: Yes})
+}
+
+func (d *driver) Restore(_ context.Context, serial int64) (Answer, error) {
+	return d.move("old", serial, Answer{Reply: Yes})
+}
+
+func (d *driver) move(to string, serial int64, done Answer) (a Answer, err error) {
+	w := d.w
+	err = d.call(func() error {
+		if serial < w.fence {
+			return FencedError{w.fence}
+		}
+		w.fence = serial
+		if w.stable != to && (w.stable != "moving" || w.toward != to) {
+			if w.traffic.Stable() > 0 && !w.sim.meddled {
+				w.broken("stable is moved to %s while it has traffic: %v in %v", to, w.traffic, w.state.Phase)
+			}
+			w.stable, w.toward, w.whole = "moving", to, w.now.Add(time.Minute)
+		}
+		a = done
+		if w.stable == "moving" && done.Reply == Yes {
+			a = Waiting("1 of 3 pods updated")
+		}
+		return nil
+	})
+	return a, err
+}
+
+func (d *driver) Raise(_ context.Context, _ Traffic, serial int64) (a Answer, err error) {
+	err = d.call(func() error {
+		a = Answer{Reply: Yes}
+		if !d.w.scaffold && serial >= d.w.raised {
+			d.w.scaffold, d.w.raised = true, serial
+		}
+		return nil
+	})
+	return a, err
+}
+
+func (d *driver) Remove(_ context.Context, serial int64) (a Answer, err error) {
+	err = d.call(func() error {
+		if serial < d.w.raised {
+			return FencedError{d.w.raised}
+		}
+		d.w.scaffold, d.w.raised = false, serial
+		a = Answer{Reply: Yes}
+		return nil
+	})
+	return a, err
+}
+
+func (d *driver) Open(context.Context, string) (a Answer, err error) {
+	err = d.call(func() error {
+		a = Waiting("the door is closed")
+		if d.w.gateOpen() {
+			a = Answer{Reply: Yes}
+		}
+		return nil
+	})
+	return a, err
+}
+
+func (d *driver) Shown(_ context.Context, t Traffic, _ time.Time) (a Answer, err error) {
+	err = d.call(func() error {
+		a = Waiting("the mesh does %v", d.w.shownFor)
+		if d.w.shownFor == t {
+			a = Answer{Reply: Yes}
+		}
+		return nil
+	})
+	return a, err
+}
+
+func (d *driver) Analyze(_ context.Context, r analysis.Request) (result analysis.Result, err error) {
+	w := d.w
+	err = d.call(func() error {
+		step, traffic := w.state.Step, w.state.Traffic
+		if d.seen == w.version && w.traffic == traffic {
+			if from := r.Window.From.Add(-d.skew); from.Before(w.wrote.Add(simLag)) && !w.sim.clockSteps {
+				w.broken("a window begins at %v, traffic changed at %v", from, w.wrote)
+			}
+		}
+		switch {
+		case w.sim.bad >= 0 && step >= w.sim.bad:
+			result = analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}
+		case w.rng.IntN(3) == 0:
+			result.Reason = "not enough requests"
+		default:
+			result = analysis.Result{Verdict: analysis.Pass, Reason: "as good as stable"}
+		}
+		if w.sim.plan.spec.steps[step].Name == r.Step {
+			w.passed[step] = w.passed[step] || result.Verdict == analysis.Pass
+		}
+		return nil
+	})
+	return result, err
+}

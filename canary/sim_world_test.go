@@ -1,0 +1,244 @@
+package canary
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// world is what drivers act on in a simulated run: one object, a stable
+// workload, a scaffold and a judge. All that is random comes from one seed, and
+// one driver moves at a time, so a seed is a run.
+type world struct {
+	rng *rand.Rand
+	now time.Time
+	sim scenario
+
+	version   int
+	traffic   Traffic
+	state     State
+	old       Reading   // one write ago, for stale reads
+	shifted   time.Time // when the traffic last changed
+	wrote     time.Time // when a driver last changed it
+	shownFor  Traffic   // what the mesh does, since shown
+	shown     time.Time
+	faults    int // faults still to come
+	meddlings int // changes by somebody else still to come
+
+	stable   string // "old", "moving", "new"
+	toward   string
+	whole    time.Time // when a moving stable is whole
+	fence    int64
+	scaffold bool
+	raised   int64
+	passed   map[int]bool   // the steps that a judge has passed since the traffic was written
+	ready    bool           // was said since the object was last written
+	entered  []int          // the steps that were entered
+	begun    map[int64]bool // when the rollouts so far began
+	law      error          // the first law that was broken
+}
+
+// scenario is what is fixed for a whole run.
+type scenario struct {
+	plan       Plan
+	bad        int  // the step from which on the judge fails; -1: never
+	noPromote  bool // stable cannot run the new version
+	meddled    bool // somebody else changes the object
+	commanded  bool
+	clockSteps bool
+}
+
+const (
+	simSettle  = 5 * time.Second
+	simLag     = 2 * time.Second
+	maxLatency = 2 * time.Second // of the mesh, after a write
+	maxCall    = time.Second     // of an API call
+	simSkew    = 2 * time.Second // between the clocks of two drivers
+	simSlack   = maxCall + simSkew
+)
+
+func (w *world) broken(format string, args ...any) {
+	if w.law == nil {
+		w.law = fmt.Errorf(format, args...)
+	}
+}
+
+// lapse lets time pass.
+func (w *world) lapse(d time.Duration) {
+	w.now = w.now.Add(d)
+	if w.stable == "moving" && !w.now.Before(w.whole) {
+		w.stable = w.toward
+	}
+	if w.shownFor != w.traffic && w.now.Sub(w.shifted) >= maxLatency {
+		w.shownFor, w.shown = w.traffic, w.now
+	}
+}
+
+func (w *world) read() (Reading, error) {
+	if w.rng.IntN(32) > 0 {
+		return Reading{Traffic: w.traffic, State: w.state, Version: w.version}, nil
+	}
+	data, err := json.Marshal(w.state)
+	if err != nil {
+		return Reading{}, err
+	}
+	var s State
+	if err := json.Unmarshal(data, &s); err != nil {
+		return Reading{}, err
+	}
+	return Reading{Traffic: w.traffic, State: s, Version: w.version}, nil
+}
+
+// write is an engine's write. Every law that can be told from two States in a
+// row is held here.
+func (w *world) write(r Reading, t Traffic, s State) error {
+	if r.Version != w.version {
+		return ErrConflict
+	}
+	w.holdLaws(w.state, s, t)
+	w.begun[s.Began.UnixNano()] = true
+	if t != w.traffic {
+		w.wrote = w.now
+	}
+	w.commit(t, s)
+	return nil
+}
+
+func (w *world) commit(t Traffic, s State) {
+	w.old = Reading{w.traffic, w.state, w.version}
+	w.version++
+	w.ready = false
+	if t != w.traffic {
+		w.shifted = w.now
+		w.passed = map[int]bool{}
+	}
+	w.traffic, w.state = t, s
+	w.lapse(0)
+}
+
+func (w *world) holdLaws(before, after State, t Traffic) {
+	if err := t.Validate(); err != nil {
+		w.broken("invalid traffic was written: %v", err)
+	}
+	if t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
+		w.broken("traffic %v goes to a stable workload that is between two versions", t)
+	}
+	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != Retry {
+		w.broken("final phase %v was left for %v", before.Phase, after.Phase)
+	}
+	if after.Phase.Final() && after.Phase != before.Phase && before.Phase != Idle {
+		w.holdEnd(after, t)
+	}
+	if before.Phase == Idle && before.Serial == 0 && w.version > 0 { // somebody removed the state
+		if w.begun[after.Began.UnixNano()] {
+			return // it was put back
+		}
+		w.entered, w.stable = nil, "old" // nobody remembered it: another rollout, of what stable is now
+	}
+	moved := after.Phase == Progressing && (before.Phase != Progressing || before.Step != after.Step)
+	if moved {
+		w.entered = append(w.entered, after.Step)
+		if !w.ready {
+			w.broken("step %d was entered while the canary was not ready", after.Step)
+		}
+	}
+	if moved && before.Phase == Progressing && !before.Hurried {
+		w.holdStep(before, after)
+	}
+}
+
+// holdStep holds the laws of leaving a step for the next.
+func (w *world) holdStep(before, after State) {
+	step := w.sim.plan.spec.steps[before.Step]
+	if after.Step != before.Step+1 {
+		w.broken("step %d follows step %d", after.Step, before.Step)
+	}
+	since := w.shifted.Add(simSettle - simSlack)
+	if w.sim.plan.spec.verify {
+		since = w.shown
+		if w.shownFor != w.traffic {
+			w.broken("step %d was left before its traffic was seen", before.Step)
+		}
+	}
+	if w.now.Add(2*simSlack).Sub(since) < step.Hold && !before.Skipped && !w.sim.clockSteps {
+		w.broken("step %d was held for %v, want %v", before.Step, w.now.Sub(since), step.Hold)
+	}
+	if step.Judge == MustPass && step.OnDeadline != DeadlinePromote && !w.passed[before.Step] {
+		w.broken("step %d was left without a pass", before.Step)
+	}
+	if step.Gate != "" && before.Approved != step.Gate && !w.gateOpen() {
+		w.broken("step %d was left through a closed gate", before.Step)
+	}
+}
+
+// holdEnd holds the laws of a final phase.
+func (w *world) holdEnd(s State, t Traffic) {
+	unsettled := w.now.Sub(w.shifted) < simSettle-simSlack
+	if w.traffic != t || unsettled && !w.sim.clockSteps && !w.sim.meddled {
+		w.broken("%v was said before the mesh could show %v", s.Phase, t)
+	}
+	switch end := w.sim.plan.End().Kind; {
+	case s.Phase == Promoted && end == Stay && t != everything,
+		s.Phase == Promoted && end == PromoteStable && (t != Traffic{} || w.stable != "new"),
+		s.Phase == Withdrawn && t != Traffic{},
+		s.Phase == RolledBack && (t != Traffic{} || w.stable != "old"):
+		w.broken("%v with traffic %v and stable %s", s.Phase, t, w.stable)
+	}
+	if w.scaffold && t == (Traffic{}) {
+		w.broken("%v with the scaffold still up", s.Phase)
+	}
+	if s.Reason == "" {
+		w.broken("%v without a reason", s.Phase)
+	}
+}
+
+func (w *world) gateOpen() bool { return w.now.Sub(epoch) > 3*time.Minute }
+
+var (
+	epoch    = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	errFault = errors.New("injected fault")
+)
+
+// meddle is somebody else changing the object.
+func (w *world) meddle() {
+	w.meddlings--
+	switch t, s := w.traffic, w.state; w.rng.IntN(3) {
+	case 0:
+		t.Canary = Weight(w.rng.IntN(101)) * Percent
+		w.commit(t, s)
+	case 1:
+		w.commit(Traffic{}, s)
+	case 2:
+		w.commit(t, State{})
+	}
+}
+
+// command sends a random command, and a Retry no more than once.
+func (w *world) command() {
+	w.meddlings--
+	orders := []Order{Pause, Resume, Resume, Abort, Promote, Skip, Approve}
+	c := Command{Order: orders[w.rng.IntN(len(orders))], Gate: "door", By: "operator", Why: "test"}
+	if w.state.Phase == RolledBack {
+		c.Order = Retry
+		w.sim.bad, w.entered = -1, nil
+	}
+	w.order(c)
+}
+
+func (w *world) order(c Command) {
+	err := Send(context.Background(), unfaulted{w}, c)
+	if err != nil && !errors.Is(err, ErrNotNow) {
+		w.broken("%v was answered with %v", c.Order, err)
+	}
+}
+
+// unfaulted is a Router onto the world without faults.
+type unfaulted struct{ w *world }
+
+func (u unfaulted) Read(context.Context) (Reading, error) { return u.w.read() }
+func (u unfaulted) Write(_ context.Context, r Reading, t Traffic, s State) error {
+	return u.w.write(r, t, s)
+}

@@ -1,0 +1,42 @@
+package workload
+
+import (
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Error is an error with the object that it is about.
+type Error struct {
+	Kind, Namespace, Name string
+	// Err is the cause. It wraps [canary.ErrConflict], [canary.ErrRefused] or
+	// [canary.ErrBadState] where one of them applies, and the error of the API.
+	Err error
+}
+
+// Error prints the object and the cause.
+func (e *Error) Error() string {
+	return fmt.Sprintf("workload: %s %s/%s: %v", e.Kind, e.Namespace, e.Name, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// classify marks an error of the API with what it means for a rollout. What is
+// left unmarked may be gone at the next try.
+func classify(err error) error {
+	switch {
+	case apierrors.IsConflict(err):
+		return fmt.Errorf("%w: %w", canary.ErrConflict, err)
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsForbidden(err),
+		apierrors.IsNotFound(err), apierrors.IsRequestEntityTooLargeError(err):
+		return fmt.Errorf("%w: %w", canary.ErrRefused, err)
+	}
+	return err
+}
+
+func refused(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", canary.ErrRefused, fmt.Sprintf(format, args...))
+}

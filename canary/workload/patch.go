@@ -1,0 +1,126 @@
+package workload
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// operation is one of a JSON patch (RFC 6902). Only remove has no value.
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+var pointer = strings.NewReplacer("~", "~0", "/", "~1")
+
+// patchOf returns the JSON patch that makes a move on d, whose record was read
+// as r, or nil if there is nothing to change. It holds for the version of d that
+// was read and no other. d is not changed.
+func patchOf(d *appsv1.Deployment, r record, m move) ([]byte, error) {
+	ops, err := diffTemplates(&d.Spec.Template, m.template)
+	if err != nil {
+		return nil, err
+	}
+	if !reflect.DeepEqual(r, m.record) {
+		text, err := json.Marshal(m.record)
+		if err != nil {
+			return nil, err
+		}
+		ops = append(ops, annotate(d, string(text)))
+	}
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	guard := operation{"replace", "/metadata/resourceVersion", d.ResourceVersion}
+	return json.Marshal(slices.Insert(ops, 0, guard))
+}
+
+func annotate(d *appsv1.Deployment, text string) operation {
+	if d.Annotations == nil {
+		return operation{"add", "/metadata/annotations", map[string]string{Annotation: text}}
+	}
+	return operation{"add", "/metadata/annotations/" + pointer.Replace(Annotation), text}
+}
+
+func diffTemplates(from, to *corev1.PodTemplateSpec) ([]operation, error) {
+	a, err := tree(from)
+	if err != nil {
+		return nil, err
+	}
+	b, err := tree(to)
+	if err != nil {
+		return nil, err
+	}
+	return diff("/spec/template", a, b), nil
+}
+
+// tree returns v as JSON has it.
+func tree(v any) (tree any, err error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return tree, d.Decode(&tree)
+}
+
+// diff returns the operations that lead from one value to the other. It goes
+// as deep as it can, so that what the two do not know of is not touched.
+func diff(path string, from, to any) []operation {
+	if reflect.DeepEqual(from, to) {
+		return nil
+	}
+	if a, ok := from.(map[string]any); ok {
+		if b, ok := to.(map[string]any); ok {
+			return diffMaps(path, a, b)
+		}
+	}
+	if a, ok := from.([]any); ok {
+		if b, ok := to.([]any); ok && sameItems(a, b) {
+			var ops []operation
+			for i := range a {
+				ops = append(ops, diff(path+"/"+strconv.Itoa(i), a[i], b[i])...)
+			}
+			return ops
+		}
+	}
+	return []operation{{"replace", path, to}}
+}
+
+func diffMaps(path string, from, to map[string]any) []operation {
+	var ops []operation
+	for _, key := range slices.Sorted(maps.Keys(from)) {
+		if _, ok := to[key]; !ok {
+			ops = append(ops, operation{Op: "remove", Path: path + "/" + pointer.Replace(key)})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(to)) {
+		at := path + "/" + pointer.Replace(key)
+		if old, ok := from[key]; ok {
+			ops = append(ops, diff(at, old, to[key])...)
+		} else {
+			ops = append(ops, operation{"add", at, to[key]})
+		}
+	}
+	return ops
+}
+
+// sameItems reports whether the lists hold items of the same names in the same
+// order. Only then is an item of the one the item of the other.
+func sameItems(a, b []any) bool {
+	return slices.EqualFunc(a, b, func(x, y any) bool {
+		m, ok := x.(map[string]any)
+		n, also := y.(map[string]any)
+		return ok && also && m["name"] != nil && m["name"] == n["name"]
+	})
+}

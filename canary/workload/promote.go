@@ -1,0 +1,152 @@
+package workload
+
+import (
+	"fmt"
+	"maps"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// move is what to make of the stable Deployment, and what to answer when that
+// is so.
+type move struct {
+	template *corev1.PodTemplateSpec
+	record   record
+	answer   canary.Answer
+}
+
+// stay leaves d and its record as they are.
+func stay(d *appsv1.Deployment, r record, a canary.Answer) move {
+	return move{&d.Spec.Template, r, a}
+}
+
+// promotion decides what Promote does with what it has read: stable, its
+// record, and the canary.
+func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.Deployment, serial int64) (move, error) {
+	mark, err := fingerprint(&source.Spec.Template)
+	if err != nil {
+		return move{}, err
+	}
+	if wrong := c.wrongImage(source); wrong != "" {
+		return stay(stable, r, canary.Failed("canary %s: %s", source.Name, wrong)), nil
+	}
+	switch ours := c.owns(r, mark); {
+	case ours && r.Canary != mark:
+		return stay(stable, r, canary.Failed("canary %s: its pod template was changed after it was promoted to %s", source.Name, stable.Name)), nil
+	case !ours && r.open() && r.Serial == serial:
+		return move{}, fmt.Errorf("%w: serial %d belongs to a rollout that is over", canary.ErrConflict, serial)
+	case !ours:
+		if a := serving("canary", source); a.Reply != canary.Yes {
+			return stay(stable, r, a), nil
+		}
+		r = c.before(stable, source)
+		r.Canary = mark
+	}
+	r.Serial, r.Rollout = serial, c.Rollout
+	return c.advance(stable, source, r)
+}
+
+// advance brings stable to the version of the source, or tells how far it is.
+// The write that notes Done is a new generation of the Deployment, as any change
+// of its annotations is; the answer is about the one that was read.
+func (c Config) advance(stable, source *appsv1.Deployment, r record) (move, error) {
+	var to *corev1.PodTemplateSpec
+	var err error
+	if c.Template {
+		to = relabelled(&source.Spec.Template, &stable.Spec.Template)
+	} else {
+		to, err = withImages(&stable.Spec.Template, c.images(stable, source))
+	}
+	if err != nil {
+		return move{}, err
+	}
+	m, err := reach(stable, to, r)
+	m.record.Done = r.Done || m.answer.Reply == canary.Yes
+	return m, err
+}
+
+// reach gives stable the template if it has another one, and otherwise tells
+// how far its rollout is.
+func reach(stable *appsv1.Deployment, to *corev1.PodTemplateSpec, r record) (move, error) {
+	ops, err := diffTemplates(&stable.Spec.Template, to)
+	if err != nil {
+		return move{}, err
+	}
+	if len(ops) > 0 {
+		return move{to, r, canary.Waiting("stable %s: its pod template is changed; its rollout begins", stable.Name)}, nil
+	}
+	return move{to, r, serving("stable", stable)}, nil
+}
+
+// restoration decides what Restore does. mark is the fingerprint of what the
+// canary runs; it matters only if c.needsCanary.
+func (c Config) restoration(stable *appsv1.Deployment, r record, mark string, serial int64) (move, error) {
+	closed := record{Serial: serial, Rollout: c.Rollout, Restored: r.Restored}
+	if !c.owns(r, mark) {
+		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: was not promoted", stable.Name)}
+		if r.Restored {
+			a = serving("stable", stable)
+		}
+		return stay(stable, closed, a), nil
+	}
+	closed.Restored = true
+	if r.Template != nil {
+		return reach(stable, relabelled(r.Template, &stable.Spec.Template), closed)
+	}
+	to, err := withImages(&stable.Spec.Template, r.Images)
+	if err != nil {
+		return move{}, err
+	}
+	return reach(stable, to, closed)
+}
+
+// needsCanary reports whether only the canary can tell whose record it is.
+func (c Config) needsCanary(r record) bool {
+	return r.open() && c.Rollout == "" && r.Rollout == "" && r.Done
+}
+
+// owns reports whether the record is open for this rollout.
+func (c Config) owns(r record, mark string) bool {
+	if c.needsCanary(r) {
+		return r.Canary == mark
+	}
+	return r.open()
+}
+
+// before is a record of what stable runs, as far as Promote changes it.
+func (c Config) before(stable, source *appsv1.Deployment) record {
+	if c.Template {
+		t := stable.Spec.Template.DeepCopy()
+		t.Labels = nil
+		return record{Template: t}
+	}
+	had := imagesOf(&stable.Spec.Template)
+	wanted := c.images(stable, source)
+	maps.DeleteFunc(had, func(name, _ string) bool { _, ok := wanted[name]; return !ok })
+	return record{Images: had}
+}
+
+// images returns what Promote gives to which container.
+func (c Config) images(stable, source *appsv1.Deployment) map[string]string {
+	if len(c.Images) > 0 {
+		return c.Images
+	}
+	had, images := imagesOf(&stable.Spec.Template), imagesOf(&source.Spec.Template)
+	maps.DeleteFunc(images, func(name, _ string) bool { _, ok := had[name]; return !ok })
+	return images
+}
+
+// wrongImage says which container of d does not have the image named in the
+// Config; "" if all do.
+func (c Config) wrongImage(d *appsv1.Deployment) string {
+	has := imagesOf(&d.Spec.Template)
+	for _, name := range sortedKeys(c.Images) {
+		if has[name] != c.Images[name] {
+			return fmt.Sprintf("container %s has image %q; this rollout is for %q", name, has[name], c.Images[name])
+		}
+	}
+	return ""
+}

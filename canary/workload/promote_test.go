@@ -1,0 +1,347 @@
+package workload_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/fake/apiserver"
+)
+
+type call func(context.Context, int64) (canary.Answer, error)
+
+// says requires the answer of a call that must not fail.
+func says(t *testing.T, want canary.Reply, do call, serial int64) string {
+	t.Helper()
+	a, err := do(t.Context(), serial)
+	require.NoError(t, err)
+	require.Equal(t, want, a.Reply, a.Reason)
+	return a.Reason
+}
+
+func TestPromoteCopiesTheImagesOfTheSameContainersAndWaits(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	before := c.get("reviews-v1")
+
+	require.Equal(t, "stable reviews-v1: its pod template is changed; its rollout begins", says(t, canary.Wait, w.Promote, 7))
+	require.Equal(t, map[string]string{"migrate": "migrate:v2", "reviews": "reviews:v2", "only-v1": "only:v1"}, c.images("reviews-v1"))
+	require.Equal(t, 1, c.writes())
+
+	require.Equal(t, "stable reviews-v1: its latest spec has not been observed yet", says(t, canary.Wait, w.Promote, 7))
+	require.Zero(t, c.writes(), "nothing is left to write while it rolls out")
+
+	c.finish("reviews-v1")
+	says(t, canary.Yes, w.Promote, 7)
+	require.Equal(t, 1, c.writes(), "that it is done is noted before it is said")
+	c.finish("reviews-v1") // a new annotation is a new generation, which the controller has to observe
+	says(t, canary.Yes, w.Promote, 7)
+	require.Zero(t, c.writes())
+
+	after := c.get("reviews-v1")
+	after.Spec.Template.Spec.InitContainers[0].Image = "migrate:v1"
+	after.Spec.Template.Spec.Containers[0].Image = "reviews:v1"
+	require.Equal(t, before.Spec, after.Spec, "nothing else is changed")
+}
+
+func TestRestorePutsBackWhatPromoteReplaced(t *testing.T) {
+	for name, template := range map[string]bool{"images": false, "template": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			config := both
+			config.Template = template
+			w := c.workload(config)
+			before := c.get("reviews-v1")
+			says(t, canary.Wait, w.Promote, 7)
+			require.NotEqual(t, before.Spec, c.get("reviews-v1").Spec)
+			c.writes()
+
+			says(t, canary.Wait, w.Restore, 9)
+			require.Equal(t, before.Spec, c.get("reviews-v1").Spec)
+			require.Equal(t, 1, c.writes())
+			says(t, canary.Wait, w.Restore, 9)
+			c.finish("reviews-v1")
+			require.Equal(t, "stable reviews-v1: 3 of 3 replicas available", says(t, canary.Yes, w.Restore, 9))
+			require.Zero(t, c.writes())
+		})
+	}
+}
+
+func TestPromoteByTemplateCopiesAllButTheLabels(t *testing.T) {
+	c := newCluster(t)
+	config := both
+	config.Template = true
+	says(t, canary.Wait, c.workload(config).Promote, 7)
+	want := c.get("reviews-v2").Spec.Template
+	want.Labels = map[string]string{"app": "reviews", "version": "v1"}
+	require.Equal(t, want, c.get("reviews-v1").Spec.Template)
+}
+
+func TestPromoteGivesTheNamedImagesOnly(t *testing.T) {
+	c := newCluster(t)
+	config := both
+	config.Images = map[string]string{"reviews": "reviews:v2"}
+	says(t, canary.Wait, c.workload(config).Promote, 7)
+	require.Equal(t, map[string]string{"migrate": "migrate:v1", "reviews": "reviews:v2", "only-v1": "only:v1"}, c.images("reviews-v1"))
+}
+
+func TestPromoteRefusesWhatWasNotJudged(t *testing.T) {
+	c := newCluster(t)
+	config := both
+	config.Images = map[string]string{"reviews": "reviews:v2"}
+	c.setImage("reviews-v2", "reviews:v3")
+	c.finish("reviews-v2")
+	require.Equal(t, `canary reviews-v2: container reviews has image "reviews:v3"; this rollout is for "reviews:v2"`,
+		says(t, canary.No, c.workload(config).Promote, 7))
+	require.Zero(t, c.writes())
+}
+
+func TestPromoteWaitsForAWholeCanary(t *testing.T) {
+	c := newCluster(t)
+	c.setImage("reviews-v2", "reviews:v3")
+	require.Equal(t, "canary reviews-v2: its latest spec has not been observed yet", says(t, canary.Wait, c.workload(both).Promote, 7))
+	require.Zero(t, c.writes())
+}
+
+func TestACanaryChangedWhileStableIsPromotedFailsThePromotion(t *testing.T) {
+	for name, rollout := range map[string]string{"named": "42", "nameless": ""} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			config := both
+			config.Rollout = rollout
+			w := c.workload(config)
+			says(t, canary.Wait, w.Promote, 7)
+			c.setImage("reviews-v2", "reviews:v3")
+			c.finish("reviews-v2")
+			require.Equal(t, "canary reviews-v2: its pod template was changed after it was promoted to reviews-v1", says(t, canary.No, w.Promote, 8))
+			says(t, canary.Wait, w.Restore, 9)
+			require.Equal(t, "reviews:v1", c.images("reviews-v1")["reviews"])
+		})
+	}
+}
+
+func TestPromotePutsBackWhatSomebodyElseChanged(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	says(t, canary.Wait, w.Promote, 7)
+	c.setImage("reviews-v1", "reviews:by-hand")
+	says(t, canary.Wait, w.Promote, 7)
+	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
+	says(t, canary.Wait, w.Restore, 8)
+	require.Equal(t, "reviews:v1", c.images("reviews-v1")["reviews"])
+}
+
+func TestAFailedRolloutOfStableIsANo(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	says(t, canary.Wait, w.Promote, 7)
+	c.change("reviews-v1", func(d *appsv1.Deployment) {
+		d.Status.ObservedGeneration = d.Generation
+		d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse,
+			Reason: "ProgressDeadlineExceeded"}}
+	})
+	require.Equal(t, "stable reviews-v1: exceeded its progress deadline", says(t, canary.No, w.Promote, 7))
+}
+
+func TestStableScaledToZeroIsNotFitForTraffic(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	says(t, canary.Wait, w.Promote, 7)
+	c.change("reviews-v1", func(d *appsv1.Deployment) { *d.Spec.Replicas = 0; d.Status = finished(d.Generation+1, 0) })
+	require.Equal(t, "stable reviews-v1: scaled to zero; it needs a replica to take traffic", says(t, canary.Wait, w.Promote, 7))
+}
+
+func TestRestoreWithoutPromoteFencesAndSaysYes(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 2 })
+	before := c.get("reviews-v1").Spec
+	require.Equal(t, "stable reviews-v1: was not promoted", says(t, canary.Yes, w.Restore, 8))
+	require.Equal(t, 1, c.writes())
+	says(t, canary.Yes, w.Restore, 8)
+	require.Zero(t, c.writes())
+
+	_, err := w.Promote(t.Context(), 7)
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.EqualError(t, err, "workload: Deployment bookinfo/reviews-v1: changed by somebody else since it was read: serial 7, but 8 was acted on already")
+	require.Equal(t, before, c.get("reviews-v1").Spec)
+}
+
+func TestOldSerialsAreRefusedAfterANewerOne(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	says(t, canary.Wait, w.Promote, 7)
+	says(t, canary.Wait, w.Restore, 9)
+	for _, late := range []call{w.Promote, w.Restore} {
+		_, err := late(t.Context(), 8)
+		require.ErrorIs(t, err, canary.ErrConflict)
+	}
+	says(t, canary.Wait, w.Promote, 20) // a retry of the same rollout
+	_, err := w.Restore(t.Context(), 9)
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
+}
+
+// next begins a rollout of another version after one that was promoted at 7.
+func next(t *testing.T, rollout string) (cluster, *workload.Deployments) {
+	c := newCluster(t)
+	says(t, canary.Wait, c.workload(both).Promote, 7)
+	c.finish("reviews-v1")
+	says(t, canary.Yes, c.workload(both).Promote, 7)
+	c.setImage("reviews-v2", "reviews:v3")
+	c.finish("reviews-v2")
+	config := both
+	config.Rollout = rollout
+	return c, c.workload(config)
+}
+
+func TestTheRecordOfTheLastRolloutDoesNotTakeANewOneTwoVersionsBack(t *testing.T) {
+	for name, rollout := range map[string]string{"named": "43", "nameless": ""} {
+		t.Run(name, func(t *testing.T) {
+			c, w := next(t, rollout)
+			require.Equal(t, "stable reviews-v1: was not promoted", says(t, canary.Yes, w.Restore, 20))
+			require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
+
+			says(t, canary.Wait, w.Promote, 30)
+			require.Equal(t, "reviews:v3", c.images("reviews-v1")["reviews"])
+			says(t, canary.Wait, w.Restore, 31)
+			require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
+		})
+	}
+}
+
+func TestADriverThatSleptThroughTheEndDoesNotPromoteTheNextCanary(t *testing.T) {
+	c, w := next(t, "")
+	_, err := w.Promote(t.Context(), 7)
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
+}
+
+func TestAnotherWriterIsNotOverwritten(t *testing.T) {
+	c := newCluster(t)
+	faster := 0
+	c.server.Hook(func(call apiserver.Call) apiserver.Fault {
+		if call.Verb != "patch" || faster == 0 {
+			return nil
+		}
+		faster--
+		// The patch does not fit any more: a server says 422 rather than 409.
+		c.change("reviews-v1", func(d *appsv1.Deployment) {
+			if d.Spec.Paused = !d.Spec.Paused; faster == 0 {
+				d.Spec.Template.Spec.InitContainers = nil
+			}
+		})
+		return nil
+	})
+	faster = 2
+	says(t, canary.Wait, c.workload(both).Promote, 7)
+	require.Equal(t, map[string]string{"reviews": "reviews:v2", "only-v1": "only:v1"}, c.images("reviews-v1"))
+
+	faster = 1000
+	_, err := c.workload(both).Restore(t.Context(), 8)
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.True(t, apierrors.IsConflict(err))
+	require.Equal(t, 996, faster)
+}
+
+func TestErrorsNameTheObjectAndSayWhetherToTryAgain(t *testing.T) {
+	invalid := apierrors.NewInvalid(appsv1.SchemeGroupVersion.WithKind("Deployment").GroupKind(), "reviews-v1", nil)
+	for name, c := range map[string]struct {
+		prepare func(cluster)
+		object  string
+		is, not error
+	}{
+		"stable is not there": {func(c cluster) { require.NoError(c, c.server.Delete(deployments, "bookinfo", "reviews-v1")) },
+			"reviews-v1", canary.ErrRefused, canary.ErrConflict},
+		"the canary is not there": {func(c cluster) { require.NoError(c, c.server.Delete(deployments, "bookinfo", "reviews-v2")) },
+			"reviews-v2", canary.ErrRefused, canary.ErrConflict},
+		"validation refuses": {fault("patch", apiserver.Refuse(invalid)), "reviews-v1", canary.ErrRefused, canary.ErrConflict},
+		"a webhook refuses":  {fault("patch", apiserver.Refuse(apierrors.NewForbidden(appsv1.Resource("deployments"), "reviews-v1", errors.New("denied")))), "reviews-v1", canary.ErrRefused, canary.ErrConflict},
+		"the server fails":   {fault("patch", apiserver.ServerError()), "reviews-v1", nil, canary.ErrRefused},
+		"the record is not one": {func(c cluster) {
+			c.change("reviews-v1", func(d *appsv1.Deployment) { d.Annotations = map[string]string{workload.Annotation: "{}}"} })
+		}, "reviews-v1", canary.ErrBadState, canary.ErrConflict},
+		"no container has the same name": {func(c cluster) {
+			c.change("reviews-v2", func(d *appsv1.Deployment) {
+				d.Spec.Template.Spec.InitContainers = nil
+				d.Spec.Template.Spec.Containers[0].Name = "other"
+			})
+			c.finish("reviews-v2")
+		}, "reviews-v1", canary.ErrRefused, canary.ErrConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cl := newCluster(t)
+			c.prepare(cl)
+			_, err := cl.workload(both).Promote(t.Context(), 7)
+			var known *workload.Error
+			require.ErrorAs(t, err, &known)
+			require.Equal(t, []string{"Deployment", "bookinfo", c.object}, []string{known.Kind, known.Namespace, known.Name})
+			if c.is != nil {
+				require.ErrorIs(t, err, c.is)
+			}
+			require.NotErrorIs(t, err, c.not)
+		})
+	}
+}
+
+func fault(verb string, f apiserver.Fault) func(cluster) {
+	return func(c cluster) {
+		c.server.Hook(func(call apiserver.Call) apiserver.Fault {
+			if call.Verb == verb {
+				return f
+			}
+			return nil
+		})
+	}
+}
+
+func TestRestoreRefusesWhatCannotBePutBack(t *testing.T) {
+	c, w := next(t, "")
+	require.NoError(t, c.server.Delete(deployments, "bookinfo", "reviews-v2"))
+	_, err := w.Restore(t.Context(), 20)
+	require.ErrorIs(t, err, canary.ErrRefused, "only the canary can tell whose record it is")
+
+	c = newCluster(t)
+	w = c.workload(both)
+	says(t, canary.Wait, w.Promote, 7)
+	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Name = "renamed" })
+	_, err = w.Restore(t.Context(), 8)
+	require.ErrorIs(t, err, canary.ErrRefused)
+	require.ErrorContains(t, err, `it has no container "reviews" to give the image "reviews:v1"`)
+}
+
+func TestAnEndedContextIsToldAndLeavesNothingHalfDone(t *testing.T) {
+	c := newCluster(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	remove := c.server.Hook(func(call apiserver.Call) apiserver.Fault {
+		if call.Verb == "patch" {
+			cancel()
+			return apiserver.After(apiserver.Hang())
+		}
+		return nil
+	})
+	_, err := c.workload(both).Promote(ctx, 7)
+	require.ErrorIs(t, err, context.Canceled)
+	remove()
+	c.writes()
+	says(t, canary.Wait, c.workload(both).Promote, 7)
+	require.Zero(t, c.writes(), "it had happened")
+}
+
+func TestTheRecordIsCompactJSON(t *testing.T) {
+	c := newCluster(t)
+	says(t, canary.Wait, c.workload(both).Promote, 7)
+	var r map[string]any
+	text := c.get("reviews-v1").Annotations[workload.Annotation]
+	require.NoError(t, json.Unmarshal([]byte(text), &r))
+	require.Equal(t, map[string]any{"reviews": "reviews:v1", "migrate": "migrate:v1"}, r["images"])
+	require.Less(t, len(text), 200)
+}

@@ -1,0 +1,115 @@
+package workload
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Annotation is where a stable Deployment keeps the record of its promotion.
+const Annotation = "serin-go.github.io/restore"
+
+// maxRecord is the most that the API server allows for all annotations of an
+// object together, in bytes.
+const maxRecord = 256 << 10
+
+// record is what the Annotation holds; see the package comment for its rule.
+// The zero record is that of a Deployment that was never promoted.
+type record struct {
+	// Serial is the greatest one that was acted on.
+	Serial int64 `json:"serial"`
+	// Rollout is Config.Rollout of the one who wrote this.
+	Rollout string `json:"rollout,omitempty"`
+	// Canary is the fingerprint of the pod template promoted; "" if closed.
+	Canary string `json:"canary,omitempty"`
+	// Done: Promote has answered Yes.
+	Done bool `json:"done,omitempty"`
+	// Restored: what an open record held was put back, and no promotion has
+	// begun since.
+	Restored bool `json:"restored,omitempty"`
+	// Images and Template are what stable ran before: the one or the other.
+	Images   map[string]string       `json:"images,omitempty"`
+	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
+}
+
+func (r record) open() bool { return r.Canary != "" }
+
+// readRecord reads the record of d. It trusts nothing: what no Promote or
+// Restore could have written wraps canary.ErrBadState.
+func readRecord(d *appsv1.Deployment) (record, error) {
+	text, ok := d.Annotations[Annotation]
+	if !ok {
+		return record{}, nil
+	}
+	r, err := parseRecord(text)
+	if err != nil {
+		return record{}, fmt.Errorf("annotation %s: %w: %w", Annotation, canary.ErrBadState, err)
+	}
+	return r, nil
+}
+
+// fenced reads the record of d and refuses a serial before that of the record.
+func fenced(d *appsv1.Deployment, serial int64) (record, error) {
+	r, err := readRecord(d)
+	if err == nil && serial < r.Serial {
+		err = fmt.Errorf("%w: serial %d, but %d was acted on already", canary.ErrConflict, serial, r.Serial)
+	}
+	return r, err
+}
+
+func parseRecord(text string) (record, error) {
+	if len(text) > maxRecord {
+		return record{}, fmt.Errorf("%d bytes, at most %d are allowed", len(text), maxRecord)
+	}
+	var r record
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	// A newer library may have stored what this one would lose.
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return record{}, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return record{}, errors.New("more than one value")
+	}
+	return r, r.validate()
+}
+
+func (r record) validate() error {
+	switch {
+	case r.Serial < 0:
+		return errors.New("the serial is negative")
+	case !r.open() && (r.Done || r.Images != nil || r.Template != nil):
+		return errors.New("it holds a version, but not what was promoted")
+	case r.open() && r.Restored:
+		return errors.New("it is restored and open")
+	case r.open() && (len(r.Images) == 0) == (r.Template == nil):
+		return errors.New("want either images or a template")
+	case r.Template != nil && len(r.Template.Spec.Containers) == 0:
+		return errors.New("the template has no containers")
+	}
+	for container, image := range r.Images {
+		if container == "" || image == "" {
+			return fmt.Errorf("container %q has image %q", container, image)
+		}
+	}
+	return nil
+}
+
+// fingerprint tells pod templates apart.
+func fingerprint(t *corev1.PodTemplateSpec) (string, error) {
+	data, err := json.Marshal(t)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16]), nil
+}
