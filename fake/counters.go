@@ -125,14 +125,35 @@ func (c *counters) reset(namespace, workload string) {
 	}
 }
 
+// instance names the proxy that keeps the series.
+func (s *series) instance() string { return s.key.instance() }
+
+func (s *series) code() string { return strconv.Itoa(s.key.code) }
+
+func (k seriesKey) instance() string {
+	if k.by == byDestination {
+		return k.to.workload + "." + k.to.namespace
+	}
+	return k.fromWorkload + "." + k.fromNamespace
+}
+
+// upTo returns how many durations lie in a bucket or in one before it.
+func (h *histogram) upTo(bucket int) uint64 {
+	var sum uint64
+	for _, k := range h[:bucket+1] {
+		sum += k
+	}
+	return sum
+}
+
 // pair is a label and its value.
 type pair struct{ name, value string }
 
 // labelsOf spells the labels of a series as Istio does.
 func labelsOf(k seriesKey) []pair {
-	policy, instance := "unknown", k.fromWorkload+"."+k.fromNamespace
+	policy := unknown
 	if k.by == byDestination {
-		policy, instance = "mutual_tls", k.to.workload+"."+k.to.namespace
+		policy = "mutual_tls"
 	}
 	labels := []pair{
 		{"connection_security_policy", policy},
@@ -146,7 +167,7 @@ func labelsOf(k seriesKey) []pair {
 		{"destination_workload", k.to.workload},
 		{"destination_workload_namespace", k.to.namespace},
 		{"grpc_response_status", ""},
-		{"instance", instance},
+		{"instance", k.instance()},
 		{"reporter", string(k.by)},
 		{"request_protocol", "http"},
 		{"response_code", strconv.Itoa(k.code)},

@@ -8,14 +8,18 @@ type flow struct {
 	t      *table
 	c      *call
 	result *Result
+	// take, if there is one, is offered pods before they answer; it reports
+	// whether it took the requests.
+	take func(a *arm, mirrored bool) bool
 }
 
-// pass decides about n equal requests and lets them go their ways.
-func (f flow) pass(n uint64) {
+// pass decides about n equal requests, lets them go their ways, and returns what
+// the rule said; nil if there is none.
+func (f flow) pass(n uint64) *action {
 	a := f.t.decide(f.c).action
 	if a == nil {
 		f.fail(f.stranger(), n, http.StatusNotFound, "NR")
-		return
+		return nil
 	}
 	if k := f.m.dice.binomial(n, float64(a.abort.ppm)/million); k > 0 {
 		f.fail(f.stranger(), k, a.abort.code, "FI")
@@ -23,7 +27,7 @@ func (f flow) pass(n uint64) {
 	}
 	if a.answer != nil {
 		f.fail(f.stranger(), n, a.answer.code, "")
-		return
+		return a
 	}
 	left := total(a.split)
 	reached := uint64(0)
@@ -35,6 +39,7 @@ func (f flow) pass(n uint64) {
 	for _, copies := range a.mirrors {
 		f.copy(copies.to, f.m.dice.binomial(reached, float64(copies.ppm)/million))
 	}
+	return a
 }
 
 func total(split []share) uint64 {
@@ -113,6 +118,9 @@ func (f flow) serve(a *arm, n uint64, mirrored bool) {
 		}
 		return
 	}
+	if f.take != nil && f.take(a, mirrored) {
+		return
+	}
 	v := f.m.version(a.image)
 	bad := f.m.dice.binomial(n, v.ErrorRate)
 	f.answered(a, n-bad, http.StatusOK, v, mirrored)
@@ -125,16 +133,16 @@ func (f flow) answered(a *arm, n uint64, code int, v *version, mirrored bool) {
 	}
 	var t timing
 	t.sum = v.durations(f.m.dice, n, &t.buckets)
-	f.report(a, n, code, t, mirrored)
+	f.report(a, n, code, "", t, mirrored)
 }
 
 // report counts answers of pods. Copies are reported by the destination alone.
-func (f flow) report(a *arm, n uint64, code int, t timing, mirrored bool) {
+func (f flow) report(a *arm, n uint64, code int, flags string, t timing, mirrored bool) {
 	if !mirrored {
-		f.count(bySource, a.identity, n, code, "", t)
+		f.count(bySource, a.identity, n, code, flags, t)
 	}
-	f.count(byDestination, a.identity, n, code, "", t)
-	f.result.add(Outcome{a.workload, a.identity.revision, a.image, code, "", mirrored}, n)
+	f.count(byDestination, a.identity, n, code, flags, t)
+	f.result.add(Outcome{a.workload, a.identity.revision, a.image, code, flags, mirrored}, n)
 }
 
 // timing is the durations of some requests.

@@ -1,6 +1,9 @@
 package fake
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // history is the readings that were taken of the counters.
 type history struct {
@@ -36,4 +39,11 @@ func (h *history) scrape(at time.Time, c *counters) {
 	for h.rows[0].at.Before(at.Add(-h.keep)) {
 		h.rows = h.rows[1:]
 	}
+}
+
+// between returns the readings after from, up to and including to.
+func (h *history) between(from, to time.Time) []row {
+	first := sort.Search(len(h.rows), func(i int) bool { return h.rows[i].at.After(from) })
+	last := sort.Search(len(h.rows), func(i int) bool { return h.rows[i].at.After(to) })
+	return h.rows[min(first, last):last]
 }

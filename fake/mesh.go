@@ -2,6 +2,7 @@ package fake
 
 import (
 	"cmp"
+	"net/http"
 	"sync"
 	"time"
 
@@ -56,6 +57,8 @@ type Mesh struct {
 	streams  []*stream
 	deployer deployer
 	problems []error
+	handlers map[string]http.Handler // by image
+	copies   chan struct{}           // a token for each mirrored request under way
 }
 
 // NewMesh returns a mesh over the objects of a server. Deployments that are
@@ -71,6 +74,8 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 		dice:     newDice(c.Seed),
 		versions: map[string]*version{},
 		crashed:  map[name]bool{},
+		handlers: map[string]http.Handler{},
+		copies:   make(chan struct{}, maxCopies),
 		counters: counters{index: map[seriesKey]int{}},
 		history:  history{next: now.Add(c.Scrape), every: c.Scrape, keep: c.Retention},
 	}
@@ -108,7 +113,7 @@ func (m *Mesh) send(n uint64, c *call) Result {
 		k := m.dice.portion(n, v.proxies, left)
 		n, left = n-k, left-v.proxies
 		if k > 0 {
-			flow{m, v.table(), c, &result}.pass(k)
+			flow{m: m, t: v.table(), c: c, result: &result}.pass(k)
 		}
 	}
 	return result

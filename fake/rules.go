@@ -39,12 +39,10 @@ func (r route) holds(c *call) bool {
 
 // action is what is done with a request that a rule matches.
 type action struct {
-	rule    string
 	abort   fault
 	answer  *answer // a redirect or a direct response: nothing is sent on
 	split   []share
 	mirrors []mirror
-	rewrite *networking.HTTPRewrite
 }
 
 // fault is a share of requests, in parts per million, that get a status.
@@ -122,7 +120,7 @@ func compileRule(r *networking.HTTPRoute, ns string) ([]route, error) {
 }
 
 func compileAction(r *networking.HTTPRoute, ns string) (*action, error) {
-	a := &action{rule: r.Name, rewrite: r.Rewrite, abort: compileAbort(r.Fault.GetAbort())}
+	a := &action{abort: compileAbort(r.Fault.GetAbort())}
 	var errs [2]error
 	a.mirrors, errs[0] = compileMirrors(r, ns)
 	switch {

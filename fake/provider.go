@@ -1,0 +1,85 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serin-go/serin/metrics"
+)
+
+// baseLine is how long before a window its base lines are looked for.
+const baseLine = 2 * time.Minute
+
+// Counts implements metrics.Provider on the readings that were taken: what was
+// counted since the last one is not seen. Metrics and labels have their standard
+// names.
+func (m *Mesh) Counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+	counts, err := m.counts(ctx, q, w)
+	if err != nil {
+		return metrics.Counts{}, fmt.Errorf("fake: %s: %w", q, err)
+	}
+	return counts, nil
+}
+
+func (m *Mesh) counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+	if err := ctx.Err(); err != nil {
+		return metrics.Counts{}, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
+	}
+	if err := q.Validate(); err != nil {
+		return metrics.Counts{}, err
+	}
+	good, err := goodRequests(q.Signal)
+	if err != nil {
+		return metrics.Counts{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(time.Now())
+	var all []metrics.Series
+	for i, s := range m.counters.all {
+		if !s.belongs(q) {
+			continue
+		}
+		one := metrics.Series{Target: s.instance()}
+		for _, row := range m.history.between(w.From.Add(-baseLine), w.To) {
+			if i < len(row.readings) {
+				r := &row.readings[i]
+				one.Samples = append(one.Samples, metrics.Sample{At: row.at, Total: float64(r.requests), Good: good(s, r)})
+			}
+		}
+		if len(one.Samples) > 0 {
+			all = append(all, one)
+		}
+	}
+	return metrics.Increase(all, w)
+}
+
+// goodRequests returns how to tell the good requests of a reading.
+func goodRequests(signal metrics.Signal) (func(*series, *reading) float64, error) {
+	bound, ok := signal.Bound()
+	if !ok {
+		return func(s *series, r *reading) float64 {
+			if signal.Failed(s.code(), "") {
+				return 0
+			}
+			return float64(r.requests)
+		}, nil
+	}
+	ms := float64(bound) / float64(time.Millisecond)
+	i := slices.Index(bounds[:], ms)
+	if i < 0 {
+		return nil, fmt.Errorf("%w: %g ms", metrics.ErrNoBucket, ms)
+	}
+	return func(_ *series, r *reading) float64 { return float64(r.buckets.upTo(i)) }, nil
+}
+
+// belongs reports whether the query asks for the series.
+func (s *series) belongs(q metrics.Query) bool {
+	same := func(want, got string) bool { return want == "" || want == got }
+	to := s.key.to
+	return !q.Signal.GRPC() && q.Reporter.String() == string(s.key.by) &&
+		same(q.Arm.Workload, to.workload) && same(q.Arm.Namespace, to.namespace) &&
+		same(q.Arm.Revision, to.revision) && same(q.Arm.Service, to.host)
+}

@@ -1,0 +1,111 @@
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Router is a canary.Router in memory. The zero value sends everything to
+// stable. It is safe for concurrent use; set the hooks before that.
+type Router struct {
+	// BeforeRead and BeforeWrite are called first, if they are set; an error ends
+	// the call, and nothing was written.
+	BeforeRead, BeforeWrite func() error
+	// AfterWrite is called when a write has happened; an error is an answer that
+	// was lost.
+	AfterWrite func() error
+
+	mu      sync.Mutex
+	version int64
+	traffic canary.Traffic
+	state   []byte // encoded, as a real store holds it
+	writes  int
+}
+
+// Read implements canary.Router.
+func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
+	if err := first(ctx, r.BeforeRead); err != nil {
+		return canary.Reading{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reading := canary.Reading{Traffic: r.traffic, Version: r.version}
+	if len(r.state) > 0 {
+		if err := json.Unmarshal(r.state, &reading.State); err != nil {
+			return canary.Reading{}, fmt.Errorf("fake: router: %w", err)
+		}
+	}
+	return reading, nil
+}
+
+// Write implements canary.Router. What no mesh would take is ErrRefused.
+func (r *Router) Write(ctx context.Context, read canary.Reading, t canary.Traffic, s canary.State) error {
+	if err := first(ctx, r.BeforeWrite); err != nil {
+		return err
+	}
+	if err := t.Validate(); err != nil {
+		return fmt.Errorf("fake: router: %w: %w", canary.ErrRefused, err)
+	}
+	encoded, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("fake: router: %w: %w", canary.ErrRefused, err)
+	}
+	if err := r.swap(read.Version, t, encoded); err != nil {
+		return err
+	}
+	if r.AfterWrite != nil {
+		return r.AfterWrite()
+	}
+	return nil
+}
+
+func (r *Router) swap(seen any, t canary.Traffic, state []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if version, ok := seen.(int64); !ok || version != r.version {
+		return fmt.Errorf("fake: router: %w", canary.ErrConflict)
+	}
+	r.traffic, r.state = t, state
+	r.version++
+	r.writes++
+	return nil
+}
+
+// Meddle sets the traffic and leaves the State, as a person or a tool would who
+// knows nothing of the rollout.
+func (r *Router) Meddle(t canary.Traffic) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.traffic = t
+	r.version++
+}
+
+// Corrupt replaces the stored State by any text; "" is no State.
+func (r *Router) Corrupt(state string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state = []byte(state)
+	r.version++
+}
+
+// Writes returns how many writes have happened.
+func (r *Router) Writes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writes
+}
+
+// first returns the error of the context, or of the hook.
+func first(ctx context.Context, hook func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if hook == nil {
+		return nil
+	}
+	return hook()
+}

@@ -1,0 +1,112 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Workload is a canary.Workload that answers by scripts. The zero value is ready
+// and promotes and restores at once. It is safe for concurrent use; set the
+// fields before that.
+type Workload struct {
+	// ReadyScript, PromoteScript and RestoreScript are the answers in their
+	// order; when one is used up, its last answer is repeated. Empty is Yes.
+	ReadyScript, PromoteScript, RestoreScript []canary.Answer
+	// Before is called first with the name of the method, if it is set; an error
+	// ends the call, and nothing has happened.
+	Before func(method string) error
+
+	mu       sync.Mutex
+	serial   int64
+	promoted bool
+	calls    map[string]int
+}
+
+// Ready implements canary.Workload.
+func (w *Workload) Ready(ctx context.Context, _ canary.Traffic) (canary.Answer, error) {
+	if err := w.enter(ctx, "Ready", 0); err != nil {
+		return canary.Answer{}, err
+	}
+	return w.answer("Ready", w.ReadyScript), nil
+}
+
+// Promote implements canary.Workload.
+func (w *Workload) Promote(ctx context.Context, serial int64) (canary.Answer, error) {
+	if err := w.enter(ctx, "Promote", serial); err != nil {
+		return canary.Answer{}, err
+	}
+	w.set(true)
+	return w.answer("Promote", w.PromoteScript), nil
+}
+
+// Restore implements canary.Workload.
+func (w *Workload) Restore(ctx context.Context, serial int64) (canary.Answer, error) {
+	if err := w.enter(ctx, "Restore", serial); err != nil {
+		return canary.Answer{}, err
+	}
+	if !w.Promoted() {
+		return canary.Answer{Reply: canary.Yes, Reason: "stable was not promoted"}, nil
+	}
+	a := w.answer("Restore", w.RestoreScript)
+	if a.Reply == canary.Yes {
+		w.set(false)
+	}
+	return a, nil
+}
+
+// Promoted reports whether stable has been told to become the canary's version
+// and has not been restored.
+func (w *Workload) Promoted() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.promoted
+}
+
+// Calls returns how often a method was called and not refused.
+func (w *Workload) Calls(method string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls[method]
+}
+
+// enter refuses serials smaller than the greatest one seen; 0 is none.
+func (w *Workload) enter(ctx context.Context, method string, serial int64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if w.Before != nil {
+		if err := w.Before(method); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if method != "Ready" && serial < w.serial {
+		return fmt.Errorf("fake: workload: serial %d after %d: %w", serial, w.serial, canary.ErrConflict)
+	}
+	w.serial = max(w.serial, serial)
+	if w.calls == nil {
+		w.calls = map[string]int{}
+	}
+	w.calls[method]++
+	return nil
+}
+
+func (w *Workload) set(promoted bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.promoted = promoted
+}
+
+// answer returns the answer of the call that is being served.
+func (w *Workload) answer(method string, script []canary.Answer) canary.Answer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(script) == 0 {
+		return canary.Answer{Reply: canary.Yes}
+	}
+	return script[min(w.calls[method], len(script))-1]
+}
