@@ -25,6 +25,14 @@ type look struct {
 	name     string // of the arm
 }
 
+// String names the arm within a sentence.
+func (l look) String() string {
+	if l.name == canary {
+		return "the canary"
+	}
+	return l.name
+}
+
 // reporter returns who is to be asked. Nobody at the source counts copies, so
 // Source gives way to Destination while the canary gets nothing else.
 func reporter(wanted metrics.Reporter, r Request) metrics.Reporter {
@@ -43,9 +51,9 @@ func (l look) count(ctx context.Context, w metrics.Window) (c metrics.Counts, si
 	c, err = l.provider.Counts(ctx, l.query, w)
 	switch {
 	case errors.Is(err, metrics.ErrTooFewSamples):
-		return metrics.Counts{}, fmt.Sprintf("the requests to %s were not read often enough yet to count them", l.name), nil
+		return metrics.Counts{}, fmt.Sprintf("the requests to %s were not read often enough yet to count them", l), nil
 	case metrics.Nothing(err), err == nil && c == metrics.Counts{}:
-		return metrics.Counts{}, fmt.Sprintf("no requests to %s yet", l.name), nil
+		return metrics.Counts{}, fmt.Sprintf("no requests to %s yet", l), nil
 	case err != nil:
 		return metrics.Counts{}, "", fmt.Errorf("analysis: %s: %w", l.name, err)
 	case !(0 <= c.Bad && c.Bad <= c.Total) || math.IsInf(c.Total, 0):

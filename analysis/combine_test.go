@@ -1,0 +1,134 @@
+package analysis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/metrics"
+)
+
+var errStore = errors.New("store is down")
+
+// says returns an Analyzer with a fixed verdict.
+func says(v analysis.Verdict) analysis.Analyzer {
+	return analysis.AnalyzerFunc(func(context.Context, analysis.Request) (analysis.Result, error) {
+		return analysis.Result{Verdict: v, Reason: "said " + v.String(), Values: []analysis.Value{{Name: v.String()}}}, nil
+	})
+}
+
+// errs returns an Analyzer with an error, and a verdict that must not count.
+func errs(v analysis.Verdict) analysis.Analyzer {
+	return analysis.AnalyzerFunc(func(context.Context, analysis.Request) (analysis.Result, error) {
+		return analysis.Result{Verdict: v}, errStore
+	})
+}
+
+func TestCombinations(t *testing.T) {
+	pass, fail, unsure, down := says(analysis.Pass), says(analysis.Fail), says(analysis.Inconclusive), errs(analysis.Pass)
+	type outcome struct {
+		verdict analysis.Verdict
+		reason  string
+		err     error
+	}
+	failed := func(reason string) outcome { return outcome{analysis.Fail, reason, nil} }
+	for name, c := range map[string]struct {
+		analyzers []analysis.Analyzer
+		all, any  outcome
+	}{
+		"nobody":  {nil, outcome{reason: "there is nothing to judge by"}, outcome{reason: "there is nothing to judge by"}},
+		"one":     {[]analysis.Analyzer{pass}, outcome{analysis.Pass, "said pass", nil}, outcome{analysis.Pass, "said pass", nil}},
+		"agreed":  {[]analysis.Analyzer{pass, pass}, outcome{analysis.Pass, "said pass; said pass", nil}, outcome{analysis.Pass, "said pass; said pass", nil}},
+		"one bad": {[]analysis.Analyzer{pass, fail, unsure}, failed("said fail"), failed("said fail")},
+		"one unsure": {[]analysis.Analyzer{pass, unsure},
+			outcome{reason: "said inconclusive"}, outcome{analysis.Pass, "said pass", nil}},
+		"one without an answer": {[]analysis.Analyzer{pass, down},
+			outcome{err: errStore}, outcome{analysis.Pass, "said pass (no answer from others: store is down)", nil}},
+		"unsure and without an answer": {[]analysis.Analyzer{unsure, down}, outcome{err: errStore}, outcome{err: errStore}},
+		"bad and without an answer": {[]analysis.Analyzer{down, fail},
+			failed("said fail (no answer from others: store is down)"), failed("said fail (no answer from others: store is down)")},
+		"bad, and two without an answer": {[]analysis.Analyzer{down, fail, down},
+			failed("said fail (no answer from others: store is down; store is down)"),
+			failed("said fail (no answer from others: store is down; store is down)")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, combined := range []struct {
+				analysis.Analyzer
+				want outcome
+			}{{analysis.All(c.analyzers...), c.all}, {analysis.Any(c.analyzers...), c.any}} {
+				result, err := combined.Analyze(t.Context(), minute)
+				require.Equal(t, combined.want.verdict, result.Verdict)
+				require.Equal(t, combined.want.reason, result.Reason)
+				require.ErrorIs(t, err, combined.want.err)
+			}
+		})
+	}
+}
+
+func TestCombinationsDoNotDependOnTheOrder(t *testing.T) {
+	choices := []analysis.Analyzer{says(analysis.Pass), says(analysis.Fail), says(analysis.Inconclusive), errs(analysis.Fail)}
+	rapid.Check(t, func(t *rapid.T) {
+		drawn := rapid.SliceOf(rapid.SampledFrom([]int{0, 1, 2, 3})).Draw(t, "analyzers")
+		var list []analysis.Analyzer
+		for _, i := range drawn {
+			list = append(list, choices[i])
+		}
+		turned := slices.Clone(list)
+		slices.Reverse(turned)
+		for _, combine := range []func(...analysis.Analyzer) analysis.Analyzer{analysis.All, analysis.Any} {
+			a, errA := combine(list...).Analyze(t.Context(), minute)
+			b, errB := combine(turned...).Analyze(t.Context(), minute)
+			require.Equal(t, a.Verdict, b.Verdict)
+			require.Equal(t, errA == nil, errB == nil)
+			require.Len(t, b.Values, len(a.Values))
+			if errA != nil {
+				require.Equal(t, analysis.Inconclusive, a.Verdict)
+			}
+			if slices.Contains(drawn, 1) {
+				require.Equal(t, analysis.Fail, a.Verdict)
+			}
+			if a.Verdict == analysis.Pass {
+				require.Contains(t, drawn, 0)
+			}
+		}
+	})
+}
+
+func TestANilAnalyzerIsAnErrorAndNoPanic(t *testing.T) {
+	_, err := analysis.All(says(analysis.Pass), nil).Analyze(t.Context(), minute)
+	require.ErrorContains(t, err, "analyzer 2 is nil")
+	_, err = analysis.Warmup(0, nil).Analyze(t.Context(), minute)
+	require.Error(t, err)
+}
+
+func TestWarmupWaitsUntilTheWindowIsLongEnough(t *testing.T) {
+	judge := analysis.Warmup(time.Minute, says(analysis.Fail))
+	for _, c := range []struct {
+		length time.Duration
+		want   string
+	}{
+		{-10 * time.Second, "warming up: 0s of 1m0s"},
+		{20 * time.Second, "warming up: 20s of 1m0s"},
+		{time.Minute, "said fail"},
+		{time.Hour, "said fail"},
+	} {
+		result, err := judge.Analyze(t.Context(), analysis.Request{Window: metrics.Window{From: noon, To: noon.Add(c.length)}})
+		require.NoError(t, err)
+		require.Equal(t, c.want, result.Reason)
+		require.Equal(t, c.want == "said fail", result.Verdict == analysis.Fail)
+	}
+}
+
+func TestVerdictsAndValuesPrintForAPerson(t *testing.T) {
+	require.Equal(t, "inconclusive pass fail Verdict(9)", fmt.Sprint(analysis.Inconclusive, " ", analysis.Pass, " ", analysis.Fail, " ", analysis.Verdict(9)))
+	require.Equal(t, "canary 12/1530 (0.78%)", analysis.Value{Name: "5xx answers", Arm: "canary", Counts: of(12, 1530)}.String())
+	require.Equal(t, "canary 0.31 cores", analysis.Value{Name: "CPU", Arm: "canary", Number: 0.31, Unit: "cores"}.String())
+	require.Equal(t, "3", analysis.Value{Name: "replicas", Number: 3}.String())
+}
