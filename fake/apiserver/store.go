@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"encoding/json"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -258,8 +257,5 @@ func withVersion(body []byte, apiVersion string) json.RawMessage {
 	raw := make([]byte, 0, len(prefix)+len(body)-1)
 	return append(append(raw, prefix...), body[1:]...)
 }
-
-// same tells whether two trees say the same but for their versions.
-func same(a, b map[string]any) bool { return reflect.DeepEqual(a, b) }
 
 func timestamp() string { return time.Now().UTC().Format(time.RFC3339) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -116,7 +115,7 @@ func (s *Server) replace(old entry, next map[string]any, how replacing) (*object
 			return nil, err
 		}
 	}
-	if same(old.tree, next) {
+	if equal(old.tree, next) {
 		return old.object, nil
 	}
 	if k.res.generation && k.res.specChanged(old.tree, next) {
@@ -185,7 +184,7 @@ func (c Call) misfit(k key, err error) error {
 
 // specChanged tells whether a change counts as a new generation.
 func (r *resource) specChanged(old, next map[string]any) bool {
-	if r.annotated && !reflect.DeepEqual(metadata(old)["annotations"], metadata(next)["annotations"]) {
+	if r.annotated && !equal(metadata(old)["annotations"], metadata(next)["annotations"]) {
 		return true
 	}
 	old, next = maps.Clone(old), maps.Clone(next)
@@ -193,7 +192,7 @@ func (r *resource) specChanged(old, next map[string]any) bool {
 		delete(old, name)
 		delete(next, name)
 	}
-	return !reflect.DeepEqual(old, next)
+	return !equal(old, next)
 }
 
 // setDefaults sets the few defaults that everybody relies on.

@@ -1,8 +1,11 @@
 package apiserver_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -271,6 +274,12 @@ func TestOfManyWritersWithOneVersionExactlyOneWins(t *testing.T) {
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	won := map[string]int{}
+	var told []string
+	s.OnChange(func(c apiserver.Change) {
+		var vs istiov1.VirtualService
+		require.NoError(t, json.Unmarshal(c.Object, &vs))
+		told = append(told, vs.ResourceVersion)
+	})
 	for range writers {
 		group.Go(func() {
 			c, _ := virtualService(t, s)
@@ -298,6 +307,8 @@ func TestOfManyWritersWithOneVersionExactlyOneWins(t *testing.T) {
 	}
 	group.Wait()
 	require.Len(t, won, writers*rounds)
+	require.Len(t, told, writers*rounds)
+	require.True(t, slices.IsSortedFunc(told, func(a, b string) int { return cmp.Or(len(a)-len(b), cmp.Compare(a, b)) }), "%v", told)
 	_, vs := virtualService(t, s)
 	require.EqualValues(t, writers*rounds, vs.Spec.Http[0].Route[1].Weight)
 	require.EqualValues(t, 1+writers*rounds, vs.Generation)
