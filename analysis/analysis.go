@@ -1,4 +1,10 @@
 // Package analysis judges a canary by what was counted.
+//
+// [Threshold] holds the canary's share of bad requests against a constant,
+// [Compare] against another arm; [All], [Any] and [Warmup] combine. They look at
+// shares and know nothing of chance: looked at again and again, they fail a
+// healthy canary sooner or later unless the bounds leave room. Everything else
+// that can judge is an [Analyzer] of one's own.
 package analysis
 
 import (

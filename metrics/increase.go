@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -43,7 +44,8 @@ type Series struct {
 //
 // Without series the error is ErrNoSeries, without a step ErrTooFewSamples, and
 // with steps that add nothing ErrNoTraffic. Readings that no counter can have
-// are ErrNotANumber, ErrInfinite or ErrNotCounter. The series are not changed.
+// are ErrNotANumber, ErrInfinite or ErrNotCounter. Whoever knows the arm wraps
+// the error with it. The series are not changed.
 func Increase(series []Series, w Window) (Counts, error) {
 	if err := w.Validate(); err != nil {
 		return Counts{}, err
@@ -51,33 +53,36 @@ func Increase(series []Series, w Window) (Counts, error) {
 	if err := validateSeries(series); err != nil {
 		return Counts{}, err
 	}
+	if !slices.ContainsFunc(series, func(s Series) bool { return len(s.Samples) > 0 }) {
+		return Counts{}, ErrNoSeries
+	}
+	sum, steps := addSteps(series, w)
+	switch {
+	case steps == 0:
+		return Counts{}, ErrTooFewSamples
+	case math.IsInf(sum.Total, 0):
+		return Counts{}, ErrInfinite
+	case sum.Total == 0:
+		return Counts{}, ErrNoTraffic
+	}
+	return sum, nil
+}
+
+// addSteps returns the sum and the number of the steps that end in the window.
+func addSteps(series []Series, w Window) (sum Counts, steps int) {
 	known := firstReadings(series)
-	var sum Counts
-	read, steps := 0, 0
 	for _, s := range series {
-		read += len(s.Samples)
 		for i, sample := range s.Samples {
 			if !w.Contains(sample.At) {
 				continue
 			}
-			base, ok := baseLine(s, i, known)
-			if ok {
+			if base, ok := baseLine(s, i, known); ok {
 				sum = sum.Add(increment(base, sample))
 				steps++
 			}
 		}
 	}
-	switch {
-	case read == 0:
-		return Counts{}, fmt.Errorf("metrics: %w", ErrNoSeries)
-	case steps == 0:
-		return Counts{}, fmt.Errorf("metrics: %w: an increment needs two", ErrTooFewSamples)
-	case math.IsInf(sum.Total, 0):
-		return Counts{}, fmt.Errorf("metrics: %w", ErrInfinite)
-	case sum.Total == 0:
-		return Counts{}, fmt.Errorf("metrics: %w", ErrNoTraffic)
-	}
-	return sum, nil
+	return sum, steps
 }
 
 // firstReadings returns when each known target was first read.
@@ -120,10 +125,10 @@ func validateSeries(series []Series) error {
 	for _, s := range series {
 		for i, sample := range s.Samples {
 			if err := sample.validate(); err != nil {
-				return fmt.Errorf("metrics: %q at %s: %w", s.Target, sample.At.Format(time.RFC3339), err)
+				return fmt.Errorf("%q at %s: %w", s.Target, sample.At.Format(time.RFC3339), err)
 			}
 			if i > 0 && !sample.At.After(s.Samples[i-1].At) {
-				return fmt.Errorf("metrics: %q at %s: %w: readings are not in the order of time",
+				return fmt.Errorf("%q at %s: %w: readings are not in the order of time",
 					s.Target, sample.At.Format(time.RFC3339), ErrNotCounter)
 			}
 		}

@@ -228,3 +228,19 @@ func TestNothingIsHavingNoEvidenceYet(t *testing.T) {
 		require.False(t, metrics.Nothing(err), "%v", err)
 	}
 }
+
+// A hundred proxies over an hour at a scrape every 15 s.
+func BenchmarkIncrease(b *testing.B) {
+	all := make([]metrics.Series, 100)
+	for i := range all {
+		for j := range 240 {
+			all[i].Samples = append(all[i].Samples, reading(15*j, float64(i*j)))
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := metrics.Increase(all, window(0, 3600)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
