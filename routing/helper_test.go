@@ -41,10 +41,15 @@ func (o object) typed(t tb) *networking.VirtualService {
 
 func (o object) apply(t tb, p routing.Patch) object {
 	t.Helper()
-	patch, err := jsonpatch.DecodePatch(p.Bytes())
-	require.NoError(t, err, p.String())
+	return applyRaw(t, o, p.Bytes())
+}
+
+func applyRaw(t tb, o object, data []byte) object {
+	t.Helper()
+	patch, err := jsonpatch.DecodePatch(data)
+	require.NoError(t, err, string(data))
 	after, err := patch.Apply(o)
-	require.NoError(t, err, p.String())
+	require.NoError(t, err, string(data))
 	return after
 }
 

@@ -74,6 +74,20 @@ func (h *HTTP) Target() Target {
 	return t
 }
 
+// Steered returns the indexes in spec.http of the steered rules of vs, in the
+// order of the target.
+func (h *HTTP) Steered(vs *networking.VirtualService) ([]int, error) {
+	rules, err := h.rules(vs)
+	if err != nil {
+		return nil, h.wrap(err)
+	}
+	indexes := make([]int, len(rules))
+	for i := range rules {
+		indexes[i] = rules[i].index
+	}
+	return indexes, nil
+}
+
 // Read implements [Renderer].
 func (h *HTTP) Read(vs *networking.VirtualService, last canary.Traffic) (canary.Traffic, error) {
 	rules, err := h.rules(vs)

@@ -61,11 +61,11 @@ func (r *steered) renderMirror(p *Patch, w canary.Weight, suffix string) {
 	if !r.isMirror(suffix) {
 		p.Add(rulePath(r.index, "/mirror"), r.appendDestination(nil, canaryArm))
 	}
-	p.Add(rulePath(r.index, "/mirrorPercentage"), MirrorPercentage(w))
+	p.Add(rulePath(r.index, "/mirrorPercentage"), mirrorPercentage(w))
 }
 
-// MirrorPercentage returns w as the JSON of mirrorPercentage in an http rule.
-func MirrorPercentage(w canary.Weight) []byte {
+// mirrorPercentage returns w as the JSON of mirrorPercentage in an http rule.
+func mirrorPercentage(w canary.Weight) []byte {
 	b := strconv.AppendFloat([]byte(`{"value":`), percentage(w), 'f', -1, 64)
 	return append(b, '}')
 }

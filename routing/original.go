@@ -1,27 +1,18 @@
 package routing
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
 	"slices"
 )
 
-// maxOriginal bounds the annotation that is read, in bytes.
-const maxOriginal = 64 << 10
-
 var errOriginal = errors.New("not what Serin writes")
 
 // decodeOriginals reads the annotation OriginalAnnotation. It trusts nothing.
 func decodeOriginals(text string) ([]original, error) {
-	if len(text) > maxOriginal {
-		return nil, errOriginal
-	}
 	var all []original
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&all); err != nil {
+	if err := decode(text, &all); err != nil {
 		return nil, err
 	}
 	for i := range all {
@@ -48,7 +39,7 @@ func (o *original) valid() bool {
 	}
 	// Stable without a weight was alone.
 	alone := o.Arms[canaryArm] == -1 && o.Arms[baseline] == -1 && len(o.Foreign) == 0
-	return (o.Arms[stable] >= 0 || alone) && o.Sum >= 0 && o.Sum <= math.MaxInt32 && o.total()+all > 0
+	return (o.Arms[stable] >= 0 || alone) && o.Sum >= 0 && all > 0 && max(o.total(), all) <= math.MaxInt32
 }
 
 func encodeOriginals(all []original) string {

@@ -64,6 +64,12 @@ func (p *Patch) Remove(path string) {
 	p.ops = append(p.ops, `"}`...)
 }
 
+// Clear removes the member at path, whether it is there or not.
+func (p *Patch) Clear(path string) {
+	p.Add(path, []byte("0"))
+	p.Remove(path)
+}
+
 // Copy adds at path what is at from.
 func (p *Patch) Copy(from, path string) {
 	p.begin("copy", path)

@@ -67,10 +67,8 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 		return canary.Reading{}, err
 	}
 	reading := canary.Reading{}
-	if text, ok := lead.Annotations[StateAnnotation]; ok {
-		if err := reading.State.UnmarshalJSON([]byte(text)); err != nil {
-			return canary.Reading{}, r.lead.wrap(fmt.Errorf("annotation %s: %w", StateAnnotation, err))
-		}
+	if reading.State, err = state(lead.Annotations); err != nil {
+		return canary.Reading{}, r.lead.wrap(err)
 	}
 	want := reading.State.Traffic
 	if reading.Traffic, err = r.lead.Renderer.Read(lead, want); err != nil {
@@ -136,15 +134,21 @@ func putState(p *Patch, have map[string]string, s canary.State) error {
 	if err != nil {
 		return err
 	}
-	if zero, _ := (canary.State{}).MarshalJSON(); string(b) == string(zero) {
+	switch text := string(b); text {
+	case zeroState:
 		p.unannotate(have, StateAnnotation)
-		return nil
-	}
-	if text := string(b); text != have[StateAnnotation] {
+	case have[StateAnnotation]: // as it is already
+	default:
 		p.annotate(have, StateAnnotation, text)
 	}
 	return nil
 }
+
+// zeroState is the encoded zero State.
+var zeroState = func() string {
+	b, _ := canary.State{}.MarshalJSON() // it has an encoding
+	return string(b)
+}()
 
 // half takes canary.ErrConflict out of the error of a follower: it promises
 // that nothing was changed.

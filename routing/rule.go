@@ -114,8 +114,7 @@ func (r *steered) setWeight(p *Patch, j int, w int64) {
 	path := routePath(r.index, j, "/weight")
 	switch is := int64(r.Route[j].GetWeight()); {
 	case w == noWeight && (is != 0 || len(r.Route) > 1):
-		p.Add(path, []byte("0")) // a weight of 0 may be left out already
-		p.Remove(path)
+		p.Clear(path) // Istio's types do not tell a weight of 0 from none
 	case w >= 0 && is != w:
 		p.addInt(path, w)
 	}

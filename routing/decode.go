@@ -1,0 +1,47 @@
+package routing
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// maxAnnotation bounds an annotation that is read, in bytes.
+const maxAnnotation = 64 << 10
+
+// decode reads an annotation. It trusts nothing: v gets what one JSON value of
+// known fields says, or an error.
+func decode(text string, v any) error {
+	if len(text) > maxAnnotation {
+		return fmt.Errorf("%d bytes, at most %d are allowed", len(text), maxAnnotation)
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("there is more after byte %d", d.InputOffset())
+	}
+	return nil
+}
+
+// state reads the State of a rollout.
+func state(annotations map[string]string) (canary.State, error) {
+	var s canary.State
+	text, ok := annotations[StateAnnotation]
+	if !ok {
+		return s, nil
+	}
+	b := []byte(text)
+	if !json.Valid(b) {
+		return s, fmt.Errorf("annotation %s: %w: not JSON", StateAnnotation, canary.ErrBadState)
+	}
+	if err := s.UnmarshalJSON(b); err != nil {
+		return canary.State{}, fmt.Errorf("annotation %s: %w", StateAnnotation, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,98 @@
+package routing
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// mark is what Subsets remembers in a DestinationRule, where anybody can change
+// it. The zero value is an object that Subsets never changed.
+type mark struct {
+	// Serial is the greatest one that was acted on.
+	Serial int64 `json:"serial"`
+	// Added are the labels of the subsets that were added, by name.
+	Added map[string]map[string]string `json:"added,omitempty"`
+	// At is when the last of them was added.
+	At time.Time `json:"at,omitzero"`
+}
+
+func readMark(annotations map[string]string) (mark, error) {
+	text, ok := annotations[SubsetsAnnotation]
+	if !ok {
+		return mark{}, nil
+	}
+	m, err := decodeMark(text)
+	if err != nil {
+		return mark{}, fmt.Errorf("annotation %s: %w: %w", SubsetsAnnotation, canary.ErrBadState, err)
+	}
+	return m, nil
+}
+
+func decodeMark(text string) (mark, error) {
+	var m mark
+	if err := decode(text, &m); err != nil {
+		return mark{}, err
+	}
+	if m.Serial < 0 {
+		return mark{}, errors.New("the serial is negative")
+	}
+	return m, nil
+}
+
+// with returns m after the subsets were added.
+func (m mark) with(added []Subset, serial int64, now time.Time) mark {
+	all := make(map[string]map[string]string, len(m.Added)+len(added))
+	maps.Copy(all, m.Added)
+	for _, s := range added {
+		all[s.Name] = s.Labels
+	}
+	return mark{serial, all, now.Round(0).UTC()}
+}
+
+func (m mark) String() string {
+	b, _ := json.Marshal(m) // strings, integers and the time of a clock always have an encoding
+	return string(b)
+}
+
+// addSubsets returns the patch that adds subsets and their mark.
+func addSubsets(rule *networking.DestinationRule, missing []Subset, m mark) Patch {
+	var p Patch
+	if len(rule.Spec.Subsets) == 0 {
+		p.Add("/spec/subsets", []byte("[]"))
+	}
+	for _, s := range missing {
+		labels, _ := json.Marshal(s.Labels) // strings always have an encoding
+		value := append(append([]byte(`{"name":`), quote(s.Name)...), `,"labels":`...)
+		p.Add("/spec/subsets/-", append(append(value, labels...), '}'))
+	}
+	p.annotate(rule.Annotations, SubsetsAnnotation, m.String())
+	return p
+}
+
+// removeSubsets returns the patch that removes the subsets that were added and
+// are still as they were, last first so that indexes stay true. A list that has
+// nothing else goes with them.
+func removeSubsets(rule *networking.DestinationRule, m mark, serial int64) Patch {
+	var p Patch
+	left := len(rule.Spec.Subsets)
+	for i := left - 1; i >= 0; i-- {
+		s := rule.Spec.Subsets[i]
+		if labels, ok := m.Added[s.GetName()]; ok && maps.Equal(labels, s.GetLabels()) {
+			p.Remove("/spec/subsets/" + strconv.Itoa(i))
+			left--
+		}
+	}
+	if left == 0 && !p.Empty() {
+		p.Remove("/spec/subsets")
+	}
+	p.annotate(rule.Annotations, SubsetsAnnotation, mark{Serial: serial}.String())
+	return p
+}

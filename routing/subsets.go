@@ -1,0 +1,159 @@
+package routing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	api "istio.io/api/networking/v1"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Subset names the pods of a service that have all of the labels.
+type Subset struct {
+	Name   string
+	Labels map[string]string
+}
+
+// SubsetsConfig is what Subsets is made of.
+type SubsetsConfig struct {
+	// Client is one for Namespace. The DestinationRule must exist: a new one
+	// could switch off mutual TLS.
+	Client    Client[networking.DestinationRule]
+	Namespace string
+	Name      string
+	// Subsets are those that the arms of the rollout name.
+	Subsets []Subset
+	// Settle is how long a new subset takes until all proxies know it, counted
+	// from when it was added. The zero value is not at all.
+	Settle time.Duration
+}
+
+// Subsets is a [canary.Scaffold] of subsets in one DestinationRule. Raise adds
+// those that are missing, Remove removes those that Raise added. All else in the
+// object is left alone, also a subset that the user wrote, or has changed since.
+//
+// What was added, when, and by which serial is kept in the annotation
+// SubsetsAnnotation. After Remove the serial stays there, so that a driver which
+// slept through the end of the rollout adds nothing. A DestinationRule takes
+// part in one rollout at a time.
+//
+// Concurrent use is safe if it is safe for the Client. The time is time.Now.
+type Subsets struct{ c SubsetsConfig }
+
+var _ canary.Scaffold = (*Subsets)(nil)
+
+// NewSubsets returns the Scaffold, or every mistake in c.
+func NewSubsets(c SubsetsConfig) (*Subsets, error) {
+	var errs []error
+	if c.Client == nil {
+		errs = append(errs, errors.New("client is missing"))
+	}
+	if c.Namespace == "" || c.Name == "" {
+		errs = append(errs, errors.New("namespace or name is missing"))
+	}
+	if c.Settle < 0 {
+		errs = append(errs, fmt.Errorf("settle is %v", c.Settle))
+	}
+	own := make([]Subset, len(c.Subsets))
+	for i, s := range c.Subsets {
+		if s.Name == "" || len(s.Labels) == 0 {
+			errs = append(errs, fmt.Errorf("subset %d: name or labels are missing", i))
+		}
+		if slices.ContainsFunc(own[:i], func(o Subset) bool { return o.Name == s.Name }) {
+			errs = append(errs, fmt.Errorf("subset %d: %q is named twice", i, s.Name))
+		}
+		own[i] = Subset{s.Name, maps.Clone(s.Labels)}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("routing: subsets of DestinationRule %s/%s: %w", c.Namespace, c.Name, err)
+	}
+	c.Subsets = own
+	return &Subsets{c}, nil
+}
+
+// Raise implements [canary.Scaffold]. Traffic that is stable only needs
+// nothing. A subset of the same name with other labels is ErrForeignSubset.
+func (s *Subsets) Raise(ctx context.Context, t canary.Traffic, serial int64) (canary.Answer, error) {
+	if t == (canary.Traffic{}) {
+		return canary.Answer{Reply: canary.Yes}, nil
+	}
+	a, err := s.raise(ctx, serial)
+	return a, s.wrap(err)
+}
+
+func (s *Subsets) raise(ctx context.Context, serial int64) (canary.Answer, error) {
+	rule, mark, err := s.get(ctx, serial)
+	if err != nil {
+		return canary.Answer{}, err
+	}
+	missing, err := s.missing(rule)
+	if err != nil {
+		return canary.Answer{}, err
+	}
+	now := time.Now()
+	if len(missing) > 0 {
+		mark = mark.with(missing, serial, now)
+		if err := send(ctx, s.c.Client, rule, addSubsets(rule, missing, mark)); err != nil {
+			return canary.Answer{}, err
+		}
+	}
+	if settled := mark.At.Add(s.c.Settle); !mark.At.IsZero() && now.Before(settled) {
+		return canary.Waiting("the subsets of DestinationRule %s/%s settle until %s",
+			s.c.Namespace, s.c.Name, settled.Format(time.TimeOnly)), nil
+	}
+	return canary.Answer{Reply: canary.Yes}, nil
+}
+
+// Remove implements [canary.Scaffold].
+func (s *Subsets) Remove(ctx context.Context, serial int64) (canary.Answer, error) {
+	rule, mark, err := s.get(ctx, serial)
+	if err == nil && len(mark.Added) > 0 {
+		err = send(ctx, s.c.Client, rule, removeSubsets(rule, mark, serial))
+	}
+	if err != nil {
+		return canary.Answer{}, s.wrap(err)
+	}
+	return canary.Answer{Reply: canary.Yes}, nil
+}
+
+// get reads the object and what is remembered there, and refuses a serial
+// before that.
+func (s *Subsets) get(ctx context.Context, serial int64) (*networking.DestinationRule, mark, error) {
+	rule, err := s.c.Client.Get(ctx, s.c.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, mark{}, err
+	}
+	m, err := readMark(rule.Annotations)
+	if err == nil && serial < m.Serial {
+		err = fmt.Errorf("%w: serial %d, but %d was acted on already", canary.ErrConflict, serial, m.Serial)
+	}
+	return rule, m, err
+}
+
+// missing returns the subsets that the object does not have.
+func (s *Subsets) missing(rule *networking.DestinationRule) ([]Subset, error) {
+	var missing []Subset
+	for _, want := range s.c.Subsets {
+		i := slices.IndexFunc(rule.Spec.Subsets, func(is *api.Subset) bool { return is.GetName() == want.Name })
+		if i < 0 {
+			missing = append(missing, want)
+		} else if is := rule.Spec.Subsets[i].GetLabels(); !maps.Equal(is, want.Labels) {
+			return nil, fmt.Errorf("subset %q: %w: %v, want %v", want.Name, ErrForeignSubset, is, want.Labels)
+		}
+	}
+	return missing, nil
+}
+
+func (s *Subsets) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("routing: DestinationRule %s/%s: %w", s.c.Namespace, s.c.Name, err)
+}

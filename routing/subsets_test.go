@@ -1,0 +1,221 @@
+package routing_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/routing"
+)
+
+const reviewsRule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: prod}
+spec:
+  host: reviews
+  exportTo: ["."]
+  future: 1.5
+  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}, loadBalancer: {simple: ROUND_ROBIN}}
+  subsets:
+  - {name: v1, labels: {version: v1}, trafficPolicy: {connectionPool: {tcp: {maxConnections: 3}}}}
+  - {name: v9, labels: {version: v9}, future: true}
+`
+
+const rulesResource = "destinationrules.networking.istio.io"
+
+func (w world) subsets(t *testing.T, settle time.Duration) *routing.Subsets {
+	t.Helper()
+	s, err := routing.NewSubsets(routing.SubsetsConfig{
+		Client: w.client.DestinationRules("prod"), Namespace: "prod", Name: "reviews", Settle: settle,
+		Subsets: []routing.Subset{
+			{Name: "v1", Labels: map[string]string{"version": "v1"}},
+			{Name: "v2", Labels: map[string]string{"version": "v2"}},
+		},
+	})
+	require.NoError(t, err)
+	return s
+}
+
+func (w world) rule(t *testing.T) object {
+	t.Helper()
+	doc, ok := w.Get(rulesResource, "prod", "reviews")
+	require.True(t, ok)
+	return object(doc)
+}
+
+func raise(t *testing.T, s canary.Scaffold, serial int64) canary.Answer {
+	t.Helper()
+	a, err := s.Raise(t.Context(), share(5), serial)
+	require.NoError(t, err)
+	return a
+}
+
+func remove(t *testing.T, s canary.Scaffold, serial int64) {
+	t.Helper()
+	a, err := s.Remove(t.Context(), serial)
+	require.NoError(t, err)
+	require.Equal(t, canary.Yes, a.Reply)
+}
+
+func TestAMissingSubsetIsAddedAndSettlesAndIsRemovedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reviewsRule)
+		before := spec(t, w.rule(t))
+		s := w.subsets(t, 10*time.Second)
+		a := raise(t, s, 3)
+		require.Equal(t, canary.Answer{
+			Reply: canary.Wait, Reason: "the subsets of DestinationRule prod/reviews settle until 00:00:10",
+		}, a)
+		require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
+
+		time.Sleep(9 * time.Second)
+		require.Equal(t, canary.Wait, raise(t, s, 3).Reply)
+		time.Sleep(time.Second)
+		w.ResetRequests()
+		require.Equal(t, canary.Yes, raise(t, w.subsets(t, 10*time.Second), 4).Reply, "another process knows the time, too")
+		require.Zero(t, w.Requests()[apiserver.Request{Verb: "patch", Resource: rulesResource}])
+
+		remove(t, s, 9)
+		require.JSONEq(t, before, spec(t, w.rule(t)))
+		remove(t, s, 9)
+	})
+}
+
+func TestNothingIsDoneForTrafficThatIsStableOnly(t *testing.T) {
+	w := newWorld(t, reviewsRule)
+	before := w.rule(t)
+	a, err := w.subsets(t, 0).Raise(t.Context(), canary.Traffic{}, 3)
+	require.NoError(t, err)
+	require.Equal(t, canary.Yes, a.Reply)
+	remove(t, w.subsets(t, 0), 4)
+	require.Equal(t, before, w.rule(t))
+}
+
+func TestTheUsersSubsetsStay(t *testing.T) {
+	w := newWorld(t, reviewsRule)
+	s := w.subsets(t, 0)
+	require.Equal(t, canary.Yes, raise(t, s, 1).Reply)
+	// The user takes the added subset over, by other labels, and adds one.
+	w.changeSubsets(t, func(subsets []any) []any {
+		subsets[2].(document)["labels"] = document{"version": "v2", "tier": "gold"}
+		return append(subsets, document{"name": "v3", "labels": document{"version": "v3"}})
+	})
+	_, err := s.Raise(t.Context(), share(5), 2)
+	require.ErrorIs(t, err, routing.ErrForeignSubset)
+	require.ErrorIs(t, err, canary.ErrRefused)
+	require.ErrorContains(t, err, `DestinationRule prod/reviews: subset "v2": subset has other labels: map[tier:gold version:v2]`)
+	remove(t, s, 3)
+	require.Equal(t, []string{"v1", "v9", "v2", "v3"}, subsetNames(t, w.rule(t)))
+}
+
+func TestASubsetRemovedByHandIsAddedAgainAndSettlesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reviewsRule)
+		s := w.subsets(t, time.Minute)
+		raise(t, s, 1)
+		time.Sleep(time.Hour)
+		w.changeSubsets(t, func(subsets []any) []any { return subsets[:1] })
+		require.Equal(t, canary.Wait, raise(t, s, 2).Reply)
+		require.Equal(t, []string{"v1", "v2"}, subsetNames(t, w.rule(t)))
+		time.Sleep(time.Minute)
+		require.Equal(t, canary.Yes, raise(t, s, 2).Reply)
+	})
+}
+
+func TestARuleWithoutSubsetsHasNoneAgainAtTheEnd(t *testing.T) {
+	w := newWorld(t, reviewsRule)
+	require.NoError(t, w.Update(rulesResource, "prod", "reviews", func(o map[string]any) { delete(o["spec"].(document), "subsets") }))
+	before := spec(t, w.rule(t))
+	s := w.subsets(t, 0)
+	raise(t, s, 1)
+	require.Equal(t, []string{"v1", "v2"}, subsetNames(t, w.rule(t)))
+	remove(t, s, 2)
+	require.JSONEq(t, before, spec(t, w.rule(t)))
+}
+
+func TestADriverThatSleptThroughTheEndAddsAndRemovesNothing(t *testing.T) {
+	w := newWorld(t, reviewsRule)
+	s := w.subsets(t, 0)
+	raise(t, s, 3)
+	remove(t, s, 5)
+	_, err := s.Raise(t.Context(), share(5), 4)
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.ErrorContains(t, err, "serial 4, but 5 was acted on already")
+	raise(t, s, 6)
+	_, err = s.Remove(t.Context(), 5)
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
+}
+
+func TestTwoDriversRaiseOnce(t *testing.T) {
+	w := newWorld(t, reviewsRule)
+	s := w.subsets(t, 0)
+	first := true
+	defer w.Hook(func(c apiserver.Call) apiserver.Fault {
+		if c.Verb == "patch" && first {
+			first = false
+			raise(t, s, 1) // the other driver gets through before
+		}
+		return nil
+	})()
+	_, err := s.Raise(t.Context(), share(5), 1)
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
+}
+
+func TestAMarkThatCannotBeUnderstoodIsAnError(t *testing.T) {
+	for _, text := range []string{"", "{", `{"serial":-1}`, `{"serial":1,"x":2}`, `{"at":7}`} {
+		w := newWorld(t, reviewsRule)
+		require.NoError(t, w.Update(rulesResource, "prod", "reviews", func(o map[string]any) {
+			o["metadata"].(document)["annotations"] = document{routing.SubsetsAnnotation: text}
+		}))
+		_, err := w.subsets(t, 0).Raise(t.Context(), share(5), 1)
+		require.ErrorIs(t, err, canary.ErrBadState, text)
+		_, err = w.subsets(t, 0).Remove(t.Context(), 1)
+		require.ErrorIs(t, err, canary.ErrBadState, text)
+	}
+}
+
+func TestAMissingDestinationRuleIsNotMade(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.subsets(t, 0).Raise(t.Context(), share(5), 1)
+	require.ErrorContains(t, err, `DestinationRule prod/reviews: destinationrules.networking.istio.io "reviews" not found`)
+}
+
+func TestNewSubsetsReportsAllMistakesAtOnce(t *testing.T) {
+	_, err := routing.NewSubsets(routing.SubsetsConfig{
+		Name: "reviews", Settle: -time.Second,
+		Subsets: []routing.Subset{{Name: "v1", Labels: map[string]string{"a": "b"}}, {Name: "v1", Labels: map[string]string{"a": "c"}}, {}},
+	})
+	for _, want := range []string{"client is missing", "namespace", "settle is -1s", `subset 1: "v1" is named twice`, "subset 2: name or labels"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func (w world) changeSubsets(t *testing.T, change func([]any) []any) {
+	t.Helper()
+	require.NoError(t, w.Update(rulesResource, "prod", "reviews", func(o map[string]any) {
+		s := o["spec"].(document)
+		s["subsets"] = change(s["subsets"].([]any))
+	}))
+}
+
+func subsetNames(t *testing.T, o object) []string {
+	t.Helper()
+	var doc struct {
+		Spec struct{ Subsets []struct{ Name string } }
+	}
+	require.NoError(t, json.Unmarshal(o, &doc), fmt.Sprint(string(o)))
+	var names []string
+	for _, s := range doc.Spec.Subsets {
+		names = append(names, s.Name)
+	}
+	return names
+}
