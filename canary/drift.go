@@ -21,6 +21,14 @@ func (t *turn) drift() (Decision, bool) {
 		t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
 		what = fmt.Sprintf("somebody removed the rollout's state and left %v (%d of %d times)", t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	}
+	if t.o.Lost && t.end.Kind == PromoteStable && t.s.Phase <= Progressing && t.o.Traffic == everything {
+		// What is remembered may be older than what was removed: stable may be
+		// under promotion already.
+		t.s.Unsure = true
+		if t.s.Traffic != everything {
+			return t.rollBack("drift: " + what), true
+		}
+	}
 	return t.answerDrift(what), true
 }
 

@@ -108,11 +108,8 @@ func (t *turn) restore() Decision {
 // rollBack turns the rollout back. A stable workload that may be between two
 // versions is made whole first, while the canary has all traffic.
 func (t *turn) rollBack(why string) Decision {
-	switch t.s.Phase {
-	case PromotingStable, Returning, RestoringStable:
-		if t.end.Kind == PromoteStable {
-			return t.enter(RestoringStable, t.s.Step, everything, why)
-		}
+	if t.end.Kind == PromoteStable && (t.s.Phase > Finishing || t.s.Unsure) {
+		return t.enter(RestoringStable, t.s.Step, everything, why)
 	}
 	return t.enter(RollingBack, t.s.Step, Traffic{}, why)
 }

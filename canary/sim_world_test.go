@@ -156,8 +156,8 @@ func (w *world) holdStep(before, after State) {
 	if after.Step != before.Step+1 {
 		w.broken("step %d follows step %d", after.Step, before.Step)
 	}
-	since := w.shifted.Add(simSettle - simSlack)
-	if w.sim.plan.spec.verify {
+	since := w.wrote.Add(simSettle - simSlack)
+	if w.sim.plan.spec.verify && !w.sim.meddled { // a change there and back between two looks is seen by nobody
 		since = w.shown
 		if w.shownFor != w.traffic {
 			w.broken("step %d was left before its traffic was seen", before.Step)

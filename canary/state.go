@@ -85,6 +85,9 @@ type State struct {
 	Drifts int `json:"drifts,omitzero"`
 	// Drifting: somebody else's change was seen and is left alone by policy.
 	Drifting bool `json:"drifting,omitzero"`
+	// Unsure: this State was put back from memory, and stable may be under
+	// promotion already.
+	Unsure bool `json:"unsure,omitzero"`
 	// JudgeErrors counts the errors of the judge since its last result. It is
 	// kept only under a plan that limits them.
 	JudgeErrors int `json:"judgeErrors,omitzero"`

@@ -105,7 +105,7 @@ func (c Config) restoration(stable *appsv1.Deployment, r record, mark string, se
 
 // needsCanary reports whether only the canary can tell whose record it is.
 func (c Config) needsCanary(r record) bool {
-	return r.open() && c.Rollout == "" && r.Rollout == "" && r.Done
+	return r.open() && c.Rollout == "" && r.Rollout == "" 
 }
 
 // owns reports whether the record is open for this rollout.
@@ -113,7 +113,7 @@ func (c Config) owns(r record, mark string) bool {
 	if c.needsCanary(r) {
 		return r.Canary == mark
 	}
-	return r.open()
+	return r.open() && r.Rollout == c.Rollout
 }
 
 // before is a record of what stable runs, as far as Promote changes it.

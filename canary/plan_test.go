@@ -1,0 +1,162 @@
+package canary_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+const percent = canary.Percent
+
+func mustBuild(t testing.TB, b canary.Builder) canary.Plan {
+	t.Helper()
+	plan, err := b.Build()
+	require.NoError(t, err)
+	return plan
+}
+
+// s2 is the mirror-first plan with promotion of the stable workload.
+func s2() canary.Builder {
+	return canary.NewPlan("reviews").Owner("suite").Settle(time.Second).ScrapeLag(time.Second).
+		Step(canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute}).
+		Weights(canary.Linear(20*percent, 20*percent, canary.Full), canary.Step{Hold: time.Minute, Deadline: 10 * time.Minute}).
+		End(canary.End{Kind: canary.PromoteStable, Deadline: 5 * time.Minute})
+}
+
+func TestABuilderIsAValueThatCanBeVaried(t *testing.T) {
+	base := canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: percent}})
+	full := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}
+	a := mustBuild(t, base.Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 2 * percent}}).Step(full))
+	b := mustBuild(t, base.Step(canary.Step{Name: "b", Traffic: canary.Traffic{Canary: 3 * percent}}).Step(full))
+	names := func(p canary.Plan) (names []string) {
+		for _, s := range p.Steps() {
+			names = append(names, s.Name)
+		}
+		return names
+	}
+	require.Equal(t, []string{"canary 1%", "a", "canary 100%"}, names(a))
+	require.Equal(t, []string{"canary 1%", "b", "canary 100%"}, names(b))
+	require.NotEqual(t, a.Digest(), b.Digest())
+}
+
+func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
+	_, err := canary.NewPlan("").Owner(strings.Repeat("o", 200)).Settle(-1).ScrapeLag(-1).Interval(-1).MaxJudgeErrors(-1).
+		OnDrift(canary.Drift{Policy: 9, Limit: -1}).
+		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 101 * percent}, Hold: -1, Deadline: -1, OnDeadline: 7, Judge: 7}).
+		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 60 * percent, Baseline: 60 * percent}, Hold: 2, Deadline: 1}).
+		Step(canary.Step{Name: "gate only", OnDeadline: canary.DeadlineWait}).
+		Step(canary.Step{Name: strings.Repeat("n", 200), Traffic: canary.Traffic{Canary: percent, Mirror: -1}}).
+		Weights(canary.Linear(percent, 0, percent*2), canary.Step{}).
+		Weights(func(yield func(canary.Weight) bool) {
+			for yield(percent) {
+			}
+		}, canary.Step{}).
+		End(canary.End{Kind: canary.Stay, Deadline: -1}).
+		Build()
+	for _, want := range []string{
+		"name: want one", "owner: 200 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "maxJudgeErrors: -1",
+		"drift 9 has no name", "limit -1", "weights: the sequence is empty", "weights: more than 10000",
+		"step 1 (a): canary is 101%", "step 1 (a): hold is -1ns", "step 1 (a): deadline is -1ns", "onDeadline 7 has no name", "judge 7 has no name",
+		`step 2: the name "a" is that of step 1`, "step 2 (a): canary 60% and baseline 60% are more than 100%",
+		"step 2 (a): deadline 1ns is over before the hold", `step 3 (gate only): onDeadline is "wait" but there is no deadline`,
+		"step 3 (gate only): the canary gets nothing that could be judged", "step 4: a name is longer", "mirror is -0.0001%",
+		"end: deadline -1ns", `end: a deadline and holdOnFailure belong to "promote stable"`, `"stay" needs a last step that gives the canary 100%`,
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = canary.NewPlan("x").End(canary.End{Kind: 9}).Build()
+	require.ErrorContains(t, err, "steps: want at least one")
+	require.ErrorContains(t, err, "end 9 has no name")
+}
+
+func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
+	plan := mustBuild(t, s2().Verify().Interval(5*time.Second).MaxJudgeErrors(3).OnDrift(canary.Drift{Policy: canary.Adopt, Limit: 2}).
+		Step(canary.Step{Name: "soak", Traffic: canary.Traffic{Canary: canary.Full, Cohort: "staff"}, Gate: "release", Judge: canary.MustNotFail,
+			Deadline: time.Hour, OnDeadline: canary.DeadlinePromote}))
+	data, err := json.Marshal(plan)
+	require.NoError(t, err)
+	var back canary.Plan
+	require.NoError(t, json.Unmarshal(data, &back))
+	require.Equal(t, plan.Digest(), back.Digest())
+	require.Equal(t, plan, back)
+
+	text, err := yaml.JSONToYAML(data)
+	require.NoError(t, err)
+	var fromYAML canary.Plan
+	require.NoError(t, yaml.UnmarshalStrict(text, &fromYAML))
+	require.Equal(t, plan.Digest(), fromYAML.Digest())
+}
+
+func TestARevisionIsARolloutOfItsOwn(t *testing.T) {
+	plan := mustBuild(t, s2())
+	v2, v3 := plan.For("v2"), plan.For("v3")
+	require.Equal(t, "reviews v2", v2.Name())
+	require.NotEqual(t, v2.Digest(), v3.Digest())
+	data, err := json.Marshal(v2)
+	require.NoError(t, err)
+	var back canary.Plan
+	require.NoError(t, json.Unmarshal(data, &back))
+	require.Equal(t, v2.Digest(), back.Digest())
+}
+
+func TestDecodingIsStrictAndNamesThePlace(t *testing.T) {
+	for document, want := range map[string]string{
+		`{"name":"p","stepz":[]}`: `unknown field "stepz"`,
+		`{"name":"p","name":"q"}`: "name: the field stands twice",
+		`{"name":"p","steps":[{"canary":"100%","hold":"1m","Hold":"2m"}]}`:               "steps 1 Hold: the field stands twice",
+		`{"name":"p","steps":[{"canary":"100%"},{"canary":"5","name":"x"}]}`:             "step 2: ",
+		`{"name":"p","steps":[{"canary":"100%","holdd":"1m"}]}`:                          `step 1: json: unknown field "holdd"`,
+		`{"name":"p","steps":[{"canary":"100%","hold":"1 minute"}]}`:                     "want a form such as 1m30s",
+		`{"name":"p","steps":[{"canary":"100%","judge":"maybe"}]}`:                       `want one of must pass, must not fail, unjudged`,
+		`{"name":"p","steps":[{"canary":"100%"}],"end":{"kind":"away"}}`:                 `want one of stay, promote stable, withdraw`,
+		`{"name":"p","steps":[{"canary":"100%"}],"maxJudgeErrors":99999999999999999999}`: "maxJudgeErrors",
+		`{"name":"p","steps":[{"name":"a","canary":"5%"},{"name":"a","canary":"100%"}]}`: `step 2: the name "a" is that of step 1`,
+		`{"name":"p","steps":[{"canary":"99999%"}]}`:                                     "between 0% and 100%",
+		`{"name":"p"} {}`: "invalid character",
+	} {
+		var plan canary.Plan
+		require.ErrorContains(t, json.Unmarshal([]byte(document), &plan), want, document)
+		require.Zero(t, plan)
+	}
+	var plan canary.Plan
+	require.ErrorContains(t, plan.UnmarshalJSON([]byte(`{"name":"p"} {}`)), "follows the end")
+}
+
+func TestTheZeroPlanIsRefusedEverywhere(t *testing.T) {
+	var plan canary.Plan
+	_, err := json.Marshal(plan)
+	require.ErrorContains(t, err, "the plan is zero")
+	_, d := plan.Next(canary.State{}, canary.Observation{})
+	require.ErrorIs(t, d.Err, canary.ErrRefused)
+	_, err = canary.NewRunner(canary.Config{})
+	require.ErrorIs(t, err, canary.ErrRefused)
+	require.Zero(t, plan.Len())
+	require.Empty(t, plan.Name())
+	require.Empty(t, plan.Digest())
+	require.Zero(t, plan.End())
+	require.Equal(t, plan, plan.For("v2"))
+	for range plan.Steps() {
+		t.Fatal("the zero plan has no steps")
+	}
+}
+
+func FuzzPlanJSON(f *testing.F) {
+	f.Add([]byte(`{"name":"p","steps":[{"canary":"100%","hold":"1m"}],"end":{"kind":"stay"}}`))
+	f.Add([]byte(`{"name":"p","steps":[[[[]]]]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var plan canary.Plan
+		if plan.UnmarshalJSON(data) != nil {
+			return
+		}
+		again, err := json.Marshal(plan)
+		require.NoError(t, err)
+		var back canary.Plan
+		require.NoError(t, json.Unmarshal(again, &back))
+		require.Equal(t, plan.Digest(), back.Digest())
+	})
+}
