@@ -30,18 +30,16 @@ func TestStableIsNeverOnAVersionThatTheRolloutDoesNotAllow(t *testing.T) {
 				w.begin(t)
 				defer w.end()
 				t.Repeat(map[string]func(*rapid.T){
-					"":         w.check,
-					"begin":    w.begin,
-					"advance":  w.advance,
-					"rewrite":  w.rewrite,
-					"call":     w.callNow,
-					"lateCall": w.callLate,
-					"step":     w.step, "step again": w.step, "and again": w.step,
-					"lose":    w.lose,
-					"crash":   w.crash,
-					"control": func(*rapid.T) { w.finish(both.Stable) },
-					"touch":   w.touch,
-					"meddle":  w.meddle,
+					"":        w.check,
+					"begin":   w.begin,
+					"promote": w.promote, "promote or abort": w.advance,
+					"rewrite": w.rewrite,
+					"turn":    w.turn, "another turn": w.turn, "a third turn": w.turn,
+					"late turn": w.lateTurn, "call": w.callNow, "late call": w.callLate,
+					"step": w.step, "another step": w.step,
+					"lose": w.lose, "crash": w.crash,
+					"finish": func(*rapid.T) { w.finish(both.Stable) },
+					"touch":  w.touch, "meddle": w.meddle,
 				})
 			})
 		})
@@ -124,6 +122,12 @@ func (w *world) enter(p phase) {
 	}
 }
 
+func (w *world) promote(*rapid.T) {
+	if w.phase == progressing {
+		w.enter(promoting)
+	}
+}
+
 // advance begins to promote, aborts, or ends.
 func (w *world) advance(t *rapid.T) {
 	switch w.phase {
@@ -138,6 +142,26 @@ func (w *world) advance(t *rapid.T) {
 
 // rewrite is a write of the State within its phase.
 func (w *world) rewrite(*rapid.T) { w.enter(w.phase) }
+
+// turn is a call of the present driver that nothing comes between, but that
+// stable has finished its rollout before.
+func (w *world) turn(t *rapid.T) {
+	w.finish(both.Stable)
+	w.callNow(t)
+	w.rush()
+}
+
+func (w *world) lateTurn(t *rapid.T) {
+	w.callLate(t)
+	w.rush()
+}
+
+// rush lets the newest call through to its end.
+func (w *world) rush() {
+	for n := len(w.calls); n > 0 && len(w.calls) == n; {
+		w.let(n - 1)
+	}
+}
 
 func (w *world) callNow(*rapid.T) {
 	if w.phase == promoting || w.phase == restoring {

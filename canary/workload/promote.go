@@ -105,7 +105,7 @@ func (c Config) restoration(stable *appsv1.Deployment, r record, mark string, se
 
 // needsCanary reports whether only the canary can tell whose record it is.
 func (c Config) needsCanary(r record) bool {
-	return r.open() && c.Rollout == "" && r.Rollout == "" 
+	return r.open() && c.Rollout == "" && r.Rollout == "" && r.Done
 }
 
 // owns reports whether the record is open for this rollout.
