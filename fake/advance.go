@@ -50,6 +50,7 @@ func (m *Mesh) begin(now time.Time) {
 	}
 	m.views = newViews(m.config, &view{world: w, at: now})
 	m.beginDeployments(now)
+	m.views = newViews(m.config, m.views.latest()) // all proxies know how it begins
 }
 
 // advance lets everything happen that is due up to now, in the order of time:

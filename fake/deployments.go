@@ -55,7 +55,6 @@ func (m *Mesh) beginDeployments(now time.Time) {
 		}
 		m.settle(d, now)
 	}
-	m.views.learn(now)
 	m.arm(now)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 )
@@ -102,26 +103,48 @@ func readMatchers(rest string) (all []matcher, after string, err error) {
 			return nil, "", fmt.Errorf("want a matcher at %q", rest)
 		}
 		rest = strings.TrimSpace(rest[len(op):])
-		quoted, err := strconv.QuotedPrefix(rest)
+		value, after, err := readQuoted(rest)
 		if err != nil {
-			return nil, "", fmt.Errorf("want a quoted value at %q", rest)
-		}
-		value, err := strconv.Unquote(quoted)
-		if err != nil {
-			return nil, "", fmt.Errorf("bad value %s: %w", quoted, err)
+			return nil, "", err
 		}
 		holds, err := newMatcher(op, value)
 		if err != nil {
 			return nil, "", err
 		}
 		all = append(all, matcher{label, holds})
-		rest = strings.TrimSpace(rest[len(quoted):])
+		rest = strings.TrimSpace(after)
 		if next, ok := strings.CutPrefix(rest, ","); ok {
 			rest = strings.TrimSpace(next)
 		} else if !strings.HasPrefix(rest, "}") {
 			return nil, "", fmt.Errorf("want a comma or a brace at %q", rest)
 		}
 	}
+}
+
+// readQuoted reads a value in double quotes, single quotes or backticks.
+func readQuoted(s string) (value, after string, err error) {
+	if rest, ok := strings.CutPrefix(s, "'"); ok { // Go has only one character in these
+		var b []byte
+		for !strings.HasPrefix(rest, "'") {
+			r, multibyte, tail, err := strconv.UnquoteChar(rest, '\'')
+			if err != nil {
+				return "", "", fmt.Errorf("bad value %s: %w", s, err)
+			}
+			if multibyte {
+				b = utf8.AppendRune(b, r)
+			} else {
+				b = append(b, byte(r))
+			}
+			rest = tail
+		}
+		return string(b), rest[1:], nil
+	}
+	quoted, err := strconv.QuotedPrefix(s)
+	if err != nil {
+		return "", "", fmt.Errorf("want a quoted value at %q", s)
+	}
+	value, err = strconv.Unquote(quoted)
+	return value, s[len(quoted):], err
 }
 
 func newMatcher(op, value string) (func(string) bool, error) {

@@ -1,0 +1,63 @@
+package fake_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/fake"
+)
+
+func TestMirrors(t *testing.T) {
+	const stable = "- route: [{destination: {host: reviews, subset: v1}}]\n  "
+	cases := []struct {
+		name, mirror string
+		share        float64
+	}{
+		{"without percentage are all", "mirror: {host: reviews, subset: v2}", 1},
+		{"of 0 percent are off", "mirror: {host: reviews, subset: v2}\n  mirrorPercentage: {value: 0}", 0},
+		{"take their percentage", "mirror: {host: reviews, subset: v2}\n  mirrorPercentage: {value: 12.5}", 0.125},
+		{"know the older field", "mirror: {host: reviews, subset: v2}\n  mirrorPercent: 25", 0.25},
+		{"prefer the newer field", "mirror: {host: reviews, subset: v2}\n  mirrorPercent: 25\n  mirrorPercentage: {value: 50}", 0.5},
+		{"truncate to parts per million", "mirror: {host: reviews, subset: v2}\n  mirrorPercentage: {value: 0.57}", 0.005699},
+		{"resolve one part per million", "mirror: {host: reviews, subset: v2}\n  mirrorPercentage: {value: 0.0001}", 0.000001},
+		{"in a list have their own percentages", "mirrors: [{destination: {host: reviews, subset: v2}, percentage: {value: 10}}, {destination: {host: reviews, subset: v9}}]", 0.1},
+		{"in a list are all without percentage", "mirrors: [{destination: {host: reviews, subset: v2}}]", 1},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			server := bookinfo(t)
+			setRules(t, server, stable+c.mirror)
+			mesh := fake.NewMesh(server, fake.Config{Seed: 3})
+			require.Empty(t, mesh.Problems())
+			const n = 1_000_000_000_000 // enough to tell 5699 from 5700 parts per million
+			result := mesh.Send(n, client)
+			require.EqualValues(t, n, result.Sent())
+			require.EqualValues(t, n, result.To("reviews-v1"), "users see stable only")
+			within(t, n, c.share, result.Mirrored("reviews-v2"))
+		})
+	}
+}
+
+func TestCopiesThatFailHarmNobody(t *testing.T) {
+	for name, mirror := range map[string]string{
+		"missing subset": "{host: reviews, subset: v9}",
+		"no pod":         "{host: reviews, subset: v3}",
+		"unknown host":   "{host: nobody}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := bookinfo(t)
+			setRules(t, server, "[{route: [{destination: {host: reviews, subset: v1}}], mirror: "+mirror+"}]")
+			result := fake.NewMesh(server, fake.Config{}).Send(10, client)
+			require.Equal(t, "10 x {Workload:reviews-v1 Revision:v1 Image:reviews:1 Code:200 Flags: Mirrored:false}\n", outcomes(result))
+		})
+	}
+}
+
+func TestRequestsThatReachNoPodAreNotCopied(t *testing.T) {
+	server := bookinfo(t)
+	setRules(t, server, "[{route: [{destination: {host: reviews, subset: v9}}], mirror: {host: reviews, subset: v2}}]")
+	result := fake.NewMesh(server, fake.Config{}).Send(10, client)
+	require.EqualValues(t, 10, result.Broken())
+	require.Zero(t, result.Mirrored("reviews-v2"))
+}
