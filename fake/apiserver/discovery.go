@@ -3,6 +3,7 @@ package apiserver
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -11,16 +12,16 @@ import (
 
 // discover answers what asks for the shape of the API rather than for objects.
 func discover(parts []string) (Answer, bool) {
-	switch {
-	case len(parts) == 1 && parts[0] == "version":
+	switch path := strings.Join(parts, "/"); {
+	case path == "version":
 		return found(version.Info{Major: "1", Minor: "36", GitVersion: "v1.36.0-fake"}), true
-	case len(parts) == 1 && parts[0] == "api":
+	case path == "api":
 		return found(metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}}), true
-	case len(parts) == 1 && parts[0] == "apis":
+	case path == "apis":
 		return found(groupList()), true
-	case len(parts) == 2 && parts[0] == "api":
+	case parts[0] == "api" && len(parts) == 2:
 		return resourceList(schema.GroupVersion{Version: parts[1]})
-	case len(parts) == 3 && parts[0] == "apis":
+	case parts[0] == "apis" && len(parts) == 3:
 		return resourceList(schema.GroupVersion{Group: parts[1], Version: parts[2]})
 	}
 	return Answer{}, false

@@ -94,31 +94,40 @@ func (s *Server) answer(r *http.Request) Answer {
 
 // parseCall reads a request whose path is /api/VERSION/... or /apis/GROUP/VERSION/...
 func parseCall(r *http.Request, parts []string) (Call, error) {
-	var c Call
 	group := ""
 	if parts[0] == "apis" && len(parts) > 1 {
 		group, parts = parts[1], parts[1:]
 	}
 	if len(parts) < 3 {
-		return c, apierrors.NewNotFound(schema.GroupResource{Group: group}, r.URL.Path)
+		return Call{}, notServed(r.Method, group, "")
 	}
-	c.version, parts = parts[1], parts[2:]
+	c := parsePath(group, parts[1], parts[2:])
+	if c.res == nil {
+		return c, notServed(r.Method, group, parts[2])
+	}
+	return c, c.read(r)
+}
+
+func notServed(method, group, name string) error {
+	return apierrors.NewGenericServerResponse(http.StatusNotFound, method, schema.GroupResource{Group: group, Resource: name}, "", "", 0, false)
+}
+
+// parsePath reads [namespaces/NAMESPACE/]RESOURCE[/NAME[/SUBRESOURCE]]; an unknown resource stays nil.
+func parsePath(group, version string, parts []string) Call {
+	c := Call{target: target{version: version}}
 	if parts[0] == "namespaces" && len(parts) > 2 && parts[2] != "status" {
 		c.Namespace, parts = parts[1], parts[2:]
 	}
-	c.res = findResource(group, c.version, parts[0])
-	if c.res == nil || len(parts) > 3 {
-		return c, apierrors.NewGenericServerResponse(http.StatusNotFound, r.Method, schema.GroupResource{Group: group, Resource: parts[0]},
-			"", "", 0, false)
+	if len(parts) > 3 {
+		return c
+	}
+	if c.res = findResource(group, version, parts[0]); c.res == nil {
+		return c
 	}
 	c.Resource = c.res.id()
-	if len(parts) > 1 {
-		c.Name = parts[1]
-	}
-	if len(parts) > 2 {
-		c.Subresource = parts[2]
-	}
-	return c, c.read(r)
+	parts = append(parts[1:], "", "")
+	c.Name, c.Subresource = parts[0], parts[1]
+	return c
 }
 
 // read takes the verb, the query and the body of a request.
@@ -141,25 +150,27 @@ func (c *Call) read(r *http.Request) error {
 	return nil
 }
 
+// namedVerbs are the verbs of the methods on one object.
+var namedVerbs = map[string]string{
+	http.MethodGet: "get", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete",
+}
+
 // verb is the verb of a method; empty when it does not fit to the path.
 func (c *Call) verb(method string) string {
-	named := c.Name != ""
-	switch {
-	case method == http.MethodGet && named:
-		return "get"
-	case method == http.MethodGet && isTrue(c.query.Get("watch")):
-		return "watch"
-	case method == http.MethodGet:
+	if c.Name != "" {
+		return namedVerbs[method]
+	}
+	switch method {
+	case http.MethodGet:
+		if isTrue(c.query.Get("watch")) {
+			return "watch"
+		}
 		return "list"
-	case method == http.MethodPost && !named && (c.res.global || c.Namespace != ""):
-		return "create"
-	case method == http.MethodPut && named:
-		return "update"
-	case method == http.MethodPatch && named:
-		return "patch"
-	case method == http.MethodDelete && named:
-		return "delete"
-	case method == http.MethodDelete:
+	case http.MethodPost:
+		if c.res.global || c.Namespace != "" {
+			return "create"
+		}
+	case http.MethodDelete:
 		return "deletecollection"
 	}
 	return ""
@@ -183,7 +194,7 @@ func (s *Server) do(c Call) Answer {
 	case "watch":
 		a, err = s.doWatch(c)
 	default:
-		defer s.store.deliver()
+		defer s.store.delivery.deliver()
 		a, err = s.doWrite(c)
 	}
 	if err != nil {

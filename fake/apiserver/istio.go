@@ -30,30 +30,35 @@ func virtualServiceMistakes(spec map[string]any) []string {
 
 // actionMistakes looks at what a rule does with a request: there is to be exactly one thing.
 func actionMistakes(rule map[string]any) []string {
+	if _, ok := rule["delegate"]; ok {
+		return delegateMistakes(rule)
+	}
 	_, redirect := rule["redirect"]
 	_, direct := rule["directResponse"]
-	_, delegate := rule["delegate"]
 	route := len(objectsIn(rule, "route")) > 0
 	var found []string
-	if delegate {
-		for _, name := range []string{"redirect", "directResponse", "route"} {
-			if _, ok := rule[name]; ok {
-				found = append(found, fmt.Sprintf("root HTTP route %s must not specify %s", text(rule, "name"), protoName(name)))
-			}
+	for _, m := range []struct {
+		is   bool
+		text string
+	}{
+		{redirect && route, "HTTP route cannot contain both route and redirect"},
+		{direct && route, "HTTP route cannot contain both route and direct_response"},
+		{direct && redirect, "HTTP route rule cannot contain both direct_response and redirect"},
+		{!direct && !redirect && !route, "HTTP route, redirect or direct_response is required"},
+	} {
+		if m.is {
+			found = append(found, m.text)
 		}
-		return found
 	}
-	if redirect && route {
-		found = append(found, "HTTP route cannot contain both route and redirect")
-	}
-	if direct && route {
-		found = append(found, "HTTP route cannot contain both route and direct_response")
-	}
-	if direct && redirect {
-		found = append(found, "HTTP route rule cannot contain both direct_response and redirect")
-	}
-	if !direct && !redirect && !route {
-		found = append(found, "HTTP route, redirect or direct_response is required")
+	return found
+}
+
+func delegateMistakes(rule map[string]any) []string {
+	var found []string
+	for _, name := range []string{"redirect", "directResponse", "route"} {
+		if _, ok := rule[name]; ok {
+			found = append(found, fmt.Sprintf("root HTTP route %s must not specify %s", text(rule, "name"), protoName(name)))
+		}
 	}
 	return found
 }

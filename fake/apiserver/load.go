@@ -28,7 +28,7 @@ func (s *Server) Load(manifests []byte) error {
 	if err != nil {
 		return err
 	}
-	defer s.store.deliver()
+	defer s.store.delivery.deliver()
 	s.store.Lock()
 	defer s.store.Unlock()
 	for _, m := range all {

@@ -183,12 +183,22 @@ func (s fieldSchema) checkOne(value any, path *field.Path, found *findings) {
 		checkDuration(value, path, found)
 	case typeOf(value) != s.kind && (s.kind != "number" || typeOf(value) != "integer"):
 		found.wrong(path, value, s.kind)
-	case s.kind == "integer":
-		if n := float64(value.(int64)); n < s.min || n > s.max {
-			found.errs = append(found.errs, field.Invalid(path, value, fmt.Sprintf("should be in the range %.0f to %.0f", s.min, s.max)))
+	default:
+		s.checkValue(value, path, found)
+	}
+}
+
+// checkValue looks at a value whose type is right.
+func (s fieldSchema) checkValue(value any, path *field.Path, found *findings) {
+	switch v := value.(type) {
+	case int64:
+		if n := float64(v); s.kind == "integer" && (n < s.min || n > s.max) {
+			found.errs = append(found.errs, field.Invalid(path, v, fmt.Sprintf("should be in the range %.0f to %.0f", s.min, s.max)))
 		}
-	case s.enum != nil && !slices.Contains(s.enum, value.(string)):
-		found.errs = append(found.errs, field.NotSupported(path, value, s.enum))
+	case string:
+		if s.enum != nil && !slices.Contains(s.enum, v) {
+			found.errs = append(found.errs, field.NotSupported(path, v, s.enum))
+		}
 	}
 }
 

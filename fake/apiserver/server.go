@@ -33,15 +33,6 @@ func New() *Server {
 // webhook's: code 400 without a reason, for which apierrors.IsBadRequest holds.
 func (s *Server) ValidateIstio() { s.webhook.Store(true) }
 
-// OnChange has the function called after each change that is committed from now on, in their order. It may read and
-// change the server. It is called before the request that made the change is answered, on the same goroutine, unless
-// changes are just being told by another goroutine, or by a function further up the stack: then that one tells it.
-func (s *Server) OnChange(f func(Change)) {
-	s.store.delivery.Lock()
-	defer s.store.delivery.Unlock()
-	s.store.listeners = append(s.store.listeners, f)
-}
-
 // List returns the objects of a resource ("virtualservices.networking.istio.io", "pods") in a namespace, or in all when
 // it is empty, by namespace and name. They are in the stored version and must not be changed. Nothing is counted and no
 // hook is asked. An unknown resource has no objects.
@@ -75,7 +66,7 @@ func (s *Server) Update(resource, namespace, name string, change func(object map
 	if err != nil {
 		return err
 	}
-	defer s.store.deliver()
+	defer s.store.delivery.deliver()
 	s.store.Lock()
 	defer s.store.Unlock()
 	old, ok := s.store.get(k)
@@ -101,7 +92,7 @@ func (s *Server) Delete(resource, namespace, name string) error {
 	if err != nil {
 		return err
 	}
-	defer s.store.deliver()
+	defer s.store.delivery.deliver()
 	s.store.Lock()
 	defer s.store.Unlock()
 	old, ok := s.store.get(k)

@@ -6,27 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
 // historyLimit is how many changes a watch can go back.
 const historyLimit = 1024
-
-// Change is one committed change of one object.
-type Change struct {
-	// Type is ADDED, MODIFIED or DELETED.
-	Type watch.EventType
-	// Resource carries the version that the object is stored in.
-	Resource  schema.GroupVersionResource
-	Namespace string
-	Name      string
-	// Object is the document after the change, or the last one of a deleted object. It must not be changed.
-	Object json.RawMessage
-}
 
 type key struct {
 	res             *resource
@@ -62,7 +48,7 @@ type event struct {
 	version  uint64
 }
 
-// store holds the objects. Every method but deliver wants the lock held.
+// store holds the objects. Its methods want the lock held.
 type store struct {
 	sync.RWMutex
 	entries  map[*resource]map[key]entry
@@ -72,10 +58,7 @@ type store struct {
 	horizon  uint64 // changes up to this version are no longer in the history
 	watchers map[chan struct{}]struct{}
 
-	delivery  sync.Mutex // guards what follows, and is never held while a listener runs
-	listeners []func(Change)
-	pending   []Change
-	busy      bool
+	delivery delivery
 }
 
 func newStore() *store {
@@ -152,11 +135,7 @@ func (s *store) record(e event) {
 		default:
 		}
 	}
-	s.delivery.Lock()
-	defer s.delivery.Unlock()
-	if len(s.listeners) > 0 {
-		s.pending = append(s.pending, e.change())
-	}
+	s.delivery.add(e)
 }
 
 // since returns the changes after a version; false when the history does not reach back so far.
@@ -187,42 +166,6 @@ func (s *store) before(k key, n int) (*object, bool) {
 		}
 	}
 	return found, true
-}
-
-// deliver tells the listeners what is pending, in order. While another goroutine (or a caller further up) delivers, it
-// leaves the work to that one.
-func (s *store) deliver() {
-	s.delivery.Lock()
-	defer s.delivery.Unlock()
-	if s.busy {
-		return
-	}
-	s.busy = true
-	defer func() { s.busy = false }()
-	for len(s.pending) > 0 {
-		c := s.pending[0]
-		s.pending = s.pending[1:]
-		for _, listen := range slices.Clone(s.listeners) {
-			s.tell(listen, c)
-		}
-	}
-}
-
-func (s *store) tell(listen func(Change), c Change) {
-	s.delivery.Unlock()
-	defer s.delivery.Lock()
-	listen(c)
-}
-
-func (e event) change() Change {
-	r := e.now.res
-	return Change{
-		Type:      e.kind,
-		Resource:  r.groupResource().WithVersion(r.versions[0]),
-		Namespace: e.now.namespace,
-		Name:      e.now.name,
-		Object:    e.now.raw,
-	}
 }
 
 // newObject writes the version into the tree's metadata and encodes it.
@@ -257,5 +200,3 @@ func withVersion(body []byte, apiVersion string) json.RawMessage {
 	raw := make([]byte, 0, len(prefix)+len(body)-1)
 	return append(append(raw, prefix...), body[1:]...)
 }
-
-func timestamp() string { return time.Now().UTC().Format(time.RFC3339) }

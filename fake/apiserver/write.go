@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,19 +31,7 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
-	tree = withMetadata(tree, map[string]any{
-		"name":              k.name,
-		"uid":               fmt.Sprintf("00000000-0000-4000-8000-%012x", s.store.created+1),
-		"creationTimestamp": timestamp(),
-	})
-	if !k.res.global {
-		metadata(tree)["namespace"] = k.namespace
-	}
-	delete(metadata(tree), "generation")
-	if k.res.generation {
-		metadata(tree)["generation"] = int64(1)
-	}
-	tree["kind"] = k.res.kind
+	tree = s.newborn(k, tree)
 	if !k.res.plain && !status {
 		delete(tree, "status")
 	}
@@ -54,6 +43,25 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	}
 	s.store.created++
 	return s.store.commit(k, tree)
+}
+
+// newborn returns the tree with the metadata of a new object.
+func (s *Server) newborn(k key, tree map[string]any) map[string]any {
+	tree = withMetadata(tree, map[string]any{
+		"name":              k.name,
+		"uid":               fmt.Sprintf("00000000-0000-4000-8000-%012x", s.store.created+1),
+		"creationTimestamp": time.Now().UTC().Format(time.RFC3339),
+	})
+	tree["kind"] = k.res.kind
+	meta := metadata(tree)
+	if !k.res.global {
+		meta["namespace"] = k.namespace
+	}
+	delete(meta, "generation")
+	if k.res.generation {
+		meta["generation"] = int64(1)
+	}
+	return tree
 }
 
 // chooseName returns the name in the metadata, or one from its generateName.
@@ -68,7 +76,6 @@ func (s *Server) chooseName(meta map[string]any) string {
 
 // checkIdentity holds the document against the path it was sent to.
 func checkIdentity(k key, tree map[string]any) error {
-	meta := metadata(tree)
 	if version := text(tree, "apiVersion"); version != "" && findKind(version, k.res.kind) != k.res {
 		return apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)",
 			version, k.res.apiVersion(k.res.versions[0])))
@@ -76,6 +83,10 @@ func checkIdentity(k key, tree map[string]any) error {
 	if kind := text(tree, "kind"); kind != "" && kind != k.res.kind {
 		return apierrors.NewBadRequest(fmt.Sprintf("the kind in the data (%s) does not match the expected kind (%s)", kind, k.res.kind))
 	}
+	return checkName(k, metadata(tree))
+}
+
+func checkName(k key, meta map[string]any) error {
 	if ns := text(meta, "namespace"); ns != "" && ns != k.namespace {
 		return apierrors.NewBadRequest(fmt.Sprintf(
 			"the namespace of the provided object does not match the namespace sent on the request (%s != %s)", ns, k.namespace))
