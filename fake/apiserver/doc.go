@@ -25,6 +25,16 @@
 // webhook refuses it, which [Server.ValidateIstio] switches on. Core and apps
 // objects are held in their Go types' form: what these do not know is dropped.
 //
+// # Faults
+//
+// [Server.Hook] puts a [Fault] before, after or in the place of any call:
+// [Conflict], [TooManyRequests], [ServerError], [Timeout], [Lose], [LoseAnswer],
+// [Hang], [Delay], [Server.Stale], [Refuse] with any error, or a function of
+// one's own; [After] lets a call have its effect first. Note what client-go does
+// by itself: an answer of 429 or 5xx that says after how many seconds to come
+// again is waited out and repeated up to ten times. Every attempt is a call of
+// its own to hooks and to [Server.Requests].
+//
 // # Where it differs on purpose
 //
 //   - Fields of an Istio object that no type knows are kept. A real server
@@ -32,6 +42,7 @@
 //     than the types a program was built with, and that is the case worth
 //     testing. fieldValidation=Strict refuses them, as it does really.
 //   - A null in a document is the same as an absent field.
+//   - A resourceVersion that is no number is stale (409), not an error of the server.
 //   - No field is defaulted but replicas and progressDeadlineSeconds.
 //
 // # What it does not simulate
@@ -46,6 +57,8 @@
 //     plays them with [Server.OnChange] and [Server.Update].
 //   - Deletion is at once: no finalizers, grace periods, garbage collection or
 //     deletion of what is in a namespace. A namespace need not exist.
+//   - A write to the status subresource leaves the metadata alone; a real server
+//     takes annotations there for some types. Of the CRDs' status nothing is checked.
 //   - Subresources other than status; field selectors other than
 //     metadata.name and metadata.namespace.
 package apiserver
