@@ -12,8 +12,9 @@
 // one is 409 Conflict, also when a JSON patch replaces /metadata/resourceVersion
 // by it. A PUT without one is unconditional for core and apps types and 422 for
 // custom resources. The generation is 1 at creation and grows with every change
-// outside of metadata and status; the status is written through its
-// subresource only. A write that changes nothing answers 200 and keeps
+// outside of metadata and status (a Deployment counts its annotations too;
+// Services, ConfigMaps, Events and Namespaces have none); the status is written
+// through its subresource only. A write that changes nothing answers 200 and keeps
 // resourceVersion and generation. A JSON patch whose test fails, or whose path
 // does not exist, is 422 Invalid without a usable message. Watches replay from
 // a resourceVersion, honour selectors, and end in 410 Expired when the history
@@ -50,7 +51,7 @@
 //   - Server-side apply (415), managedFields, protobuf, tables, pagination
 //     (limit and continue are ignored: a list is always whole).
 //   - Authentication, authorisation, quotas, admission other than Istio's,
-//     CEL rules other than durations, numeric and length limits of CRDs,
+//     CEL rules other than durations, limits of CRDs beyond the width of a number,
 //     validation of core and apps objects beyond their types; Gateway API
 //     objects are not checked at all.
 //   - Controllers: no Deployment rolls out, nothing is scheduled; a simulator
