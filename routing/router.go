@@ -40,11 +40,12 @@ type Object struct {
 // for a gateway and one for the mesh. These are followers: they get the same
 // traffic after the lead, each in a patch of its own. Before anything is
 // written, the patches of all are rendered, so that an object which cannot show
-// the traffic stops the write of all. If the write of a follower fails, the lead
-// has changed, and with it the State: Write returns an error that does not wrap
-// canary.ErrConflict, and Read reports the traffic of that follower until the
-// next Write mends it. A driver that lost the race for the lead never writes a
-// follower.
+// the traffic stops the write of all. A driver that lost the race for the lead
+// writes no follower.
+//
+// If the write of a follower fails, the lead has changed, and with it the State:
+// Write returns an error that does not wrap canary.ErrConflict, and Read reports
+// the traffic of that follower until a Write mends it.
 type Router struct {
 	lead      Object
 	followers []Object
@@ -114,18 +115,54 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	if err := putState(&first, lead.Annotations, s); err != nil {
 		return r.lead.wrap(err)
 	}
-	if err := r.lead.patch(ctx, lead, first); err != nil {
+	written, err := r.lead.patch(ctx, lead, first)
+	if err != nil {
 		return err
 	}
 	for i, f := range r.followers {
 		if rest[i].Empty() {
 			continue
 		}
-		if err := f.patch(ctx, objects[1+i], rest[i]); err != nil {
-			return fmt.Errorf("%w (VirtualService %s has changed already)", half(err), lead.Name)
+		_, err := f.patch(ctx, objects[1+i], rest[i])
+		if errors.Is(err, canary.ErrConflict) {
+			err = r.catchUp(ctx, f, t, written.ResourceVersion)
+		}
+		if err != nil {
+			return fmt.Errorf("%w (VirtualService %s/%s has changed already)", err, r.lead.Namespace, r.lead.Name)
 		}
 	}
 	return nil
+}
+
+// attempts bounds how often a follower that others change is tried.
+const attempts = 3
+
+// catchUp brings a follower that somebody else changed to t, as long as the lead
+// is at the version that was written with t: if not, a later Write has taken
+// over.
+func (r *Router) catchUp(ctx context.Context, f Object, t canary.Traffic, version string) error {
+	var err error
+	for range attempts {
+		lead, e := r.lead.get(ctx)
+		if e != nil {
+			return e
+		}
+		if lead.ResourceVersion != version {
+			return nil
+		}
+		vs, e := f.get(ctx)
+		if e != nil {
+			return e
+		}
+		p, e := f.Renderer.Render(vs, t)
+		if e != nil || p.Empty() {
+			return e
+		}
+		if _, err = f.patch(ctx, vs, p); !errors.Is(err, canary.ErrConflict) {
+			return err
+		}
+	}
+	return errors.New(err.Error()) // canary.ErrConflict would promise that nothing was changed
 }
 
 // putState appends what stores s beside the traffic.
@@ -150,15 +187,6 @@ var zeroState = func() string {
 	return string(b)
 }()
 
-// half takes canary.ErrConflict out of the error of a follower: it promises
-// that nothing was changed.
-func half(err error) error {
-	if errors.Is(err, canary.ErrConflict) {
-		return errors.New(err.Error())
-	}
-	return err
-}
-
 func (o *Object) get(ctx context.Context) (*networking.VirtualService, error) {
 	vs, err := o.Client.Get(ctx, o.Name, metav1.GetOptions{})
 	if err != nil {
@@ -168,11 +196,12 @@ func (o *Object) get(ctx context.Context) (*networking.VirtualService, error) {
 }
 
 // patch writes p if vs was not changed since it was read.
-func (o *Object) patch(ctx context.Context, vs *networking.VirtualService, p Patch) error {
-	if err := send(ctx, o.Client, vs, p); err != nil {
-		return o.wrap(err)
+func (o *Object) patch(ctx context.Context, vs *networking.VirtualService, p Patch) (*networking.VirtualService, error) {
+	after, err := send(ctx, o.Client, vs, p)
+	if err != nil {
+		return nil, o.wrap(err)
 	}
-	return nil
+	return after, nil
 }
 
 func (o *Object) wrap(err error) error {

@@ -13,24 +13,25 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// send patches an object, guarded by the version that was read. It tells apart
-// what a canary.Router tells apart: a conflict, a refusal and all else.
-func send[T any](ctx context.Context, c Client[T], read metav1.Object, p Patch) error {
+// send patches an object, guarded by the version that was read, and returns it
+// as it is then. It tells apart what a canary.Router tells apart: a conflict, a
+// refusal and all else.
+func send[T any](ctx context.Context, c Client[T], read metav1.Object, p Patch) (*T, error) {
 	var guarded Patch
 	guarded.guard(read.GetResourceVersion())
 	guarded.Append(p)
-	_, err := c.Patch(ctx, read.GetName(), types.JSONPatchType, guarded.Bytes(), metav1.PatchOptions{FieldManager: fieldManager})
+	after, err := c.Patch(ctx, read.GetName(), types.JSONPatchType, guarded.Bytes(), metav1.PatchOptions{FieldManager: fieldManager})
 	switch {
 	case err == nil:
-		return nil
+		return after, nil
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
-		return fmt.Errorf("%w: %w", canary.ErrConflict, err)
+		return nil, fmt.Errorf("%w: %w", canary.ErrConflict, err)
 	case refused(err):
 		// A patch that does not fit a newer object any more is answered like a
 		// refusal, before the version is compared.
-		return stale(ctx, c, read, err)
+		return nil, stale(ctx, c, read, err)
 	}
-	return err
+	return nil, err
 }
 
 // refused reports whether the API server, its schema or a webhook does not want

@@ -100,7 +100,7 @@ func (s *Subsets) raise(ctx context.Context, serial int64) (canary.Answer, error
 	now := time.Now()
 	if len(missing) > 0 {
 		mark = mark.with(missing, serial, now)
-		if err := send(ctx, s.c.Client, rule, addSubsets(rule, missing, mark)); err != nil {
+		if _, err := send(ctx, s.c.Client, rule, addSubsets(rule, missing, mark)); err != nil {
 			return canary.Answer{}, err
 		}
 	}
@@ -115,7 +115,7 @@ func (s *Subsets) raise(ctx context.Context, serial int64) (canary.Answer, error
 func (s *Subsets) Remove(ctx context.Context, serial int64) (canary.Answer, error) {
 	rule, mark, err := s.get(ctx, serial)
 	if err == nil && len(mark.Added) > 0 {
-		err = send(ctx, s.c.Client, rule, removeSubsets(rule, mark, serial))
+		_, err = send(ctx, s.c.Client, rule, removeSubsets(rule, mark, serial))
 	}
 	if err != nil {
 		return canary.Answer{}, s.wrap(err)

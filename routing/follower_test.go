@@ -1,0 +1,177 @@
+package routing_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/routing"
+)
+
+const gatewayRules = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: gateway, namespace: prod}
+spec:
+  hosts: [reviews.example.com]
+  gateways: [front]
+  http:
+  - name: b
+    route:
+    - destination: {host: reviews, subset: v1}
+      weight: 100
+`
+
+const virtualServices = "virtualservices.networking.istio.io"
+
+func (w world) withFollower(t *testing.T) *routing.Router {
+	return routing.NewRouter(w.object(t, "reviews", "b"), w.object(t, "gateway", "b"))
+}
+
+// patching lets the n-th patch of an object meet the fault; 0 is every one.
+func patching(w world, name string, n int, f apiserver.Fault) (remove func()) {
+	seen := 0
+	return w.Hook(func(c apiserver.Call) apiserver.Fault {
+		if c.Verb != "patch" || c.Name != name {
+			return nil
+		}
+		if seen++; n != 0 && n != seen {
+			return nil
+		}
+		return f
+	})
+}
+
+func TestTheRouterKeepsTheContract(t *testing.T) {
+	for name, router := range map[string]func(world) canary.Router{
+		"one object":  func(w world) canary.Router { return routing.NewRouter(w.object(t, "reviews", "b")) },
+		"two objects": func(w world) canary.Router { return w.withFollower(t) },
+		"a safe mirror": func(w world) canary.Router {
+			o := w.object(t, "reviews", "b")
+			o.Renderer = mirror.Safe(o.Renderer.(*routing.HTTP))
+			return routing.NewRouter(o)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, canarytest.TestRouter(t.Context(), func(context.Context) (one, two canary.Router, err error) {
+				w := newWorld(t, twoRules, gatewayRules)
+				return router(w), router(w), nil
+			}))
+		})
+	}
+}
+
+func TestAllObjectsGetTheTrafficAndOnlyTheLeadTheState(t *testing.T) {
+	w := newWorld(t, twoRules, gatewayRules)
+	before := spec(t, w.document(t, "gateway"))
+	r := w.withFollower(t)
+	write(t, r, share(20))
+	require.Equal(t, "v1 80, v2 20", w.document(t, "reviews").weights(t, "b"))
+	require.Equal(t, "v1 80, v2 20", w.document(t, "gateway").weights(t, "b"))
+	require.NotContains(t, w.document(t, "gateway").typed(t).Annotations, routing.StateAnnotation)
+
+	w.ResetRequests()
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	state := reading.State
+	state.Serial++
+	require.NoError(t, r.Write(t.Context(), reading, share(20), state))
+	require.Equal(t, 1, w.Requests()[apiserver.Request{Verb: "patch", Resource: virtualServices}], "a follower that shows the traffic is not written")
+
+	write(t, r, canary.Traffic{})
+	require.JSONEq(t, before, spec(t, w.document(t, "gateway")))
+}
+
+// The complaint: two VirtualServices in one rollout, the second write fails and
+// the first stays changed.
+func TestTwoVirtualServicesWhereTheSecondWriteFails(t *testing.T) {
+	for name, fault := range map[string]apiserver.Fault{
+		"error": apiserver.ServerError(), "lost": apiserver.Lose(), "conflict": apiserver.Conflict(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, twoRules, gatewayRules)
+			r := w.withFollower(t)
+			write(t, r, share(10))
+			reading, err := r.Read(t.Context())
+			require.NoError(t, err)
+
+			remove := patching(w, "gateway", 0, fault)
+			err = r.Write(t.Context(), reading, share(20), progressing(share(20), 2))
+			remove()
+			require.Error(t, err)
+			require.NotErrorIs(t, err, canary.ErrConflict, "it would promise that nothing was changed")
+			require.ErrorContains(t, err, "routing: VirtualService prod/gateway: ")
+			require.ErrorContains(t, err, "(VirtualService prod/reviews has changed already)")
+
+			reading, err = r.Read(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, share(20), reading.State.Traffic)
+			require.Equal(t, share(10), reading.Traffic, "the follower is seen as drift")
+
+			require.NoError(t, r.Write(t.Context(), reading, share(20), progressing(share(20), 3)))
+			require.Equal(t, "v1 80, v2 20", w.document(t, "gateway").weights(t, "b"))
+		})
+	}
+}
+
+func TestAFollowerThatSomebodyChangesMeanwhileCatchesUp(t *testing.T) {
+	w := newWorld(t, twoRules, gatewayRules)
+	r := w.withFollower(t)
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, w.Update(virtualServices, "prod", "gateway", func(o map[string]any) {
+		o["spec"].(document)["exportTo"] = []any{"."}
+	}))
+	require.NoError(t, r.Write(t.Context(), reading, share(20), progressing(share(20), 1)))
+	require.Equal(t, "v1 80, v2 20", w.document(t, "gateway").weights(t, "b"))
+	require.Equal(t, []string{"."}, w.document(t, "gateway").typed(t).Spec.ExportTo)
+}
+
+func TestAFollowerIsLeftToTheDriverWhoWroteLater(t *testing.T) {
+	w := newWorld(t, twoRules, gatewayRules)
+	r := w.withFollower(t)
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	first := true
+	defer w.Hook(func(c apiserver.Call) apiserver.Fault {
+		if c.Verb == "patch" && c.Name == "gateway" && first {
+			first = false
+			write(t, w.withFollower(t), share(50)) // before the patch of the first driver
+		}
+		return nil
+	})()
+	require.NoError(t, r.Write(t.Context(), reading, share(20), progressing(share(20), 1)))
+	require.Equal(t, "v1 50, v2 50", w.document(t, "gateway").weights(t, "b"))
+	require.Equal(t, "v1 50, v2 50", w.document(t, "reviews").weights(t, "b"))
+}
+
+func TestAFollowerThatCannotShowTheTrafficStopsAllWrites(t *testing.T) {
+	w := newWorld(t, twoRules, gatewayRules)
+	require.NoError(t, w.Update(virtualServices, "prod", "gateway", func(o map[string]any) {
+		rule := o["spec"].(document)["http"].([]any)[0].(document)
+		rule["mirror"] = document{"host": "log"}
+	}))
+	r := w.withFollower(t)
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	before := w.document(t, "reviews")
+	err = r.Write(t.Context(), reading, canary.Traffic{Mirror: 1}, progressing(canary.Traffic{Mirror: 1}, 1))
+	require.ErrorIs(t, err, routing.ErrForeignMirror)
+	require.Equal(t, before, w.document(t, "reviews"))
+}
+
+func TestAFollowerThatIsGoneOrWrongIsAnErrorOfRead(t *testing.T) {
+	w := newWorld(t, twoRules, gatewayRules)
+	require.NoError(t, w.Delete(virtualServices, "prod", "gateway"))
+	_, err := w.withFollower(t).Read(t.Context())
+	require.ErrorContains(t, err, `VirtualService prod/gateway: virtualservices.networking.istio.io "gateway" not found`)
+
+	w = newWorld(t, twoRules, gatewayRules)
+	_, err = routing.NewRouter(w.object(t, "reviews", "b"), w.object(t, "gateway", "other")).Read(t.Context())
+	require.ErrorIs(t, err, routing.ErrNoRule)
+}

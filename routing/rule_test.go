@@ -1,0 +1,247 @@
+package routing_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/routing"
+)
+
+// service is a VirtualService prod/reviews with these http rules.
+func service(t tb, rules string) object {
+	t.Helper()
+	return fromYAML(t, `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: prod}
+spec:
+  hosts: [reviews]
+  http: `+rules)
+}
+
+func target(rules ...string) routing.Target {
+	t := routing.Target{Namespace: "prod", Name: "reviews", Arms: subsets("reviews")}
+	for _, r := range rules {
+		t.Rules = append(t.Rules, routing.Rule{Name: r})
+	}
+	return t
+}
+
+const (
+	v1 = `{destination: {host: reviews, subset: v1}}`
+	v2 = `{destination: {host: reviews, subset: v2}, weight: 40}`
+)
+
+func TestWhatCannotBeSteeredIsRefusedWithItsPlace(t *testing.T) {
+	for _, c := range []struct {
+		name, rules, rule string
+		traffic           canary.Traffic
+		want              error
+		words             string
+	}{
+		{"no rule of that name", `[{name: a, route: [` + v1 + `]}]`, "b", share(5), routing.ErrNoRule, `no such rule: "b"`},
+		{"no rule that routes", `[{name: a, redirect: {uri: /}}]`, "", share(5), routing.ErrNoRule, "none of 1 http rules routes"},
+		{"several rules that route", `[{route: [` + v1 + `]}, {route: [` + v1 + `]}]`, "", share(5), routing.ErrAmbiguousRule,
+			"http[0] and http[1] both route; name the one to steer"},
+		{"a name twice", `[{name: a, route: [` + v1 + `]}, {name: a}]`, "a", share(5), routing.ErrAmbiguousRule, `both named "a"`},
+		{"a redirect", `[{name: a, redirect: {uri: /}}]`, "a", share(5), routing.ErrNotRouting, `rule "a": the rule does not route: it has a redirect`},
+		{"a direct response", `[{name: a, directResponse: {status: 200}}]`, "a", share(5), routing.ErrNotRouting, "it has a directResponse"},
+		{"a delegate", `[{name: a, delegate: {name: x}}]`, "a", share(5), routing.ErrNotRouting, "it has a delegate"},
+		{"no stable", `[{route: [` + v2 + `]}]`, "", share(5), routing.ErrNoStable, "stable destination not in the rule: reviews, subset v1"},
+		{"stable twice", `[{route: [` + v1 + `, ` + v1 + `]}]`, "", share(5), routing.ErrTwice, "stable reviews, subset v1"},
+		{"nothing to divide", `[{route: [` + v1 + `, {destination: {host: x}, weight: 9}]}]`, "", share(5), routing.ErrNoShare, "no part of the traffic"},
+		{"too large", `[{route: [{destination: {host: reviews, subset: v1}, weight: 1}, {destination: {host: x}, weight: 999983}]}]`, "",
+			canary.Traffic{Canary: 1}, routing.ErrTooLarge, "exact weights are too large"},
+		{"too large in sum", `[{route: [{destination: {host: reviews, subset: v1}, weight: 2147483647}, {destination: {host: x}, weight: 2147483646}]}]`, "",
+			share(50), routing.ErrTooLarge, "exact weights are too large"},
+		{"a mirror to somewhere else", `[{route: [` + v1 + `], mirror: {host: log}}]`, "", canary.Traffic{Mirror: 1}, routing.ErrForeignMirror, ""},
+		{"mirrors", `[{route: [` + v1 + `], mirrors: [{destination: {host: log}}]}]`, "", canary.Traffic{Mirror: 1}, routing.ErrForeignMirror, ""},
+		{"impossible traffic", `[{route: [` + v1 + `]}]`, "", share(101), canary.ErrRefused, "canary is 101%"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var names []string
+			if c.rule != "" {
+				names = append(names, c.rule)
+			}
+			h := renderer(t, target(names...))
+			p, err := h.Render(service(t, c.rules).typed(t), c.traffic)
+			require.ErrorIs(t, err, c.want)
+			require.ErrorIs(t, err, canary.ErrRefused)
+			require.ErrorContains(t, err, "routing: VirtualService prod/reviews: ")
+			require.ErrorContains(t, err, c.words)
+			require.True(t, p.Empty())
+		})
+	}
+}
+
+func TestFieldsOfTrafficThatCannotBeServedAreNamed(t *testing.T) {
+	h := renderer(t, target())
+	for field, traffic := range map[string]canary.Traffic{
+		"Cohort": {Cohort: "staff"}, "Baseline": {Baseline: canary.Percent},
+	} {
+		_, err := h.Render(service(t, `[{route: [`+v1+`]}]`).typed(t), traffic)
+		var unsupported *routing.UnsupportedError
+		require.ErrorAs(t, err, &unsupported)
+		require.Equal(t, field, unsupported.Field)
+		require.ErrorIs(t, err, canary.ErrRefused)
+		require.ErrorContains(t, err, "traffic."+field)
+	}
+}
+
+func TestHostsAreComparedInFull(t *testing.T) {
+	for _, c := range []struct {
+		target, host string
+		same         bool
+	}{
+		{"reviews", "reviews", true},
+		{"reviews", "reviews.prod.svc.cluster.local", true},
+		{"reviews.prod.svc.cluster.local", "reviews", true},
+		{"reviews", "reviews.other.svc.cluster.local", false},
+		{"reviews.other.svc.cluster.local", "reviews", false},
+		{"reviews.other.svc.cluster.local", "reviews.other.svc.cluster.local", true},
+		{"reviews", "reviews.prod", false}, // Istio takes a name with a dot for a full one
+		{"reviews", "review", false},
+		{"reviews.example.com", "reviews.example.com", true},
+	} {
+		to := target()
+		to.Arms = routing.Arms{Stable: routing.Destination{Host: c.target}, Canary: routing.Destination{Host: "canary"}}
+		_, err := renderer(t, to).Read(service(t, `[{route: [{destination: {host: `+c.host+`}}]}]`).typed(t), canary.Traffic{})
+		require.Equal(t, c.same, err == nil, "%v: %v", c, err)
+	}
+	to := target()
+	to.ClusterDomain = "corp"
+	_, err := renderer(t, to).Read(service(t, `[{route: [{destination: {host: reviews.prod.svc.corp, subset: v1}}]}]`).typed(t), canary.Traffic{})
+	require.NoError(t, err)
+}
+
+func TestPortsOfTheRuleAreTakenOverUnlessTheTargetHasItsOwn(t *testing.T) {
+	o := service(t, `[{route: [{destination: {host: reviews, subset: v1, port: {number: 9080}}}]}]`)
+	to := target()
+	after := o.render(t, renderer(t, to), canary.Traffic{Canary: canary.Percent, Mirror: canary.Percent}).typed(t).Spec.Http[0]
+	require.Equal(t, uint32(9080), after.Route[1].Destination.Port.Number)
+	require.Equal(t, uint32(9080), after.Mirror.Port.Number)
+
+	to.Arms.Canary.Port = 8080
+	after = o.render(t, renderer(t, to), share(1)).typed(t).Spec.Http[0]
+	require.Equal(t, uint32(8080), after.Route[1].Destination.Port.Number)
+
+	to.Arms.Stable.Port = 1
+	_, err := renderer(t, to).Read(o.typed(t), canary.Traffic{})
+	require.ErrorIs(t, err, routing.ErrNoStable)
+	require.ErrorContains(t, err, "reviews:1, subset v1")
+}
+
+func TestReadUnderstandsWhatOthersWrote(t *testing.T) {
+	for _, c := range []struct {
+		name, rule string
+		want       canary.Traffic
+	}{
+		{"a lone stable without weight", `route: [` + v1 + `]`, canary.Traffic{}},
+		{"a lone stable of weight 0", `route: [{destination: {host: reviews, subset: v1}, weight: 0}]`, canary.Traffic{}},
+		{"no weights at all", `route: [` + v1 + `, {destination: {host: reviews, subset: v2}}]`, canary.Traffic{}},
+		{"a negative weight", `route: [{destination: {host: reviews, subset: v1}, weight: 5}, {destination: {host: reviews, subset: v2}, weight: -7}]`, canary.Traffic{}},
+		{"others take nothing of the arms' part", `route: [{destination: {host: reviews, subset: v1}, weight: 3}, {destination: {host: reviews, subset: v2}, weight: 1}, {destination: {host: x}, weight: 96}]`, share(25)},
+		{"the nearest part per million", `route: [{destination: {host: reviews, subset: v1}, weight: 1}, {destination: {host: reviews, subset: v2}, weight: 2}]`, canary.Traffic{Canary: 666_667}},
+		{"a trace of canary is not none", `route: [{destination: {host: reviews, subset: v1}, weight: 2000000000}, {destination: {host: reviews, subset: v2}, weight: 1}]`, canary.Traffic{Canary: 1}},
+		{"a trace of stable is not none", `route: [{destination: {host: reviews, subset: v1}, weight: 1}, {destination: {host: reviews, subset: v2}, weight: 2000000000}]`, canary.Traffic{Canary: canary.Full - 1}},
+		{"a mirror without percentage", `route: [` + v1 + `], mirror: {host: reviews, subset: v2}`, canary.Traffic{Mirror: canary.Full}},
+		{"a mirror in old percent", `route: [` + v1 + `], mirror: {host: reviews, subset: v2}, mirrorPercent: 7`, canary.Traffic{Mirror: 7 * canary.Percent}},
+		{"mirrorPercentage beats mirrorPercent", `route: [` + v1 + `], mirror: {host: reviews, subset: v2}, mirrorPercent: 7, mirrorPercentage: {value: 0.57}`, canary.Traffic{Mirror: 5699}},
+		{"a mirror to somewhere else", `route: [` + v1 + `], mirror: {host: log}`, canary.Traffic{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := renderer(t, target()).Read(service(t, `[{`+c.rule+`}]`).typed(t), canary.Traffic{Canary: 12345})
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestALoneCanaryOrBaselineHasEverything(t *testing.T) {
+	to := target()
+	to.Arms.Baseline = routing.Destination{Host: "reviews", Subset: "v1b"}
+	for subset, want := range map[string]canary.Traffic{"v2": share(100), "v1b": {Baseline: canary.Full}} {
+		o := service(t, `[{route: [{destination: {host: reviews, subset: `+subset+`}}]}]`)
+		o = annotate(t, o, routing.OriginalAnnotation, `[]`)
+		got, err := renderer(t, to).Read(o.typed(t), canary.Traffic{})
+		if subset == "v1b" {
+			require.ErrorIs(t, err, routing.ErrNoStable)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
+func TestRulesThatDisagreeNeverReadAsWhatWasWanted(t *testing.T) {
+	rule := func(name string, stable, canary int) string {
+		return fmt.Sprintf(`{name: %s, route: [{destination: {host: reviews, subset: v1}, weight: %d}, {destination: {host: reviews, subset: v2}, weight: %d}]}`, name, stable, canary)
+	}
+	o := service(t, `[`+rule("a", 80, 20)+`, `+rule("b", 50, 50)+`]`)
+	h := renderer(t, target("a", "b"))
+	for wanted, want := range map[canary.Traffic]canary.Traffic{
+		share(20): share(50), share(50): share(20), share(7): share(20), {}: share(20),
+	} {
+		got, err := h.Read(o.typed(t), wanted)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		o.render(t, h, wanted)
+	}
+}
+
+func TestNewHTTPReportsAllMistakesAtOnce(t *testing.T) {
+	_, err := routing.NewHTTP(routing.Target{
+		Rules: []routing.Rule{{Name: ""}, {Name: "a"}, {Name: "a", Arms: routing.Arms{
+			Stable: routing.Destination{Host: "x"}, Canary: routing.Destination{Host: "x.prod.svc.cluster.local", Port: 70000}, Baseline: routing.Destination{Subset: "s"},
+		}}},
+		Arms: routing.Arms{Stable: routing.Destination{Host: "*.x"}},
+	})
+	require.Error(t, err)
+	for _, want := range []string{
+		"namespace is missing", "name is missing", "rule 0: name is missing", `rule 2: "a" is named twice`,
+		"port 70000 does not exist", "baseline: host is missing", `stable: "*.x" is not the host of a service`, "canary: host is missing",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = routing.NewHTTP(routing.Target{Namespace: "prod", Name: "n", Arms: routing.Arms{
+		Stable: routing.Destination{Host: "x"}, Canary: routing.Destination{Host: "x.prod.svc.cluster.local"},
+	}})
+	require.ErrorContains(t, err, "stable and canary are the same destination: x.prod.svc.cluster.local")
+
+	h := renderer(t, target("a"))
+	h.Target().Rules[0].Name = "changed"
+	require.Equal(t, target("a"), h.Target(), "a copy")
+}
+
+// annotate returns o with an annotation.
+func annotate(t tb, o object, key, value string) object {
+	t.Helper()
+	var doc document
+	require.NoError(t, json.Unmarshal(o, &doc))
+	meta := doc["metadata"].(document)
+	if meta["annotations"] == nil {
+		meta["annotations"] = document{}
+	}
+	if value == "" {
+		delete(meta["annotations"].(document), key)
+	} else {
+		meta["annotations"].(document)[key] = value
+	}
+	b, err := json.Marshal(doc)
+	require.NoError(t, err)
+	return b
+}
+
+func TestAPatchPrintsAsJSON(t *testing.T) {
+	p, err := renderer(t, target()).Render(service(t, `[{route: [`+v1+`]}]`).typed(t), share(5))
+	require.NoError(t, err)
+	require.True(t, json.Valid([]byte(p.String())))
+	require.True(t, strings.HasPrefix(p.String(), `[{"op":"add","path":"/spec/http/0/route/0/weight","value":95},{"op":"add","path":"/spec/http/0/route/-",`))
+	var none routing.Patch
+	require.Equal(t, "[]", none.String())
+}
