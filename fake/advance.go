@@ -86,7 +86,7 @@ func (m *Mesh) due() time.Time {
 	if next, ok := m.views.next(); ok {
 		at = earlier(at, next)
 	}
-	if next, ok := m.deployer.next(); ok {
+	if next := m.deployer.due; !next.IsZero() {
 		at = earlier(at, next)
 	}
 	return at

@@ -3,9 +3,13 @@ package fake
 import (
 	"slices"
 	"strconv"
+	"unique"
 )
 
-// identity is one end of a request in the labels of Istio's metrics.
+// who is an identity that is compared at once, however long its names are.
+type who = unique.Handle[identity]
+
+// identity is the destination of a request in the labels of Istio's metrics.
 type identity struct {
 	workload, namespace string
 	app, service        string // service is the canonical service
@@ -23,23 +27,22 @@ var nobody = identity{
 }
 
 // identify names pods that were reached through a Service.
-func identify(p instances, s *service) identity {
-	id := nobodyAt(s)
+func identify(p instances, s *service) who {
+	id := nobody
+	id.host, id.hostName, id.hostNamespace = s.host, s.name, s.namespace
 	id.workload, id.namespace = p.workload, p.namespace
 	id.app = label(p.labels, unknown, "app")
 	id.service = label(p.labels, p.workload, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
 	id.revision = label(p.labels, "latest", "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version")
 	id.version = label(p.labels, unknown, "version")
-	return id
+	return unique.Make(id)
 }
 
-// nobodyAt is nobody behind a Service, which may be nil.
-func nobodyAt(s *service) identity {
+// nobodyAt is nobody behind a Service.
+func nobodyAt(s *service) who {
 	id := nobody
-	if s != nil {
-		id.host, id.hostName, id.hostNamespace = s.host, s.name, s.namespace
-	}
-	return id
+	id.host, id.hostName, id.hostNamespace = s.host, s.name, s.namespace
+	return unique.Make(id)
 }
 
 // label returns the first of the labels that is there.
@@ -65,7 +68,7 @@ type seriesKey struct {
 	by            reporter
 	fromWorkload  string
 	fromNamespace string
-	to            identity
+	to            who
 	code          int
 	flags         string
 }
@@ -74,6 +77,7 @@ type seriesKey struct {
 type series struct {
 	labels []pair // sorted by name
 	key    seriesKey
+	to     identity
 	now    reading
 }
 
@@ -97,7 +101,7 @@ func (c *counters) at(key seriesKey) *series {
 	if !ok {
 		i = len(c.all)
 		c.index[key] = i
-		c.all = append(c.all, &series{labels: labelsOf(key), key: key})
+		c.all = append(c.all, &series{labels: labelsOf(key), key: key, to: key.to.Value()})
 	}
 	c.dirty = true
 	return c.all[i]
@@ -114,7 +118,7 @@ func (s *series) add(n uint64, sum float64, h *histogram) {
 // reset begins the counters anew that the proxies of a workload keep.
 func (c *counters) reset(namespace, workload string) {
 	for _, s := range c.all {
-		own := name{s.key.to.namespace, s.key.to.workload}
+		own := name{s.to.namespace, s.to.workload}
 		if s.key.by == bySource {
 			own = name{s.key.fromNamespace, s.key.fromWorkload}
 		}
@@ -132,7 +136,8 @@ func (s *series) code() string { return strconv.Itoa(s.key.code) }
 
 func (k seriesKey) instance() string {
 	if k.by == byDestination {
-		return k.to.workload + "." + k.to.namespace
+		to := k.to.Value()
+		return to.workload + "." + to.namespace
 	}
 	return k.fromWorkload + "." + k.fromNamespace
 }
@@ -151,21 +156,21 @@ type pair struct{ name, value string }
 
 // labelsOf spells the labels of a series as Istio does.
 func labelsOf(k seriesKey) []pair {
-	policy := unknown
+	policy, to := unknown, k.to.Value()
 	if k.by == byDestination {
 		policy = "mutual_tls"
 	}
 	labels := []pair{
 		{"connection_security_policy", policy},
-		{"destination_app", k.to.app},
-		{"destination_canonical_revision", k.to.revision},
-		{"destination_canonical_service", k.to.service},
-		{"destination_service", k.to.host},
-		{"destination_service_name", k.to.hostName},
-		{"destination_service_namespace", k.to.hostNamespace},
-		{"destination_version", k.to.version},
-		{"destination_workload", k.to.workload},
-		{"destination_workload_namespace", k.to.namespace},
+		{"destination_app", to.app},
+		{"destination_canonical_revision", to.revision},
+		{"destination_canonical_service", to.service},
+		{"destination_service", to.host},
+		{"destination_service_name", to.hostName},
+		{"destination_service_namespace", to.hostNamespace},
+		{"destination_version", to.version},
+		{"destination_workload", to.workload},
+		{"destination_workload_namespace", to.namespace},
 		{"grpc_response_status", ""},
 		{"instance", k.instance()},
 		{"reporter", string(k.by)},

@@ -19,6 +19,8 @@ const deployments = "deployments"
 type deployer struct {
 	all  map[name]*deployment
 	dice dice
+	// due is when something happens to a Deployment next; zero if nothing will.
+	due time.Time
 	// timer wakes the mesh when the next thing is due.
 	timer *time.Timer
 	armed time.Time
@@ -55,6 +57,7 @@ func (m *Mesh) beginDeployments(now time.Time) {
 		}
 		m.settle(d, now)
 	}
+	m.deployer.schedule()
 	m.arm(now)
 }
 
@@ -67,6 +70,7 @@ func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
 	if c.Type == watch.Deleted {
 		delete(m.deployer.all, id)
 		m.views.push(m.views.latest().world.withDeployed(id, nil), at)
+		m.deployer.schedule()
 		return
 	}
 	var o apps.Deployment
@@ -83,7 +87,11 @@ func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
 		return
 	}
 	next := newPlan(&o, newTemplate(&o))
-	d.seen, d.reaction = &next, m.deployer.late(at, m.config.Reaction)
+	if d.seen == nil {
+		d.reaction = m.deployer.late(at, m.config.Reaction)
+	}
+	d.seen = &next
+	m.deployer.schedule()
 }
 
 func newTemplate(o *apps.Deployment) *template {

@@ -24,7 +24,7 @@ type cluster struct {
 // arm is the pods of a cluster that answer alike.
 type arm struct {
 	instances
-	identity identity
+	identity who
 }
 
 // cluster returns the pods behind a destination. The answers are kept.

@@ -1,6 +1,9 @@
 package fake
 
-import "net/http"
+import (
+	"net/http"
+	"unique"
+)
 
 // flow is requests that pass proxies with one table.
 type flow struct {
@@ -16,7 +19,7 @@ type flow struct {
 // pass decides about n equal requests, lets them go their ways, and returns what
 // the rule said; nil if there is none.
 func (f flow) pass(n uint64) *action {
-	a := f.t.decide(f.c).action
+	a := f.t.decide(f.c)
 	if a == nil {
 		f.fail(f.stranger(), n, http.StatusNotFound, "NR")
 		return nil
@@ -52,16 +55,16 @@ func total(split []share) uint64 {
 
 // stranger is the destination in the metrics of a request that was not routed:
 // sidecars fall back to the host that the client named, gateways do not.
-func (f flow) stranger() identity {
+func (f flow) stranger() who {
 	id := nobody
 	if f.c.From.Gateway == "" {
 		id.host, id.hostName = f.c.host, f.c.host
 	}
-	return id
+	return unique.Make(id)
 }
 
 // fail counts n requests that were answered by the sender's own proxy.
-func (f flow) fail(to identity, n uint64, code int, flags string) {
+func (f flow) fail(to who, n uint64, code int, flags string) {
 	if n == 0 {
 		return
 	}
@@ -142,7 +145,7 @@ func (f flow) report(a *arm, n uint64, code int, flags string, t timing, mirrore
 		f.count(bySource, a.identity, n, code, flags, t)
 	}
 	f.count(byDestination, a.identity, n, code, flags, t)
-	f.result.add(Outcome{a.workload, a.identity.revision, a.image, code, flags, mirrored}, n)
+	f.result.add(Outcome{a.workload, a.identity.Value().revision, a.image, code, flags, mirrored}, n)
 }
 
 // timing is the durations of some requests.
@@ -154,7 +157,7 @@ type timing struct {
 // instant is the timing of answers that a proxy gives by itself.
 func instant(n uint64) timing { return timing{0, histogram{n}} }
 
-func (f flow) count(by reporter, to identity, n uint64, code int, flags string, t timing) {
+func (f flow) count(by reporter, to who, n uint64, code int, flags string, t timing) {
 	if flags == "" {
 		flags = "-"
 	}

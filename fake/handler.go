@@ -175,8 +175,10 @@ func (p *passage) ask(a *arm, w http.ResponseWriter, r *http.Request, mirrored b
 	}
 	t := timing{sum: ms}
 	t.buckets[bucketOf(ms)] = 1
+	f := p.flow
+	f.result = new(Result) // that of p may just be read
 	p.m.mu.Lock()
-	p.flow.report(a, 1, code, flags, t, mirrored)
+	f.report(a, 1, code, flags, t, mirrored)
 	p.m.mu.Unlock()
 	if !ended && !mirrored {
 		seen.giveUp()

@@ -36,6 +36,7 @@ func (b block) holds(c *call) bool {
 type call struct {
 	Request
 	host  string // without port, lower case
+	full  string // what a resolver makes of it; gateways take it as it is
 	path  string // without query
 	query url.Values
 }
@@ -43,6 +44,10 @@ type call struct {
 func newCall(r Request) *call {
 	c := &call{Request: r.withDefaults()}
 	c.host = bareHost(c.Host)
+	c.full = c.host
+	if c.From.Gateway == "" {
+		c.full = dial(c.host, c.From.Namespace)
+	}
 	path, query, ok := strings.Cut(c.Path, "?")
 	c.path = path
 	if ok {

@@ -64,6 +64,9 @@ type Mesh struct {
 // NewMesh returns a mesh over the objects of a server. Deployments that are
 // there already run: their pods are ready. Those that are changed later are
 // rolled out over time.
+//
+// The mesh listens to the server as long as that lives, and writes the status of
+// Deployments. Other listeners (OnChange) must not call the mesh.
 func NewMesh(server *apiserver.Server, c Config) *Mesh {
 	c = c.withDefaults()
 	now := time.Now()

@@ -20,12 +20,12 @@ func qualify(host, ns string) string {
 // namespace ns finds it: "reviews", "reviews.bookinfo" and "reviews.bookinfo.svc"
 // are short forms of services.
 func dial(host, ns string) string {
-	switch rest := strings.Split(host, "."); {
-	case len(rest) == 1:
+	switch dots := strings.Count(host, "."); {
+	case dots == 0:
 		return host + "." + ns + "." + clusterDomain
-	case len(rest) == 2:
+	case dots == 1:
 		return host + "." + clusterDomain
-	case len(rest) == 3 && rest[2] == "svc":
+	case dots == 2 && strings.HasSuffix(host, ".svc"):
 		return host + ".cluster.local"
 	}
 	return host
@@ -33,8 +33,10 @@ func dial(host, ns string) string {
 
 // bareHost returns the host of an authority without port, in lower case.
 func bareHost(authority string) string {
-	if host, _, err := net.SplitHostPort(authority); err == nil {
-		authority = host
+	if strings.Contains(authority, ":") {
+		if host, _, err := net.SplitHostPort(authority); err == nil {
+			authority = host
+		}
 	}
 	return strings.ToLower(authority)
 }

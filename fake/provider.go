@@ -9,7 +9,7 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// baseLine is how long before a window its base lines are looked for.
+// baseLine is how long before a window its base lines are looked for, at least.
 const baseLine = 2 * time.Minute
 
 // Counts implements metrics.Provider on the readings that were taken: what was
@@ -37,13 +37,14 @@ func (m *Mesh) counts(ctx context.Context, q metrics.Query, w metrics.Window) (m
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
+	from := w.From.Add(-max(baseLine, 2*m.config.Scrape))
 	var all []metrics.Series
 	for i, s := range m.counters.all {
 		if !s.belongs(q) {
 			continue
 		}
 		one := metrics.Series{Target: s.instance()}
-		for _, row := range m.history.between(w.From.Add(-baseLine), w.To) {
+		for _, row := range m.history.between(from, w.To) {
 			if i < len(row.readings) {
 				r := &row.readings[i]
 				one.Samples = append(one.Samples, metrics.Sample{At: row.at, Total: float64(r.requests), Good: good(s, r)})
@@ -78,7 +79,7 @@ func goodRequests(signal metrics.Signal) (func(*series, *reading) float64, error
 // belongs reports whether the query asks for the series.
 func (s *series) belongs(q metrics.Query) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
-	to := s.key.to
+	to := s.to
 	return !q.Signal.GRPC() && q.Reporter.String() == string(s.key.by) &&
 		same(q.Arm.Workload, to.workload) && same(q.Arm.Namespace, to.namespace) &&
 		same(q.Arm.Revision, to.revision) && same(q.Arm.Service, to.host)

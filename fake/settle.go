@@ -11,16 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// next returns when something happens to a Deployment, and false if nothing
-// will.
-func (d *deployer) next() (time.Time, bool) {
-	var first time.Time
+// schedule finds out when something happens next.
+func (d *deployer) schedule() {
+	d.due = time.Time{}
 	for _, one := range d.all {
-		if at, ok := one.next(); ok && (first.IsZero() || at.Before(first)) {
-			first = at
+		if at, ok := one.next(); ok && (d.due.IsZero() || at.Before(d.due)) {
+			d.due = at
 		}
 	}
-	return first, !first.IsZero()
 }
 
 // next returns the earliest of: the reaction to a change, a pod that becomes
@@ -62,6 +60,9 @@ func (d *deployment) expired(now time.Time) bool {
 
 // moveDeployments lets the controller look at every Deployment that is due.
 func (m *Mesh) moveDeployments(now time.Time) {
+	if m.deployer.due.IsZero() || m.deployer.due.After(now) {
+		return
+	}
 	for _, id := range m.deployer.ids() {
 		d := m.deployer.all[id]
 		if at, ok := d.next(); !ok || at.After(now) {
@@ -72,6 +73,7 @@ func (m *Mesh) moveDeployments(now time.Time) {
 		}
 		m.settle(d, now)
 	}
+	m.deployer.schedule()
 }
 
 // settle starts and stops pods until nothing is left to do at this moment, and
@@ -177,14 +179,13 @@ func (d *deployment) progressing(now time.Time) apps.DeploymentCondition {
 // arm sets the timer to the next thing that happens to a Deployment.
 func (m *Mesh) arm(now time.Time) {
 	d := &m.deployer
-	next, ok := d.next()
-	if !ok || next.Equal(d.armed) && next.After(now) {
+	if d.due.IsZero() || d.due.Equal(d.armed) && d.due.After(now) {
 		return
 	}
-	d.armed = next
+	d.armed = d.due
 	if d.timer == nil {
-		d.timer = time.AfterFunc(next.Sub(now), m.wake)
+		d.timer = time.AfterFunc(d.due.Sub(now), m.wake)
 		return
 	}
-	d.timer.Reset(next.Sub(now))
+	d.timer.Reset(d.due.Sub(now))
 }

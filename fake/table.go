@@ -101,18 +101,12 @@ func resolve(v *virtualService, all map[name]*virtualService) []route {
 	return routes
 }
 
-// decision is what becomes of a request. Without an action it has none.
-type decision struct {
-	action *action
-	// service is what the client called, if it is a Service.
-	service *service
-}
-
-// decide finds the rule for a request: a pure function of table and request.
-func (t *table) decide(asked *call) decision {
+// decide finds the rule for a request, nil if there is none: a pure function of
+// table and request.
+func (t *table) decide(asked *call) *action {
 	c := *asked
 	from := c.From.entry()
-	host, s := t.callee(&c)
+	s := t.services[c.full]
 	if c.Port == 0 {
 		c.Port = 80
 		if s != nil {
@@ -120,27 +114,17 @@ func (t *table) decide(asked *call) decision {
 		}
 	}
 	if from != sidecars && !t.admits(&c) {
-		return decision{}
+		return nil
 	}
 	if e := t.entries[from]; e != nil {
-		if found := e.find(&c, host, from != sidecars); len(found) > 0 {
-			return decision{firstMatch(e, found, &c), s}
+		if found := e.find(&c, from != sidecars); len(found) > 0 {
+			return firstMatch(e, found, &c)
 		}
 	}
 	if from == sidecars && s != nil {
-		return decision{&action{split: []share{{destination{host: s.host, port: c.Port}, 1}}}, s}
+		return &action{split: []share{{destination{host: s.host, port: c.Port}, 1}}}
 	}
-	return decision{}
-}
-
-// callee returns the full host that a client means and its Service. A gateway
-// takes hosts as they are.
-func (t *table) callee(c *call) (string, *service) {
-	if c.From.Gateway != "" {
-		return c.host, t.services[c.host]
-	}
-	full := dial(c.host, c.From.Namespace)
-	return full, t.services[full]
+	return nil
 }
 
 // admits reports whether the Gateway exists and has a server for host and port.
@@ -165,22 +149,24 @@ func (t *table) admits(c *call) bool {
 
 // find returns the VirtualServices for a host. Sidecars know only the oldest;
 // gateways merge all that name the same host.
-func (e *entry) find(c *call, host string, merge bool) []*virtualService {
+func (e *entry) find(c *call, merge bool) []*virtualService {
 	var found []*virtualService
 	take := func(v *virtualService) {
 		if v.visible(c.From.Namespace) && (merge || len(found) == 0) && !slices.Contains(found, v) {
 			found = append(found, v)
 		}
 	}
-	for _, v := range slices.Concat(e.exact[host], e.exact[c.host]) {
-		take(v)
+	for _, exact := range [...]string{c.full, c.host} {
+		for _, v := range e.exact[exact] {
+			take(v)
+		}
 	}
 	pattern := ""
 	for _, w := range e.wildcard {
 		if len(found) > 0 && (pattern == "" || w.pattern != pattern) {
 			break
 		}
-		if covers(w.pattern, host) || covers(w.pattern, c.host) {
+		if covers(w.pattern, c.full) || covers(w.pattern, c.host) {
 			pattern = w.pattern
 			take(w.rule)
 		}

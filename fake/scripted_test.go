@@ -1,0 +1,147 @@
+package fake_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+)
+
+var errBoom = errors.New("boom")
+
+func TestAJudgeFollowsItsScript(t *testing.T) {
+	judge := &fake.Judge{Script: []fake.Ruling{
+		{Verdict: analysis.Pass, Reason: "fine"}, {Err: errBoom}, {Verdict: analysis.Fail, Reason: "bad"},
+	}}
+	var _ analysis.Analyzer = judge
+	got := func(step string) (analysis.Result, error) {
+		return judge.Analyze(t.Context(), analysis.Request{Step: step})
+	}
+	r, err := got("a")
+	require.NoError(t, err)
+	require.Equal(t, analysis.Result{Verdict: analysis.Pass, Reason: "fine"}, r)
+	r, err = got("b")
+	require.ErrorIs(t, err, errBoom)
+	require.Zero(t, r)
+	for range 2 {
+		r, err = got("c")
+		require.NoError(t, err)
+		require.Equal(t, analysis.Fail, r.Verdict, "the last ruling is repeated")
+	}
+	require.Len(t, judge.Asked(), 4)
+	require.Equal(t, "b", judge.Asked()[1].Step)
+
+	r, err = new(fake.Judge).Analyze(t.Context(), analysis.Request{})
+	require.NoError(t, err)
+	require.Equal(t, analysis.Pass, r.Verdict)
+	_, err = judge.Analyze(ended(), analysis.Request{})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// ended returns a context that has ended.
+func ended() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	end()
+	return ctx
+}
+
+func TestARouterSwapsByComparing(t *testing.T) {
+	r := new(fake.Router)
+	var _ canary.Router = r
+	first, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, first.Traffic)
+	require.Zero(t, first.State)
+	traffic, state := canary.Traffic{Canary: 5 * canary.Percent}, canary.State{Serial: 1}
+	require.NoError(t, r.Write(t.Context(), first, traffic, state))
+	require.ErrorIs(t, r.Write(t.Context(), first, traffic, state), canary.ErrConflict)
+	require.ErrorIs(t, r.Write(t.Context(), canary.Reading{}, traffic, state), canary.ErrConflict)
+	second, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, traffic, second.Traffic)
+	require.Equal(t, state, second.State)
+	require.ErrorIs(t, r.Write(t.Context(), second, canary.Traffic{Canary: -1}, state), canary.ErrRefused)
+	require.ErrorIs(t, r.Write(t.Context(), second, traffic, canary.State{Phase: 99}), canary.ErrRefused)
+	require.Equal(t, 1, r.Writes())
+
+	r.Meddle(canary.Traffic{})
+	require.ErrorIs(t, r.Write(t.Context(), second, traffic, state), canary.ErrConflict)
+	r.Corrupt("{")
+	_, err = r.Read(t.Context())
+	require.ErrorIs(t, err, canary.ErrBadState)
+	r.Corrupt("")
+	third, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, third.State)
+}
+
+func TestARouterFailsOnOrder(t *testing.T) {
+	boom := func() error { return errBoom }
+	ctx := t.Context()
+	_, err := (&fake.Router{BeforeRead: boom}).Read(ctx)
+	require.ErrorIs(t, err, errBoom)
+	_, err = new(fake.Router).Read(ended())
+	require.ErrorIs(t, err, context.Canceled)
+
+	before, after := &fake.Router{BeforeWrite: boom}, &fake.Router{AfterWrite: boom}
+	for r, writes := range map[*fake.Router]int{before: 0, after: 1} {
+		read, err := r.Read(ctx)
+		require.NoError(t, err)
+		require.ErrorIs(t, r.Write(ctx, read, canary.Traffic{}, canary.State{}), errBoom)
+		require.Equal(t, writes, r.Writes())
+	}
+}
+
+func TestAWorkloadFollowsItsScripts(t *testing.T) {
+	w := &fake.Workload{
+		ReadyScript:   []canary.Answer{canary.Waiting("starting"), {Reply: canary.Yes}},
+		PromoteScript: []canary.Answer{canary.Waiting("half way"), canary.Failed("stuck")},
+		RestoreScript: []canary.Answer{canary.Waiting("going back"), {Reply: canary.Yes}},
+	}
+	var _ canary.Workload = w
+	ctx := t.Context()
+	replies := func(f func() (canary.Answer, error)) (all []canary.Reply) {
+		for range 3 {
+			a, err := f()
+			require.NoError(t, err)
+			all = append(all, a.Reply)
+		}
+		return all
+	}
+	require.Equal(t, []canary.Reply{canary.Wait, canary.Yes, canary.Yes}, replies(func() (canary.Answer, error) { return w.Ready(ctx, canary.Traffic{}) }))
+	require.Equal(t, []canary.Reply{canary.Wait, canary.No, canary.No}, replies(func() (canary.Answer, error) { return w.Promote(ctx, 5) }))
+	require.True(t, w.Promoted())
+	_, err := w.Restore(ctx, 4)
+	require.ErrorIs(t, err, canary.ErrConflict, "a driver that overslept is refused")
+	require.Equal(t, []canary.Reply{canary.Wait, canary.Yes, canary.Yes}, replies(func() (canary.Answer, error) { return w.Restore(ctx, 6) }))
+	require.False(t, w.Promoted())
+	_, err = w.Promote(ctx, 5)
+	require.ErrorIs(t, err, canary.ErrConflict)
+	require.Equal(t, 3, w.Calls("Promote"))
+}
+
+func TestAWorkloadFailsOnOrder(t *testing.T) {
+	w := &fake.Workload{Before: func(method string) error {
+		if method == "Promote" {
+			return errBoom
+		}
+		return nil
+	}}
+	_, err := w.Promote(t.Context(), 1)
+	require.ErrorIs(t, err, errBoom)
+	require.False(t, w.Promoted())
+	a, err := w.Restore(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, canary.Yes, a.Reply)
+	_, err = w.Ready(ended(), canary.Traffic{})
+	require.ErrorIs(t, err, context.Canceled)
+	w = new(fake.Workload)
+	a, err = w.Promote(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, canary.Yes, a.Reply)
+}
