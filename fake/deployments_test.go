@@ -156,6 +156,38 @@ func TestDeploymentsComeAndGo(t *testing.T) {
 	})
 }
 
+func TestSurgeIsRoundedUpAndUnavailableDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bookinfo(t)
+		fake.NewMesh(server, fake.Config{})
+		setSpec(t, server, "reviews-v1", "strategy", map[string]any{
+			"rollingUpdate": map[string]any{"maxSurge": "34%", "maxUnavailable": "34%"}, // of 3
+		})
+		setImage(t, server, "reviews-v1", "reviews:2")
+		time.Sleep(time.Second)
+		s := deploymentStatus(t, server, "reviews-v1")
+		require.Equal(t, []int{5, 3, 2}, []int{s.Replicas, s.UpdatedReplicas, s.AvailableReplicas})
+	})
+}
+
+func TestWhatCannotBeReadIsLeftAsItWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bookinfo(t)
+		mesh := fake.NewMesh(server, fake.Config{})
+		for _, c := range []struct{ resource, name, field string }{
+			{"destinationrules.networking.istio.io", "reviews", "subsets"},
+			{"gateways.networking.istio.io", "bookinfo", "servers"},
+		} {
+			require.NoError(t, server.Update(c.resource, ns, c.name, func(o map[string]any) { o["spec"].(map[string]any)[c.field] = 7 }))
+		}
+		require.NoError(t, server.Load([]byte("{apiVersion: v1, kind: Service, metadata: {name: none, namespace: bookinfo}}")))
+		time.Sleep(time.Minute)
+		require.Len(t, mesh.Problems(), 3)
+		require.Zero(t, mesh.Send(100, client).Broken())
+		require.Zero(t, mesh.Send(100, visitor).Broken())
+	})
+}
+
 // A rolling update never has more pods than replicas + maxSurge, and keeps
 // replicas - maxUnavailable of them available, whatever is changed on the way.
 func TestRollingUpdatesKeepTheirPromises(t *testing.T) {

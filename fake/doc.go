@@ -4,10 +4,21 @@
 // them as Istio does: hosts, gateways, match blocks, rule order, weights,
 // mirrors, redirects, direct responses, injected aborts, delegates, subsets.
 // Requests are sent with [Mesh.Send] and [Mesh.Load] in virtual time (a
-// testing/synctest bubble). It counts as Istio's proxies do, and plays the
-// Deployment controller: a change of an image takes time, and can fail.
+// testing/synctest bubble), or are real ones that enter by [Mesh.Entry] and are
+// answered by real handlers ([Mesh.Handle]). What Istio's proxies would count is
+// read through the Mesh itself, a metrics.Provider, through [Mesh.Prometheus] or
+// as text from [Mesh.Metrics].
 //
-// Everything is decided by the seed: same seed, same run.
+// The mesh also plays the Deployment controller: a change of an image takes
+// time, and can fail. Other faults are those of the data plane: proxies learn of
+// changes late, one after the other, or not at all ([Mesh.Stall]), pods stop
+// answering ([Mesh.Crash]), counters begin anew ([Mesh.Restart]). Faults of the
+// API are injected at the apiserver.Server.
+//
+// Everything is decided by the seed and by what happens when: same seed, same
+// run.
+//
+// [Judge], [Router] and [Workload] follow scripts, for tests that need no mesh.
 //
 // # What it does not simulate
 //
@@ -18,16 +29,17 @@
 //     client, then in that of the service.
 //   - Policies of a DestinationRule (load balancing, connection pools, outlier
 //     detection, TLS): each ready pod gets an equal share. Locality and warm-up.
-//   - Retries, timeouts, delays by fault injection, CORS. Istio retries 503 of
-//     flag UF twice by default; here each request is tried once.
-//   - Rewrites and headers of rules for requests that are sent by Send and Load.
+//   - Retries, timeouts, delays by fault injection, CORS, rewrites, headers that a
+//     rule sets or removes. Istio retries a request that cannot reach its pod
+//     (flag UF) twice by default; here each request is tried once.
 //   - REGISTRY_ONLY and ALLOW_ANY: a host that nobody knows is 404 NR.
 //   - Ambient mode and waypoints, TCP and gRPC metrics.
 //   - One proxy per pod: a workload has one series for each outcome, as if all
 //     its pods were scraped as one.
 //   - Kubernetes beyond Deployments: no ReplicaSets and no Pod objects are
-//     written, pods that end are gone at once and in the middle of nothing, and a
-//     paused Deployment does not scale. Pod objects that are there serve beside
-//     the Deployments' pods, if they are ready.
-//   - Queues: latency does not grow with load.
+//     written, pods that end answer as long as proxies know them, and a paused
+//     Deployment does not scale. Pod objects that are there serve beside the
+//     Deployments' pods, if they are ready.
+//   - Queues: latency does not grow with load, and nobody waits for a duration
+//     that was drawn: it is only counted.
 package fake

@@ -9,6 +9,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/fake"
 )
 
@@ -48,6 +49,13 @@ func ended() context.Context {
 	ctx, end := context.WithCancel(context.Background())
 	end()
 	return ctx
+}
+
+func TestTheRouterKeepsTheContract(t *testing.T) {
+	require.NoError(t, canarytest.TestRouter(t.Context(), func(context.Context) (canary.Router, canary.Router, error) {
+		r := new(fake.Router)
+		return r, r, nil
+	}))
 }
 
 func TestARouterSwapsByComparing(t *testing.T) {
