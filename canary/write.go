@@ -16,8 +16,8 @@ const (
 // stay waits, without changing anything.
 func (t *turn) stay(r Reason) Decision {
 	after := t.interval
-	if !r.Until.IsZero() {
-		after = min(after, max(0, r.Until.Sub(t.o.Now)))
+	if left := r.Until.Sub(t.o.Now); left > 0 {
+		after = min(after, left)
 	}
 	return Decision{Reason: r, After: after}
 }

@@ -1,0 +1,217 @@
+package canary_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+	"github.com/stretchr/testify/require"
+)
+
+// stage is a rollout with everything faked, in the virtual time of a synctest
+// bubble.
+type stage struct {
+	t        *testing.T
+	router   *fake.Router
+	judge    *fake.Judge
+	workload *fake.Workload
+	runner   *canary.Runner
+	said     []string // "phase step: reason" of every write and every new reason
+}
+
+func newStage(t *testing.T, plan canary.Plan, more ...func(*canary.Config)) *stage {
+	s := &stage{t: t, router: new(fake.Router), judge: new(fake.Judge), workload: new(fake.Workload)}
+	c := canary.Config{Plan: plan, Router: s.router, Analyzer: s.judge, Workload: s.workload, Observers: []func(canary.Event){s.observe}}
+	for _, f := range more {
+		f(&c)
+	}
+	runner, err := canary.NewRunner(c)
+	require.NoError(t, err)
+	s.runner = runner
+	return s
+}
+
+func (s *stage) observe(e canary.Event) {
+	line := fmt.Sprintf("%v: %v", e.After.Phase, e.Decision.Reason)
+	if e.Err != nil {
+		line = "error: " + e.Err.Error()
+	}
+	s.said = append(s.said, line)
+}
+
+func (s *stage) run() (canary.State, error) { return s.runner.Run(s.t.Context()) }
+
+// turns takes turns for as long as d, and returns the last State.
+func (s *stage) turns(d time.Duration) canary.State {
+	ctx, cancel := context.WithTimeout(s.t.Context(), d)
+	defer cancel()
+	state, err := s.runner.Run(ctx)
+	require.ErrorIs(s.t, err, context.DeadlineExceeded)
+	return state
+}
+
+func (s *stage) send(c canary.Command) {
+	require.NoError(s.t, canary.Send(s.t.Context(), s.router, c))
+}
+
+func (s *stage) read() canary.Reading {
+	r, err := s.router.Read(s.t.Context())
+	require.NoError(s.t, err)
+	return r
+}
+
+func (s *stage) heard(want string) {
+	s.t.Helper()
+	require.Contains(s.t, strings.Join(s.said, "\n"), want)
+}
+
+// story runs f in a bubble of virtual time.
+func story(t *testing.T, plan canary.Builder, f func(*stage), more ...func(*canary.Config)) {
+	t.Helper()
+	built := mustBuild(t, plan)
+	synctest.Test(t, func(t *testing.T) { f(newStage(t, built, more...)) })
+}
+
+func rulings(vs ...analysis.Verdict) (script []fake.Ruling) {
+	for _, v := range vs {
+		script = append(script, fake.Ruling{Verdict: v, Reason: "the script says " + v.String()})
+	}
+	return script
+}
+
+func TestAHealthyCanaryIsPromotedStepByStep(t *testing.T) {
+	story(t, s2(), func(s *stage) {
+		began := time.Now()
+		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods"), canary.Waiting("2 of 3 pods"), {Reply: canary.Yes}}
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+		require.Zero(t, s.read().Traffic)
+		require.True(t, s.workload.Promoted())
+		require.Greater(t, time.Since(began), 6*time.Minute)
+		require.Less(t, time.Since(began), 8*time.Minute)
+		require.Equal(t, "stable is promoted", state.Reason)
+		s.heard("PromotingStable: promoting stable: 2 of 3 pods")
+		// Two writes begin and six steps are one each; promoting, returning and
+		// the end are one each.
+		require.Equal(t, 1+6+3, s.router.Writes())
+	})
+}
+
+func TestABadCanaryIsRolledBackAtOnce(t *testing.T) {
+	story(t, s2(), func(s *stage) {
+		s.judge.Script = rulings(analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Fail)
+		state, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.ErrorContains(t, err, `"reviews" rolled back: the judge failed step`)
+		require.Equal(t, canary.RolledBack, state.Phase)
+		require.Zero(t, s.read().Traffic)
+		require.False(t, s.workload.Promoted())
+	})
+}
+
+func TestLowTrafficHoldsAndIsNoReasonToRollBack(t *testing.T) {
+	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(s *stage) {
+		s.judge.Script = []fake.Ruling{{Reason: "no requests to the canary yet"}}
+		state := s.turns(100 * time.Hour)
+		require.Equal(t, canary.Progressing, state.Phase)
+		s.heard("waiting for a verdict: no requests to the canary yet")
+	})
+}
+
+func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) {
+	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}
+	down := []fake.Ruling{{Err: errors.New("prometheus is down")}}
+	story(t, canary.NewPlan("p").Step(step), func(s *stage) {
+		s.judge.Script = down
+		require.Equal(t, canary.Progressing, s.turns(time.Hour).Phase)
+		s.heard("judge unavailable: prometheus is down")
+	})
+	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(s *stage) {
+		s.judge.Script = down
+		_, err := s.run()
+		require.ErrorContains(t, err, "the judge could not tell 3 times in a row: prometheus is down")
+	})
+	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(s *stage) {
+		s.judge.Script = append(down, append(down, fake.Ruling{}, down[0], down[0], fake.Ruling{Verdict: analysis.Pass})...)
+		_, err := s.run()
+		require.NoError(t, err, "two errors, a look, two errors: never three in a row")
+	})
+}
+
+func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
+	step := canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Minute}
+	plan := func(a canary.OnDeadline) canary.Builder {
+		step.OnDeadline = a
+		return canary.NewPlan("p").Step(step)
+	}
+	unsure := []fake.Ruling{{Reason: "about 300 more requests"}}
+	story(t, plan(canary.DeadlineRollBack), func(s *stage) {
+		s.judge.Script = unsure
+		_, err := s.run()
+		require.ErrorContains(t, err, `step "all" missed its deadline of 1m0s; waiting for a verdict: about 300 more requests`)
+	})
+	story(t, plan(canary.DeadlineWait), func(s *stage) {
+		s.judge.Script = unsure
+		require.Equal(t, canary.Progressing, s.turns(time.Hour).Phase)
+	})
+	story(t, plan(canary.DeadlinePromote), func(s *stage) {
+		s.judge.Script = unsure
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+}
+
+func TestACanaryThatIsNotReadyGetsNoTraffic(t *testing.T) {
+	full := canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Hour}
+	story(t, canary.NewPlan("p").Step(full), func(s *stage) {
+		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3 replicas available")}
+		state := s.turns(30 * time.Minute)
+		require.Equal(t, canary.Preparing, state.Phase)
+		require.Zero(t, s.read().Traffic)
+		s.heard("waiting for capacity: 0 of 3 replicas available")
+		_, err := s.run()
+		require.ErrorContains(t, err, "missed its deadline of 1h0m0s; waiting for capacity", "the first step's deadline bounds the wait")
+	})
+	story(t, canary.NewPlan("p").Step(full), func(s *stage) {
+		s.workload.ReadyScript = []canary.Answer{canary.Failed("image cannot be pulled")}
+		_, err := s.run()
+		require.ErrorContains(t, err, "the canary cannot take canary 100%: image cannot be pulled")
+	})
+	story(t, canary.NewPlan("p").Step(full), func(s *stage) {
+		s.workload.Before = func(string) error { return errors.New("forbidden") }
+		s.turns(time.Minute)
+		s.heard("waiting for capacity: cannot tell: forbidden")
+	})
+}
+
+func TestAStepThatThePlanVerifiesWaitsUntilTheMeshWasSeen(t *testing.T) {
+	shown := false
+	verifier := func(c *canary.Config) {
+		c.Verifier = canary.VerifierFunc(func(_ context.Context, t canary.Traffic, _ time.Time) (canary.Answer, error) {
+			if !shown {
+				return canary.Waiting("one proxy still does stable only"), nil
+			}
+			return canary.Answer{Reply: canary.Yes}, nil
+		})
+	}
+	story(t, canary.NewPlan("p").Verify().Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute}), func(s *stage) {
+		s.turns(time.Hour)
+		require.Empty(t, s.judge.Asked(), "nothing is judged before the mesh does it")
+		s.heard("not shown yet: one proxy still does stable only")
+		shown = true
+		seen := time.Now()
+		_, err := s.run()
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, time.Since(seen), time.Minute)
+		require.False(t, s.judge.Asked()[0].Window.From.Before(seen))
+	}, verifier)
+}
