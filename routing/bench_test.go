@@ -83,13 +83,13 @@ func benchState(t canary.Traffic) canary.State {
 // object is read and its State decoded, the patch of one of ten rules rendered
 // for 1..99 % in turn, with the State encoded in it.
 func BenchmarkReadRenderPatch(b *testing.B) {
-	for _, trace := range []int{0, 8} {
+	for _, trace := range []int{0, 3, 8} {
 		b.Run(fmt.Sprintf("trace=%d", trace), func(b *testing.B) {
 			h := renderer(b, tenRulesTarget())
 			state := benchState(share(100))
 			state.Trace = state.Trace[:trace]
 			m := &memory{vs: fromYAML(b, tenRules()).typed(b)}
-			r := routing.NewRouter(routing.Object{Client: m, Namespace: "bookinfo", Name: "reviews", Renderer: h})
+			r := routing.NewRouter(h.Object(m))
 			store(b, r, m, share(100), state)
 			b.ReportAllocs()
 			percent := canary.Weight(0)

@@ -70,7 +70,7 @@ func addSubsets(rule *networking.DestinationRule, missing []Subset, m mark) Patc
 	}
 	for _, s := range missing {
 		labels, _ := json.Marshal(s.Labels) // strings always have an encoding
-		value := append(append([]byte(`{"name":`), quote(s.Name)...), `,"labels":`...)
+		value := append(appendQuoted([]byte(`{"name":`), s.Name), `,"labels":`...)
 		p.Add("/spec/subsets/-", append(append(value, labels...), '}'))
 	}
 	p.annotate(rule.Annotations, SubsetsAnnotation, m.String())

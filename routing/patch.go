@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -97,7 +96,7 @@ func (p *Patch) addInt(path string, n int64) {
 // any more. A failing "test" operation would answer 422, as validation does.
 func (p *Patch) guard(version string) {
 	p.begin("replace", "/metadata/resourceVersion")
-	p.ops = append(append(p.ops, `","value":`...), quote(version)...)
+	p.ops = appendQuoted(append(p.ops, `","value":`...), version)
 	p.ops = append(p.ops, '}')
 }
 
@@ -107,7 +106,9 @@ func (p *Patch) annotate(have map[string]string, key, value string) {
 		p.Add("/metadata/annotations", []byte("{}"))
 	}
 	p.annotations = present
-	p.Add(annotationPath(key), quote(value))
+	p.begin("add", annotationPath(key))
+	p.ops = appendQuoted(append(p.ops, `","value":`...), value)
+	p.ops = append(p.ops, '}')
 }
 
 // unannotate removes an annotation if it is there, and with it a map that has
@@ -138,8 +139,25 @@ func routePath(rule, route int, member string) string {
 	return "/spec/http/" + strconv.Itoa(rule) + "/route/" + strconv.Itoa(route) + member
 }
 
-// quote returns s as a JSON string.
-func quote(s string) []byte {
-	b, _ := json.Marshal(s) // a string always has an encoding
-	return b
+// appendQuoted appends s as a JSON string. What is not UTF-8 is replaced.
+func appendQuoted(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	b = append(b, '"')
+	begin := 0 // of what is not appended yet
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[begin:i]...)
+		begin = i + 1
+		if c < ' ' {
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		} else {
+			b = append(b, '\\', c)
+		}
+	}
+	b = append(b, s[begin:]...)
+	return append(b, '"')
 }

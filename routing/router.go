@@ -14,7 +14,9 @@ import (
 
 // Client reads and patches objects of one kind in one namespace. The typed
 // clients of istio.io/client-go satisfy it: VirtualServiceInterface is a
-// Client[networking.VirtualService].
+// Client[networking.VirtualService]. Objects that Get returns are never changed,
+// so it may be answered by an informer; a patch that does not fit an object newer
+// than the informer's is then told as a refusal, not as a conflict.
 type Client[T any] interface {
 	Get(ctx context.Context, name string, opts metav1.GetOptions) (*T, error)
 	Patch(ctx context.Context, name string, pt types.PatchType, data []byte, opts metav1.PatchOptions, subresources ...string) (*T, error)
@@ -30,6 +32,11 @@ type Object struct {
 	Namespace string
 	Name      string
 	Renderer  Renderer
+}
+
+// Object returns the VirtualService of the target, to be reached by client.
+func (h *HTTP) Object(client Client[networking.VirtualService]) Object {
+	return Object{client, h.target.Namespace, h.target.Name, h}
 }
 
 // Router is a [canary.Router] for VirtualServices. It keeps the State in the

@@ -63,12 +63,9 @@ func (w world) document(t *testing.T, name string) object {
 
 func (w world) object(t *testing.T, name, rule string) routing.Object {
 	t.Helper()
-	return routing.Object{
-		Client: w.client.VirtualServices("prod"), Namespace: "prod", Name: name,
-		Renderer: renderer(t, routing.Target{
-			Namespace: "prod", Name: name, Rules: []routing.Rule{{Name: rule}}, Arms: subsets("reviews"),
-		}),
-	}
+	return renderer(t, routing.Target{
+		Namespace: "prod", Name: name, Rules: []routing.Rule{{Name: rule}}, Arms: subsets("reviews"),
+	}).Object(w.client.VirtualServices("prod"))
 }
 
 var began = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -76,11 +76,8 @@ func (r *steered) arms() (weights [armCount]int64, sum int64) {
 // never none or all if it is not that.
 func (r *steered) shares() (canaryShare, baselineShare canary.Weight) {
 	if len(r.Route) == 1 { // a lone destination gets everything, whatever its weight
-		switch 0 {
-		case r.at[canaryArm]:
+		if r.at[canaryArm] == 0 {
 			return canary.Full, 0
-		case r.at[baseline]:
-			return 0, canary.Full
 		}
 		return 0, 0
 	}
@@ -136,9 +133,9 @@ func (r *steered) appendDestination(b []byte, arm int) []byte {
 	if s := r.at[stable]; d.Port == 0 && s >= 0 {
 		d.Port = r.Route[s].GetDestination().GetPort().GetNumber()
 	}
-	b = append(append(b, `{"host":`...), quote(d.Host)...)
+	b = appendQuoted(append(b, `{"host":`...), d.Host)
 	if d.Subset != "" {
-		b = append(append(b, `,"subset":`...), quote(d.Subset)...)
+		b = appendQuoted(append(b, `,"subset":`...), d.Subset)
 	}
 	if d.Port != 0 {
 		b = strconv.AppendUint(append(b, `,"port":{"number":`...), uint64(d.Port), 10)

@@ -149,33 +149,30 @@ func TestReadUnderstandsWhatOthersWrote(t *testing.T) {
 		{"the nearest part per million", `route: [{destination: {host: reviews, subset: v1}, weight: 1}, {destination: {host: reviews, subset: v2}, weight: 2}]`, canary.Traffic{Canary: 666_667}},
 		{"a trace of canary is not none", `route: [{destination: {host: reviews, subset: v1}, weight: 2000000000}, {destination: {host: reviews, subset: v2}, weight: 1}]`, canary.Traffic{Canary: 1}},
 		{"a trace of stable is not none", `route: [{destination: {host: reviews, subset: v1}, weight: 1}, {destination: {host: reviews, subset: v2}, weight: 2000000000}]`, canary.Traffic{Canary: canary.Full - 1}},
+		{"the greater share gives back what rounding took of stable", `route: [{destination: {host: reviews, subset: v1}, weight: 1}, {destination: {host: reviews, subset: v2}, weight: 600000000}, {destination: {host: b}, weight: 1000000000}]`, canary.Traffic{Canary: 375_000, Baseline: 624_999}},
+		{"rounding gives nobody more than all", `route: [{destination: {host: reviews, subset: v1}, weight: 0}, {destination: {host: reviews, subset: v2}, weight: 1999999}, {destination: {host: b}, weight: 1}]`, canary.Traffic{Canary: canary.Full - 1, Baseline: 1}},
 		{"a mirror without percentage", `route: [` + v1 + `], mirror: {host: reviews, subset: v2}`, canary.Traffic{Mirror: canary.Full}},
 		{"a mirror in old percent", `route: [` + v1 + `], mirror: {host: reviews, subset: v2}, mirrorPercent: 7`, canary.Traffic{Mirror: 7 * canary.Percent}},
 		{"mirrorPercentage beats mirrorPercent", `route: [` + v1 + `], mirror: {host: reviews, subset: v2}, mirrorPercent: 7, mirrorPercentage: {value: 0.57}`, canary.Traffic{Mirror: 5699}},
 		{"a mirror to somewhere else", `route: [` + v1 + `], mirror: {host: log}`, canary.Traffic{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := renderer(t, target()).Read(service(t, `[{`+c.rule+`}]`).typed(t), canary.Traffic{Canary: 12345})
+			to := target()
+			to.Arms.Baseline.Host = "b"
+			got, err := renderer(t, to).Read(service(t, `[{`+c.rule+`}]`).typed(t), canary.Traffic{Canary: 12345})
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
 		})
 	}
 }
 
-func TestALoneCanaryOrBaselineHasEverything(t *testing.T) {
-	to := target()
-	to.Arms.Baseline = routing.Destination{Host: "reviews", Subset: "v1b"}
-	for subset, want := range map[string]canary.Traffic{"v2": share(100), "v1b": {Baseline: canary.Full}} {
-		o := service(t, `[{route: [{destination: {host: reviews, subset: `+subset+`}}]}]`)
-		o = annotate(t, o, routing.OriginalAnnotation, `[]`)
-		got, err := renderer(t, to).Read(o.typed(t), canary.Traffic{})
-		if subset == "v1b" {
-			require.ErrorIs(t, err, routing.ErrNoStable)
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, want, got)
-	}
+func TestALoneCanaryHasEverything(t *testing.T) {
+	o := service(t, `[{route: [`+v2+`]}]`)
+	got, err := renderer(t, target()).Read(annotate(t, o, routing.OriginalAnnotation, `[]`).typed(t), canary.Traffic{})
+	require.NoError(t, err)
+	require.Equal(t, share(100), got)
+	_, err = renderer(t, target()).Read(o.typed(t), canary.Traffic{})
+	require.ErrorIs(t, err, routing.ErrNoStable, "stable was never there")
 }
 
 func TestRulesThatDisagreeNeverReadAsWhatWasWanted(t *testing.T) {
