@@ -36,7 +36,8 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	reading := canary.Reading{Traffic: r.traffic, Version: r.version}
 	if len(r.state) > 0 {
 		if err := json.Unmarshal(r.state, &reading.State); err != nil {
-			return canary.Reading{}, fmt.Errorf("fake: router: %w: %w", canary.ErrBadState, err)
+			reading.State = canary.State{}
+			return reading, fmt.Errorf("fake: router: %w: %w", canary.ErrBadState, err)
 		}
 	}
 	return reading, nil

@@ -85,7 +85,7 @@ func (w *Workload) enter(ctx context.Context, method string, serial int64) error
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if method != "Ready" && serial < w.serial {
-		return fmt.Errorf("fake: workload: serial %d after %d: %w", serial, w.serial, canary.ErrConflict)
+		return fmt.Errorf("fake: workload: serial %d: %w", serial, canary.FencedError{Serial: w.serial})
 	}
 	w.serial = max(w.serial, serial)
 	if w.calls == nil {

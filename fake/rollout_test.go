@@ -1,0 +1,89 @@
+package fake_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	istio "istio.io/client-go/pkg/clientset/versioned"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/routing"
+)
+
+// rollout is the whole library on the simulated mesh, through real clients.
+func rollout(t *testing.T, server *apiserver.Server, mesh *fake.Mesh) *canary.Runner {
+	t.Helper()
+	judged := canary.MustPass
+	plan, err := canary.NewPlan("reviews-2").
+		Settle(5*time.Second).ScrapeLag(30*time.Second).Interval(10*time.Second).
+		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Minute, Judge: judged}).
+		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 2 * time.Minute, Judge: judged}).
+		End(canary.End{Kind: canary.PromoteStable, Deadline: 10 * time.Minute}).
+		Build()
+	require.NoError(t, err)
+	istioClient, err := istio.NewForConfig(server.Config())
+	require.NoError(t, err)
+	client, err := kubernetes.NewForConfig(server.Config())
+	require.NoError(t, err)
+	render, err := routing.NewHTTP(routing.Target{Namespace: ns, Name: "reviews", Arms: routing.Arms{
+		Stable: routing.Destination{Host: "reviews", Subset: "v1"},
+		Canary: routing.Destination{Host: "reviews", Subset: "v2"},
+	}})
+	require.NoError(t, err)
+	pods, err := workload.New(client.AppsV1().Deployments(ns), workload.Config{Namespace: ns, Stable: "reviews-v1", Canary: "reviews-v2"})
+	require.NoError(t, err)
+	runner, err := canary.NewRunner(canary.Config{
+		Plan: plan,
+		Router: routing.NewRouter(routing.Object{
+			Client: istioClient.NetworkingV1().VirtualServices(ns), Namespace: ns, Name: "reviews", Renderer: render,
+		}),
+		Analyzer: analysis.Threshold{Provider: mesh, Canary: metrics.Arm{Workload: "reviews-v2", Namespace: ns}, Max: 0.02},
+		Workload: pods,
+	})
+	require.NoError(t, err)
+	return runner
+}
+
+func TestAWholeRolloutOnTheMesh(t *testing.T) {
+	for name, c := range map[string]struct {
+		canary fake.Behaviour
+		want   canary.Phase
+		err    error
+		image  string
+	}{
+		"a good version is promoted":   {fake.Behaviour{ErrorRate: 0.001}, canary.Promoted, nil, "reviews:2"},
+		"a bad version is rolled back": {fake.Behaviour{ErrorRate: 0.05}, canary.RolledBack, canary.ErrRolledBack, "reviews:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := bookinfo(t)
+				setWeights(t, server, 100, 0)
+				mesh := fake.NewMesh(server, fake.Config{
+					Seed: 6, Delay: time.Second, Spread: 2 * time.Second, Versions: map[string]fake.Behaviour{"reviews:2": c.canary},
+				})
+				load := mesh.Load(20, client)
+				state, err := rollout(t, server, mesh).Run(t.Context())
+				require.ErrorIs(t, err, c.err)
+				require.Equal(t, c.want, state.Phase, state.Reason)
+				time.Sleep(time.Minute)
+				result := load.Stop()
+				require.Zero(t, result.Broken())
+				if c.want == canary.RolledBack {
+					require.Zero(t, result.Failed(), "the copies told it before a user could")
+				}
+				end := mesh.Send(1000, client)
+				require.EqualValues(t, 1000, end.To("reviews-v1"))
+				require.Equal(t, c.image, end[0].Image)
+				require.Zero(t, end.Mirrored("reviews-v2"))
+			})
+		})
+	}
+}
