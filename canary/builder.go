@@ -133,8 +133,7 @@ func (b Builder) Build() (Plan, error) {
 	if errs := slices.Concat(b.errs, s.problems()); len(errs) > 0 {
 		return Plan{}, fmt.Errorf("canary: plan %q: %w", clip(s.name, maxName), errors.Join(errs...))
 	}
-	s.digest = s.sum()
-	return Plan{&s}, nil
+	return s.plan()
 }
 
 func (b Builder) fail(err error) Builder {

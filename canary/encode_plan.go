@@ -90,14 +90,17 @@ func (s *spec) encode() ([]byte, error) {
 	return json.Marshal(doc)
 }
 
-// sum is the digest of a spec that has passed its checks.
-func (s *spec) sum() string {
+// plan returns the plan that s makes once it has passed its checks. Its digest
+// is that of its encoded form, so it lasts from one version of this library to
+// the next.
+func (s spec) plan() (Plan, error) {
 	encoded, err := s.encode()
 	if err != nil {
-		panic("canary: a checked plan does not encode: " + err.Error()) // every type in it encodes every checked value
+		return Plan{}, err
 	}
 	digest := sha256.Sum256(encoded)
-	return hex.EncodeToString(digest[:8])
+	s.digest = hex.EncodeToString(digest[:8])
+	return Plan{&s}, nil
 }
 
 // UnmarshalJSON decodes a plan and checks it as Build does. It is strict: an

@@ -36,7 +36,7 @@ func (p Plan) Next(s State, o Observation) (State, Decision) {
 	if p.spec == nil {
 		return s, Decision{Err: errNoPlan}
 	}
-	t := turn{spec: p.spec, s: s, o: &o}
+	t := turn{spec: p.spec, s: s, o: o}
 	d := t.next()
 	if d.Ask != AskNothing {
 		d.Serial = s.Serial
@@ -52,7 +52,7 @@ func (p Plan) Next(s State, o Observation) (State, Decision) {
 type turn struct {
 	*spec
 	s State
-	o *Observation
+	o Observation
 }
 
 func (t *turn) next() Decision {

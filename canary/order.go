@@ -20,7 +20,7 @@ var ErrNotNow = errors.New("not now")
 // it in its phase, or if another command is not obeyed yet; an Abort takes the
 // place of any other command.
 func Send(ctx context.Context, r Router, c Command) error {
-	return change(ctx, r, func(reading Reading) (Traffic, State, error) {
+	return change(ctx, r, trusted, func(reading Reading) (Traffic, State, error) {
 		s := reading.State
 		if _, err := c.Order.MarshalText(); err != nil || c.Order == NoOrder {
 			return Traffic{}, s, fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
@@ -47,8 +47,8 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 	if step < 0 || step >= r.c.Plan.Len() {
 		return fmt.Errorf("canary: %w: plan %q has no step %d; it has %d", ErrRefused, r.c.Plan.Name(), step, r.c.Plan.Len())
 	}
-	return change(ctx, r.c.Router, func(reading Reading) (Traffic, State, error) {
-		t := turn{spec: r.c.Plan.spec, s: reading.State, o: &Observation{Now: r.now(), Traffic: reading.Traffic}}
+	return change(ctx, r.c.Router, whatever, func(reading Reading) (Traffic, State, error) {
+		t := turn{spec: r.c.Plan.spec, s: reading.State, o: Observation{Now: r.now(), Traffic: reading.Traffic}}
 		t.fresh()
 		t.enter(Progressing, step, reading.Traffic, "adopted"+c.credit())
 		return reading.Traffic, t.s, nil
@@ -59,27 +59,31 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 // be understood. The next turn begins the rollout. Nothing is done about a
 // stable workload that is between two versions, nor about a Scaffold.
 func (r *Runner) Reset(ctx context.Context) error {
-	return change(ctx, r.c.Router, func(reading Reading) (Traffic, State, error) {
+	return change(ctx, r.c.Router, whatever, func(reading Reading) (Traffic, State, error) {
 		// The serial tells a State that was reset from one that was lost.
 		return Traffic{}, State{Serial: max(reading.State.Serial, r.now().UnixMilli()) + 1}, nil
 	})
 }
 
+// trust says whether a State that cannot be understood may be replaced.
+type trust bool
+
+const (
+	trusted  trust = true
+	whatever trust = false
+)
+
 // change reads, computes and writes, again as long as somebody else writes in
 // between.
-func change(ctx context.Context, r Router, compute func(Reading) (Traffic, State, error)) error {
+func change(ctx context.Context, r Router, need trust, compute func(Reading) (Traffic, State, error)) error {
 	for range attempts {
 		reading, err := r.Read(ctx)
-		if err != nil && !errors.Is(err, ErrBadState) {
+		if err != nil && (need == trusted || !errors.Is(err, ErrBadState)) {
 			return err
 		}
-		badState := err
 		traffic, state, err := compute(reading)
 		if err != nil {
 			return err
-		}
-		if badState != nil && state.Phase != Idle {
-			return badState
 		}
 		if err := r.Write(ctx, reading, traffic, state); !isConflict(err) {
 			return err

@@ -159,6 +159,8 @@ func (p Plan) For(revision string) Plan {
 	}
 	s := *p.spec
 	s.revision = revision
-	s.digest = s.sum()
-	return Plan{&s}
+	if revised, err := s.plan(); err == nil {
+		return revised
+	}
+	return Plan{}
 }

@@ -24,7 +24,8 @@ type Reading struct {
 // Package canarytest holds the suite that a Router must pass.
 type Router interface {
 	// Read looks at the object. A State that cannot be understood is an error
-	// that wraps ErrBadState, never a zero State.
+	// that wraps ErrBadState; the rest of the Reading is good then, so that the
+	// State can be replaced.
 	Read(ctx context.Context) (Reading, error)
 	// Write sets traffic and State in one atomic step, if nothing was written
 	// since r was read. Otherwise it changes nothing and the error wraps

@@ -73,10 +73,10 @@ func (s *stage) heard(want string) {
 }
 
 // story runs f in a bubble of virtual time.
-func story(t *testing.T, plan canary.Builder, f func(*stage), more ...func(*canary.Config)) {
+func story(t *testing.T, plan canary.Builder, f func(*testing.T, *stage), more ...func(*canary.Config)) {
 	t.Helper()
 	built := mustBuild(t, plan)
-	synctest.Test(t, func(t *testing.T) { f(newStage(t, built, more...)) })
+	synctest.Test(t, func(t *testing.T) { f(t, newStage(t, built, more...)) })
 }
 
 func rulings(vs ...analysis.Verdict) (script []fake.Ruling) {
@@ -87,7 +87,7 @@ func rulings(vs ...analysis.Verdict) (script []fake.Ruling) {
 }
 
 func TestAHealthyCanaryIsPromotedStepByStep(t *testing.T) {
-	story(t, s2(), func(s *stage) {
+	story(t, s2(), func(t *testing.T, s *stage) {
 		began := time.Now()
 		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods"), canary.Waiting("2 of 3 pods"), {Reply: canary.Yes}}
 		state, err := s.run()
@@ -106,7 +106,7 @@ func TestAHealthyCanaryIsPromotedStepByStep(t *testing.T) {
 }
 
 func TestABadCanaryIsRolledBackAtOnce(t *testing.T) {
-	story(t, s2(), func(s *stage) {
+	story(t, s2(), func(t *testing.T, s *stage) {
 		s.judge.Script = rulings(analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Pass, analysis.Fail)
 		state, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
@@ -118,7 +118,7 @@ func TestABadCanaryIsRolledBackAtOnce(t *testing.T) {
 }
 
 func TestLowTrafficHoldsAndIsNoReasonToRollBack(t *testing.T) {
-	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(s *stage) {
+	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Reason: "no requests to the canary yet"}}
 		state := s.turns(100 * time.Hour)
 		require.Equal(t, canary.Progressing, state.Phase)
@@ -129,17 +129,17 @@ func TestLowTrafficHoldsAndIsNoReasonToRollBack(t *testing.T) {
 func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}
 	down := []fake.Ruling{{Err: errors.New("prometheus is down")}}
-	story(t, canary.NewPlan("p").Step(step), func(s *stage) {
+	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
 		s.judge.Script = down
 		require.Equal(t, canary.Progressing, s.turns(time.Hour).Phase)
 		s.heard("judge unavailable: prometheus is down")
 	})
-	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(s *stage) {
+	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(t *testing.T, s *stage) {
 		s.judge.Script = down
 		_, err := s.run()
 		require.ErrorContains(t, err, "the judge could not tell 3 times in a row: prometheus is down")
 	})
-	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(s *stage) {
+	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(t *testing.T, s *stage) {
 		s.judge.Script = append(down, append(down, fake.Ruling{}, down[0], down[0], fake.Ruling{Verdict: analysis.Pass})...)
 		_, err := s.run()
 		require.NoError(t, err, "two errors, a look, two errors: never three in a row")
@@ -153,16 +153,16 @@ func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
 		return canary.NewPlan("p").Step(step)
 	}
 	unsure := []fake.Ruling{{Reason: "about 300 more requests"}}
-	story(t, plan(canary.DeadlineRollBack), func(s *stage) {
+	story(t, plan(canary.DeadlineRollBack), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
 		_, err := s.run()
 		require.ErrorContains(t, err, `step "all" missed its deadline of 1m0s; waiting for a verdict: about 300 more requests`)
 	})
-	story(t, plan(canary.DeadlineWait), func(s *stage) {
+	story(t, plan(canary.DeadlineWait), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
 		require.Equal(t, canary.Progressing, s.turns(time.Hour).Phase)
 	})
-	story(t, plan(canary.DeadlinePromote), func(s *stage) {
+	story(t, plan(canary.DeadlinePromote), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
 		state, err := s.run()
 		require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
 
 func TestACanaryThatIsNotReadyGetsNoTraffic(t *testing.T) {
 	full := canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Hour}
-	story(t, canary.NewPlan("p").Step(full), func(s *stage) {
+	story(t, canary.NewPlan("p").Step(full), func(t *testing.T, s *stage) {
 		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3 replicas available")}
 		state := s.turns(30 * time.Minute)
 		require.Equal(t, canary.Preparing, state.Phase)
@@ -181,12 +181,12 @@ func TestACanaryThatIsNotReadyGetsNoTraffic(t *testing.T) {
 		_, err := s.run()
 		require.ErrorContains(t, err, "missed its deadline of 1h0m0s; waiting for capacity", "the first step's deadline bounds the wait")
 	})
-	story(t, canary.NewPlan("p").Step(full), func(s *stage) {
+	story(t, canary.NewPlan("p").Step(full), func(t *testing.T, s *stage) {
 		s.workload.ReadyScript = []canary.Answer{canary.Failed("image cannot be pulled")}
 		_, err := s.run()
 		require.ErrorContains(t, err, "the canary cannot take canary 100%: image cannot be pulled")
 	})
-	story(t, canary.NewPlan("p").Step(full), func(s *stage) {
+	story(t, canary.NewPlan("p").Step(full), func(t *testing.T, s *stage) {
 		s.workload.Before = func(string) error { return errors.New("forbidden") }
 		s.turns(time.Minute)
 		s.heard("waiting for capacity: cannot tell: forbidden")
@@ -203,7 +203,7 @@ func TestAStepThatThePlanVerifiesWaitsUntilTheMeshWasSeen(t *testing.T) {
 			return canary.Answer{Reply: canary.Yes}, nil
 		})
 	}
-	story(t, canary.NewPlan("p").Verify().Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute}), func(s *stage) {
+	story(t, canary.NewPlan("p").Verify().Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute}), func(t *testing.T, s *stage) {
 		s.turns(time.Hour)
 		require.Empty(t, s.judge.Asked(), "nothing is judged before the mesh does it")
 		s.heard("not shown yet: one proxy still does stable only")

@@ -1,0 +1,242 @@
+package canary_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+	"github.com/stretchr/testify/require"
+)
+
+// twoSteps is 10 % and then everything, each for a minute.
+func twoSteps() canary.Builder {
+	return canary.NewPlan("reviews").Weights(canary.List(10*percent, canary.Full), canary.Step{Hold: time.Minute})
+}
+
+func TestAPausedRolloutStaysUntilItIsResumed(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(30 * time.Second)
+		s.send(canary.Command{Order: canary.Pause, By: "ann", Why: "lunch"})
+		state := s.turns(5 * time.Hour)
+		require.Equal(t, 0, state.Step)
+		require.Equal(t, 10*percent, s.read().Traffic.Canary)
+		s.heard("paused: pause by ann: lunch")
+		s.send(canary.Command{Order: canary.Resume, By: "ann"})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+}
+
+func TestAFailingJudgeRollsBackAPausedRollout(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(20 * time.Second)
+		s.send(canary.Command{Order: canary.Pause})
+		s.turns(time.Second)
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+	})
+}
+
+func TestAPauseDoesNotUseUpTheDeadline(t *testing.T) {
+	plan := canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: 20 * time.Second, Deadline: time.Minute})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.turns(5 * time.Second)
+		s.send(canary.Command{Order: canary.Pause})
+		s.turns(time.Hour)
+		s.send(canary.Command{Order: canary.Resume})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+}
+
+func TestAnAbortSendsEverythingToStable(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(10 * time.Second)
+		s.send(canary.Command{Order: canary.Abort, By: "ann", Why: "looks odd"})
+		state, err := s.run()
+		require.ErrorContains(t, err, "rolled back: abort by ann: looks odd")
+		require.Zero(t, s.read().Traffic)
+		require.Equal(t, canary.RolledBack, state.Phase)
+		require.Equal(t, "abort by ann: looks odd", state.Trace[len(state.Trace)-1].Reason)
+	})
+}
+
+func TestAnAbortWhileStableIsPromotedRestoresItBeforeItGetsTraffic(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods")}
+		s.workload.RestoreScript = []canary.Answer{canary.Waiting("2 of 3 pods are old again"), {Reply: canary.Yes}}
+		s.turns(7 * time.Minute)
+		require.Equal(t, canary.PromotingStable, s.read().State.Phase)
+		s.send(canary.Command{Order: canary.Abort})
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		s.heard("RestoringStable: restoring stable: 2 of 3 pods are old again")
+		require.False(t, s.workload.Promoted())
+		require.Zero(t, s.read().Traffic)
+	})
+}
+
+func TestAPromotionThatFailsRestoresOrHoldsAsThePlanSays(t *testing.T) {
+	failed := []canary.Answer{canary.Failed("progress deadline exceeded")}
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = failed
+		_, err := s.run()
+		require.ErrorContains(t, err, "stable could not be promoted: progress deadline exceeded")
+		require.Equal(t, 1, s.workload.Calls("Restore"))
+	})
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods")}
+		_, err := s.run()
+		require.ErrorContains(t, err, "not done after 5m0s: 1 of 3 pods")
+	})
+	story(t, s2().End(canary.End{Kind: canary.PromoteStable, HoldOnFailure: true}), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = failed
+		state := s.turns(10 * time.Hour)
+		require.Equal(t, canary.PromotingStable, state.Phase)
+		require.Equal(t, canary.Full, s.read().Traffic.Canary)
+		s.heard("the canary keeps the traffic until an abort")
+	})
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = failed
+		s.workload.RestoreScript = []canary.Answer{canary.Failed("quota exceeded")}
+		state := s.turns(10 * time.Hour)
+		require.Equal(t, canary.RestoringStable, state.Phase)
+		s.heard("stable cannot be restored, the canary keeps the traffic: quota exceeded")
+	})
+}
+
+func TestAPauseHoldsThePromotedStableBeforeItGetsTraffic(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods")}
+		s.turns(7 * time.Minute)
+		s.workload.PromoteScript = nil
+		s.send(canary.Command{Order: canary.Pause})
+		require.Equal(t, canary.PromotingStable, s.turns(time.Hour).Phase)
+		s.send(canary.Command{Order: canary.Resume})
+		_, err := s.run()
+		require.NoError(t, err)
+	})
+}
+
+func TestPromoteGoesToTheEndWithoutWaitingForVerdicts(t *testing.T) {
+	plan := canary.NewPlan("p").Weights(canary.Linear(percent, percent, canary.Full), canary.Step{Hold: time.Hour, Gate: "door"})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
+		s.turns(time.Minute)
+		s.send(canary.Command{Order: canary.Pause})
+		s.turns(time.Minute)
+		s.send(canary.Command{Order: canary.Promote, By: "ann"})
+		began := time.Now()
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+		require.Less(t, time.Since(began), time.Minute)
+	})
+}
+
+func TestSkipWaivesTheHoldOfOneStepOnly(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		s.send(canary.Command{Order: canary.Skip})
+		began := time.Now()
+		_, err := s.run()
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, time.Since(began), time.Minute)
+		require.Less(t, time.Since(began), 90*time.Second)
+	})
+}
+
+func TestAGateOpensByCommandOrByGates(t *testing.T) {
+	gated := twoSteps().Step(canary.Step{Name: "release", Traffic: canary.Traffic{Canary: canary.Full}, Gate: "release", Judge: canary.Unjudged})
+	story(t, gated, func(t *testing.T, s *stage) {
+		s.turns(time.Hour)
+		s.heard(`waiting for gate: release, by the command "approve"`)
+		s.send(canary.Command{Order: canary.Approve, Gate: "other"})
+		s.turns(time.Minute)
+		s.heard(`the gate of this step is "release", not "other"`)
+		s.send(canary.Command{Order: canary.Approve, Gate: "release", By: "ann"})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	answer := canary.Waiting("ticket 7 is open")
+	gates := func(c *canary.Config) {
+		c.Gates = canary.GatesFunc(func(context.Context, string) (canary.Answer, error) { return answer, nil })
+	}
+	story(t, gated, func(t *testing.T, s *stage) {
+		s.turns(time.Hour)
+		s.heard("waiting for gate: ticket 7 is open")
+		answer = canary.Failed("ticket 7 was rejected")
+		_, err := s.run()
+		require.ErrorContains(t, err, `gate "release" was denied: ticket 7 was rejected`)
+	}, gates)
+}
+
+func TestOnlyARetryLeavesAFinalPhase(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		writes := s.router.Writes()
+		_, err = s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Equal(t, writes, s.router.Writes(), "a rollout that is over writes nothing")
+
+		s.judge.Script = rulings(analysis.Pass)
+		s.send(canary.Command{Order: canary.Retry, By: "ann", Why: "v2 is mended"})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, "retry by ann: v2 is mended", state.Trace[0].Reason)
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Retry}), canary.ErrNotNow)
+	})
+}
+
+func TestACommandThatMeansNothingIsRefused(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		refused := func(c canary.Command, want string) {
+			t.Helper()
+			err := canary.Send(t.Context(), s.router, c)
+			require.ErrorIs(t, err, canary.ErrNotNow)
+			require.ErrorContains(t, err, want)
+		}
+		refused(canary.Command{Order: canary.Abort}, "a rollout that is Idle cannot abort")
+		s.turns(time.Second)
+		refused(canary.Command{}, `there is no order "none"`)
+		refused(canary.Command{Order: 99}, "there is no order")
+		refused(canary.Command{Order: canary.Resume}, "a rollout that is Progressing cannot resume")
+		refused(canary.Command{Order: canary.Approve}, `cannot approve gate ""`)
+		s.send(canary.Command{Order: canary.Pause, By: "ann"})
+		refused(canary.Command{Order: canary.Skip}, "pause by ann is not obeyed yet")
+		s.send(canary.Command{Order: canary.Abort})
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+	})
+}
+
+func TestACommandIsWrittenAgainAfterAConflict(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		conflicts := 3
+		s.router.BeforeWrite = func() error {
+			if conflicts--; conflicts >= 0 {
+				return canary.ErrConflict
+			}
+			return nil
+		}
+		s.send(canary.Command{Order: canary.Pause})
+		require.Equal(t, canary.Pause, s.read().State.Command.Order)
+		s.router.BeforeWrite = func() error { return canary.ErrConflict }
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Abort}), canary.ErrConflict)
+		down := errors.New("no API server")
+		s.router.BeforeRead = func() error { return down }
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Abort}), down)
+	})
+}

@@ -1,0 +1,225 @@
+package canary_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAHandEditToAWeightThatIsNotInTheListIsPutBackAndMovesNoStep(t *testing.T) {
+	plan := canary.NewPlan("p").Weights(canary.Linear(10*percent, 10*percent, canary.Full), canary.Step{Hold: time.Minute})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.turns(90 * time.Second)
+		require.Equal(t, 20*percent, s.read().Traffic.Canary)
+		s.router.Meddle(canary.Traffic{Canary: 37 * percent})
+		state := s.turns(15 * time.Second)
+		require.Equal(t, 20*percent, s.read().Traffic.Canary)
+		require.Equal(t, 1, state.Step)
+		require.Equal(t, 1, state.Drifts)
+		s.heard("drift: somebody changed canary 20% to canary 37% (1 of 5 times)")
+		last := 20 * percent
+		for range 10 {
+			s.turns(30 * time.Second)
+			now := s.read().Traffic.Canary
+			require.LessOrEqual(t, now, last+10*percent, "no edit makes a step jump")
+			last = now
+		}
+	})
+}
+
+func TestArgoCDResettingTheWeightsEveryThirdTurnEndsAtTheLimit(t *testing.T) {
+	plan := canary.NewPlan("p").Weights(canary.Linear(10*percent, 10*percent, canary.Full), canary.Step{Hold: time.Minute})
+	turn := 0
+	argo := func(c *canary.Config) {
+		c.Observers = append(c.Observers, func(e canary.Event) {
+			if turn++; turn%3 == 0 && !e.After.Phase.Final() {
+				// The state survives: an annotation is not in Git.
+				c.Router.(interface{ Meddle(canary.Traffic) }).Meddle(canary.Traffic{})
+			}
+		})
+	}
+	story(t, plan, func(t *testing.T, s *stage) {
+		state, err := s.run()
+		require.ErrorContains(t, err, "drift: somebody changed canary 10% to stable only (6 of 5 times)")
+		require.Equal(t, canary.RolledBack, state.Phase)
+		require.Less(t, turn, 100)
+	}, argo)
+}
+
+func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
+	policy := func(p canary.DriftPolicy) canary.Builder { return twoSteps().OnDrift(canary.Drift{Policy: p}) }
+	edit := canary.Traffic{Canary: 15 * percent}
+	story(t, policy(canary.Adopt), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		s.router.Meddle(edit)
+		state := s.turns(30 * time.Second)
+		require.Equal(t, edit, s.read().Traffic)
+		require.Equal(t, edit, state.Traffic)
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	story(t, policy(canary.HoldAndAsk), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		s.router.Meddle(edit)
+		state := s.turns(10 * time.Hour)
+		require.Equal(t, edit, s.read().Traffic)
+		require.True(t, state.Drifting)
+		s.heard("drift: left alone until a resume")
+		s.send(canary.Command{Order: canary.Resume})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	story(t, policy(canary.HoldAndAsk), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		s.router.Meddle(edit)
+		s.turns(time.Minute)
+		s.router.Meddle(canary.Traffic{Canary: 10 * percent})
+		s.turns(time.Second)
+		require.False(t, s.read().State.Drifting, "whoever changed it put it back")
+		s.router.Meddle(edit)
+		s.turns(time.Minute)
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack, "held drift keeps no failing canary")
+	})
+	story(t, policy(canary.RollBackOnDrift), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		s.router.Meddle(edit)
+		_, err := s.run()
+		require.ErrorContains(t, err, "drift: somebody changed canary 10% to canary 15%")
+	})
+}
+
+func TestAStateThatWasRemovedIsPutBackByARunnerThatKnewIt(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turns(3 * time.Minute)
+		before := s.read().State
+		s.router.Corrupt("")
+		after := s.turns(time.Second)
+		require.Equal(t, before.Step, after.Step)
+		require.Greater(t, after.Serial, before.Serial)
+		s.heard("somebody removed the rollout's state and left canary 40%")
+		_, err := s.run()
+		require.NoError(t, err)
+	})
+}
+
+func TestTrafficThatNoStateExplainsIsRefusedWithTheWaysOut(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.router.Meddle(canary.Traffic{Canary: 30 * percent})
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrUnexplained)
+		require.ErrorIs(t, err, canary.ErrRefused)
+		require.ErrorContains(t, err, `found canary 30% before "reviews" began; adopt it at a step of the plan, or reset`)
+
+		require.ErrorContains(t, s.runner.AdoptAt(t.Context(), 2, canary.Command{}), "has no step 2; it has 2")
+		require.NoError(t, s.runner.AdoptAt(t.Context(), 0, canary.Command{By: "ann"}))
+		require.Equal(t, 30*percent, s.read().Traffic.Canary)
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.router.Meddle(canary.Traffic{Canary: 30 * percent})
+		require.NoError(t, s.runner.Reset(t.Context()))
+		require.Zero(t, s.read().Traffic)
+		_, err := s.run()
+		require.NoError(t, err)
+	})
+}
+
+func TestAResetByAnotherProcessIsNotTakenForALostState(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(90 * time.Second)
+		other, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps()), Router: s.router, Analyzer: s.judge})
+		require.NoError(t, err)
+		require.NoError(t, other.Reset(t.Context()))
+		state := s.turns(time.Second)
+		require.Equal(t, 0, state.Step)
+		require.Zero(t, state.Drifts)
+	})
+}
+
+func TestAnotherPlansRolloutIsLeftAlone(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		runner := func(b canary.Builder) *canary.Runner {
+			r, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, b), Router: s.router, Analyzer: s.judge})
+			require.NoError(t, err)
+			return r
+		}
+		_, err := runner(twoSteps().Settle(time.Hour)).Run(t.Context())
+		require.ErrorIs(t, err, canary.ErrOtherPlan)
+		_, err = runner(twoSteps().Owner("bot")).Run(t.Context())
+		require.ErrorIs(t, err, canary.ErrOtherOwner)
+		require.ErrorContains(t, err, `"reviews" is driven by "", not by "bot"`)
+
+		_, err = s.run()
+		require.NoError(t, err)
+		s.router.Meddle(canary.Traffic{}) // the roles have changed: what was canary is stable now
+		state, err := runner(twoSteps().Owner("bot")).Run(t.Context())
+		require.NoError(t, err, "a rollout that is over keeps no other from beginning")
+		require.Equal(t, "bot", state.Owner)
+	})
+}
+
+func TestAStateThatCannotBeUnderstoodStopsUntilAReset(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		s.router.Corrupt(`{"version":2,"wings":2}`)
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrBadState)
+		require.ErrorContains(t, err, "it has version 2, this library knows versions up to 1")
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Abort}), canary.ErrBadState)
+		require.NoError(t, s.runner.Reset(t.Context()))
+		_, err = s.run()
+		require.NoError(t, err)
+	})
+}
+
+func TestARolloutThatIsOverSaysWhatHappenedSince(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		_, err := s.run()
+		require.NoError(t, err)
+		s.router.Meddle(canary.Traffic{Canary: 50 * percent})
+		writes := s.router.Writes()
+		_, err = s.run()
+		require.NoError(t, err)
+		require.Equal(t, writes, s.router.Writes())
+		s.heard("it ended with canary 100%; since then somebody changed that to canary 50%")
+	})
+}
+
+func TestTransientErrorsAreTriedAgainAndRefusalsAreNot(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		failures := 10
+		s.router.BeforeWrite = func() error {
+			if failures--; failures >= 0 {
+				return errors.New("etcd has no leader")
+			}
+			return nil
+		}
+		_, err := s.run()
+		require.NoError(t, err)
+		s.heard("error: etcd has no leader")
+	})
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.router.AfterWrite = func() error { return errors.New("the answer was lost") }
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		refused := 0
+		s.router.BeforeWrite = func() error { refused++; return errors.Join(canary.ErrRefused, errors.New("negative weight")) }
+		_, err := s.run()
+		require.ErrorContains(t, err, "negative weight")
+		require.Equal(t, 1, refused)
+	})
+}

@@ -1,0 +1,244 @@
+package canary_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/stretchr/testify/require"
+)
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+// inStep is a State in a step of the plan, entered at noon with its traffic.
+func inStep(p canary.Plan, step int, t canary.Traffic) canary.State {
+	return canary.State{
+		Plan: p.Digest(), Name: p.Name(), Phase: canary.Progressing, Step: step, Traffic: t, Serial: 7,
+		Began: noon, Entered: noon, Shifted: noon,
+	}
+}
+
+func TestNextAsksOnlyWhatMatters(t *testing.T) {
+	plan := mustBuild(t, twoSteps())
+	first := canary.Traffic{Canary: 10 * percent}
+	s := inStep(plan, 0, first)
+	o := canary.Observation{Now: noon.Add(30 * time.Second), Traffic: first}
+
+	same, d := plan.Next(s, o)
+	require.Equal(t, canary.AskJudge, d.Ask)
+	require.Equal(t, noon, d.Request.Window.From)
+	require.Equal(t, s, same)
+
+	o.Judged = canary.Judgement{Asked: true, Result: analysis.Result{Verdict: analysis.Pass}}
+	_, d = plan.Next(s, o)
+	require.Equal(t, canary.AskNothing, d.Ask, "nothing else matters before the hold is over")
+	require.Equal(t, canary.CauseHold, d.Reason.Cause)
+	require.Equal(t, 10*time.Second, d.After)
+	require.Equal(t, "holding until 12:01:00", d.Reason.String())
+
+	o.Now = noon.Add(time.Minute)
+	_, d = plan.Next(s, o)
+	require.Equal(t, canary.AskReady, d.Ask)
+	require.Equal(t, canary.Full, d.Traffic.Canary)
+	require.EqualValues(t, 7, d.Serial)
+
+	o.Answers[canary.AskReady] = canary.Answer{Reply: canary.Yes}
+	next, d := plan.Next(s, o)
+	require.True(t, d.Write)
+	require.Equal(t, 1, next.Step)
+	require.Equal(t, canary.Full, d.Traffic.Canary)
+	require.Equal(t, 0, s.Step, "the State given is not changed")
+	require.Empty(t, s.Trace)
+}
+
+func TestAStepIsMirroredOnlyWhenTheCanaryAnswersNobody(t *testing.T) {
+	for _, c := range []struct {
+		traffic  canary.Traffic
+		mirrored bool
+	}{
+		{canary.Traffic{Mirror: canary.Full}, true},
+		{canary.Traffic{Mirror: canary.Full, Canary: percent}, false},
+		{canary.Traffic{Canary: percent}, false},
+	} {
+		plan := mustBuild(t, canary.NewPlan("p").Step(canary.Step{Traffic: c.traffic}).End(canary.End{Kind: canary.Withdraw}))
+		_, d := plan.Next(inStep(plan, 0, c.traffic), canary.Observation{Now: noon.Add(time.Second), Traffic: c.traffic})
+		require.Equal(t, c.mirrored, d.Request.Mirrored, c.traffic)
+	}
+}
+
+func TestTheWindowBeginsAfterTheChangeTheSettleTimeAndTheScrapeLag(t *testing.T) {
+	plan := mustBuild(t, twoSteps().Settle(5*time.Second).ScrapeLag(15*time.Second))
+	first := canary.Traffic{Canary: 10 * percent}
+	s := inStep(plan, 0, first)
+	at := func(d time.Duration) canary.Decision {
+		_, decision := plan.Next(s, canary.Observation{Now: noon.Add(d), Traffic: first})
+		return decision
+	}
+	require.Equal(t, canary.CauseSettling, at(4*time.Second).Reason.Cause)
+	require.Equal(t, time.Second, at(4*time.Second).After)
+	require.Equal(t, canary.CauseHold, at(20*time.Second).Reason.Cause)
+	d := at(21 * time.Second)
+	require.Equal(t, canary.AskJudge, d.Ask)
+	require.Equal(t, noon.Add(20*time.Second), d.Request.Window.From)
+}
+
+func TestAClockThatWasWrongCannotHoldARolloutForAsLong(t *testing.T) {
+	plan := mustBuild(t, twoSteps())
+	first := canary.Traffic{Canary: 10 * percent}
+	s := inStep(plan, 0, first)
+	s.Paused, s.Verified = noon, noon
+	o := canary.Observation{Now: noon.Add(-30 * time.Second), Traffic: first}
+	_, d := plan.Next(s, o)
+	require.False(t, d.Write, "clocks of two drivers differ a little")
+	o.Now = noon.Add(-time.Hour)
+	next, d := plan.Next(s, o)
+	require.True(t, d.Write)
+	require.Equal(t, first, d.Traffic)
+	for _, at := range []time.Time{next.Entered, next.Shifted, next.Verified, next.Paused} {
+		require.Equal(t, o.Now, at)
+	}
+}
+
+func TestAFenceIsPassedOnlyByWriting(t *testing.T) {
+	plan := mustBuild(t, s2())
+	s := inStep(plan, 5, canary.Traffic{Canary: canary.Full})
+	s.Owner, s.Phase = "suite", canary.PromotingStable
+	next, d := plan.Next(s, canary.Observation{Now: noon.Add(time.Hour), Traffic: s.Traffic, Fence: 900})
+	require.True(t, d.Write)
+	require.EqualValues(t, 901, next.Serial)
+	require.Equal(t, canary.PromotingStable, next.Phase)
+	require.ErrorIs(t, canary.FencedError{Serial: 3}, canary.ErrConflict)
+	require.ErrorContains(t, canary.FencedError{Serial: 3}, "serial 3")
+}
+
+func TestAStateThatIsLostAtFullTrafficIsRolledBackThroughARestore(t *testing.T) {
+	plan := mustBuild(t, s2())
+	full := canary.Traffic{Canary: canary.Full}
+	remembered := inStep(plan, 4, canary.Traffic{Canary: 80 * percent})
+	remembered.Owner = "suite"
+	next, d := plan.Next(remembered, canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Lost: true})
+	require.Equal(t, canary.RestoringStable, next.Phase, "stable may be under promotion already")
+	require.Equal(t, full, d.Traffic)
+
+	remembered = inStep(plan, 5, full)
+	remembered.Owner = "suite"
+	next, d = plan.Next(remembered, canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Lost: true})
+	require.Equal(t, canary.Progressing, next.Phase)
+	require.True(t, next.Unsure)
+	require.Equal(t, full, d.Traffic)
+}
+
+func TestNoStateIsTakenOnTrust(t *testing.T) {
+	for text, want := range map[string]string{
+		`{`:                                   "unexpected end",
+		`{}`:                                  "it has no version",
+		`{"version":2}`:                       "it has version 2",
+		`{"version":2,"wings":1}`:             "it has version 2",
+		`{"version":1,"wings":1}`:             `unknown field "wings"`,
+		`{"version":1,"phase":"Flying"}`:      `phase "Flying" is not known`,
+		`{"version":1,"step":-1}`:             "a count is negative",
+		`{"version":1,"phase":"Progressing"}`: "without a plan or its times",
+		`{"version":1,"traffic":{"canary":"60%","baseline":"60%"}}`:  "more than 100% together",
+		`{"version":1,"reason":"` + strings.Repeat("x", 5000) + `"}`: "at most 4096 are allowed",
+	} {
+		var s canary.State
+		err := json.Unmarshal([]byte(text), &s)
+		require.ErrorContains(t, err, want, text)
+		require.Zero(t, s)
+	}
+	var s canary.State
+	require.ErrorIs(t, s.UnmarshalJSON([]byte(`[]`)), canary.ErrBadState)
+}
+
+func FuzzStateJSON(f *testing.F) {
+	f.Add([]byte(`{"version":1,"plan":"a","phase":"Progressing","began":"2026-01-01T00:00:00Z","entered":"2026-01-01T00:00:00Z","shifted":"2026-01-01T00:00:00Z"}`))
+	plan := mustBuild(f, s2())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s canary.State
+		if s.UnmarshalJSON(data) != nil {
+			return
+		}
+		again, err := json.Marshal(s)
+		if err != nil { // a time beyond the year 9999
+			return
+		}
+		var back canary.State
+		if err := json.Unmarshal(again, &back); err != nil {
+			require.ErrorContains(t, err, "bytes, at most")
+		}
+		s.Plan = plan.Digest()
+		plan.Next(s, canary.Observation{Now: noon, Traffic: s.Traffic}) // whatever it is, Next is total
+	})
+}
+
+func TestTheStateStaysSmallHoweverLongARolloutIs(t *testing.T) {
+	long := strings.Repeat("ü", 64)
+	story(t, canary.NewPlan(long).Owner(long).Weights(canary.Linear(percent/10, percent/10, canary.Full), canary.Step{Name: strings.Repeat("n", 100)}),
+		func(t *testing.T, s *stage) {
+			s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}}
+			largest := 0
+			s.router.BeforeWrite = func() error {
+				data, err := json.Marshal(s.read().State)
+				largest = max(largest, len(data))
+				return err
+			}
+			s.turns(time.Hour)
+			s.send(canary.Command{Order: canary.Abort, By: strings.Repeat("b", 500), Why: strings.Repeat("w", 5000)})
+			_, err := s.run()
+			require.ErrorIs(t, err, canary.ErrRolledBack)
+			require.Less(t, largest, 4096)
+			require.Greater(t, largest, 1500)
+		})
+}
+
+func TestARunnerSaysAllThatIsMissing(t *testing.T) {
+	_, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, s2().Verify())})
+	for _, want := range []string{`runner for plan "reviews"`, "Config.Router", `Config.Analyzer: step "dark launch" is judged`, "Config.Workload", "Config.Verifier"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestEveryQuestionIsAWord(t *testing.T) {
+	require.Equal(t, "judge", canary.AskJudge.String())
+	require.Equal(t, "Question(99)", canary.Question(99).String())
+	require.Equal(t, "promote stable", canary.PromoteStable.String())
+	require.Equal(t, "hold", canary.HoldAndAsk.String())
+	require.Equal(t, "canary 5%, baseline 5%, mirror 50%, cohort staff",
+		canary.Traffic{Canary: 5 * percent, Baseline: 5 * percent, Mirror: 50 * percent, Cohort: "staff"}.String())
+	require.Equal(t, 90*percent, canary.Traffic{Canary: 5 * percent, Baseline: 5 * percent}.Stable())
+	_, err := canary.Phase(99).MarshalText()
+	require.ErrorContains(t, err, "phase 99 has no name")
+	_, err = canary.ParseWeight(strings.Repeat("9", 100))
+	require.Less(t, len(err.Error()), 120)
+}
+
+func BenchmarkNext(b *testing.B) {
+	plan := mustBuild(b, twoSteps())
+	first := canary.Traffic{Canary: 10 * percent}
+	s := inStep(plan, 0, first)
+	o := canary.Observation{Now: noon.Add(30 * time.Second), Traffic: first}
+	o.Judged = canary.Judgement{Asked: true, Result: analysis.Result{Reason: "about 300 more requests"}}
+	b.Run("nothing changes", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, d := plan.Next(s, o); d.Write {
+				b.Fatal("nothing is to be written")
+			}
+		}
+	})
+	o.Now = noon.Add(time.Minute)
+	o.Judged.Result.Verdict = analysis.Pass
+	o.Answers[canary.AskReady] = canary.Answer{Reply: canary.Yes}
+	b.Run("next step", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, d := plan.Next(s, o); !d.Write {
+				b.Fatal(errors.New("a step is to be written"))
+			}
+		}
+	})
+}
