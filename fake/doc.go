@@ -35,7 +35,7 @@
 //   - REGISTRY_ONLY and ALLOW_ANY: a host that nobody knows is 404 NR.
 //   - Ambient mode and waypoints, TCP and gRPC metrics.
 //   - One proxy per pod: a workload has one series for each outcome, as if all
-//     its pods were scraped as one.
+//     its pods were scraped as one, and new pods do not begin new series.
 //   - Kubernetes beyond Deployments: no ReplicaSets and no Pod objects are
 //     written, pods that end answer as long as proxies know them, and a paused
 //     Deployment does not scale. Pod objects that are there serve beside the

@@ -18,12 +18,16 @@ type condition func(*call) bool
 // zero block matches everything.
 type block struct {
 	conditions []condition
+	port       uint32 // that the client dialled; 0 is any
 	// open: only the kind of source is looked at, so that no later block of the
 	// same source can ever match.
 	open bool
 }
 
-func (b block) holds(c *call) bool {
+func (b block) holds(c *call, port uint32) bool {
+	if b.port != 0 && b.port != port {
+		return false
+	}
 	for _, ok := range b.conditions {
 		if !ok(c) {
 			return false
@@ -84,7 +88,7 @@ func compileBlock(m *networking.HTTPMatchRequest, ns string) (block, error) {
 	for name, want := range m.QueryParams {
 		c.parameter(name, want)
 	}
-	b := block{c.conditions, len(c.conditions) == sourceOnly}
+	b := block{c.conditions, m.Port, len(c.conditions) == sourceOnly}
 	return b, errors.Join(c.errs...)
 }
 
@@ -103,9 +107,6 @@ func (b *blockCompiler) source(m *networking.HTTPMatchRequest, ns string) {
 			names[i] = qualifyGateway(name, ns)
 		}
 		b.add(func(c *call) bool { return slices.Contains(names, c.From.entry()) })
-	}
-	if m.Port != 0 {
-		b.add(func(c *call) bool { return c.Port == m.Port })
 	}
 	if m.SourceNamespace != "" {
 		b.add(func(c *call) bool { return c.From.Namespace == m.SourceNamespace })

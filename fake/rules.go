@@ -28,9 +28,9 @@ func (r route) open() bool {
 	return true
 }
 
-func (r route) holds(c *call) bool {
+func (r route) holds(c *call, port uint32) bool {
 	for _, b := range r.blocks {
-		if !b.holds(c) {
+		if !b.holds(c, port) {
 			return false
 		}
 	}

@@ -103,26 +103,27 @@ func resolve(v *virtualService, all map[name]*virtualService) []route {
 
 // decide finds the rule for a request, nil if there is none: a pure function of
 // table and request.
-func (t *table) decide(asked *call) *action {
-	c := *asked
+func (t *table) decide(c *call) *action {
 	from := c.From.entry()
 	s := t.services[c.full]
-	if c.Port == 0 {
-		c.Port = 80
-		if s != nil {
-			c.Port = s.ports[0]
-		}
+	port := c.Port
+	switch {
+	case port != 0:
+	case s != nil:
+		port = s.ports[0]
+	default:
+		port = 80
 	}
-	if from != sidecars && !t.admits(&c) {
+	if from != sidecars && !t.admits(c) {
 		return nil
 	}
 	if e := t.entries[from]; e != nil {
-		if found := e.find(&c, from != sidecars); len(found) > 0 {
-			return firstMatch(e, found, &c)
+		if found := e.find(c, from != sidecars); len(found) > 0 {
+			return firstMatch(e, found, c, port)
 		}
 	}
 	if from == sidecars && s != nil {
-		return &action{split: []share{{destination{host: s.host, port: c.Port}, 1}}}
+		return &action{split: []share{{destination{host: s.host, port: port}, 1}}}
 	}
 	return nil
 }
@@ -176,11 +177,11 @@ func (e *entry) find(c *call, merge bool) []*virtualService {
 
 // firstMatch walks the rules in their order. Where several objects are merged,
 // routes that match everything come after all others.
-func firstMatch(e *entry, found []*virtualService, c *call) *action {
+func firstMatch(e *entry, found []*virtualService, c *call, port uint32) *action {
 	var last *action
 	for _, v := range found {
 		for _, r := range e.flat[v] {
-			if !r.holds(c) {
+			if !r.holds(c, port) {
 				continue
 			}
 			if len(found) == 1 || !r.open() {
