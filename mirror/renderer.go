@@ -102,17 +102,26 @@ func (r *Renderer) Render(vs *networking.VirtualService, t canary.Traffic) (rout
 	if t.Mirror == 0 {
 		return p, nil
 	}
-	steered, err := r.inner.Steered(s.clean)
-	if err != nil {
+	if err := r.splitAll(&p, s.clean); err != nil {
 		return routing.Patch{}, err
 	}
+	return p, nil
+}
+
+// splitAll appends what splits the steered rules, from the end, so that indexes
+// stay true.
+func (r *Renderer) splitAll(p *routing.Patch, vs *networking.VirtualService) error {
+	steered, err := r.inner.Steered(vs)
+	if err != nil {
+		return err
+	}
 	slices.Sort(steered)
-	for _, i := range slices.Backward(steered) { // from the end, so that indexes stay true
-		if err := r.split(&p, s.clean, i); err != nil {
-			return routing.Patch{}, fmt.Errorf("mirror: VirtualService %s/%s: %w", vs.Namespace, vs.Name, err)
+	for _, i := range slices.Backward(steered) {
+		if err := r.split(p, vs, i); err != nil {
+			return fmt.Errorf("mirror: VirtualService %s/%s: %w", vs.Namespace, vs.Name, err)
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // done reports whether the object asks for t already.

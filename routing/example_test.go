@@ -82,11 +82,11 @@ func ExampleHTTP_Render() {
 	fmt.Println(strings.ReplaceAll(patch.String(), "},{", "},\n {"))
 	// Output:
 	// canary 0%, mirror 100%
-	// [{"op":"add","path":"/spec/http/0/route/0/weight","value":80},
+	// [{"op":"remove","path":"/spec/http/0/mirror"},
+	//  {"op":"add","path":"/spec/http/0/route/0/weight","value":80},
 	//  {"op":"add","path":"/spec/http/0/route/1/weight","value":20},
-	//  {"op":"remove","path":"/spec/http/0/mirror"},
 	//  {"op":"add","path":"/metadata/annotations","value":{}},
-	//  {"op":"add","path":"/metadata/annotations/serin-go.github.io~1original","value":"[{\"rule\":\"\",\"arms\":[100,0,-1],\"sum\":100}]"}]
+	//  {"op":"add","path":"/metadata/annotations/serin-go.github.io~1original","value":"[{\"rule\":\"\",\"stable\":\"reviews.bookinfo.svc.cluster.local/v1\",\"arms\":[100,0,-1],\"sum\":100}]"}]
 }
 
 // A Router reads and writes one object in a cluster.

@@ -131,26 +131,28 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	}
 	next := make([]original, 0, len(rules))
 	for i := range rules {
-		r := &rules[i]
-		if err := h.supports(r, t); err != nil {
-			return p, fmt.Errorf("rule %q: %w", r.Name, err)
-		}
-		o, err := r.render(&p, known, t)
+		o, err := h.renderRule(&p, &rules[i], known, t)
 		if err != nil {
-			return p, fmt.Errorf("rule %q: %w", r.Name, err)
+			return p, fmt.Errorf("rule %q: %w", rules[i].Name, err)
 		}
-		r.renderMirror(&p, t.Mirror, h.suffix)
 		next = append(next, o)
 	}
-	switch live := t.Canary != 0 || t.Baseline != 0; {
-	case !live:
+	if !isLive(t) {
 		p.unannotate(vs.Annotations, OriginalAnnotation)
-	case kept || !p.Empty():
+	} else if kept || !p.Empty() {
 		if now := encodeOriginals(next); now != text {
 			p.annotate(vs.Annotations, OriginalAnnotation, now)
 		}
 	}
 	return p, nil
+}
+
+func (h *HTTP) renderRule(p *Patch, r *steered, known []original, t canary.Traffic) (original, error) {
+	if err := h.supports(r, t); err != nil {
+		return original{}, err
+	}
+	r.renderMirror(p, t.Mirror, h.suffix)
+	return r.render(p, known, t)
 }
 
 // supports refuses what the rule cannot be made to do.

@@ -25,21 +25,22 @@ func decodeOriginals(text string) ([]original, error) {
 }
 
 func (o *original) valid() bool {
-	all := o.Sum
-	for _, w := range o.Arms {
-		if w < -1 || w > math.MaxInt32 {
-			return false
-		}
+	if !inside(-1, o.Arms[:]...) || !inside(0, o.Foreign...) || !inside(0, o.Sum) {
+		return false
 	}
+	all := o.Sum
 	for _, w := range o.Foreign {
-		if w < 0 || w > math.MaxInt32 {
-			return false
-		}
 		all += w
 	}
-	// Stable without a weight was alone.
-	alone := o.Arms[canaryArm] == -1 && o.Arms[baseline] == -1 && len(o.Foreign) == 0
-	return (o.Arms[stable] >= 0 || alone) && o.Sum >= 0 && all > 0 && max(o.total(), all) <= math.MaxInt32
+	if o.Arms[stable] < 0 && (o.Arms[canaryArm] >= 0 || o.Arms[baseline] >= 0 || len(o.Foreign) > 0) {
+		return false // stable without a weight was alone
+	}
+	return all > 0 && max(o.total(), all) <= math.MaxInt32
+}
+
+// inside reports whether all weights lie between least and what Istio can hold.
+func inside(least int64, weights ...int64) bool {
+	return !slices.ContainsFunc(weights, func(w int64) bool { return w < least || w > math.MaxInt32 })
 }
 
 func encodeOriginals(all []original) string {

@@ -9,51 +9,65 @@ import (
 // render appends the patch that brings the weights of r to t, and returns what
 // the rule was before the rollout.
 func (r *steered) render(p *Patch, known []original, t canary.Traffic) (original, error) {
-	o, found := original{}, false
-	for i := range known {
-		if known[i].Rule == r.Name {
-			o, found = known[i].follow(r), true
-		}
-	}
-	if !found {
+	o, kept := r.find(known)
+	if !kept {
 		if r.at[stable] < 0 {
 			return o, fmt.Errorf("%w: %v", ErrNoStable, r.places[stable].Destination)
 		}
 		o = r.original()
 	}
 	var d division
-	if t.Canary == 0 && t.Baseline == 0 {
-		if c, b := r.shares(); !found && c == 0 && b == 0 {
-			return o, nil // never touched
-		}
-		d = o.restore()
-	} else {
+	if isLive(t) {
 		var err error
 		if d, err = o.divide(t); err != nil {
 			return o, err
 		}
+	} else {
+		if c, b := r.shares(); !kept && c == 0 && b == 0 {
+			return o, nil // never touched
+		}
+		d = o.restore()
 	}
 	o.Sum = d.sum
-	r.write(p, d)
+	r.writeWeights(p, d)
+	r.writeDestinations(p, d)
 	return o, nil
 }
 
-// write appends the operations that bring the rule from what it is to d:
-// weights first, then destinations to add, then those to remove, last first,
-// so that indexes stay true.
-func (r *steered) write(p *Patch, d division) {
-	k := 0
+// isLive reports whether the canary or the baseline answers requests.
+func isLive(t canary.Traffic) bool { return t.Canary != 0 || t.Baseline != 0 }
+
+// find returns what is known of the rule, brought up to date.
+func (r *steered) find(known []original) (o original, ok bool) {
+	for i := range known {
+		if known[i].Rule == r.Name && known[i].Stable == r.places[stable].key {
+			return known[i].follow(r), true
+		}
+	}
+	return original{}, false
+}
+
+// writeWeights appends the weights of the destinations that are there and stay.
+func (r *steered) writeWeights(p *Patch, d division) {
+	next := 0
 	for j := range r.Route {
 		if r.foreign(j) {
-			r.setWeight(p, j, d.foreign[k])
-			k++
+			r.setWeight(p, j, d.foreign[next])
+			next++
 		}
 	}
 	for arm, w := range d.arms {
-		switch j := r.at[arm]; {
-		case j >= 0 && w != noDestination:
+		if j := r.at[arm]; j >= 0 && w != noDestination {
 			r.setWeight(p, j, w)
-		case j < 0 && (w > 0 || arm == stable):
+		}
+	}
+}
+
+// writeDestinations appends the destinations to add, and then those to remove,
+// last first, so that indexes stay true.
+func (r *steered) writeDestinations(p *Patch, d division) {
+	for arm, w := range d.arms {
+		if r.at[arm] < 0 && (w > 0 || arm == stable) {
 			p.Add(rulePath(r.index, "/route/-"), r.appendRoute(nil, arm, w))
 		}
 	}

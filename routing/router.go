@@ -108,48 +108,51 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	if !ok || len(objects) != 1+len(r.followers) {
 		return r.lead.wrap(ErrForeignReading)
 	}
-	lead := objects[0]
-	first, err := r.lead.Renderer.Render(lead, t)
-	if err != nil {
-		return err
-	}
-	rest := make([]Patch, len(r.followers))
-	for i, f := range r.followers {
-		if rest[i], err = f.Renderer.Render(objects[1+i], t); err != nil {
+	patches := make([]Patch, len(objects))
+	for i, vs := range objects {
+		var err error
+		if patches[i], err = r.object(i).Renderer.Render(vs, t); err != nil {
 			return err
 		}
 	}
-	if err := putState(&first, lead.Annotations, s); err != nil {
+	if err := putState(&patches[0], objects[0].Annotations, s); err != nil {
 		return r.lead.wrap(err)
 	}
-	written, err := r.lead.patch(ctx, lead, first)
+	written, err := r.lead.patch(ctx, objects[0], patches[0])
 	if err != nil {
 		return err
 	}
-	for i, f := range r.followers {
-		if rest[i].Empty() {
+	for i := 1; i < len(objects); i++ {
+		if patches[i].Empty() {
 			continue
 		}
-		_, err := f.patch(ctx, objects[1+i], rest[i])
-		if errors.Is(err, canary.ErrConflict) {
-			err = r.catchUp(ctx, f, t, written.ResourceVersion)
-		}
-		if err != nil {
+		if err := r.follow(ctx, r.object(i), objects[i], patches[i], t, written.ResourceVersion); err != nil {
 			return fmt.Errorf("%w (VirtualService %s/%s has changed already)", err, r.lead.Namespace, r.lead.Name)
 		}
 	}
 	return nil
 }
 
+// object returns the i-th object, the lead first.
+func (r *Router) object(i int) *Object {
+	if i == 0 {
+		return &r.lead
+	}
+	return &r.followers[i-1]
+}
+
 // attempts bounds how often a follower that others change is tried.
 const attempts = 3
 
-// catchUp brings a follower that somebody else changed to t, as long as the lead
-// is at the version that was written with t: if not, a later Write has taken
-// over.
-func (r *Router) catchUp(ctx context.Context, f Object, t canary.Traffic, version string) error {
+// follow patches a follower. If somebody else has changed it, it is brought to t
+// from what it is now, as long as the lead is at the version that was written
+// with t: if not, a later Write has taken over.
+func (r *Router) follow(ctx context.Context, o *Object, vs *networking.VirtualService, p Patch, t canary.Traffic, version string) error {
 	var err error
 	for range attempts {
+		if _, err = o.patch(ctx, vs, p); !errors.Is(err, canary.ErrConflict) {
+			return err
+		}
 		lead, e := r.lead.get(ctx)
 		if e != nil {
 			return e
@@ -157,16 +160,11 @@ func (r *Router) catchUp(ctx context.Context, f Object, t canary.Traffic, versio
 		if lead.ResourceVersion != version {
 			return nil
 		}
-		vs, e := f.get(ctx)
-		if e != nil {
+		if vs, e = o.get(ctx); e != nil {
 			return e
 		}
-		p, e := f.Renderer.Render(vs, t)
-		if e != nil || p.Empty() {
+		if p, e = o.Renderer.Render(vs, t); e != nil || p.Empty() {
 			return e
-		}
-		if _, err = f.patch(ctx, vs, p); !errors.Is(err, canary.ErrConflict) {
-			return err
 		}
 	}
 	return errors.New(err.Error()) // canary.ErrConflict would promise that nothing was changed

@@ -74,6 +74,7 @@ var armNames = [armCount]string{"stable", "canary", "baseline"}
 type place struct {
 	Destination
 	full string
+	key  string // host and subset in one
 }
 
 type places [armCount]place
@@ -94,7 +95,7 @@ func (a Arms) places(suffix string) places {
 		if full != "" && !strings.Contains(full, ".") {
 			full += suffix
 		}
-		p[i] = place{d, full}
+		p[i] = place{d, full, full + "/" + d.Subset}
 	}
 	return p
 }

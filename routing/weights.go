@@ -10,6 +10,10 @@ import (
 // object, where anybody can change it.
 type original struct {
 	Rule string `json:"rule"`
+	// Stable is the key of the stable destination. A rollout that stayed with
+	// its canary leaves its original behind; it is not that of the next one,
+	// which has another stable.
+	Stable string `json:"stable"`
 	// Arms are the weights of stable, canary and baseline. For stable, -1 is no
 	// weight; for the others, no such destination.
 	Arms [armCount]int64 `json:"arms"`
@@ -22,7 +26,7 @@ type original struct {
 
 // original takes the rule as it is for what it was.
 func (r *steered) original() original {
-	o := original{Rule: r.Name}
+	o := original{Rule: r.Name, Stable: r.places[stable].key}
 	o.Arms, o.Sum = r.arms()
 	for arm := canaryArm; arm < armCount; arm++ {
 		if r.at[arm] < 0 {

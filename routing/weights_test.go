@@ -106,10 +106,12 @@ func TestAStableDestinationRemovedByHandIsPutBack(t *testing.T) {
 func TestAnOriginalThatCannotBeUnderstoodIsReplaced(t *testing.T) {
 	h := renderer(t, target())
 	o := division(t, "", "", "").render(t, h, canary.Traffic{Canary: 1000})
+	const stable = `"stable":"reviews.prod.svc.cluster.local/v1",`
+	require.Contains(t, o.typed(t).Annotations[routing.OriginalAnnotation], stable)
 	for _, text := range []string{
-		"", "{", "[] []", `[{"rule":"","arms":[-1,5,0],"sum":1}]`, `[{"rule":"","arms":[-9,-1,-1],"sum":1}]`, `[{"rule":"","x":1}]`,
-		`[{"rule":"","arms":[1,0,0],"foreign":[-4],"sum":1}]`, `[{"rule":"","arms":[2147483647,1,0],"sum":1}]`,
-		`[{"rule":"","arms":[1,0,0],"sum":1},{"rule":"","arms":[1,0,0],"sum":1}]`,
+		"", "{", "[] []", `[{"rule":"",` + stable + `"arms":[-1,5,0],"sum":1}]`, `[{"rule":"",` + stable + `"arms":[-9,-1,-1],"sum":1}]`, `[{"rule":"","x":1}]`,
+		`[{"rule":"",` + stable + `"arms":[1,0,0],"foreign":[-4],"sum":1}]`, `[{"rule":"",` + stable + `"arms":[2147483647,1,0],"sum":1}]`,
+		`[{"rule":"",` + stable + `"arms":[1,0,0],"sum":1},{"rule":"",` + stable + `"arms":[1,0,0],"sum":1}]`,
 	} {
 		odd := annotate(t, o, routing.OriginalAnnotation, text)
 		require.Equal(t, "v1 500, v2 500", odd.render(t, h, share(50)).weights(t, ""), "from the numbers of the moment: %s", text)
@@ -124,6 +126,20 @@ func TestARuleThatSplitAlreadyIsBroughtToStableOnly(t *testing.T) {
 	again := o.render(t, h, share(30))
 	require.JSONEq(t, string(o), string(again), "nothing to do")
 	require.Equal(t, "v1 100, v2 0", o.render(t, h, share(60)).render(t, h, canary.Traffic{}).weights(t, ""))
+}
+
+func TestTheOriginalOfAnEarlierRolloutIsNotThatOfTheNext(t *testing.T) {
+	before := service(t, `[{route: [`+v1+`, {destination: {host: reviews, subset: v3}, weight: 0}]}]`)
+	before = setWeight(t, before, 0, 100)
+	stays := before.render(t, renderer(t, target()), share(100))
+	require.Equal(t, "v1 0, v3 0, v2 100", stays.weights(t, ""))
+
+	next := target()
+	next.Arms.Stable, next.Arms.Canary.Subset = next.Arms.Canary, "v3"
+	h := renderer(t, next)
+	o := stays.render(t, h, share(10))
+	require.Equal(t, "v1 0, v3 10, v2 90", o.weights(t, ""))
+	require.Equal(t, "v1 0, v3 0, v2 100", o.render(t, h, canary.Traffic{}).weights(t, ""), "v3 was the user's")
 }
 
 func TestRulesMayGoInDirectionsOfTheirOwn(t *testing.T) {

@@ -1,0 +1,56 @@
+package routing_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/routing"
+)
+
+// A whole rollout through the engine and an API server, with two objects, a
+// missing subset and a safe mirror, while a hand and a broken server interfere.
+func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, twoRules, gatewayRules, reviewsRule)
+		before := []string{spec(t, w.document(t, "reviews")), spec(t, w.document(t, "gateway")), spec(t, w.rule(t))}
+		like := canary.Step{Hold: time.Minute, Judge: canary.Unjudged}
+		plan, err := canary.NewPlan("reviews").
+			Step(mirror.Steps(like, canary.Full)...).
+			Weights(canary.List(20*canary.Percent, canary.Percent/3, canary.Full), like).
+			Settle(5 * time.Second).Interval(10 * time.Second).End(canary.End{Kind: canary.Withdraw}).Build()
+		require.NoError(t, err)
+		lead, gateway := w.object(t, "reviews", "b"), w.object(t, "gateway", "b")
+		lead.Renderer = mirror.Safe(lead.Renderer.(*routing.HTTP))
+		seen := map[canary.Traffic]bool{}
+		runner, err := canary.NewRunner(canary.Config{
+			Plan: plan, Router: routing.NewRouter(lead, gateway), Scaffold: w.subsets(t, 10*time.Second),
+			Observers: []func(canary.Event){func(e canary.Event) { seen[e.Traffic] = true }},
+		})
+		require.NoError(t, err)
+		patching(w, "gateway", 2, apiserver.ServerError())
+		patching(w, "reviews", 5, apiserver.LoseAnswer())
+		time.AfterFunc(2*time.Minute, func() {
+			err := w.Update(virtualServices, "prod", "gateway", func(o map[string]any) {
+				o["spec"].(document)["http"].([]any)[0].(document)["route"].([]any)[0].(document)["weight"] = 7
+			})
+			require.NoError(t, err)
+		})
+
+		state, err := runner.Run(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, canary.Withdrawn, state.Phase)
+		require.NotZero(t, state.Drifts)
+		for _, traffic := range []canary.Traffic{{}, {Mirror: canary.Full}, share(20), {Canary: canary.Percent / 3}, share(100)} {
+			require.True(t, seen[traffic], "%v", traffic)
+		}
+		require.JSONEq(t, before[0], spec(t, w.document(t, "reviews")))
+		require.JSONEq(t, before[1], spec(t, w.document(t, "gateway")))
+		require.JSONEq(t, before[2], spec(t, w.rule(t)))
+	})
+}
