@@ -50,12 +50,13 @@ func newVersion(b Behaviour) *version {
 	if b.Status == 0 {
 		b.Status = http.StatusInternalServerError
 	}
-	if b.Median <= 0 {
-		b.Median = 10 * time.Millisecond
+	b.Median = positive(b.Median, 10*time.Millisecond)
+	if math.IsNaN(b.ErrorRate) {
+		b.ErrorRate = 0
 	}
 	v := &version{Behaviour: b}
 	median := float64(b.Median) / float64(time.Millisecond)
-	if b.Sigma <= 0 {
+	if !(b.Sigma > 0) || math.IsInf(b.Sigma, 1) {
 		only := bucketOf(median)
 		for i := only; i < len(v.below); i++ {
 			v.below[i] = 1

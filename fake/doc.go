@@ -24,7 +24,8 @@
 //
 //   - Objects: ServiceEntry, Sidecar, WorkloadEntry, EndpointSlice, ReplicaSet,
 //     the Gateway API, tcp and tls rules, Services without a selector. A Gateway's
-//     selector, TLS settings and port are not looked at.
+//     selector, TLS settings, ports and the namespaces before its hosts are not
+//     looked at.
 //   - The root namespace: a DestinationRule is looked up in the namespace of the
 //     client, then in that of the service.
 //   - Policies of a DestinationRule (load balancing, connection pools, outlier

@@ -21,11 +21,17 @@ type Load struct {
 	s *stream
 }
 
-// Load sends equal requests at a rate per second from now on, as time moves. No
-// goroutine runs: requests that were due are made up for when somebody looks,
-// with the outcome that they had had at their time.
+// maxRate keeps counts within what a number holds.
+const maxRate = 1e9
+
+// Load sends equal requests at a rate per second, up to a billion, from now on,
+// as time moves. No goroutine runs: requests that were due are made up for when
+// somebody looks, with the outcome that they had had at their time.
 func (m *Mesh) Load(rate float64, r Request) *Load {
-	s := &stream{rate: max(0, rate), call: newCall(r)}
+	if !(rate > 0) { // NaN is none either
+		rate = 0
+	}
+	s := &stream{rate: min(rate, maxRate), call: newCall(r)}
 	m.now(func() {
 		s.since = m.clock
 		m.streams = append(m.streams, s)

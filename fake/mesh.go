@@ -1,7 +1,6 @@
 package fake
 
 import (
-	"cmp"
 	"net/http"
 	"sync"
 	"time"
@@ -10,7 +9,7 @@ import (
 )
 
 // Config says how a Mesh behaves. The zero value is a mesh whose proxies know
-// every change at once.
+// every change at once. Durations below zero count as zero.
 type Config struct {
 	// Seed decides every draw: same seed, same run.
 	Seed uint64
@@ -32,11 +31,20 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Scrape = cmp.Or(c.Scrape, 15*time.Second)
-	c.Retention = cmp.Or(c.Retention, 6*time.Hour)
-	c.Start = cmp.Or(c.Start, 2*time.Second)
-	c.Reaction = cmp.Or(c.Reaction, 50*time.Millisecond)
+	c.Delay, c.Spread = max(0, c.Delay), max(0, c.Spread)
+	c.Scrape = positive(c.Scrape, 15*time.Second)
+	c.Retention = positive(c.Retention, 6*time.Hour)
+	c.Start = positive(c.Start, 2*time.Second)
+	c.Reaction = positive(c.Reaction, 50*time.Millisecond)
 	return c
+}
+
+// positive returns d, or if that is nothing, otherwise.
+func positive(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
 }
 
 // Mesh is a simulated service mesh. It reads its objects from an API server and

@@ -1,7 +1,10 @@
 package fake_test
 
 import (
+	"math"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,4 +44,21 @@ metadata: {name: external, namespace: bookinfo}
 spec: {ports: [{port: 80}]}
 `), fake.Config{})
 	require.Equal(t, fake.Result{{Outcome: fake.Outcome{Code: 503, Flags: "UH"}, N: 1}}, mesh.Send(1, fake.Request{Host: "external.bookinfo"}))
+}
+
+func TestNonsenseIsTakenForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nan := math.NaN()
+		server := bookinfo(t)
+		mesh := fake.NewMesh(server, fake.Config{
+			Delay: -1, Spread: -1, Scrape: -1, Retention: -1, Start: -1, Reaction: -1,
+			Versions: map[string]fake.Behaviour{"reviews:1": {ErrorRate: nan, Sigma: nan, Median: -1, Start: -1}, "reviews:2": {Sigma: math.Inf(1), ErrorRate: 7}},
+		})
+		setImage(t, server, "reviews-v1", "reviews:2")
+		none, many := mesh.Load(nan, client), mesh.Load(math.Inf(1), client)
+		time.Sleep(time.Minute)
+		require.Zero(t, none.Stop().Sent())
+		require.EqualValues(t, 60e9, many.Stop().Sent())
+		require.Equal(t, 3, deploymentStatus(t, server, "reviews-v1").UpdatedReplicas)
+	})
 }

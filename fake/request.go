@@ -27,8 +27,8 @@ type Source struct {
 	// Namespace is where the proxy runs; "" is istio-system for a gateway and
 	// default for a sidecar.
 	Namespace string
-	// Workload names the sender in metrics; "" is the gateway's name, or
-	// "client".
+	// Workload names the sender in metrics; "" is istio-ingressgateway for a
+	// gateway and client for a sidecar.
 	Workload string
 	// Labels are those of the sender's pod.
 	Labels map[string]string

@@ -100,11 +100,7 @@ func (m *Mesh) settle(d *deployment, now time.Time) {
 
 func (m *Mesh) newPod(t *template, now time.Time) pod {
 	v := m.version(t.image)
-	start := v.Start
-	if start == 0 {
-		start = m.config.Start
-	}
-	return pod{t, m.deployer.late(now, start), v.NeverReady}
+	return pod{t, m.deployer.late(now, positive(v.Start, m.config.Start)), v.NeverReady}
 }
 
 // instances groups the ready pods by their template.

@@ -128,7 +128,7 @@ func (t *table) decide(c *call) *action {
 	return nil
 }
 
-// admits reports whether the Gateway exists and has a server for host and port.
+// admits reports whether the Gateway exists and has a server for the host.
 func (t *table) admits(c *call) bool {
 	namespace, id, _ := strings.Cut(c.From.Gateway, "/")
 	g := t.world.gateways[name{namespace, id}]
