@@ -25,7 +25,8 @@ type Client interface {
 	Patch(ctx context.Context, name string, pt types.PatchType, data []byte, opts metav1.PatchOptions, subresources ...string) (*appsv1.Deployment, error)
 }
 
-// Config names the two Deployments and says what is promoted.
+// Config names the two Deployments and says what is promoted. Every process that
+// drives a rollout has the same one.
 type Config struct {
 	// Namespace is that of both Deployments, and of the Client.
 	Namespace string
@@ -33,9 +34,9 @@ type Config struct {
 	Stable, Canary string
 
 	// Rollout tells this rollout from those before and after it on the same
-	// stable Deployment: a release number, a commit. Every process that drives
-	// the rollout gives the same name, and no other rollout gets it. Empty is
-	// right but for the two cases told in the package comment.
+	// stable Deployment: a release number, a commit. No other rollout gets the
+	// same name; a retry of this one does. Empty is right but for the two cases
+	// told in the package comment.
 	Rollout string
 	// Images is the version being rolled out, by name of container. Ready waits
 	// until the canary's spec names it, and Promote refuses another one. Empty

@@ -2,7 +2,6 @@ package workload_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -10,8 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
 	"github.com/serin-go/serin/canary"
@@ -76,16 +73,6 @@ type world struct {
 	rollouts     int
 	views        []view // those that asked something of the Workload
 	calls        []*driverCall
-}
-
-// driverCall is a call of Promote or Restore that stands before its next request.
-type driverCall struct {
-	view
-	next   func() (struct{}, bool)
-	stop   func()
-	lost   bool // the answer to the next request does not arrive
-	answer canary.Answer
-	err    error
 }
 
 // begin lets the next rollout begin, if the last is over.
@@ -270,37 +257,4 @@ func (w *world) end() {
 	for _, c := range w.calls {
 		c.stop()
 	}
-}
-
-var (
-	errCrashed = errors.New("crashed")
-	errLost    = errors.New("answer lost")
-)
-
-// interrupted is a Client that stands still before each request.
-type interrupted struct {
-	workload.Client
-	call  *driverCall
-	pause func() bool
-}
-
-func (c interrupted) Get(ctx context.Context, name string, o metav1.GetOptions) (*appsv1.Deployment, error) {
-	return c.request(func() (*appsv1.Deployment, error) { return c.Client.Get(ctx, name, o) })
-}
-
-func (c interrupted) Patch(ctx context.Context, name string, pt types.PatchType, data []byte, o metav1.PatchOptions, sub ...string) (*appsv1.Deployment, error) {
-	return c.request(func() (*appsv1.Deployment, error) { return c.Client.Patch(ctx, name, pt, data, o, sub...) })
-}
-
-func (c interrupted) request(do func() (*appsv1.Deployment, error)) (*appsv1.Deployment, error) {
-	if c.call.err != nil || !c.pause() {
-		c.call.err = errCrashed
-		return nil, errCrashed
-	}
-	d, err := do()
-	if c.call.lost {
-		c.call.lost = false
-		return nil, errLost
-	}
-	return d, err
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 )
 
 // operation is one of a JSON patch (RFC 6902). Only remove has no value.
@@ -26,10 +25,15 @@ var pointer = strings.NewReplacer("~", "~0", "/", "~1")
 // as r, or nil if there is nothing to change. It holds for the version of d that
 // was read and no other. d is not changed.
 func patchOf(d *appsv1.Deployment, r record, m move) ([]byte, error) {
-	ops, err := diffTemplates(&d.Spec.Template, m.template)
+	from, err := tree(&d.Spec.Template)
 	if err != nil {
 		return nil, err
 	}
+	to, err := tree(m.template)
+	if err != nil {
+		return nil, err
+	}
+	ops := diff("/spec/template", from, to)
 	if !reflect.DeepEqual(r, m.record) {
 		text, err := json.Marshal(m.record)
 		if err != nil {
@@ -49,18 +53,6 @@ func annotate(d *appsv1.Deployment, text string) operation {
 		return operation{"add", "/metadata/annotations", map[string]string{Annotation: text}}
 	}
 	return operation{"add", "/metadata/annotations/" + pointer.Replace(Annotation), text}
-}
-
-func diffTemplates(from, to *corev1.PodTemplateSpec) ([]operation, error) {
-	a, err := tree(from)
-	if err != nil {
-		return nil, err
-	}
-	b, err := tree(to)
-	if err != nil {
-		return nil, err
-	}
-	return diff("/spec/template", a, b), nil
 }
 
 // tree returns v as JSON has it.

@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/serin-go/serin/canary"
 )
@@ -18,7 +19,7 @@ type move struct {
 	answer   canary.Answer
 }
 
-// stay leaves d and its record as they are.
+// stay leaves the pod template as it is.
 func stay(d *appsv1.Deployment, r record, a canary.Answer) move {
 	return move{&d.Spec.Template, r, a}
 }
@@ -63,22 +64,18 @@ func (c Config) advance(stable, source *appsv1.Deployment, r record) (move, erro
 	if err != nil {
 		return move{}, err
 	}
-	m, err := reach(stable, to, r)
+	m := reach(stable, to, r)
 	m.record.Done = r.Done || m.answer.Reply == canary.Yes
-	return m, err
+	return m, nil
 }
 
 // reach gives stable the template if it has another one, and otherwise tells
 // how far its rollout is.
-func reach(stable *appsv1.Deployment, to *corev1.PodTemplateSpec, r record) (move, error) {
-	ops, err := diffTemplates(&stable.Spec.Template, to)
-	if err != nil {
-		return move{}, err
+func reach(stable *appsv1.Deployment, to *corev1.PodTemplateSpec, r record) move {
+	if !equality.Semantic.DeepEqual(&stable.Spec.Template, to) {
+		return move{to, r, canary.Waiting("stable %s: its pod template is changed; its rollout begins", stable.Name)}
 	}
-	if len(ops) > 0 {
-		return move{to, r, canary.Waiting("stable %s: its pod template is changed; its rollout begins", stable.Name)}, nil
-	}
-	return move{to, r, serving("stable", stable)}, nil
+	return stay(stable, r, serving("stable", stable))
 }
 
 // restoration decides what Restore does. mark is the fingerprint of what the
@@ -94,13 +91,13 @@ func (c Config) restoration(stable *appsv1.Deployment, r record, mark string, se
 	}
 	closed.Restored = true
 	if r.Template != nil {
-		return reach(stable, relabelled(r.Template, &stable.Spec.Template), closed)
+		return reach(stable, relabelled(r.Template, &stable.Spec.Template), closed), nil
 	}
 	to, err := withImages(&stable.Spec.Template, r.Images)
 	if err != nil {
 		return move{}, err
 	}
-	return reach(stable, to, closed)
+	return reach(stable, to, closed), nil
 }
 
 // needsCanary reports whether only the canary can tell whose record it is.

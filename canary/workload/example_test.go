@@ -1,0 +1,73 @@
+package workload_test
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/fake/apiserver"
+)
+
+const example = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v1, namespace: bookinfo}
+spec: {replicas: 3, selector: {matchLabels: {v: v1}}, template: {metadata: {labels: {v: v1}}, spec: {containers: [{name: reviews, image: "reviews:1.0"}]}}}
+status: {observedGeneration: 1, replicas: 3, updatedReplicas: 3, availableReplicas: 3}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v2, namespace: bookinfo}
+spec: {replicas: 3, selector: {matchLabels: {v: v2}}, template: {metadata: {labels: {v: v2}}, spec: {containers: [{name: reviews, image: "reviews:2.0"}]}}}
+status: {observedGeneration: 1, replicas: 3, updatedReplicas: 3, availableReplicas: 3}
+`
+
+// The engine asks these questions; the serials are those of its State.
+func ExampleNew() {
+	ctx := context.Background()
+	server := apiserver.New() // in place of a cluster
+	if err := server.Load([]byte(example)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	client := kubernetes.NewForConfigOrDie(server.Config())
+	w, err := workload.New(client.AppsV1().Deployments("bookinfo"), workload.Config{
+		Namespace: "bookinfo", Stable: "reviews-v1", Canary: "reviews-v2",
+		Rollout: "release-42", Images: map[string]string{"reviews": "reviews:2.0"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	say := func(a canary.Answer, err error) { fmt.Println(a.Reply == canary.Yes, a.Reason, err) }
+	say(w.Ready(ctx, canary.Traffic{Canary: 20 * canary.Percent}))
+	say(w.Promote(ctx, 7))
+	say(w.Promote(ctx, 7)) // no Deployment controller works on this server
+	say(w.Restore(ctx, 9))
+	say(w.Promote(ctx, 8))
+	// Output:
+	// true canary reviews-v2: 3 of 3 replicas available <nil>
+	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>
+	// false stable reviews-v1: its latest spec has not been observed yet <nil>
+	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>
+	// false  workload: Deployment bookinfo/reviews-v1: changed by somebody else since it was read: serial 8, but 9 was acted on already
+}
+
+func ExampleStatus() {
+	replicas := int32(3)
+	d := &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: &replicas}}
+	d.Status = appsv1.DeploymentStatus{Replicas: 4, UpdatedReplicas: 3, AvailableReplicas: 1}
+	fmt.Println(workload.Status(d).Reason)
+	d.Status.Replicas = 3
+	fmt.Println(workload.Status(d).Reason)
+	d.Status.AvailableReplicas = 3
+	fmt.Println(workload.Status(d).Reply == canary.Yes)
+	// Output:
+	// 1 old replicas pending termination
+	// 1 of 3 replicas available
+	// true
+}
