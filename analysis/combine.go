@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -91,9 +92,9 @@ func ask(ctx context.Context, analyzers []Analyzer, r Request) tally {
 
 func (t tally) has(v Verdict) bool { return len(t.reasons[v]) > 0 }
 
-// result returns the verdict with the reasons of those who gave it.
+// result returns the verdict with the reasons of those who gave it, each once.
 func (t tally) result(v Verdict) Result {
-	reasons := t.reasons[v]
+	reasons := slices.Compact(t.reasons[v])
 	if len(reasons) == 0 {
 		reasons = []string{"there is nothing to judge by"}
 	}

@@ -61,7 +61,7 @@ func (c Compare) Validate() error {
 	}
 	switch factor := c.factor(); {
 	case !(factor >= 1) || math.IsInf(factor, 1):
-		errs = append(errs, fmt.Errorf("Factor is %v; want 1 or more", factor))
+		errs = append(errs, fmt.Errorf("the Factor is %v; want 1 or more", factor))
 	case factor == 1 && c.Delta == 0:
 		errs = append(errs, errors.New("with Factor 1 and Delta 0 a healthy canary fails at every second look"))
 	}

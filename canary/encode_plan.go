@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -117,12 +118,16 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
 	b.spec.verify = doc.Verify
 	b.spec.revision = doc.Revision
+	var errs []error
 	for i, raw := range doc.Steps {
 		var t stepDoc
 		if err := decodeStrict(raw, &t); err != nil {
-			b = b.fail(fmt.Errorf("step %d: %w", i+1, err))
+			errs = append(errs, fmt.Errorf("canary: plan %q: step %d: %w", clip(doc.Name, maxName), i+1, err))
 		}
 		b = b.Step(Step{t.Name, t.Traffic, time.Duration(t.Hold), time.Duration(t.Deadline), t.OnDeadline, t.Gate, t.Judge})
+	}
+	if errs != nil {
+		return errors.Join(errs...)
 	}
 	built, err := b.Build()
 	if err != nil {
@@ -138,12 +143,29 @@ func decodeStrict(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return err
+		return inWords(err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return errors.New("something follows the end of the document")
 	}
 	return checkRepeated(json.NewDecoder(bytes.NewReader(data)), "")
+}
+
+// inWords says of a value of the wrong type what would be right in its place.
+func inWords(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	want := "a " + wrong.Type.Kind().String()
+	switch wrong.Type {
+	case reflect.TypeFor[Weight]():
+		want = `a percentage in quotes or with its sign, such as "12.5%"`
+	case reflect.TypeFor[duration]():
+		want = "a duration such as 1m30s"
+	}
+	field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+	return fmt.Errorf("%s: found a %s, want %s", field, wrong.Value, want)
 }
 
 // checkRepeated finds a field that stands twice in one object, which

@@ -79,7 +79,11 @@ func (w *world) schedule() {
 			return
 		}
 		if calls > 50_000 {
-			w.broken("no end after %d calls", calls)
+			// Both may remember a rollout that is over and whose record somebody
+			// removes again and again: they have said so and leave it alone.
+			if !w.sim.meddled || w.state.Phase != Idle {
+				w.broken("no end after %d calls", calls)
+			}
 			return
 		}
 		d := &drivers[0]

@@ -225,7 +225,9 @@ func mirrorShare(r *networking.HTTPRoute) uint64 {
 	switch {
 	case r.MirrorPercentage != nil:
 		return partsPerMillion(r.MirrorPercentage)
+	//lint:ignore SA1019 people still write it, and Istio still obeys it
 	case r.MirrorPercent != nil:
+		//lint:ignore SA1019 as above
 		return min(uint64(r.MirrorPercent.Value)*10_000, million)
 	}
 	return million

@@ -20,7 +20,9 @@ func (r *steered) mirrored(suffix string) canary.Weight {
 	switch {
 	case r.MirrorPercentage != nil:
 		return ofPercentage(r.MirrorPercentage.Value)
+	//lint:ignore SA1019 people still write it, and Istio still obeys it
 	case r.MirrorPercent != nil:
+		//lint:ignore SA1019 as above
 		return min(canary.Full, canary.Weight(r.MirrorPercent.Value)*canary.Percent)
 	}
 	return canary.Full

@@ -222,10 +222,10 @@ func heedsContext(ctx context.Context, p pair) error {
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := p.one.Read(ended); err == nil {
-		return errors.New("Read gave no error")
+		return errors.New("no error came of Read")
 	}
 	if err := p.one.Write(ended, reading, canary.Traffic{Canary: canary.Full}, state(1)); err == nil {
-		return errors.New("Write gave no error")
+		return errors.New("no error came of Write")
 	}
 	return expect(ctx, p.two, canary.Traffic{}, canary.State{})
 }

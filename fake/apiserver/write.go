@@ -174,7 +174,7 @@ const modified = "the object has been modified; please apply your changes to the
 // precondition holds the version and the uid that a writer names against the object.
 func precondition(old entry, version, uid string, required bool) error {
 	if uid != "" && uid != old.uid {
-		return conflict(old.key, fmt.Errorf("Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, old.uid))
+		return conflict(old.key, fmt.Errorf("precondition failed: UID in precondition: %s, UID in object meta: %s", uid, old.uid))
 	}
 	if version == "" && required {
 		return invalid(old.key, field.Invalid(field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update"))

@@ -1,0 +1,170 @@
+package canary_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+)
+
+// A rollout in memory: the Router stands for a mesh, the Judge for its metrics.
+func Example() {
+	plan, err := canary.NewPlan("shop v2").
+		Interval(time.Millisecond).
+		Step(canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Millisecond}).
+		Weights(canary.List(5*canary.Percent, canary.Full), canary.Step{Hold: 2 * time.Millisecond}).
+		Build()
+	if err != nil {
+		fmt.Println(err)
+	}
+	runner, err := canary.NewRunner(canary.Config{
+		Plan:     plan,
+		Router:   new(fake.Router),
+		Analyzer: new(fake.Judge),
+		Observers: []func(canary.Event){func(e canary.Event) {
+			if e.Decision.Write {
+				fmt.Printf("%v: %v\n", e.After.Phase, e.After.Traffic)
+			}
+		}},
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	state, err := runner.Run(context.Background())
+	fmt.Println(state.Name, "is", state.Phase, err)
+	// Output:
+	// Preparing: stable only
+	// Progressing: canary 0%, mirror 100%
+	// Progressing: canary 5%
+	// Progressing: canary 100%
+	// Finishing: canary 100%
+	// Promoted: canary 100%
+	// shop v2 is Promoted <nil>
+}
+
+// Next decides from its arguments alone, so a plan can be asked what it would do
+// without a cluster, a clock or a metric store.
+func ExamplePlan_Next() {
+	plan, err := canary.NewPlan("shop v2").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Hour}).Build()
+	if err != nil {
+		fmt.Println(err)
+	}
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	state, d := plan.Next(canary.State{}, canary.Observation{Now: noon})
+	fmt.Println(state.Phase, d.Traffic)
+
+	o := canary.Observation{Now: noon, Traffic: d.Traffic}
+	_, d = plan.Next(state, o)
+	fmt.Println("asks:", d.Ask, d.Traffic)
+
+	o.Answers[canary.AskReady] = canary.Answer{Reply: canary.Yes}
+	state, d = plan.Next(state, o)
+	fmt.Println(state.Phase, d.Traffic)
+
+	o = canary.Observation{Now: noon.Add(time.Minute), Traffic: d.Traffic}
+	o.Judged = canary.Judgement{Asked: true, Result: analysis.Result{Verdict: analysis.Fail, Reason: "12/100 (12%) failed"}}
+	state, d = plan.Next(state, o)
+	fmt.Println(state.Phase, d.Traffic)
+	fmt.Println(d.Reason)
+	// Output:
+	// Preparing stable only
+	// asks: ready canary 100%
+	// Progressing canary 100%
+	// RollingBack stable only
+	// turned back: the judge failed step "canary 100%": 12/100 (12%) failed
+}
+
+// A plan is a value that encodes to JSON, and so to YAML. Decoding is strict.
+func ExamplePlan_UnmarshalJSON() {
+	var plan canary.Plan
+	fmt.Println(yaml.UnmarshalStrict([]byte(`
+name: shop v2
+steps:
+- {name: dark launch, mirror: 100%, hold: 5m}
+- {canary: 20%, hold: 10m, deadline: 1h, onDeadline: roll back}
+- {canary: 100%, hold: 10m, gate: release manager}
+end: {kind: promote stable, deadline: 15m}
+`), &plan))
+	for i, step := range plan.Steps() {
+		fmt.Println(i+1, step.Name, "for", step.Hold)
+	}
+	fmt.Println(yaml.UnmarshalStrict([]byte(`{name: p, steps: [{canary: 20, hold: 10m}]}`), &plan))
+	// Output:
+	// <nil>
+	// 1 dark launch for 5m0s
+	// 2 canary 20% for 10m0s
+	// 3 canary 100% for 10m0s
+	// error unmarshaling JSON: while decoding JSON: canary: plan "p": step 1: canary: found a number, want a percentage in quotes or with its sign, such as "12.5%"
+}
+
+// Build returns every mistake at once, each with its place.
+func ExampleBuilder_Build() {
+	_, err := canary.NewPlan("shop v2").
+		Step(canary.Step{Traffic: canary.Traffic{Canary: 120 * canary.Percent}}).
+		Step(canary.Step{Name: "half", Traffic: canary.Traffic{Canary: 50 * canary.Percent}, Hold: time.Hour, Deadline: time.Minute}).
+		Build()
+	fmt.Println(err)
+	// Output:
+	// canary: plan "shop v2": step 1 (canary 120%): canary is 120%; a share lies between 0% and 100%
+	// step 2 (half): deadline 1m0s is over before the hold of 1h0m0s; make it longer
+	// end: "stay" needs a last step that gives the canary 100%, this one gives it 50%; add a step, or end with "withdraw"
+}
+
+func ExampleLinear() {
+	fmt.Println(slices.Collect(canary.Linear(30*canary.Percent, 30*canary.Percent, canary.Full)))
+	// Output: [30% 60% 90% 100%]
+}
+
+func ExampleExponential() {
+	fmt.Println(slices.Collect(canary.Exponential(canary.Percent/10, 10, canary.Full)))
+	// Output: [0.1% 1% 10% 100%]
+}
+
+func ExampleParseWeight() {
+	w, err := canary.ParseWeight("12.5%")
+	fmt.Println(w == 125*canary.Percent/10, err)
+	_, err = canary.ParseWeight("0.5")
+	fmt.Println(err)
+	// Output:
+	// true <nil>
+	// canary: weight "0.5": want a percentage such as "12.5%"
+}
+
+// A controller takes one turn in each Reconcile.
+func ExampleRunner_Turn() {
+	plan, err := canary.NewPlan("shop v2").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Judge: canary.Unjudged}).Build()
+	if err != nil {
+		fmt.Println(err)
+	}
+	runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: new(fake.Router)})
+	if err != nil {
+		fmt.Println(err)
+	}
+	for {
+		e, err := runner.Turn(context.Background())
+		if err != nil || e.Decision.Done {
+			fmt.Println("done:", e.After.Phase, err)
+			return
+		}
+		fmt.Println(e.After.Phase, "again after", e.Decision.After)
+	}
+	// Output:
+	// Preparing again after 0s
+	// Progressing again after 0s
+	// Finishing again after 0s
+	// done: Promoted <nil>
+}
+
+// An order reaches the rollout through its State, from any process.
+func ExampleSend() {
+	err := canary.Send(context.Background(), new(fake.Router), canary.Command{Order: canary.Abort, By: "ann", Why: "checkout looks odd"})
+	fmt.Println(errors.Is(err, canary.ErrNotNow), err)
+	// Output: true canary: not now: a rollout that is Idle cannot abort
+}

@@ -1,0 +1,112 @@
+// Quickstart is a whole rollout of Bookinfo's reviews: v2 is mirrored to, gets
+// 20, 40, 60, 80, 100 % of the traffic, is promoted into the stable Deployment,
+// and the traffic goes back there.
+//
+// Without flags it runs on an embedded mesh: real HTTP servers and real requests
+// on loopback, no cluster. With -bad, v2 fails one request in twenty and is
+// rolled back; the exit status is 3 then. With -kubeconfig and -prometheus the
+// same plan runs on a cluster that has the objects of bookinfo.yaml.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/serin-go/serin/canary"
+)
+
+//go:embed bookinfo.yaml
+var bookinfo []byte
+
+//go:embed plan.yaml
+var plan []byte
+
+//go:embed plan-fast.yaml
+var fastPlan []byte
+
+// The exit statuses.
+const (
+	promoted   = 0
+	failed     = 1
+	usage      = 2
+	rolledBack = 3
+)
+
+type options struct {
+	bad, fast              bool
+	plan, manifests        string
+	kubeconfig, prometheus string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout))
+}
+
+// run is the program: everything but the process it runs in.
+func run(ctx context.Context, args []string, out io.Writer) int {
+	var o options
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.BoolVar(&o.bad, "bad", false, "deploy a v2 that fails 5% of its requests (embedded mesh only)")
+	flags.BoolVar(&o.fast, "fast", true, "take seconds in place of minutes (embedded mesh only)")
+	flags.StringVar(&o.plan, "plan", "", "a plan.yaml of your own")
+	flags.StringVar(&o.manifests, "manifests", "", "a bookinfo.yaml of your own (embedded mesh only)")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "run on this cluster")
+	flags.StringVar(&o.prometheus, "prometheus", "", "the URL of the Prometheus server that scrapes that cluster's mesh")
+	if err := flags.Parse(args); err != nil {
+		return usage
+	}
+	if (o.kubeconfig == "") != (o.prometheus == "") || flags.NArg() > 0 {
+		fmt.Fprintln(out, "quickstart: give both -kubeconfig and -prometheus, or neither, and no other arguments")
+		return usage
+	}
+	state, err := rollOut(ctx, o, out)
+	switch {
+	case errors.Is(err, canary.ErrRolledBack):
+		fmt.Fprintf(out, "\n%v\n", err)
+		return rolledBack
+	case err != nil:
+		fmt.Fprintf(out, "\nquickstart: %v\n", err)
+		return failed
+	}
+	fmt.Fprintf(out, "\n%s: %v (%s)\n", state.Name, strings.ToLower(state.Phase.String()), state.Reason)
+	return promoted
+}
+
+func rollOut(ctx context.Context, o options, out io.Writer) (canary.State, error) {
+	p, err := o.load()
+	if err != nil {
+		return canary.State{}, err
+	}
+	if o.kubeconfig != "" {
+		return onCluster(ctx, p, o, out)
+	}
+	return onEmbeddedMesh(ctx, p, o, out)
+}
+
+// load reads the plan that the options name.
+func (o options) load() (canary.Plan, error) {
+	text := plan
+	if o.fast && o.kubeconfig == "" {
+		text = fastPlan
+	}
+	if o.plan != "" {
+		var err error
+		if text, err = os.ReadFile(o.plan); err != nil {
+			return canary.Plan{}, err
+		}
+	}
+	var p canary.Plan
+	return p, yaml.UnmarshalStrict(text, &p)
+}

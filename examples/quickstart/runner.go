@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/prometheus/client_golang/api"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	istio "istio.io/client-go/pkg/clientset/versioned"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/metrics/prometheus"
+	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/routing"
+)
+
+const namespace = "bookinfo"
+
+// newRunner wires the rollout: what is steered, who judges, what is promoted.
+// The clients may be those of a cluster or of the embedded mesh.
+func newRunner(p canary.Plan, cluster *rest.Config, prometheusURL string, observe func(canary.Event)) (*canary.Runner, error) {
+	istioClient, err := istio.NewForConfig(cluster)
+	if err != nil {
+		return nil, err
+	}
+	kube, err := kubernetes.NewForConfig(cluster)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: "reviews", Arms: routing.Arms{
+		Stable: routing.Destination{Host: "reviews", Subset: "v1"},
+		Canary: routing.Destination{Host: "reviews", Subset: "v2"},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	virtualService := rules.Object(istioClient.NetworkingV1().VirtualServices(namespace))
+	virtualService.Renderer = mirror.Safe(rules) // copies of writes would write twice
+	deployments, err := workload.New(kube.AppsV1().Deployments(namespace), workload.Config{
+		Namespace: namespace, Stable: "reviews-v1", Canary: "reviews-v2",
+	})
+	if err != nil {
+		return nil, err
+	}
+	judge, err := newJudge(prometheusURL)
+	if err != nil {
+		return nil, err
+	}
+	return canary.NewRunner(canary.Config{
+		Plan:      p,
+		Router:    routing.NewRouter(virtualService),
+		Workload:  deployments,
+		Analyzer:  judge,
+		Observers: []func(canary.Event){observe},
+	})
+}
+
+// newJudge compares v2 with v1, and holds v2 to 2 % of errors when v1 has no
+// traffic to compare with.
+func newJudge(prometheusURL string) (analysis.Analyzer, error) {
+	client, err := api.NewClient(api.Config{Address: prometheusURL})
+	if err != nil {
+		return nil, err
+	}
+	counts, err := prometheus.New(promv1.NewAPI(client), prometheus.Config{})
+	if err != nil {
+		return nil, err
+	}
+	v1 := metrics.Arm{Workload: "reviews-v1", Namespace: namespace}
+	v2 := metrics.Arm{Workload: "reviews-v2", Namespace: namespace}
+	return analysis.Any(
+		analysis.Compare{Provider: counts, Canary: v2, Baseline: v1, Factor: 1.5, Delta: 0.01},
+		analysis.Threshold{Provider: counts, Canary: v2, Max: 0.02},
+	), nil
+}
+
+// onCluster drives the rollout on a real cluster.
+func onCluster(ctx context.Context, p canary.Plan, o options, out io.Writer) (canary.State, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	if err != nil {
+		return canary.State{}, err
+	}
+	runner, err := newRunner(p, config, o.prometheus, newScreen(out, p).show)
+	if err != nil {
+		return canary.State{}, err
+	}
+	fmt.Fprintf(out, "%s on %s\n\n", p.Name(), config.Host)
+	return runner.Run(ctx)
+}
