@@ -123,10 +123,10 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 	if err := t.Validate(); err != nil {
 		w.broken("invalid traffic was written: %v", err)
 	}
-	if t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
+	reset := after.Phase == Idle && after.Serial > 0
+	if !reset && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
 		w.broken("traffic %v goes to a stable workload that is between two versions", t)
 	}
-	reset := after.Phase == Idle && after.Serial > 0
 	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != Retry && !reset {
 		w.broken("final phase %v was left for %v", before.Phase, after.Phase)
 	}

@@ -1,0 +1,109 @@
+// Package firstrollout is the first rollout of the README, against the fakes.
+package firstrollout
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	istio "istio.io/client-go/pkg/clientset/versioned"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/routing"
+)
+
+const shop = `
+apiVersion: v1
+kind: Service
+metadata: {name: shop, namespace: shop}
+spec: {selector: {app: shop}, ports: [{port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: shop, namespace: shop}
+spec: {host: shop, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec: {hosts: [shop], http: [{route: [{destination: {host: shop, subset: v1}}]}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-v1, namespace: shop}
+spec:
+  selector: {matchLabels: {app: shop, version: v1}}
+  template: {metadata: {labels: {app: shop, version: v1}}, spec: {containers: [{name: shop, image: "shop:1"}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-v2, namespace: shop}
+spec:
+  selector: {matchLabels: {app: shop, version: v2}}
+  template: {metadata: {labels: {app: shop, version: v2}}, spec: {containers: [{name: shop, image: "shop:2"}]}}
+`
+
+func Example() {
+	server := apiserver.New() // in place of a cluster
+	check(server.Load([]byte(shop)))
+	mesh := fake.NewMesh(server, fake.Config{Seed: 1, Scrape: 10 * time.Millisecond}) // in place of Istio and Prometheus
+	load := mesh.Load(5000, fake.Request{Host: "shop.shop"})
+	istioClient, err := istio.NewForConfig(server.Config())
+	check(err)
+
+	plan, err := canary.NewPlan("shop v2").
+		Settle(10*time.Millisecond).ScrapeLag(20*time.Millisecond).Interval(20*time.Millisecond).
+		Step(mirror.Steps(canary.Step{Name: "dark launch", Hold: 100 * time.Millisecond}, canary.Full)...).
+		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 100 * time.Millisecond}).
+		Build()
+	check(err)
+
+	rules, err := routing.NewHTTP(routing.Target{Namespace: "shop", Name: "shop", Arms: routing.Arms{
+		Stable: routing.Destination{Host: "shop", Subset: "v1"},
+		Canary: routing.Destination{Host: "shop", Subset: "v2"},
+	}})
+	check(err)
+	virtualService := rules.Object(istioClient.NetworkingV1().VirtualServices("shop"))
+	virtualService.Renderer = mirror.Safe(rules) // copy GET, HEAD and OPTIONS only
+
+	runner, err := canary.NewRunner(canary.Config{
+		Plan:   plan,
+		Router: routing.NewRouter(virtualService),
+		Analyzer: analysis.Threshold{
+			Provider: mesh, // metrics/prometheus on a cluster
+			Canary:   metrics.Arm{Namespace: "shop", Workload: "shop-v2"},
+			Max:      0.01,
+		},
+		Observers: []func(canary.Event){func(e canary.Event) {
+			if e.Decision.Reason.Cause == canary.CauseMoved {
+				fmt.Println(e.After.Phase, e.After.Traffic)
+			}
+		}},
+	})
+	check(err)
+	state, err := runner.Run(context.Background())
+	check(err)
+	fmt.Println(state.Phase, "with", load.Stop().Broken(), "requests lost")
+	// Output:
+	// Preparing stable only
+	// Progressing canary 0%, mirror 100%
+	// Progressing canary 20%
+	// Progressing canary 40%
+	// Progressing canary 60%
+	// Progressing canary 80%
+	// Progressing canary 100%
+	// Finishing canary 100%
+	// Promoted with 0 requests lost
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
