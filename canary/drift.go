@@ -21,11 +21,11 @@ func (t *turn) drift() (Decision, bool) {
 		t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
 		what = fmt.Sprintf("somebody removed the rollout's state and left %v (%d of %d times)", t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	}
-	if t.o.Lost && t.end.Kind == PromoteStable && t.s.Phase <= Progressing && t.o.Traffic == everything {
+	if t.o.Lost && t.end.Kind == PromoteStable && t.s.Phase <= Progressing {
 		// What is remembered may be older than what was removed: stable may be
 		// under promotion already.
 		t.s.Unsure = true
-		if t.s.Traffic != everything {
+		if t.o.Traffic == everything && t.s.Traffic != everything {
 			return t.rollBack("drift: " + what), true
 		}
 	}
@@ -49,5 +49,9 @@ func (t *turn) answerDrift(what string) Decision {
 			return t.rollBack("drift: " + what)
 		}
 	}
-	return t.shift(t.s.Traffic, r)
+	d := t.shift(t.s.Traffic, r)
+	if t.s.Drifts > t.spec.drift.Limit {
+		d.After = t.interval // somebody goes on changing it, and it must go back all the same
+	}
+	return d
 }

@@ -98,6 +98,9 @@ func (t *turn) restore() Decision {
 	case Unasked:
 		return Decision{Ask: AskRestored}
 	case Wait:
+		if t.s.Traffic != everything {
+			return t.shift(everything, Reason{Cause: CauseRestoring, Detail: a.Reason})
+		}
 		return t.stay(Reason{Cause: CauseRestoring, Detail: a.Reason})
 	case No:
 		return t.stay(Reason{Cause: CauseRestoring, Detail: "stable cannot be restored, the canary keeps the traffic: " + a.Reason})
@@ -108,8 +111,11 @@ func (t *turn) restore() Decision {
 // rollBack turns the rollout back. A stable workload that may be between two
 // versions is made whole first, while the canary has all traffic.
 func (t *turn) rollBack(why string) Decision {
-	if t.end.Kind == PromoteStable && (t.s.Phase > Finishing || t.s.Unsure) {
+	switch {
+	case t.end.Kind == PromoteStable && t.s.Phase > Finishing:
 		return t.enter(RestoringStable, t.s.Step, everything, why)
+	case t.s.Unsure: // most likely there is nothing to restore, so the canary gets no more for that
+		return t.enter(RestoringStable, t.s.Step, t.o.Traffic, why)
 	}
 	return t.enter(RollingBack, t.s.Step, Traffic{}, why)
 }

@@ -43,6 +43,7 @@ func Send(ctx context.Context, r Router, c Command) error {
 
 // AdoptAt makes the traffic that is found the step'th of the plan's, counted from
 // zero, whatever State was there: a way out of ErrUnexplained and ErrOtherPlan.
+// Nothing is done about a stable workload that is between two versions.
 func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 	if step < 0 || step >= r.c.Plan.Len() {
 		return fmt.Errorf("canary: %w: plan %q has no step %d; it has %d", ErrRefused, r.c.Plan.Name(), step, r.c.Plan.Len())

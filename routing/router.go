@@ -75,8 +75,9 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 		return canary.Reading{}, err
 	}
 	reading := canary.Reading{}
-	if reading.State, err = state(lead.Annotations); err != nil {
-		return canary.Reading{}, r.lead.wrap(err)
+	var badState error
+	if reading.State, badState = state(lead.Annotations); badState != nil {
+		badState = r.lead.wrap(badState)
 	}
 	want := reading.State.Traffic
 	if reading.Traffic, err = r.lead.Renderer.Read(lead, want); err != nil {
@@ -99,7 +100,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 		objects = append(objects, vs)
 	}
 	reading.Version = objects
-	return reading, nil
+	return reading, badState
 }
 
 // Write implements [canary.Router]. The zero State removes the annotation.

@@ -201,9 +201,11 @@ func TestAStateThatCannotBeUnderstoodIsAnErrorAndNotAZeroState(t *testing.T) {
 		require.NoError(t, w.Update("virtualservices.networking.istio.io", "prod", "reviews", func(o map[string]any) {
 			o["metadata"].(map[string]any)["annotations"] = map[string]any{routing.StateAnnotation: text}
 		}))
-		_, err := routing.NewRouter(w.object(t, "reviews", "b")).Read(t.Context())
+		r := routing.NewRouter(w.object(t, "reviews", "b"))
+		reading, err := r.Read(t.Context())
 		require.ErrorIs(t, err, canary.ErrBadState, text)
 		require.ErrorContains(t, err, "VirtualService prod/reviews: annotation serin-go.github.io/rollout")
+		require.NoError(t, r.Write(t.Context(), reading, share(0), progressing(share(0), 1)), "it can be replaced")
 	}
 }
 
