@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 
 const (
 	stateVersion = 1
+	// stateBegin is how an encoded State of stateVersion begins.
+	stateBegin = `{"version":1`
 	// maxState bounds an encoded State, in bytes.
 	maxState = 4 << 10
 )
@@ -28,31 +29,37 @@ func (s State) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON decodes what MarshalJSON wrote. It trusts nothing: a State that
-// is too large, of a newer version, with unknown fields or with values that no
-// rollout could have written is an error that wraps ErrBadState.
+// is too large, of a newer version, with unknown or repeated fields or with
+// values that no rollout could have written is an error that wraps ErrBadState.
 func (s *State) UnmarshalJSON(data []byte) error {
 	if len(data) > maxState {
 		return fmt.Errorf("canary: %w: %d bytes, at most %d are allowed", ErrBadState, len(data), maxState)
 	}
-	var v versioned
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err := d.Decode(&v)
-	if v.Version > stateVersion {
-		return fmt.Errorf("canary: %w: it has version %d, this library knows versions up to %d", ErrBadState, v.Version, stateVersion)
+	decoded, ok := readState(data)
+	if !ok {
+		var err error
+		if decoded, err = decodeState(data); err != nil {
+			return fmt.Errorf("canary: %w: %w", ErrBadState, err)
+		}
 	}
-	if err == nil && v.Version != stateVersion {
-		err = errors.New("it has no version")
-	}
-	if err != nil {
-		return fmt.Errorf("canary: %w: %w", ErrBadState, err)
-	}
-	decoded := State(v.fields)
 	if err := decoded.validate(); err != nil {
 		return fmt.Errorf("canary: %w: %w", ErrBadState, err)
 	}
 	*s = decoded
 	return nil
+}
+
+// decodeState decodes a State in any form.
+func decodeState(data []byte) (State, error) {
+	var v versioned
+	err := decodeStrict(data, &v)
+	switch {
+	case v.Version > stateVersion: // which may be why there is an error
+		err = fmt.Errorf("it has version %d, this library knows versions up to %d", v.Version, stateVersion)
+	case err == nil && v.Version != stateVersion:
+		err = errors.New("it has no version")
+	}
+	return State(v.fields), err
 }
 
 func (s State) validate() error {
