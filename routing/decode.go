@@ -36,12 +36,8 @@ func state(annotations map[string]string) (canary.State, error) {
 	if !ok {
 		return s, nil
 	}
-	b := []byte(text)
-	if !json.Valid(b) {
-		return s, fmt.Errorf("annotation %s: %w: not JSON", StateAnnotation, canary.ErrBadState)
-	}
-	if err := s.UnmarshalJSON(b); err != nil {
-		return canary.State{}, fmt.Errorf("annotation %s: %w", StateAnnotation, err)
+	if err := s.UnmarshalJSON([]byte(text)); err != nil {
+		return s, fmt.Errorf("annotation %s: %w", StateAnnotation, err)
 	}
 	return s, nil
 }
