@@ -19,7 +19,7 @@ func (r *Runner) answer(ctx context.Context, d Decision, s State, o *Observation
 	a, err := r.ask(ctx, d, s)
 	var fenced FencedError
 	switch {
-	case errors.As(err, &fenced) && fenced.Serial > d.Serial:
+	case errors.As(err, &fenced) && fenced.Serial >= s.Serial:
 		o.Fence = fenced.Serial
 		return nil
 	case ctx.Err() != nil:
@@ -40,35 +40,35 @@ func (r *Runner) ask(ctx context.Context, d Decision, s State) (Answer, error) {
 	case AskShown:
 		return r.c.Verifier.Shown(ctx, d.Traffic, s.Shifted)
 	case AskReady:
-		return r.ready(ctx, d.Traffic, d.Serial)
+		return r.ready(ctx, d.Traffic, s.fence())
 	case AskGate:
 		if r.c.Gates == nil {
 			return Waiting("%s, by the command %q", d.Gate, Approve), nil
 		}
 		return r.c.Gates.Open(ctx, d.Gate)
 	case AskPromoted:
-		return r.c.Workload.Promote(ctx, d.Serial)
+		return r.c.Workload.Promote(ctx, s.fence())
 	case AskRestored:
-		return r.c.Workload.Restore(ctx, d.Serial)
+		return r.c.Workload.Restore(ctx, s.fence())
 	case AskRemoved:
 		if r.c.Scaffold == nil {
 			return Answer{Reply: Yes}, nil
 		}
-		return r.c.Scaffold.Remove(ctx, d.Serial)
+		return r.c.Scaffold.Remove(ctx, s.fence())
 	}
 	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)
 }
 
 // ready asks the Workload first, so that nothing is put up for a canary that is
 // not there.
-func (r *Runner) ready(ctx context.Context, t Traffic, serial int64) (Answer, error) {
+func (r *Runner) ready(ctx context.Context, t Traffic, f Fence) (Answer, error) {
 	if r.c.Workload != nil {
 		if a, err := r.c.Workload.Ready(ctx, t); err != nil || a.Reply != Yes {
 			return a, err
 		}
 	}
 	if r.c.Scaffold != nil {
-		return r.c.Scaffold.Raise(ctx, t, serial)
+		return r.c.Scaffold.Raise(ctx, t, f)
 	}
 	return Answer{Reply: Yes}, nil
 }

@@ -38,9 +38,6 @@ func (p Plan) Next(s State, o Observation) (State, Decision) {
 	}
 	t := turn{spec: p.spec, s: s, o: o}
 	d := t.next()
-	if d.Ask != AskNothing {
-		d.Serial = s.Serial
-	}
 	if d.Ask != AskNothing || !d.Write {
 		return s, d
 	}
@@ -68,7 +65,7 @@ func (t *turn) next() Decision {
 	if t.clockWentBack() {
 		return t.rewind()
 	}
-	if t.o.Fence > t.s.Serial {
+	if t.o.Fence != 0 && t.o.Fence >= t.s.Serial {
 		t.s.Serial = t.o.Fence
 		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the serials of a lost state are passed"})
 	}

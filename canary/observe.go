@@ -65,8 +65,6 @@ type Decision struct {
 	Request analysis.Request
 	// Gate goes with AskGate.
 	Gate string
-	// Serial goes with the questions that a Workload or a Scaffold answers.
-	Serial int64
 	// Reason says why this is the decision.
 	Reason Reason
 	// After is when to look again, at the latest; zero is at once.

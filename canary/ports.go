@@ -3,40 +3,57 @@ package canary
 import (
 	"context"
 	"fmt"
+	"strconv"
 )
+
+// Fence says for which rollout, and by which of its decisions, something is done
+// to the world beside the Router's object. Who is given one remembers the
+// greatest Serial that it acted on and refuses a smaller one with a
+// FencedError, so that a driver that slept through the end of a rollout cannot
+// act on an old decision.
+type Fence struct {
+	// Rollout identifies one rollout from its beginning to its final phase; a
+	// retry is another one.
+	Rollout string
+	// Serial is State.Serial: it grows with every write, over all rollouts on
+	// the same object.
+	Serial int64
+}
+
+// fence returns the Fence of what is decided on s.
+func (s *State) fence() Fence {
+	return Fence{s.Plan + "@" + strconv.FormatInt(s.Began.UnixNano(), 36), s.Serial}
+}
 
 // Workload is the running software behind the traffic, stable and canary. All
 // methods are idempotent, and safe to repeat from several processes.
-//
-// A serial orders the writes of one or more rollouts on the same target: it
-// grows with every write of a State. A Workload remembers the greatest serial
-// that it acted on and refuses a smaller one with a FencedError, so that a
-// driver that slept through the end of a rollout cannot act on an old decision.
 type Workload interface {
 	// Ready tells whether the canary can take the traffic t.
 	Ready(ctx context.Context, t Traffic) (Answer, error)
 	// Promote brings stable to the canary's version, if that has not happened,
 	// and tells whether its rollout is finished (Yes), under way (Wait) or
 	// failed (No).
-	Promote(ctx context.Context, serial int64) (Answer, error)
-	// Restore brings stable back to what it ran before Promote, whole, and
-	// tells whether that is finished. It is Yes if Promote never happened.
-	Restore(ctx context.Context, serial int64) (Answer, error)
+	Promote(ctx context.Context, f Fence) (Answer, error)
+	// Restore brings stable back to what it ran before this rollout's Promote,
+	// whole, and tells whether that is finished. It is Yes if Promote never
+	// happened.
+	Restore(ctx context.Context, f Fence) (Answer, error)
 }
 
 // Scaffold is what traffic stands on beside the Router's object: subsets,
 // objects of other namespaces. It is put up before the traffic that needs it
-// and taken down after it, idempotently. Serials are those of Workload.
+// and taken down after it, idempotently.
 type Scaffold interface {
 	// Raise puts up what t needs and answers Yes when that can be used.
-	Raise(ctx context.Context, t Traffic, serial int64) (Answer, error)
+	Raise(ctx context.Context, t Traffic, f Fence) (Answer, error)
 	// Remove takes down what Raise put up, and nothing else. It is called only
 	// when no traffic needs it any more.
-	Remove(ctx context.Context, serial int64) (Answer, error)
+	Remove(ctx context.Context, f Fence) (Answer, error)
 }
 
 // FencedError is the error of a Workload or Scaffold that has acted on a greater
-// serial than the one it was given. It is an ErrConflict: the driver is behind,
+// serial than the one it was given, or on the same one of another rollout. It is
+// an ErrConflict: the driver is behind,
 // or, after a State was lost, has to go on from a greater serial, which it can
 // only write if it is not behind.
 type FencedError struct {

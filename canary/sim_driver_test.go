@@ -116,24 +116,24 @@ func (d *driver) Ready(context.Context, Traffic) (a Answer, err error) {
 
 // Promote and Restore are a fenced, slow, idempotent change of the stable
 // workload, which is what a Workload promises.
-func (d *driver) Promote(_ context.Context, serial int64) (Answer, error) {
+func (d *driver) Promote(_ context.Context, f Fence) (Answer, error) {
 	if d.w.sim.noPromote {
-		return d.move("new", serial, Failed("image cannot be pulled"))
+		return d.move("new", f, Failed("image cannot be pulled"))
 	}
-	return d.move("new", serial, Answer{Reply: Yes})
+	return d.move("new", f, Answer{Reply: Yes})
 }
 
-func (d *driver) Restore(_ context.Context, serial int64) (Answer, error) {
-	return d.move("old", serial, Answer{Reply: Yes})
+func (d *driver) Restore(_ context.Context, f Fence) (Answer, error) {
+	return d.move("old", f, Answer{Reply: Yes})
 }
 
-func (d *driver) move(to string, serial int64, done Answer) (a Answer, err error) {
+func (d *driver) move(to string, f Fence, done Answer) (a Answer, err error) {
 	w := d.w
 	err = d.call(func() error {
-		if serial < w.fence {
+		if f.Serial < w.fence {
 			return FencedError{w.fence}
 		}
-		w.fence = serial
+		w.fence = f.Serial
 		if w.stable != to && (w.stable != "moving" || w.toward != to) {
 			if w.traffic.Stable() > 0 && !w.sim.meddled {
 				w.broken("stable is moved to %s while it has traffic: %v in %v", to, w.traffic, w.state.Phase)
@@ -149,23 +149,23 @@ func (d *driver) move(to string, serial int64, done Answer) (a Answer, err error
 	return a, err
 }
 
-func (d *driver) Raise(_ context.Context, _ Traffic, serial int64) (a Answer, err error) {
+func (d *driver) Raise(_ context.Context, _ Traffic, f Fence) (a Answer, err error) {
 	err = d.call(func() error {
 		a = Answer{Reply: Yes}
-		if !d.w.scaffold && serial >= d.w.raised {
-			d.w.scaffold, d.w.raised = true, serial
+		if !d.w.scaffold && f.Serial >= d.w.raised {
+			d.w.scaffold, d.w.raised = true, f.Serial
 		}
 		return nil
 	})
 	return a, err
 }
 
-func (d *driver) Remove(_ context.Context, serial int64) (a Answer, err error) {
+func (d *driver) Remove(_ context.Context, f Fence) (a Answer, err error) {
 	err = d.call(func() error {
-		if serial < d.w.raised {
+		if f.Serial < d.w.raised {
 			return FencedError{d.w.raised}
 		}
-		d.w.scaffold, d.w.raised = false, serial
+		d.w.scaffold, d.w.raised = false, f.Serial
 		a = Answer{Reply: Yes}
 		return nil
 	})

@@ -27,15 +27,15 @@ type Workload struct {
 
 // Ready implements canary.Workload.
 func (w *Workload) Ready(ctx context.Context, _ canary.Traffic) (canary.Answer, error) {
-	if err := w.enter(ctx, "Ready", 0); err != nil {
+	if err := w.enter(ctx, "Ready", canary.Fence{}); err != nil {
 		return canary.Answer{}, err
 	}
 	return w.answer("Ready", w.ReadyScript), nil
 }
 
 // Promote implements canary.Workload.
-func (w *Workload) Promote(ctx context.Context, serial int64) (canary.Answer, error) {
-	if err := w.enter(ctx, "Promote", serial); err != nil {
+func (w *Workload) Promote(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+	if err := w.enter(ctx, "Promote", f); err != nil {
 		return canary.Answer{}, err
 	}
 	w.set(true)
@@ -43,8 +43,8 @@ func (w *Workload) Promote(ctx context.Context, serial int64) (canary.Answer, er
 }
 
 // Restore implements canary.Workload.
-func (w *Workload) Restore(ctx context.Context, serial int64) (canary.Answer, error) {
-	if err := w.enter(ctx, "Restore", serial); err != nil {
+func (w *Workload) Restore(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+	if err := w.enter(ctx, "Restore", f); err != nil {
 		return canary.Answer{}, err
 	}
 	if !w.Promoted() {
@@ -73,7 +73,7 @@ func (w *Workload) Calls(method string) int {
 }
 
 // enter refuses serials smaller than the greatest one seen; 0 is none.
-func (w *Workload) enter(ctx context.Context, method string, serial int64) error {
+func (w *Workload) enter(ctx context.Context, method string, f canary.Fence) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -84,10 +84,10 @@ func (w *Workload) enter(ctx context.Context, method string, serial int64) error
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if method != "Ready" && serial < w.serial {
-		return fmt.Errorf("fake: workload: serial %d: %w", serial, canary.FencedError{Serial: w.serial})
+	if method != "Ready" && f.Serial < w.serial {
+		return fmt.Errorf("fake: workload: serial %d: %w", f.Serial, canary.FencedError{Serial: w.serial})
 	}
-	w.serial = max(w.serial, serial)
+	w.serial = max(w.serial, f.Serial)
 	if w.calls == nil {
 		w.calls = map[string]int{}
 	}

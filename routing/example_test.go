@@ -139,9 +139,9 @@ func ExampleSubsets() {
 		fmt.Println(err)
 		return
 	}
-	a, err := s.Raise(context.Background(), canary.Traffic{Mirror: canary.Full}, 1)
+	a, err := s.Raise(context.Background(), canary.Traffic{Mirror: canary.Full}, canary.Fence{Rollout: "42", Serial: 1})
 	fmt.Println(a.Reply == canary.Wait, err)
-	a, err = s.Remove(context.Background(), 2)
+	a, err = s.Remove(context.Background(), canary.Fence{Rollout: "42", Serial: 2})
 	fmt.Println(a.Reply == canary.Yes, err)
 	// Output:
 	// true <nil>

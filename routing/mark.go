@@ -18,6 +18,8 @@ import (
 type mark struct {
 	// Serial is the greatest one that was acted on.
 	Serial int64 `json:"serial"`
+	// Rollout is the one that has it put up.
+	Rollout string `json:"rollout,omitempty"`
 	// Added are the labels of the subsets that were added, by name.
 	Added map[string]map[string]string `json:"added,omitempty"`
 	// At is when the last of them was added.
@@ -48,13 +50,17 @@ func decodeMark(text string) (mark, error) {
 }
 
 // with returns m after the subsets were added.
-func (m mark) with(added []Subset, serial int64, now time.Time) mark {
+func (m mark) with(added []Subset, f canary.Fence, now time.Time) mark {
 	all := make(map[string]map[string]string, len(m.Added)+len(added))
 	maps.Copy(all, m.Added)
 	for _, s := range added {
 		all[s.Name] = s.Labels
 	}
-	return mark{serial, all, now.Round(0).UTC()}
+	at := m.At
+	if len(added) > 0 {
+		at = now.Round(0).UTC()
+	}
+	return mark{f.Serial, f.Rollout, all, at}
 }
 
 func (m mark) String() string {
@@ -80,7 +86,7 @@ func addSubsets(rule *networking.DestinationRule, missing []Subset, m mark) Patc
 // removeSubsets returns the patch that removes the subsets that were added and
 // are still as they were, last first so that indexes stay true. A list that has
 // nothing else goes with them.
-func removeSubsets(rule *networking.DestinationRule, m mark, serial int64) Patch {
+func removeSubsets(rule *networking.DestinationRule, m mark, f canary.Fence) Patch {
 	var p Patch
 	left := len(rule.Spec.Subsets)
 	for i := left - 1; i >= 0; i-- {
@@ -93,6 +99,6 @@ func removeSubsets(rule *networking.DestinationRule, m mark, serial int64) Patch
 	if left == 0 && !p.Empty() {
 		p.Remove("/spec/subsets")
 	}
-	p.annotate(rule.Annotations, SubsetsAnnotation, mark{Serial: serial}.String())
+	p.annotate(rule.Annotations, SubsetsAnnotation, mark{Serial: f.Serial, Rollout: f.Rollout}.String())
 	return p
 }

@@ -39,10 +39,10 @@ type SubsetsConfig struct {
 // those that are missing, Remove removes those that Raise added. All else in the
 // object is left alone, also a subset that the user wrote, or has changed since.
 //
-// What was added, when, and by which serial is kept in the annotation
-// SubsetsAnnotation. After Remove the serial stays there, so that a driver which
-// slept through the end of the rollout adds nothing. A DestinationRule takes
-// part in one rollout at a time.
+// What was added, when, and behind which Fence is kept in the annotation
+// SubsetsAnnotation. After Remove the Fence stays there, so that a driver which
+// slept through the end of the rollout adds nothing. A rollout takes over what an
+// earlier one left behind. A DestinationRule takes part in one rollout at a time.
 //
 // Concurrent use is safe if it is safe for the Client. The time is time.Now.
 type Subsets struct{ c SubsetsConfig }
@@ -80,16 +80,16 @@ func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 
 // Raise implements [canary.Scaffold]. Traffic that is stable only needs
 // nothing. A subset of the same name with other labels is ErrForeignSubset.
-func (s *Subsets) Raise(ctx context.Context, t canary.Traffic, serial int64) (canary.Answer, error) {
+func (s *Subsets) Raise(ctx context.Context, t canary.Traffic, f canary.Fence) (canary.Answer, error) {
 	if t == (canary.Traffic{}) {
 		return canary.Answer{Reply: canary.Yes}, nil
 	}
-	a, err := s.raise(ctx, serial)
+	a, err := s.raise(ctx, f)
 	return a, s.wrap(err)
 }
 
-func (s *Subsets) raise(ctx context.Context, serial int64) (canary.Answer, error) {
-	rule, mark, err := s.get(ctx, serial)
+func (s *Subsets) raise(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+	rule, mark, err := s.get(ctx, f)
 	if err != nil {
 		return canary.Answer{}, err
 	}
@@ -98,8 +98,9 @@ func (s *Subsets) raise(ctx context.Context, serial int64) (canary.Answer, error
 		return canary.Answer{}, err
 	}
 	now := time.Now()
-	if len(missing) > 0 {
-		mark = mark.with(missing, serial, now)
+	taken := len(mark.Added) > 0 && mark.Rollout != f.Rollout // left by a rollout that was forgotten
+	if len(missing) > 0 || taken {
+		mark = mark.with(missing, f, now)
 		if _, err := send(ctx, s.c.Client, rule, addSubsets(rule, missing, mark)); err != nil {
 			return canary.Answer{}, err
 		}
@@ -112,10 +113,10 @@ func (s *Subsets) raise(ctx context.Context, serial int64) (canary.Answer, error
 }
 
 // Remove implements [canary.Scaffold].
-func (s *Subsets) Remove(ctx context.Context, serial int64) (canary.Answer, error) {
-	rule, mark, err := s.get(ctx, serial)
+func (s *Subsets) Remove(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+	rule, mark, err := s.get(ctx, f)
 	if err == nil && len(mark.Added) > 0 {
-		_, err = send(ctx, s.c.Client, rule, removeSubsets(rule, mark, serial))
+		_, err = send(ctx, s.c.Client, rule, removeSubsets(rule, mark, f))
 	}
 	if err != nil {
 		return canary.Answer{}, s.wrap(err)
@@ -125,14 +126,14 @@ func (s *Subsets) Remove(ctx context.Context, serial int64) (canary.Answer, erro
 
 // get reads the object and what is remembered there, and refuses a serial
 // before that.
-func (s *Subsets) get(ctx context.Context, serial int64) (*networking.DestinationRule, mark, error) {
+func (s *Subsets) get(ctx context.Context, f canary.Fence) (*networking.DestinationRule, mark, error) {
 	rule, err := s.c.Client.Get(ctx, s.c.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, mark{}, err
 	}
 	m, err := readMark(rule.Annotations)
-	if err == nil && serial < m.Serial {
-		err = fmt.Errorf("%w: serial %d, but %d was acted on already", canary.ErrConflict, serial, m.Serial)
+	if err == nil && f.Serial < m.Serial {
+		err = canary.FencedError{Serial: m.Serial}
 	}
 	return rule, m, err
 }

@@ -52,14 +52,14 @@ func (w world) rule(t *testing.T) object {
 
 func raise(t *testing.T, s canary.Scaffold, serial int64) canary.Answer {
 	t.Helper()
-	a, err := s.Raise(t.Context(), share(5), serial)
+	a, err := s.Raise(t.Context(), share(5), at(serial))
 	require.NoError(t, err)
 	return a
 }
 
 func remove(t *testing.T, s canary.Scaffold, serial int64) {
 	t.Helper()
-	a, err := s.Remove(t.Context(), serial)
+	a, err := s.Remove(t.Context(), at(serial))
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
 }
@@ -91,7 +91,7 @@ func TestAMissingSubsetIsAddedAndSettlesAndIsRemovedAgain(t *testing.T) {
 func TestNothingIsDoneForTrafficThatIsStableOnly(t *testing.T) {
 	w := newWorld(t, reviewsRule)
 	before := w.rule(t)
-	a, err := w.subsets(t, 0).Raise(t.Context(), canary.Traffic{}, 3)
+	a, err := w.subsets(t, 0).Raise(t.Context(), canary.Traffic{}, at(3))
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
 	remove(t, w.subsets(t, 0), 4)
@@ -107,7 +107,7 @@ func TestTheUsersSubsetsStay(t *testing.T) {
 		subsets[2].(document)["labels"] = document{"version": "v2", "tier": "gold"}
 		return append(subsets, document{"name": "v3", "labels": document{"version": "v3"}})
 	})
-	_, err := s.Raise(t.Context(), share(5), 2)
+	_, err := s.Raise(t.Context(), share(5), at(2))
 	require.ErrorIs(t, err, routing.ErrForeignSubset)
 	require.ErrorIs(t, err, canary.ErrRefused)
 	require.ErrorContains(t, err, `DestinationRule prod/reviews: subset "v2": subset has other labels: map[tier:gold version:v2]`)
@@ -145,11 +145,11 @@ func TestADriverThatSleptThroughTheEndAddsAndRemovesNothing(t *testing.T) {
 	s := w.subsets(t, 0)
 	raise(t, s, 3)
 	remove(t, s, 5)
-	_, err := s.Raise(t.Context(), share(5), 4)
+	_, err := s.Raise(t.Context(), share(5), at(4))
 	require.ErrorIs(t, err, canary.ErrConflict)
-	require.ErrorContains(t, err, "serial 4, but 5 was acted on already")
+	require.ErrorContains(t, err, "a later decision, of serial 5, was acted on")
 	raise(t, s, 6)
-	_, err = s.Remove(t.Context(), 5)
+	_, err = s.Remove(t.Context(), at(5))
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
 }
@@ -165,7 +165,7 @@ func TestTwoDriversRaiseOnce(t *testing.T) {
 		}
 		return nil
 	})()
-	_, err := s.Raise(t.Context(), share(5), 1)
+	_, err := s.Raise(t.Context(), share(5), at(1))
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
 }
@@ -176,16 +176,16 @@ func TestAMarkThatCannotBeUnderstoodIsAnError(t *testing.T) {
 		require.NoError(t, w.Update(rulesResource, "prod", "reviews", func(o map[string]any) {
 			o["metadata"].(document)["annotations"] = document{routing.SubsetsAnnotation: text}
 		}))
-		_, err := w.subsets(t, 0).Raise(t.Context(), share(5), 1)
+		_, err := w.subsets(t, 0).Raise(t.Context(), share(5), at(1))
 		require.ErrorIs(t, err, canary.ErrBadState, text)
-		_, err = w.subsets(t, 0).Remove(t.Context(), 1)
+		_, err = w.subsets(t, 0).Remove(t.Context(), at(1))
 		require.ErrorIs(t, err, canary.ErrBadState, text)
 	}
 }
 
 func TestAMissingDestinationRuleIsNotMade(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.subsets(t, 0).Raise(t.Context(), share(5), 1)
+	_, err := w.subsets(t, 0).Raise(t.Context(), share(5), at(1))
 	require.ErrorContains(t, err, `DestinationRule prod/reviews: destinationrules.networking.istio.io "reviews" not found`)
 }
 
@@ -218,4 +218,22 @@ func subsetNames(t *testing.T, o object) []string {
 		names = append(names, s.Name)
 	}
 	return names
+}
+
+// at is the fence of the rollout that most tests are about.
+func at(serial int64) canary.Fence { return canary.Fence{Rollout: "first", Serial: serial} }
+
+// A State can be forgotten by a reset, which takes no subset down.
+func TestARolloutTakesOverTheSubsetsThatAForgottenOneLeftBehind(t *testing.T) {
+	w := newWorld(t, reviewsRule)
+	first, second := at(1), canary.Fence{Rollout: "second", Serial: 5}
+	s := w.subsets(t, 0)
+	_, err := s.Raise(t.Context(), share(5), first)
+	require.NoError(t, err)
+	_, err = s.Raise(t.Context(), share(5), second)
+	require.NoError(t, err)
+	_, err = s.Remove(t.Context(), at(4))
+	require.ErrorAs(t, err, new(canary.FencedError), "a late driver of the first rollout takes nothing from the second")
+	_, err = s.Remove(t.Context(), canary.Fence{Rollout: "second", Serial: 6})
+	require.NoError(t, err)
 }

@@ -33,11 +33,6 @@ type Config struct {
 	// Stable and Canary are the names of the Deployments.
 	Stable, Canary string
 
-	// Rollout tells this rollout from those before and after it on the same
-	// stable Deployment: a release number, a commit. No other rollout gets the
-	// same name; a retry of this one does. Empty is right but for the two cases
-	// told in the package comment.
-	Rollout string
 	// Images is the version being rolled out, by name of container. Ready waits
 	// until the canary's spec names it, and Promote refuses another one. Empty
 	// takes what the canary runs, for all containers that stable has too.
@@ -116,16 +111,16 @@ func (d *Deployments) Ready(ctx context.Context, t canary.Traffic) (canary.Answe
 // wholly rolled out with at least one replica. It answers No if that failed, or
 // if the canary is not what it was or what Config.Images says.
 //
-// A serial before one that was acted on wraps [canary.ErrConflict], and so does
-// losing too many races for a write. A Deployment that is not there wraps
+// A serial before one that was acted on is a [canary.FencedError], and losing
+// too many races for a write wraps [canary.ErrConflict]. A Deployment that is not there wraps
 // [canary.ErrRefused]: by now both exist, unless a person took one away.
-func (d *Deployments) Promote(ctx context.Context, serial int64) (canary.Answer, error) {
-	return d.act(ctx, serial, func(stable *appsv1.Deployment, r record) (move, error) {
+func (d *Deployments) Promote(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+	return d.act(ctx, f, func(stable *appsv1.Deployment, r record) (move, error) {
 		source, err := d.get(ctx, d.config.Canary)
 		if err != nil {
 			return move{}, err
 		}
-		return d.config.promotion(stable, r, source, serial)
+		return d.config.promotion(stable, r, source, f)
 	})
 }
 
@@ -133,26 +128,15 @@ func (d *Deployments) Promote(ctx context.Context, serial int64) (canary.Answer,
 // Yes when that is wholly rolled out. If this rollout has promoted nothing, it
 // answers Yes, after it has made sure that no earlier serial can promote any
 // more. Errors are those of Promote.
-func (d *Deployments) Restore(ctx context.Context, serial int64) (canary.Answer, error) {
-	return d.act(ctx, serial, func(stable *appsv1.Deployment, r record) (move, error) {
-		if !d.config.needsCanary(r) {
-			return d.config.restoration(stable, r, "", serial)
-		}
-		source, err := d.get(ctx, d.config.Canary)
-		if err != nil {
-			return move{}, err
-		}
-		mark, err := fingerprint(&source.Spec.Template)
-		if err != nil {
-			return move{}, err
-		}
-		return d.config.restoration(stable, r, mark, serial)
+func (d *Deployments) Restore(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+	return d.act(ctx, f, func(stable *appsv1.Deployment, r record) (move, error) {
+		return restoration(stable, r, f)
 	})
 }
 
 // act reads stable and its record, decides, and writes. Whoever was faster makes
 // it read and decide again.
-func (d *Deployments) act(ctx context.Context, serial int64, decide func(*appsv1.Deployment, record) (move, error)) (canary.Answer, error) {
+func (d *Deployments) act(ctx context.Context, f canary.Fence, decide func(*appsv1.Deployment, record) (move, error)) (canary.Answer, error) {
 	var err error
 	for range attempts {
 		var stable *appsv1.Deployment
@@ -160,7 +144,7 @@ func (d *Deployments) act(ctx context.Context, serial int64, decide func(*appsv1
 			break
 		}
 		var m move
-		if m, err = d.move(ctx, stable, serial, decide); err == nil {
+		if m, err = d.move(ctx, stable, f, decide); err == nil {
 			return m.answer, nil
 		}
 		if !d.overtaken(ctx, stable, err) {
@@ -171,8 +155,8 @@ func (d *Deployments) act(ctx context.Context, serial int64, decide func(*appsv1
 }
 
 // move decides and writes once. An error of the write is that of the API.
-func (d *Deployments) move(ctx context.Context, stable *appsv1.Deployment, serial int64, decide func(*appsv1.Deployment, record) (move, error)) (move, error) {
-	r, err := fenced(stable, serial)
+func (d *Deployments) move(ctx context.Context, stable *appsv1.Deployment, f canary.Fence, decide func(*appsv1.Deployment, record) (move, error)) (move, error) {
+	r, err := fenced(stable, f)
 	if err != nil {
 		return move{}, err
 	}

@@ -29,22 +29,11 @@
 //   - Restore puts back what a record open for this rollout holds, and closes it
 //     in the same write. A record left open by an earlier rollout is closed and
 //     nothing is put back.
-//   - Promote marks the record as done before it first answers Yes.
 //   - A call whose serial is the record's, but whose rollout is not, is refused.
 //
 // Since both the fields and the record change in one guarded write, a crash or a
 // lost answer at any point leaves a record that says what was done, and a write
 // still on its way when a later serial has acted is a conflict.
-//
-// A record belongs to the rollout that has the same Config.Rollout. Without
-// such a name it belongs to the present one if it is not done, because a rollout
-// begins to promote only after the last one has finished; or if the canary still
-// runs the pod template that was promoted. That is wrong in two cases, which
-// serials alone cannot tell apart: a rollout of the very template that the last
-// one promoted, aborted while promoting, puts back what the last one had
-// replaced; and a canary that is changed after Promote has answered Yes, before
-// an abort of the same rollout, leaves stable promoted. A unique name for each
-// rollout excludes both.
 //
 // kubectl rollout undo brings back the annotations of the revision too, and so
 // an older record; so does whatever else writes this annotation.

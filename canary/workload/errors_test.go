@@ -42,7 +42,7 @@ func TestErrorsNameTheObjectAndSayWhetherToTryAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cl := newCluster(t)
 			c.prepare(cl)
-			_, err := cl.workload(both).Promote(t.Context(), 7)
+			_, err := cl.workload(both).Promote(t.Context(), at(7))
 			var known *workload.Error
 			require.ErrorAs(t, err, &known)
 			require.Equal(t, []string{"Deployment", "bookinfo", c.object}, []string{known.Kind, known.Namespace, known.Name})
@@ -66,16 +66,11 @@ func fault(verb string, f apiserver.Fault) func(cluster) {
 }
 
 func TestRestoreRefusesWhatCannotBePutBack(t *testing.T) {
-	c, w := next(t, "")
-	require.NoError(t, c.server.Delete(deployments, "bookinfo", "reviews-v2"))
-	_, err := w.Restore(t.Context(), 20)
-	require.ErrorIs(t, err, canary.ErrRefused, "only the canary can tell whose record it is")
-
-	c = newCluster(t)
-	w = c.workload(both)
+	c := newCluster(t)
+	w := c.workload(both)
 	says(t, canary.Wait, w.Promote, 7)
 	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Name = "renamed" })
-	_, err = w.Restore(t.Context(), 8)
+	_, err := w.Restore(t.Context(), at(8))
 	require.ErrorIs(t, err, canary.ErrRefused)
 	require.ErrorContains(t, err, `it has no container "reviews" to give the image "reviews:v1"`)
 }
@@ -90,7 +85,7 @@ func TestAnEndedContextIsToldAndLeavesNothingHalfDone(t *testing.T) {
 		}
 		return nil
 	})
-	_, err := c.workload(both).Promote(ctx, 7)
+	_, err := c.workload(both).Promote(ctx, at(7))
 	require.ErrorIs(t, err, context.Canceled)
 	remove()
 	c.writes()

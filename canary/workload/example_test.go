@@ -37,7 +37,7 @@ func ExampleNew() {
 	client := kubernetes.NewForConfigOrDie(server.Config())
 	w, err := workload.New(client.AppsV1().Deployments("bookinfo"), workload.Config{
 		Namespace: "bookinfo", Stable: "reviews-v1", Canary: "reviews-v2",
-		Rollout: "release-42", Images: map[string]string{"reviews": "reviews:2.0"},
+		Images: map[string]string{"reviews": "reviews:2.0"},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -45,16 +45,16 @@ func ExampleNew() {
 	}
 	say := func(a canary.Answer, err error) { fmt.Println(a.Reply == canary.Yes, a.Reason, err) }
 	say(w.Ready(ctx, canary.Traffic{Canary: 20 * canary.Percent}))
-	say(w.Promote(ctx, 7))
-	say(w.Promote(ctx, 7)) // no Deployment controller works on this server
-	say(w.Restore(ctx, 9))
-	say(w.Promote(ctx, 8))
+	say(w.Promote(ctx, canary.Fence{Rollout: "42", Serial: 7}))
+	say(w.Promote(ctx, canary.Fence{Rollout: "42", Serial: 7})) // no Deployment controller works on this server
+	say(w.Restore(ctx, canary.Fence{Rollout: "42", Serial: 9}))
+	say(w.Promote(ctx, canary.Fence{Rollout: "42", Serial: 8}))
 	// Output:
 	// true canary reviews-v2: 3 of 3 replicas available <nil>
 	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>
 	// false stable reviews-v1: its latest spec has not been observed yet <nil>
 	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>
-	// false  workload: Deployment bookinfo/reviews-v1: changed by somebody else since it was read: serial 8, but 9 was acted on already
+	// false  workload: Deployment bookinfo/reviews-v1: canary: a later decision, of serial 9, was acted on
 }
 
 func ExampleStatus() {

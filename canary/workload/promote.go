@@ -26,7 +26,7 @@ func stay(d *appsv1.Deployment, r record, a canary.Answer) move {
 
 // promotion decides what Promote does with what it has read: stable, its
 // record, and the canary.
-func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.Deployment, serial int64) (move, error) {
+func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.Deployment, f canary.Fence) (move, error) {
 	mark, err := fingerprint(&source.Spec.Template)
 	if err != nil {
 		return move{}, err
@@ -34,11 +34,11 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 	if wrong := c.wrongImage(source); wrong != "" {
 		return stay(stable, r, canary.Failed("canary %s: %s", source.Name, wrong)), nil
 	}
-	switch ours := c.owns(r, mark); {
+	switch ours := r.of(f); {
 	case ours && r.Canary != mark:
 		return stay(stable, r, canary.Failed("canary %s: its pod template was changed after it was promoted to %s", source.Name, stable.Name)), nil
-	case !ours && r.open() && r.Serial == serial:
-		return move{}, fmt.Errorf("%w: serial %d belongs to a rollout that is over", canary.ErrConflict, serial)
+	case !ours && r.open() && r.Serial == f.Serial:
+		return move{}, canary.FencedError{Serial: r.Serial}
 	case !ours:
 		if a := serving("canary", source); a.Reply != canary.Yes {
 			return stay(stable, r, a), nil
@@ -46,13 +46,11 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 		r = c.before(stable, source)
 		r.Canary = mark
 	}
-	r.Serial, r.Rollout = serial, c.Rollout
+	r.Serial, r.Rollout = f.Serial, f.Rollout
 	return c.advance(stable, source, r)
 }
 
 // advance brings stable to the version of the source, or tells how far it is.
-// The write that notes Done is a new generation of the Deployment, as any change
-// of its annotations is; the answer is about the one that was read.
 func (c Config) advance(stable, source *appsv1.Deployment, r record) (move, error) {
 	var to *corev1.PodTemplateSpec
 	var err error
@@ -64,9 +62,7 @@ func (c Config) advance(stable, source *appsv1.Deployment, r record) (move, erro
 	if err != nil {
 		return move{}, err
 	}
-	m := reach(stable, to, r)
-	m.record.Done = r.Done || m.answer.Reply == canary.Yes
-	return m, nil
+	return reach(stable, to, r), nil
 }
 
 // reach gives stable the template if it has another one, and otherwise tells
@@ -78,11 +74,10 @@ func reach(stable *appsv1.Deployment, to *corev1.PodTemplateSpec, r record) move
 	return stay(stable, r, serving("stable", stable))
 }
 
-// restoration decides what Restore does. mark is the fingerprint of what the
-// canary runs; it matters only if c.needsCanary.
-func (c Config) restoration(stable *appsv1.Deployment, r record, mark string, serial int64) (move, error) {
-	closed := record{Serial: serial, Rollout: c.Rollout, Restored: r.Restored}
-	if !c.owns(r, mark) {
+// restoration decides what Restore does.
+func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, error) {
+	closed := record{Serial: f.Serial, Rollout: f.Rollout, Restored: r.Restored}
+	if !r.of(f) {
 		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: was not promoted", stable.Name)}
 		if r.Restored {
 			a = serving("stable", stable)
@@ -98,19 +93,6 @@ func (c Config) restoration(stable *appsv1.Deployment, r record, mark string, se
 		return move{}, err
 	}
 	return reach(stable, to, closed), nil
-}
-
-// needsCanary reports whether only the canary can tell whose record it is.
-func (c Config) needsCanary(r record) bool {
-	return r.open() && c.Rollout == "" && r.Rollout == "" && r.Done
-}
-
-// owns reports whether the record is open for this rollout.
-func (c Config) owns(r record, mark string) bool {
-	if c.needsCanary(r) {
-		return r.Canary == mark
-	}
-	return r.open() && r.Rollout == c.Rollout
 }
 
 // before is a record of what stable runs, as far as Promote changes it.

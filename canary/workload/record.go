@@ -27,12 +27,10 @@ const maxRecord = 256 << 10
 type record struct {
 	// Serial is the greatest one that was acted on.
 	Serial int64 `json:"serial"`
-	// Rollout is Config.Rollout of the one who wrote this.
+	// Rollout is that of the Fence.
 	Rollout string `json:"rollout,omitempty"`
 	// Canary is the fingerprint of the pod template promoted; "" if closed.
 	Canary string `json:"canary,omitempty"`
-	// Done: Promote has answered Yes.
-	Done bool `json:"done,omitempty"`
 	// Restored: what an open record held was put back, and no promotion has
 	// begun since.
 	Restored bool `json:"restored,omitempty"`
@@ -42,6 +40,9 @@ type record struct {
 }
 
 func (r record) open() bool { return r.Canary != "" }
+
+// of reports whether the record is open for the rollout of f.
+func (r record) of(f canary.Fence) bool { return r.open() && r.Rollout == f.Rollout }
 
 // readRecord reads the record of d. It trusts nothing: what no Promote or
 // Restore could have written wraps canary.ErrBadState.
@@ -58,10 +59,10 @@ func readRecord(d *appsv1.Deployment) (record, error) {
 }
 
 // fenced reads the record of d and refuses a serial before that of the record.
-func fenced(d *appsv1.Deployment, serial int64) (record, error) {
+func fenced(d *appsv1.Deployment, f canary.Fence) (record, error) {
 	r, err := readRecord(d)
-	if err == nil && serial < r.Serial {
-		err = fmt.Errorf("%w: serial %d, but %d was acted on already", canary.ErrConflict, serial, r.Serial)
+	if err == nil && f.Serial < r.Serial {
+		err = canary.FencedError{Serial: r.Serial}
 	}
 	return r, err
 }
@@ -87,7 +88,7 @@ func (r record) validate() error {
 	switch {
 	case r.Serial < 0:
 		return errors.New("the serial is negative")
-	case !r.open() && (r.Done || r.Images != nil || r.Template != nil):
+	case !r.open() && (r.Images != nil || r.Template != nil):
 		return errors.New("it holds a version, but not what was promoted")
 	case r.open() && r.Restored:
 		return errors.New("it is restored and open")
