@@ -45,7 +45,7 @@ func TestCombinations(t *testing.T) {
 	}{
 		"nobody":  {nil, outcome{reason: "there is nothing to judge by"}, outcome{reason: "there is nothing to judge by"}},
 		"one":     {[]analysis.Analyzer{pass}, outcome{analysis.Pass, "said pass", nil}, outcome{analysis.Pass, "said pass", nil}},
-		"agreed":  {[]analysis.Analyzer{pass, pass}, outcome{analysis.Pass, "said pass; said pass", nil}, outcome{analysis.Pass, "said pass; said pass", nil}},
+		"agreed":  {[]analysis.Analyzer{pass, pass}, outcome{analysis.Pass, "said pass", nil}, outcome{analysis.Pass, "said pass", nil}},
 		"one bad": {[]analysis.Analyzer{pass, fail, unsure}, failed("said fail"), failed("said fail")},
 		"one unsure": {[]analysis.Analyzer{pass, unsure},
 			outcome{reason: "said inconclusive"}, outcome{analysis.Pass, "said pass", nil}},
