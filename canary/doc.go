@@ -1,0 +1,47 @@
+// Package canary decides what a rollout does next, and does it.
+//
+// A [Plan] is a rollout decided beforehand: steps with their traffic, holds,
+// gates and deadlines, and an end. [Plan.Next] is the engine, a pure function of
+// a [State] and an [Observation]. A [Runner] observes, lets the plan decide, and
+// writes; [Runner.Turn] is one look and at most one change, for a controller,
+// and [Runner.Run] takes turns to the end, for a command.
+//
+// # The life of a rollout
+//
+//	Idle -> Preparing -> Progressing -> Finishing -> Promoted
+//	                                 -> PromotingStable -> Returning -> Promoted
+//	                                 -> Returning -> Withdrawn
+//	any of these -> RollingBack -> RolledBack
+//	PromotingStable, Returning -> RestoringStable -> RollingBack
+//
+// Being paused, and waiting for a verdict, a gate or capacity, are no phases but
+// reasons to stay, told in words by [Decision.Reason]. While a step waits for
+// whatever it is, a failing judge still rolls back.
+//
+// # What holds
+//
+// The [Router] keeps the State in the object that steers the traffic and writes
+// both in one atomic step, only if nobody else has written since. Therefore a
+// crash between the two does not exist, any number of processes may drive one
+// rollout without a lock or a leader, and a difference between the traffic seen
+// and the traffic of the State is always somebody else's change.
+//
+//   - The steps are entered in order, each once, and only when the step before
+//     was seen, held, judged and let through, and the canary is ready.
+//   - After a roll back stable has all traffic and nothing is mirrored. Stable
+//     gets traffic only when it is whole, on its old version or on the new one.
+//   - A final phase is left by the command Retry only.
+//   - What cannot be found out (no data, no answer, an error) holds the rollout,
+//     and rolls back only where the plan says so: by a deadline, or by a limit of
+//     errors in a row.
+//
+// This holds under the assumptions that Builder.Settle and Builder.ScrapeLag
+// state, and as long as only this library writes the State. A State that
+// somebody removed is put back by a Runner that knew it; what that Runner
+// remembers may be one look older.
+//
+// # Time
+//
+// Next is told the time. A Runner takes it from time.Now, so a test moves it
+// with testing/synctest.
+package canary
