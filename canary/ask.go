@@ -40,21 +40,21 @@ func (r *Runner) ask(ctx context.Context, d Decision, s State) (Answer, error) {
 	case AskShown:
 		return r.c.Verifier.Shown(ctx, d.Traffic, s.Shifted)
 	case AskReady:
-		return r.ready(ctx, d.Traffic, s.fence())
+		return r.ready(ctx, d.Traffic, s.Fence())
 	case AskGate:
 		if r.c.Gates == nil {
 			return Waiting("%s, by the command %q", d.Gate, Approve), nil
 		}
 		return r.c.Gates.Open(ctx, d.Gate)
 	case AskPromoted:
-		return r.c.Workload.Promote(ctx, s.fence())
+		return r.c.Workload.Promote(ctx, s.Fence())
 	case AskRestored:
-		return r.c.Workload.Restore(ctx, s.fence())
+		return r.c.Workload.Restore(ctx, s.Fence())
 	case AskRemoved:
 		if r.c.Scaffold == nil {
 			return Answer{Reply: Yes}, nil
 		}
-		return r.c.Scaffold.Remove(ctx, s.fence())
+		return r.c.Scaffold.Remove(ctx, s.Fence())
 	}
 	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)
 }

@@ -139,8 +139,11 @@ func TestAResetByAnotherProcessIsNotTakenForALostState(t *testing.T) {
 		s.turns(90 * time.Second)
 		other, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps()), Router: s.router, Analyzer: s.judge})
 		require.NoError(t, err)
+		began := s.read().State.Began
 		require.NoError(t, other.Reset(t.Context()))
+		require.Equal(t, began, s.read().State.Began, "so that the next rollout does not begin at the same time")
 		state := s.turns(time.Second)
+		require.True(t, state.Began.After(began))
 		require.Equal(t, 0, state.Step)
 		require.Zero(t, state.Drifts)
 	})

@@ -65,7 +65,7 @@ func (t *turn) next() Decision {
 	if t.clockWentBack() {
 		return t.rewind()
 	}
-	if t.o.Fence != 0 && t.o.Fence >= t.s.Serial {
+	if t.o.Fence > 0 && t.o.Fence >= t.s.Serial {
 		t.s.Serial = t.o.Fence
 		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the serials of a lost state are passed"})
 	}
@@ -141,10 +141,15 @@ func (t *turn) prepare() Decision {
 
 // fresh makes the State that of a rollout beginning now. The serial goes on from
 // the one before, and with the time, so that it grows even if a State was lost.
+// No two rollouts begin at the same time: it is part of their identity.
 func (t *turn) fresh() {
+	began := t.o.Now
+	if !began.After(t.s.Began) {
+		began = t.s.Began.Add(1)
+	}
 	t.s = State{
 		Plan: t.digest, Name: clip(Plan{t.spec}.Name(), maxName), Owner: t.owner,
-		Began: t.o.Now, Shifted: t.o.Now, Serial: t.firstSerial(),
+		Began: began, Shifted: t.o.Now, Serial: t.firstSerial(),
 	}
 }
 

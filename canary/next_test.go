@@ -110,8 +110,64 @@ func TestAFenceIsPassedOnlyByWriting(t *testing.T) {
 	require.True(t, d.Write)
 	require.EqualValues(t, 901, next.Serial)
 	require.Equal(t, canary.PromotingStable, next.Phase)
-	require.ErrorIs(t, canary.FencedError{Serial: 3}, canary.ErrConflict)
-	require.ErrorContains(t, canary.FencedError{Serial: 3}, "serial 3")
+	_, d = plan.Next(next, canary.Observation{Now: noon.Add(time.Hour), Traffic: s.Traffic, Fence: 901})
+	require.True(t, d.Write, "the same serial may be that of another rollout")
+}
+
+func TestAFenceLetsTheLaterSerialAndItselfThrough(t *testing.T) {
+	last := canary.Fence{Rollout: "a", Serial: 7}
+	require.NoError(t, last.After(canary.Fence{}))
+	require.NoError(t, last.After(last))
+	require.NoError(t, canary.Fence{Rollout: "b", Serial: 8}.After(last))
+	for _, late := range []canary.Fence{{}, {Rollout: "a", Serial: 6}, {Rollout: "b", Serial: 6}, {Rollout: "b", Serial: 7}} {
+		err := late.After(last)
+		require.ErrorIs(t, err, canary.ErrConflict)
+		require.Equal(t, canary.FencedError{Serial: 7}, err)
+		require.EqualError(t, err, "serial 7 was acted on already")
+	}
+}
+
+func TestEveryDriverOfARolloutGivesTheSameFenceAndNoOtherRolloutHasIt(t *testing.T) {
+	plan := mustBuild(t, twoSteps())
+	o := canary.Observation{Now: noon.Add(time.Nanosecond)}
+	begun, _ := plan.Next(canary.State{}, o)
+	require.Equal(t, plan.Digest()+"@2026-05-04T12:00:00.000000001Z", begun.Fence().Rollout)
+	data, err := json.Marshal(begun)
+	require.NoError(t, err)
+	var read canary.State
+	require.NoError(t, json.Unmarshal(data, &read))
+	require.Equal(t, begun.Fence(), read.Fence())
+	read.Began = read.Began.In(time.FixedZone("elsewhere", 3600))
+	require.Equal(t, begun.Fence(), read.Fence())
+
+	over := begun
+	over.Phase = canary.RolledBack
+	over.Command = canary.Command{Order: canary.Retry}
+	again, _ := plan.Next(over, o)
+	require.Equal(t, canary.Preparing, again.Phase)
+	require.NotEqual(t, begun.Fence().Rollout, again.Fence().Rollout, "though both begin in the same instant")
+}
+
+func TestAWorkloadThatIsAheadOfALostStateIsPassed(t *testing.T) {
+	for name, ahead := range map[string]int64{"by a serial": 1, "by none, but for another rollout": 0} {
+		t.Run(name, func(t *testing.T) {
+			promoting := false
+			story(t, s2(), func(t *testing.T, s *stage) {
+				s.workload.Before = func(method string) error {
+					if method != "Promote" || promoting {
+						return nil
+					}
+					promoting = true
+					_, err := s.workload.Promote(t.Context(), canary.Fence{Rollout: "lost", Serial: s.read().State.Serial + ahead})
+					return err
+				}
+				state, err := s.run()
+				require.NoError(t, err)
+				require.Equal(t, canary.Promoted, state.Phase)
+				s.heard("the serials of a lost state are passed")
+			})
+		})
+	}
 }
 
 func TestAStateThatIsLostAtFullTrafficIsRolledBackThroughARestore(t *testing.T) {

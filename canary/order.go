@@ -61,8 +61,10 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 // stable workload that is between two versions, nor about a Scaffold.
 func (r *Runner) Reset(ctx context.Context) error {
 	return change(ctx, r.c.Router, whatever, func(reading Reading) (Traffic, State, error) {
-		// The serial tells a State that was reset from one that was lost.
-		return Traffic{}, State{Serial: max(reading.State.Serial, r.now().UnixMilli()) + 1}, nil
+		// The serial tells a State that was reset from one that was lost. Began
+		// keeps the next rollout from being taken for this one.
+		s := reading.State
+		return Traffic{}, State{Began: s.Began, Serial: max(s.Serial, r.now().UnixMilli()) + 1}, nil
 	})
 }
 

@@ -3,26 +3,37 @@ package canary
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"time"
 )
 
 // Fence says for which rollout, and by which of its decisions, something is done
-// to the world beside the Router's object. Who is given one remembers the
-// greatest Serial that it acted on and refuses a smaller one with a
-// FencedError, so that a driver that slept through the end of a rollout cannot
-// act on an old decision.
+// to the world beside the Router's object. Who is given one remembers the last
+// that it acted on and refuses, by After, one that does not come after that, so
+// that a driver that slept through the end of a rollout cannot act on an old
+// decision.
 type Fence struct {
 	// Rollout identifies one rollout from its beginning to its final phase; a
 	// retry is another one.
-	Rollout string
+	Rollout string `json:"rollout"`
 	// Serial is State.Serial: it grows with every write, over all rollouts on
 	// the same object.
-	Serial int64
+	Serial int64 `json:"serial"`
 }
 
-// fence returns the Fence of what is decided on s.
-func (s *State) fence() Fence {
-	return Fence{s.Plan + "@" + strconv.FormatInt(s.Began.UnixNano(), 36), s.Serial}
+// Fence is what goes with the questions that Next asks of a Workload or a
+// Scaffold in the State s.
+func (s State) Fence() Fence {
+	return Fence{s.Plan + "@" + s.Began.UTC().Format(time.RFC3339Nano), s.Serial}
+}
+
+// After returns nil if f may be acted on when last was the last that was: if its
+// serial is greater, or if it is the same Fence. Otherwise it returns a
+// FencedError. The zero Fence is before all.
+func (f Fence) After(last Fence) error {
+	if f.Serial > last.Serial || f == last {
+		return nil
+	}
+	return FencedError{last.Serial}
 }
 
 // Workload is the running software behind the traffic, stable and canary. All
@@ -44,7 +55,8 @@ type Workload interface {
 // objects of other namespaces. It is put up before the traffic that needs it
 // and taken down after it, idempotently.
 type Scaffold interface {
-	// Raise puts up what t needs and answers Yes when that can be used.
+	// Raise puts up what t needs and answers Yes when that can be used. What an
+	// earlier rollout left standing is this one's from then on.
 	Raise(ctx context.Context, t Traffic, f Fence) (Answer, error)
 	// Remove takes down what Raise put up, and nothing else. It is called only
 	// when no traffic needs it any more.
@@ -53,15 +65,14 @@ type Scaffold interface {
 
 // FencedError is the error of a Workload or Scaffold that has acted on a greater
 // serial than the one it was given, or on the same one of another rollout. It is
-// an ErrConflict: the driver is behind,
-// or, after a State was lost, has to go on from a greater serial, which it can
-// only write if it is not behind.
+// an ErrConflict: the driver is behind, or, after a State was lost, has to go on
+// from a greater serial, which it can only write if it is not behind.
 type FencedError struct {
 	Serial int64 // the greatest so far
 }
 
 func (e FencedError) Error() string {
-	return fmt.Sprintf("canary: a later decision, of serial %d, was acted on", e.Serial)
+	return fmt.Sprintf("serial %d was acted on already", e.Serial)
 }
 
 // Is makes errors.Is(e, ErrConflict) true.

@@ -130,10 +130,10 @@ func (d *driver) Restore(_ context.Context, f Fence) (Answer, error) {
 func (d *driver) move(to string, f Fence, done Answer) (a Answer, err error) {
 	w := d.w
 	err = d.call(func() error {
-		if f.Serial < w.fence {
-			return FencedError{w.fence}
+		if err := f.After(w.fence); err != nil {
+			return err
 		}
-		w.fence = f.Serial
+		w.fence = f
 		if w.stable != to && (w.stable != "moving" || w.toward != to) {
 			if w.traffic.Stable() > 0 && !w.sim.meddled {
 				w.broken("stable is moved to %s while it has traffic: %v in %v", to, w.traffic, w.state.Phase)
@@ -150,22 +150,30 @@ func (d *driver) move(to string, f Fence, done Answer) (a Answer, err error) {
 }
 
 func (d *driver) Raise(_ context.Context, _ Traffic, f Fence) (a Answer, err error) {
+	w := d.w
 	err = d.call(func() error {
-		a = Answer{Reply: Yes}
-		if !d.w.scaffold && f.Serial >= d.w.raised {
-			d.w.scaffold, d.w.raised = true, f.Serial
+		if err := f.After(w.raised); err != nil {
+			return err
 		}
+		if !w.scaffold || w.raised.Rollout != f.Rollout {
+			w.scaffold, w.raised = true, f
+		}
+		a = Answer{Reply: Yes}
 		return nil
 	})
 	return a, err
 }
 
 func (d *driver) Remove(_ context.Context, f Fence) (a Answer, err error) {
+	w := d.w
 	err = d.call(func() error {
-		if f.Serial < d.w.raised {
-			return FencedError{d.w.raised}
+		if err := f.After(w.raised); err != nil {
+			return err
 		}
-		d.w.scaffold, d.w.raised = false, f.Serial
+		if w.scaffold && w.traffic != (Traffic{}) && !w.sim.meddled {
+			w.broken("the scaffold is taken down under %v", w.traffic)
+		}
+		w.scaffold, w.raised = false, f
 		a = Answer{Reply: Yes}
 		return nil
 	})

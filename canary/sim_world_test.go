@@ -31,9 +31,9 @@ type world struct {
 	stable   string // "old", "moving", "new"
 	toward   string
 	whole    time.Time // when a moving stable is whole
-	fence    int64
+	fence    Fence
 	scaffold bool
-	raised   int64
+	raised   Fence
 	passed   map[int]bool   // the steps that a judge has passed since the traffic was written
 	ready    bool           // was said since the object was last written
 	entered  []int          // the steps that were entered

@@ -61,7 +61,8 @@ type State struct {
 	// Serial grows with every write, over all rollouts on the same object.
 	Serial int64 `json:"serial,omitzero"`
 
-	// Began is when the rollout began, Entered when the step or phase did.
+	// Began is when the rollout began, Entered when the step or phase did. No
+	// rollout begins at the same time as the one before it.
 	Began   time.Time `json:"began,omitzero"`
 	Entered time.Time `json:"entered,omitzero"`
 	// Shifted is when Traffic was last written anew, and Verified when the mesh

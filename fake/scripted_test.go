@@ -137,6 +137,20 @@ func TestAWorkloadFollowsItsScripts(t *testing.T) {
 	require.Equal(t, 3, w.Calls("Promote"))
 }
 
+func TestAWorkloadRestoresWhatTheSameRolloutPromotedOnly(t *testing.T) {
+	w := new(fake.Workload)
+	for i, c := range []struct {
+		do       func(context.Context, canary.Fence) (canary.Answer, error)
+		rollout  string
+		promoted bool
+	}{{w.Promote, "a", true}, {w.Restore, "b", true}, {w.Promote, "b", true}, {w.Restore, "b", false}} {
+		a, err := c.do(t.Context(), canary.Fence{Rollout: c.rollout, Serial: int64(i + 1)})
+		require.NoError(t, err)
+		require.Equal(t, canary.Yes, a.Reply)
+		require.Equal(t, c.promoted, w.Promoted())
+	}
+}
+
 func TestAWorkloadFailsOnOrder(t *testing.T) {
 	w := &fake.Workload{Before: func(method string) error {
 		if method == "Promote" {

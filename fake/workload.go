@@ -20,8 +20,9 @@ type Workload struct {
 	Before func(method string) error
 
 	mu       sync.Mutex
-	serial   int64
+	last     canary.Fence
 	promoted bool
+	promoter string // the rollout that promoted
 	calls    map[string]int
 }
 
@@ -38,7 +39,7 @@ func (w *Workload) Promote(ctx context.Context, f canary.Fence) (canary.Answer, 
 	if err := w.enter(ctx, "Promote", f); err != nil {
 		return canary.Answer{}, err
 	}
-	w.set(true)
+	w.set(true, f)
 	return w.answer("Promote", w.PromoteScript), nil
 }
 
@@ -47,12 +48,12 @@ func (w *Workload) Restore(ctx context.Context, f canary.Fence) (canary.Answer, 
 	if err := w.enter(ctx, "Restore", f); err != nil {
 		return canary.Answer{}, err
 	}
-	if !w.Promoted() {
-		return canary.Answer{Reply: canary.Yes, Reason: "stable was not promoted"}, nil
+	if !w.promotedBy(f) {
+		return canary.Answer{Reply: canary.Yes, Reason: "stable was not promoted by this rollout"}, nil
 	}
 	a := w.answer("Restore", w.RestoreScript)
 	if a.Reply == canary.Yes {
-		w.set(false)
+		w.set(false, f)
 	}
 	return a, nil
 }
@@ -72,7 +73,7 @@ func (w *Workload) Calls(method string) int {
 	return w.calls[method]
 }
 
-// enter refuses serials smaller than the greatest one seen; 0 is none.
+// enter refuses a Fence that does not come after the last one; Ready has none.
 func (w *Workload) enter(ctx context.Context, method string, f canary.Fence) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -84,10 +85,12 @@ func (w *Workload) enter(ctx context.Context, method string, f canary.Fence) err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if method != "Ready" && f.Serial < w.serial {
-		return fmt.Errorf("fake: workload: serial %d: %w", f.Serial, canary.FencedError{Serial: w.serial})
+	if method != "Ready" {
+		if err := f.After(w.last); err != nil {
+			return fmt.Errorf("fake: workload: %w", err)
+		}
+		w.last = f
 	}
-	w.serial = max(w.serial, f.Serial)
 	if w.calls == nil {
 		w.calls = map[string]int{}
 	}
@@ -95,10 +98,16 @@ func (w *Workload) enter(ctx context.Context, method string, f canary.Fence) err
 	return nil
 }
 
-func (w *Workload) set(promoted bool) {
+func (w *Workload) promotedBy(f canary.Fence) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.promoted = promoted
+	return w.promoted && w.promoter == f.Rollout
+}
+
+func (w *Workload) set(promoted bool, f canary.Fence) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.promoted, w.promoter = promoted, f.Rollout
 }
 
 // answer returns the answer of the call that is being served.

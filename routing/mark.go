@@ -16,10 +16,8 @@ import (
 // mark is what Subsets remembers in a DestinationRule, where anybody can change
 // it. The zero value is an object that Subsets never changed.
 type mark struct {
-	// Serial is the greatest one that was acted on.
-	Serial int64 `json:"serial"`
-	// Rollout is the one that has it put up.
-	Rollout string `json:"rollout,omitempty"`
+	// Fence is that of the last write. What was added belongs to its rollout.
+	canary.Fence
 	// Added are the labels of the subsets that were added, by name.
 	Added map[string]map[string]string `json:"added,omitempty"`
 	// At is when the last of them was added.
@@ -49,18 +47,18 @@ func decodeMark(text string) (mark, error) {
 	return m, nil
 }
 
-// with returns m after the subsets were added.
+// with returns m after f's rollout has added subsets, or none, and taken over
+// those that were added before.
 func (m mark) with(added []Subset, f canary.Fence, now time.Time) mark {
 	all := make(map[string]map[string]string, len(m.Added)+len(added))
 	maps.Copy(all, m.Added)
 	for _, s := range added {
 		all[s.Name] = s.Labels
 	}
-	at := m.At
 	if len(added) > 0 {
-		at = now.Round(0).UTC()
+		m.At = now.Round(0).UTC()
 	}
-	return mark{f.Serial, f.Rollout, all, at}
+	return mark{f, all, m.At}
 }
 
 func (m mark) String() string {
@@ -68,10 +66,10 @@ func (m mark) String() string {
 	return string(b)
 }
 
-// addSubsets returns the patch that adds subsets and their mark.
+// addSubsets returns the patch that adds subsets, or none, and sets the mark.
 func addSubsets(rule *networking.DestinationRule, missing []Subset, m mark) Patch {
 	var p Patch
-	if len(rule.Spec.Subsets) == 0 {
+	if len(missing) > 0 && len(rule.Spec.Subsets) == 0 {
 		p.Add("/spec/subsets", []byte("[]"))
 	}
 	for _, s := range missing {
@@ -99,6 +97,6 @@ func removeSubsets(rule *networking.DestinationRule, m mark, f canary.Fence) Pat
 	if left == 0 && !p.Empty() {
 		p.Remove("/spec/subsets")
 	}
-	p.annotate(rule.Annotations, SubsetsAnnotation, mark{Serial: f.Serial, Rollout: f.Rollout}.String())
+	p.annotate(rule.Annotations, SubsetsAnnotation, mark{Fence: f}.String())
 	return p
 }

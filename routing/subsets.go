@@ -39,10 +39,12 @@ type SubsetsConfig struct {
 // those that are missing, Remove removes those that Raise added. All else in the
 // object is left alone, also a subset that the user wrote, or has changed since.
 //
-// What was added, when, and behind which Fence is kept in the annotation
-// SubsetsAnnotation. After Remove the Fence stays there, so that a driver which
-// slept through the end of the rollout adds nothing. A rollout takes over what an
-// earlier one left behind. A DestinationRule takes part in one rollout at a time.
+// What was added, when, and for which rollout is kept in the annotation
+// SubsetsAnnotation. The first Raise of a rollout takes over what an earlier one
+// left there, so that a late Remove of that one does not take it away. Remove
+// leaves its Fence there, so that a driver which slept through the end of the
+// rollout adds nothing. Nothing is written while there is nothing to add, to
+// take over or to remove. A DestinationRule takes part in one rollout at a time.
 //
 // Concurrent use is safe if it is safe for the Client. The time is time.Now.
 type Subsets struct{ c SubsetsConfig }
@@ -98,8 +100,7 @@ func (s *Subsets) raise(ctx context.Context, f canary.Fence) (canary.Answer, err
 		return canary.Answer{}, err
 	}
 	now := time.Now()
-	taken := len(mark.Added) > 0 && mark.Rollout != f.Rollout // left by a rollout that was forgotten
-	if len(missing) > 0 || taken {
+	if len(missing) > 0 || len(mark.Added) > 0 && mark.Rollout != f.Rollout {
 		mark = mark.with(missing, f, now)
 		if _, err := send(ctx, s.c.Client, rule, addSubsets(rule, missing, mark)); err != nil {
 			return canary.Answer{}, err
@@ -115,7 +116,7 @@ func (s *Subsets) raise(ctx context.Context, f canary.Fence) (canary.Answer, err
 // Remove implements [canary.Scaffold].
 func (s *Subsets) Remove(ctx context.Context, f canary.Fence) (canary.Answer, error) {
 	rule, mark, err := s.get(ctx, f)
-	if err == nil && len(mark.Added) > 0 {
+	if err == nil && (len(mark.Added) > 0 || mark.Rollout != f.Rollout && s.mayAdd(rule)) {
 		_, err = send(ctx, s.c.Client, rule, removeSubsets(rule, mark, f))
 	}
 	if err != nil {
@@ -124,16 +125,22 @@ func (s *Subsets) Remove(ctx context.Context, f canary.Fence) (canary.Answer, er
 	return canary.Answer{Reply: canary.Yes}, nil
 }
 
-// get reads the object and what is remembered there, and refuses a serial
-// before that.
+// mayAdd reports whether a Raise that comes late would add something.
+func (s *Subsets) mayAdd(rule *networking.DestinationRule) bool {
+	missing, err := s.missing(rule)
+	return err == nil && len(missing) > 0
+}
+
+// get reads the object and what is remembered there, and refuses a Fence that
+// does not come after that.
 func (s *Subsets) get(ctx context.Context, f canary.Fence) (*networking.DestinationRule, mark, error) {
 	rule, err := s.c.Client.Get(ctx, s.c.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, mark{}, err
 	}
 	m, err := readMark(rule.Annotations)
-	if err == nil && f.Serial < m.Serial {
-		err = canary.FencedError{Serial: m.Serial}
+	if err == nil {
+		err = f.After(m.Fence)
 	}
 	return rule, m, err
 }

@@ -94,7 +94,6 @@ func TestNothingIsDoneForTrafficThatIsStableOnly(t *testing.T) {
 	a, err := w.subsets(t, 0).Raise(t.Context(), canary.Traffic{}, at(3))
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
-	remove(t, w.subsets(t, 0), 4)
 	require.Equal(t, before, w.rule(t))
 }
 
@@ -141,17 +140,36 @@ func TestARuleWithoutSubsetsHasNoneAgainAtTheEnd(t *testing.T) {
 }
 
 func TestADriverThatSleptThroughTheEndAddsAndRemovesNothing(t *testing.T) {
+	for name, begun := range map[string]bool{"after a raise": true, "though nothing was raised": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, reviewsRule)
+			s := w.subsets(t, 0)
+			if begun {
+				raise(t, s, 3)
+			}
+			remove(t, s, 5)
+			_, err := s.Raise(t.Context(), share(5), at(4))
+			require.ErrorIs(t, err, canary.FencedError{Serial: 5})
+			require.EqualError(t, err, "routing: DestinationRule prod/reviews: serial 5 was acted on already")
+			require.Equal(t, []string{"v1", "v9"}, subsetNames(t, w.rule(t)))
+			raise(t, s, 6)
+			_, err = s.Remove(t.Context(), at(5))
+			require.ErrorIs(t, err, canary.ErrConflict)
+			require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
+		})
+	}
+}
+
+func TestNothingIsWrittenWhereTheUserHasAllSubsets(t *testing.T) {
 	w := newWorld(t, reviewsRule)
-	s := w.subsets(t, 0)
-	raise(t, s, 3)
+	w.changeSubsets(t, func(subsets []any) []any {
+		return append(subsets, document{"name": "v2", "labels": document{"version": "v2"}})
+	})
+	before := w.rule(t)
+	s := w.subsets(t, time.Minute)
+	require.Equal(t, canary.Yes, raise(t, s, 3).Reply)
 	remove(t, s, 5)
-	_, err := s.Raise(t.Context(), share(5), at(4))
-	require.ErrorIs(t, err, canary.ErrConflict)
-	require.ErrorContains(t, err, "a later decision, of serial 5, was acted on")
-	raise(t, s, 6)
-	_, err = s.Remove(t.Context(), at(5))
-	require.ErrorIs(t, err, canary.ErrConflict)
-	require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
+	require.Equal(t, before, w.rule(t))
 }
 
 func TestTwoDriversRaiseOnce(t *testing.T) {
@@ -225,15 +243,25 @@ func at(serial int64) canary.Fence { return canary.Fence{Rollout: "first", Seria
 
 // A State can be forgotten by a reset, which takes no subset down.
 func TestARolloutTakesOverTheSubsetsThatAForgottenOneLeftBehind(t *testing.T) {
-	w := newWorld(t, reviewsRule)
-	first, second := at(1), canary.Fence{Rollout: "second", Serial: 5}
-	s := w.subsets(t, 0)
-	_, err := s.Raise(t.Context(), share(5), first)
-	require.NoError(t, err)
-	_, err = s.Raise(t.Context(), share(5), second)
-	require.NoError(t, err)
-	_, err = s.Remove(t.Context(), at(4))
-	require.ErrorAs(t, err, new(canary.FencedError), "a late driver of the first rollout takes nothing from the second")
-	_, err = s.Remove(t.Context(), canary.Fence{Rollout: "second", Serial: 6})
-	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reviewsRule)
+		before := spec(t, w.rule(t))
+		s := w.subsets(t, time.Minute)
+		second := func(serial int64) canary.Fence { return canary.Fence{Rollout: "second", Serial: serial} }
+		raise(t, s, 3)
+		time.Sleep(time.Minute)
+		w.ResetRequests()
+		for serial := range int64(2) {
+			a, err := s.Raise(t.Context(), share(5), second(10+serial))
+			require.NoError(t, err)
+			require.Equal(t, canary.Yes, a.Reply, "it has settled already")
+			require.Equal(t, 1, w.Requests()[apiserver.Request{Verb: "patch", Resource: rulesResource}], "once is enough")
+		}
+		_, err := s.Remove(t.Context(), at(9))
+		require.ErrorIs(t, err, canary.FencedError{Serial: 10}, "a late driver of the first rollout takes nothing from the second")
+		require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
+		_, err = s.Remove(t.Context(), second(12))
+		require.NoError(t, err)
+		require.JSONEq(t, before, spec(t, w.rule(t)))
+	})
 }

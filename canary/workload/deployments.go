@@ -111,9 +111,10 @@ func (d *Deployments) Ready(ctx context.Context, t canary.Traffic) (canary.Answe
 // wholly rolled out with at least one replica. It answers No if that failed, or
 // if the canary is not what it was or what Config.Images says.
 //
-// A serial before one that was acted on is a [canary.FencedError], and losing
-// too many races for a write wraps [canary.ErrConflict]. A Deployment that is not there wraps
-// [canary.ErrRefused]: by now both exist, unless a person took one away.
+// A Fence that does not come after the last one is a [canary.FencedError], and
+// losing too many races for a write wraps [canary.ErrConflict]. A Deployment that
+// is not there wraps [canary.ErrRefused]: by now both exist, unless a person took
+// one away.
 func (d *Deployments) Promote(ctx context.Context, f canary.Fence) (canary.Answer, error) {
 	return d.act(ctx, f, func(stable *appsv1.Deployment, r record) (move, error) {
 		source, err := d.get(ctx, d.config.Canary)
@@ -127,7 +128,7 @@ func (d *Deployments) Promote(ctx context.Context, f canary.Fence) (canary.Answe
 // Restore puts back what stable ran before this rollout's Promote and answers
 // Yes when that is wholly rolled out. If this rollout has promoted nothing, it
 // answers Yes, after it has made sure that no earlier serial can promote any
-// more. Errors are those of Promote.
+// more. The canary need not exist. Errors are those of Promote.
 func (d *Deployments) Restore(ctx context.Context, f canary.Fence) (canary.Answer, error) {
 	return d.act(ctx, f, func(stable *appsv1.Deployment, r record) (move, error) {
 		return restoration(stable, r, f)

@@ -20,16 +20,17 @@
 //
 // # The rule of the record
 //
-// The annotation holds a record: the greatest serial that was acted on, and,
-// while it is open, what stable ran before. Every accepted call leaves its
-// serial there before it answers, and a call with a smaller serial is refused.
+// The annotation holds a record: the Fence of the last call that was acted on,
+// and what stable ran before that rollout's Promote, if it promoted. The record
+// belongs to the rollout whose name it bears, and to no other. A call that does
+// not come after its Fence is refused; every other leaves its own there before
+// it answers Yes. A call of that very Fence does again what was done, so that
+// nobody else's change of the version lasts while the rollout does.
 //
-//   - Promote opens the record with what stable runs now, if it is not open for
-//     this rollout already; if it is, the record keeps what it has.
-//   - Restore puts back what a record open for this rollout holds, and closes it
-//     in the same write. A record left open by an earlier rollout is closed and
-//     nothing is put back.
-//   - A call whose serial is the record's, but whose rollout is not, is refused.
+//   - Promote notes what stable runs now, unless the record is this rollout's
+//     and knows it already.
+//   - Restore puts back what a record of this rollout knows. It puts nothing
+//     back from any other, and empties it.
 //
 // Since both the fields and the record change in one guarded write, a crash or a
 // lost answer at any point leaves a record that says what was done, and a write

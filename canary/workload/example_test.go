@@ -54,7 +54,7 @@ func ExampleNew() {
 	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>
 	// false stable reviews-v1: its latest spec has not been observed yet <nil>
 	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>
-	// false  workload: Deployment bookinfo/reviews-v1: canary: a later decision, of serial 9, was acted on
+	// false  workload: Deployment bookinfo/reviews-v1: serial 9 was acted on already
 }
 
 func ExampleStatus() {

@@ -34,31 +34,43 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 	if wrong := c.wrongImage(source); wrong != "" {
 		return stay(stable, r, canary.Failed("canary %s: %s", source.Name, wrong)), nil
 	}
-	switch ours := r.of(f); {
-	case ours && r.Canary != mark:
+	if r.promoted(f.Rollout) && r.Canary != mark {
 		return stay(stable, r, canary.Failed("canary %s: its pod template was changed after it was promoted to %s", source.Name, stable.Name)), nil
-	case !ours && r.open() && r.Serial == f.Serial:
-		return move{}, canary.FencedError{Serial: r.Serial}
-	case !ours:
+	}
+	if !r.promoted(f.Rollout) {
 		if a := serving("canary", source); a.Reply != canary.Yes {
 			return stay(stable, r, a), nil
 		}
 		r = c.before(stable, source)
 		r.Canary = mark
 	}
-	r.Serial, r.Rollout = f.Serial, f.Rollout
-	return c.advance(stable, source, r)
+	r.Fence = f
+	to, err := c.promoted(stable, source)
+	if err != nil {
+		return move{}, err
+	}
+	return reach(stable, to, r), nil
 }
 
-// advance brings stable to the version of the source, or tells how far it is.
-func (c Config) advance(stable, source *appsv1.Deployment, r record) (move, error) {
-	var to *corev1.PodTemplateSpec
-	var err error
+// promoted is what stable is to run: the version of the source.
+func (c Config) promoted(stable, source *appsv1.Deployment) (*corev1.PodTemplateSpec, error) {
 	if c.Template {
-		to = relabelled(&source.Spec.Template, &stable.Spec.Template)
-	} else {
-		to, err = withImages(&stable.Spec.Template, c.images(stable, source))
+		return relabelled(&source.Spec.Template, &stable.Spec.Template), nil
 	}
+	return withImages(&stable.Spec.Template, c.images(stable, source))
+}
+
+// restoration decides what Restore does.
+func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, error) {
+	if !r.promoted(f.Rollout) {
+		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: was not promoted", stable.Name)}
+		return stay(stable, record{Fence: f}, a), nil
+	}
+	r.Fence = f
+	if r.Template != nil {
+		return reach(stable, relabelled(r.Template, &stable.Spec.Template), r), nil
+	}
+	to, err := withImages(&stable.Spec.Template, r.Images)
 	if err != nil {
 		return move{}, err
 	}
@@ -66,33 +78,13 @@ func (c Config) advance(stable, source *appsv1.Deployment, r record) (move, erro
 }
 
 // reach gives stable the template if it has another one, and otherwise tells
-// how far its rollout is.
+// how far its rollout is. A write of the record alone makes a new generation of
+// the Deployment too; the answer is about the one that was read.
 func reach(stable *appsv1.Deployment, to *corev1.PodTemplateSpec, r record) move {
 	if !equality.Semantic.DeepEqual(&stable.Spec.Template, to) {
 		return move{to, r, canary.Waiting("stable %s: its pod template is changed; its rollout begins", stable.Name)}
 	}
 	return stay(stable, r, serving("stable", stable))
-}
-
-// restoration decides what Restore does.
-func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, error) {
-	closed := record{Serial: f.Serial, Rollout: f.Rollout, Restored: r.Restored}
-	if !r.of(f) {
-		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: was not promoted", stable.Name)}
-		if r.Restored {
-			a = serving("stable", stable)
-		}
-		return stay(stable, closed, a), nil
-	}
-	closed.Restored = true
-	if r.Template != nil {
-		return reach(stable, relabelled(r.Template, &stable.Spec.Template), closed), nil
-	}
-	to, err := withImages(&stable.Spec.Template, r.Images)
-	if err != nil {
-		return move{}, err
-	}
-	return reach(stable, to, closed), nil
 }
 
 // before is a record of what stable runs, as far as Promote changes it.

@@ -127,15 +127,18 @@ func TestACanaryChangedWhileStableIsPromotedFailsThePromotion(t *testing.T) {
 	require.Equal(t, "reviews:v1", c.images("reviews-v1")["reviews"])
 }
 
-func TestPromotePutsBackWhatSomebodyElseChanged(t *testing.T) {
+func TestWhatSomebodyElseChangesIsPutBackWhileTheRolloutLasts(t *testing.T) {
 	c := newCluster(t)
 	w := c.workload(both)
-	says(t, canary.Wait, w.Promote, 7)
-	c.setImage("reviews-v1", "reviews:by-hand")
-	says(t, canary.Wait, w.Promote, 7)
-	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
-	says(t, canary.Wait, w.Restore, 8)
-	require.Equal(t, "reviews:v1", c.images("reviews-v1")["reviews"])
+	for _, step := range []struct {
+		do   call
+		at   int64
+		want string
+	}{{w.Promote, 7, "reviews:v2"}, {w.Promote, 7, "reviews:v2"}, {w.Restore, 8, "reviews:v1"}, {w.Restore, 8, "reviews:v1"}} {
+		says(t, canary.Wait, step.do, step.at)
+		require.Equal(t, step.want, c.images("reviews-v1")["reviews"])
+		c.setImage("reviews-v1", "reviews:by-hand")
+	}
 }
 
 func TestAFailedRolloutOfStableIsANo(t *testing.T) {
@@ -170,7 +173,7 @@ func TestRestoreWithoutPromoteFencesAndSaysYes(t *testing.T) {
 
 	_, err := w.Promote(t.Context(), at(7))
 	require.ErrorIs(t, err, canary.ErrConflict)
-	require.EqualError(t, err, "workload: Deployment bookinfo/reviews-v1: canary: a later decision, of serial 8, was acted on")
+	require.EqualError(t, err, "workload: Deployment bookinfo/reviews-v1: serial 8 was acted on already")
 	require.Equal(t, before, c.get("reviews-v1").Spec)
 }
 
@@ -241,6 +244,15 @@ func TestADriverThatSleptThroughTheEndDoesNotPromoteTheNextCanary(t *testing.T) 
 	saysTo(t, canary.Yes, w.Restore, second(20))
 	_, err := w.Promote(t.Context(), at(7))
 	require.ErrorIs(t, err, canary.ErrConflict)
+	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
+}
+
+func TestTwoRolloutsOfOneSerialDoNotBothAct(t *testing.T) {
+	c, w := next(t)
+	for _, do := range []call{w.Promote, w.Restore} {
+		_, err := do(t.Context(), second(7))
+		require.ErrorIs(t, err, canary.FencedError{Serial: 7})
+	}
 	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
 }
 

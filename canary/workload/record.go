@@ -25,24 +25,18 @@ const maxRecord = 256 << 10
 // record is what the Annotation holds; see the package comment for its rule.
 // The zero record is that of a Deployment that was never promoted.
 type record struct {
-	// Serial is the greatest one that was acted on.
-	Serial int64 `json:"serial"`
-	// Rollout is that of the Fence.
-	Rollout string `json:"rollout,omitempty"`
-	// Canary is the fingerprint of the pod template promoted; "" if closed.
+	// Fence is that of the last call that was acted on.
+	canary.Fence
+	// Canary is the fingerprint of the pod template that its rollout promoted;
+	// "" if it promoted none.
 	Canary string `json:"canary,omitempty"`
-	// Restored: what an open record held was put back, and no promotion has
-	// begun since.
-	Restored bool `json:"restored,omitempty"`
 	// Images and Template are what stable ran before: the one or the other.
 	Images   map[string]string       `json:"images,omitempty"`
 	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
 }
 
-func (r record) open() bool { return r.Canary != "" }
-
-// of reports whether the record is open for the rollout of f.
-func (r record) of(f canary.Fence) bool { return r.open() && r.Rollout == f.Rollout }
+// promoted reports whether the rollout has promoted stable.
+func (r record) promoted(rollout string) bool { return r.Canary != "" && r.Rollout == rollout }
 
 // readRecord reads the record of d. It trusts nothing: what no Promote or
 // Restore could have written wraps canary.ErrBadState.
@@ -58,11 +52,11 @@ func readRecord(d *appsv1.Deployment) (record, error) {
 	return r, nil
 }
 
-// fenced reads the record of d and refuses a serial before that of the record.
+// fenced reads the record of d and refuses a Fence that does not come after it.
 func fenced(d *appsv1.Deployment, f canary.Fence) (record, error) {
 	r, err := readRecord(d)
-	if err == nil && f.Serial < r.Serial {
-		err = canary.FencedError{Serial: r.Serial}
+	if err == nil {
+		err = f.After(r.Fence)
 	}
 	return r, err
 }
@@ -88,11 +82,9 @@ func (r record) validate() error {
 	switch {
 	case r.Serial < 0:
 		return errors.New("the serial is negative")
-	case !r.open() && (r.Images != nil || r.Template != nil):
+	case r.Canary == "" && (r.Images != nil || r.Template != nil):
 		return errors.New("it holds a version, but not what was promoted")
-	case r.open() && r.Restored:
-		return errors.New("it is restored and open")
-	case r.open() && (len(r.Images) == 0) == (r.Template == nil):
+	case r.Canary != "" && (len(r.Images) == 0) == (r.Template == nil):
 		return errors.New("want either images or a template")
 	case r.Template != nil && len(r.Template.Spec.Containers) == 0:
 		return errors.New("the template has no containers")

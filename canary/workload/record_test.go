@@ -20,7 +20,6 @@ func TestARecordThatNoPromotionWroteIsNotActedOn(t *testing.T) {
 		`{"serial":-1}`:                       "the serial is negative",
 		`{"serial":1,"images":{"app":"a:1"}}`: "not what was promoted",
 		`{"serial":1,"canary":"x"}`:           "either images or a template",
-		`{"serial":1,"canary":"x","images":{"app":"a"},"restored":true}`:                       "restored and open",
 		`{"serial":1,"canary":"x","images":{"app":""}}`:                                        `container "app" has image ""`,
 		`{"serial":1,"canary":"x","template":{"metadata":{},"spec":{"containers":[]}}}`:        "no containers",
 		`{"serial":1,"canary":"x","template":{"spec":{"containers":[{"name":"a"}],"new":1}}}`:  "unknown field",
@@ -37,8 +36,7 @@ func TestARecordThatNoPromotionWroteIsNotActedOn(t *testing.T) {
 
 func FuzzARecordReadIsWrittenTheSame(f *testing.F) {
 	f.Add(`{"serial":7}`)
-	f.Add(`{"serial":7,"rollout":"42","restored":true}`)
-	f.Add(`{"serial":7,"canary":"x","images":{"app":"a:1"}}`)
+	f.Add(`{"rollout":"42","serial":7,"canary":"x","images":{"app":"a:1"}}`)
 	f.Add(`{"serial":7,"canary":"x","template":{"spec":{"containers":[{"name":"app","ports":[{"containerPort":80}]}]}}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := parseRecord(text)
@@ -62,7 +60,7 @@ func patched(t *testing.T, before, to string) string {
 	require.NoError(t, json.Unmarshal([]byte(before), &d))
 	require.NoError(t, json.Unmarshal([]byte(to), &want))
 	copied := d.DeepCopy()
-	data, err := patchOf(&d, record{}, move{template: &want.Spec.Template, record: record{Serial: 7}})
+	data, err := patchOf(&d, record{}, move{template: &want.Spec.Template, record: record{Fence: canary.Fence{Rollout: "a", Serial: 7}}})
 	require.NoError(t, err)
 	require.Equal(t, copied, &d, "the argument is not changed")
 	p, err := jsonpatch.DecodePatch(data)
@@ -80,7 +78,7 @@ func TestAPatchKeepsWhatTheTypesDoNotKnow(t *testing.T) {
 	const to = `{"spec":{"template":{"metadata":{"annotations":{"kept":"z","added":"w"}},
 		"spec":{"nodeSelector":{"a~b/c":"e"},"hostNetwork":true,
 		"containers":[{"name":"app","image":"a:2","args":["x","y"]},{"name":"side","image":"s:1"}]}}}}`
-	require.JSONEq(t, `{"metadata":{"resourceVersion":"5","annotations":{"a/b":"c","`+Annotation+`":"{\"serial\":7}"},"new":1},"spec":{"new":2,"template":{
+	require.JSONEq(t, `{"metadata":{"resourceVersion":"5","annotations":{"a/b":"c","`+Annotation+`":"{\"rollout\":\"a\",\"serial\":7}"},"new":1},"spec":{"new":2,"template":{
 		"metadata":{"annotations":{"kept":"z","added":"w"}},
 		"spec":{"new":3,"nodeSelector":{"a~b/c":"e"},"hostNetwork":true,
 		"containers":[{"name":"app","image":"a:2","new":4,"args":["x","y"]},{"name":"side","image":"s:1","new":5}]}}}}`,
@@ -90,6 +88,6 @@ func TestAPatchKeepsWhatTheTypesDoNotKnow(t *testing.T) {
 func TestAPatchDoesNotGiveOneContainersFieldsToAnother(t *testing.T) {
 	const before = `{"metadata":{"resourceVersion":"5"},"spec":{"template":{"spec":{"containers":[{"name":"app","new":4},{"name":"side"}]}}}}`
 	const to = `{"spec":{"template":{"spec":{"containers":[{"name":"side"},{"name":"app"}]}}}}`
-	require.JSONEq(t, `{"metadata":{"resourceVersion":"5","annotations":{"`+Annotation+`":"{\"serial\":7}"}},"spec":{"template":{
+	require.JSONEq(t, `{"metadata":{"resourceVersion":"5","annotations":{"`+Annotation+`":"{\"rollout\":\"a\",\"serial\":7}"}},"spec":{"template":{
 		"spec":{"containers":[{"name":"side","resources":{}},{"name":"app","resources":{}}]}}}}`, patched(t, before, to))
 }
