@@ -4,16 +4,16 @@ import "fmt"
 
 // drift compares the traffic read with that of the State. Both were written in
 // one step, so a difference is somebody else's change and never a step under
-// way.
-func (t *turn) drift() (Decision, bool) {
+// way. It is nil if there is nothing to do about it.
+func (t *turn) drift() *Decision {
 	same := t.o.Traffic == t.s.Traffic
 	switch {
 	case same && !t.o.Lost && !t.s.Drifting:
-		return Decision{}, false
+		return nil
 	case same && t.s.Drifting:
-		return t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: "the step's traffic is back"}), true
+		return t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: "the step's traffic is back"})
 	case t.s.Drifting && !t.o.Lost:
-		return Decision{}, false // left alone, as the plan says
+		return nil // left alone, as the plan says
 	}
 	t.s.Drifts++
 	what := fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
@@ -26,13 +26,13 @@ func (t *turn) drift() (Decision, bool) {
 		// under promotion already.
 		t.s.Unsure = true
 		if t.o.Traffic == everything && t.s.Traffic != everything {
-			return t.rollBack("drift: " + what), true
+			return t.rollBack("drift: " + what)
 		}
 	}
-	return t.answerDrift(what), true
+	return t.answerDrift(what)
 }
 
-func (t *turn) answerDrift(what string) Decision {
+func (t *turn) answerDrift(what string) *Decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
 	back := t.s.Phase == RollingBack || t.s.Phase == RestoringStable
 	if !back && t.s.Drifts > t.spec.drift.Limit {

@@ -14,7 +14,7 @@ func (sp *spec) goal() Phase {
 }
 
 // finish begins the plan's end, after its last step.
-func (t *turn) finish() Decision {
+func (t *turn) finish() *Decision {
 	const why = "all steps are done"
 	switch t.end.Kind {
 	case PromoteStable:
@@ -26,8 +26,8 @@ func (t *turn) finish() Decision {
 }
 
 // arrive ends the rollout when the mesh does its final traffic.
-func (t *turn) arrive(final Phase) Decision {
-	if _, d, ok := t.seen(); !ok {
+func (t *turn) arrive(final Phase) *Decision {
+	if _, d := t.seen(); d != nil {
 		return d
 	}
 	d := t.enter(final, t.s.Step, t.s.Traffic, t.s.Reason)
@@ -38,13 +38,13 @@ func (t *turn) arrive(final Phase) Decision {
 
 // leave ends the rollout when stable has all traffic and what stood for the
 // canary is taken down.
-func (t *turn) leave(final Phase) Decision {
-	if _, d, ok := t.seen(); !ok {
+func (t *turn) leave(final Phase) *Decision {
+	if _, d := t.seen(); d != nil {
 		return d
 	}
 	switch a := t.o.Answers[AskRemoved]; a.Reply {
 	case Unasked:
-		return Decision{Ask: AskRemoved}
+		return t.decide(Decision{Ask: AskRemoved})
 	case Wait, No:
 		return t.stay(Reason{Cause: CauseRemoving, Detail: a.Reason})
 	}
@@ -53,19 +53,19 @@ func (t *turn) leave(final Phase) Decision {
 
 // promote brings stable to the canary's version while the canary has all
 // traffic.
-func (t *turn) promote() Decision {
-	since, d, ok := t.seen()
-	if !ok {
+func (t *turn) promote() *Decision {
+	since, d := t.seen()
+	if d != nil {
 		return d
 	}
 	// The last step's traffic goes on, so its judge goes on watching.
-	if _, d, ok := t.judge(&t.steps[t.s.Step], since); !ok {
+	if _, d := t.judge(&t.steps[t.s.Step], since); d != nil {
 		return d
 	}
 	a := t.o.Answers[AskPromoted]
 	switch a.Reply {
 	case Unasked:
-		return Decision{Ask: AskPromoted}
+		return t.decide(Decision{Ask: AskPromoted})
 	case No:
 		return t.promotionFailed(a.Reason)
 	case Wait:
@@ -81,7 +81,7 @@ func (t *turn) promote() Decision {
 	return t.enter(Returning, t.s.Step, Traffic{}, "stable is promoted")
 }
 
-func (t *turn) promotionFailed(why string) Decision {
+func (t *turn) promotionFailed(why string) *Decision {
 	why = "stable could not be promoted: " + why
 	if t.end.HoldOnFailure {
 		return t.stay(Reason{Cause: CausePromoting, Detail: why + "; the canary keeps the traffic until an abort, or until it can be"})
@@ -90,13 +90,13 @@ func (t *turn) promotionFailed(why string) Decision {
 }
 
 // restore brings stable back to its old version, whole, before it gets traffic.
-func (t *turn) restore() Decision {
-	if _, d, ok := t.seen(); !ok {
+func (t *turn) restore() *Decision {
+	if _, d := t.seen(); d != nil {
 		return d
 	}
 	switch a := t.o.Answers[AskRestored]; a.Reply {
 	case Unasked:
-		return Decision{Ask: AskRestored}
+		return t.decide(Decision{Ask: AskRestored})
 	case Wait:
 		if t.s.Traffic != everything {
 			return t.shift(everything, Reason{Cause: CauseRestoring, Detail: a.Reason})
@@ -110,7 +110,7 @@ func (t *turn) restore() Decision {
 
 // rollBack turns the rollout back. A stable workload that may be between two
 // versions is made whole first, while the canary has all traffic.
-func (t *turn) rollBack(why string) Decision {
+func (t *turn) rollBack(why string) *Decision {
 	switch {
 	case t.end.Kind == PromoteStable && t.s.Phase > Finishing:
 		return t.enter(RestoringStable, t.s.Step, everything, why)

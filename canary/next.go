@@ -39,22 +39,23 @@ func (p Plan) Next(s State, o Observation) (State, Decision) {
 	t := turn{spec: p.spec, s: s, o: o}
 	d := t.next()
 	if d.Ask != AskNothing || !d.Write {
-		return s, d
+		return s, *d
 	}
-	return t.s, d
+	return t.s, *d
 }
 
-// turn is one call of Next. Its methods return the Decision and leave the State
-// to be written in s.
+// turn is one call of Next. Its methods return the Decision, or nil if they have
+// nothing against going on, and leave the State to be written in s.
 type turn struct {
 	*spec
 	s State
 	o Observation
+	d Decision
 }
 
-func (t *turn) next() Decision {
+func (t *turn) next() *Decision {
 	if err := t.foreign(); err != nil {
-		return Decision{Err: err}
+		return t.decide(Decision{Err: err})
 	}
 	if t.s.Phase == Idle || t.s.Plan != t.digest {
 		return t.begin("a new rollout")
@@ -69,7 +70,7 @@ func (t *turn) next() Decision {
 		t.s.Serial = t.o.Fence
 		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the serials of a lost state are passed"})
 	}
-	if d, stop := t.drift(); stop {
+	if d := t.drift(); d != nil {
 		return d
 	}
 	if t.s.Command.Order != NoOrder {
@@ -97,7 +98,7 @@ func (t *turn) foreign() error {
 }
 
 // act goes on with the phase that the rollout is in.
-func (t *turn) act() Decision {
+func (t *turn) act() *Decision {
 	switch t.s.Phase {
 	case Preparing:
 		return t.prepare()
@@ -118,7 +119,7 @@ func (t *turn) act() Decision {
 
 // begin claims the rollout: from now on there is a State, and nobody else's plan
 // begins.
-func (t *turn) begin(why string) Decision {
+func (t *turn) begin(why string) *Decision {
 	if t.o.Traffic != (Traffic{}) {
 		return t.unexplained()
 	}
@@ -126,13 +127,13 @@ func (t *turn) begin(why string) Decision {
 	return t.enter(Preparing, 0, Traffic{}, why)
 }
 
-func (t *turn) unexplained() Decision {
-	return Decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, or reset",
-		ErrRefused, ErrUnexplained, t.o.Traffic, t.name)}
+func (t *turn) unexplained() *Decision {
+	return t.decide(Decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, or reset",
+		ErrRefused, ErrUnexplained, t.o.Traffic, t.name)})
 }
 
 // prepare waits for the canary and enters the first step.
-func (t *turn) prepare() Decision {
+func (t *turn) prepare() *Decision {
 	if !t.s.Paused.IsZero() {
 		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
 	}
@@ -156,7 +157,7 @@ func (t *turn) fresh() {
 func (t *turn) firstSerial() int64 { return max(t.s.Serial, t.o.Now.UnixMilli()) }
 
 // over says that nothing is left to do, unless a retry was ordered.
-func (t *turn) over() Decision {
+func (t *turn) over() *Decision {
 	c := t.s.Command
 	if c.Order == Retry && t.s.Phase == RolledBack {
 		return t.begin("retry" + c.credit())
@@ -172,7 +173,7 @@ func (t *turn) over() Decision {
 	if t.o.Traffic != t.s.Traffic {
 		r.Detail = "it ended with " + t.s.Traffic.String() + "; since then somebody changed that to " + t.o.Traffic.String()
 	}
-	return Decision{Done: true, Reason: r}
+	return t.decide(Decision{Done: true, Reason: r})
 }
 
 func (t *turn) clockWentBack() bool {
@@ -185,7 +186,7 @@ func (t *turn) clockWentBack() bool {
 
 // rewind starts the clocks of the step again, so that a clock that was wrong
 // cannot hold a rollout for as long as it was ahead.
-func (t *turn) rewind() Decision {
+func (t *turn) rewind() *Decision {
 	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
 	t.s.PausedFor = 0
 	if !t.s.Verified.IsZero() {

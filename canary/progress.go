@@ -10,20 +10,20 @@ import (
 
 // progress walks the plan's steps: it stays while something is lacking, and
 // moves on when nothing is.
-func (t *turn) progress() Decision {
+func (t *turn) progress() *Decision {
 	step := &t.steps[t.s.Step]
-	d, lacking := t.lacking(step)
-	if !lacking {
+	d := t.lacking(step)
+	switch {
+	case d == nil:
 		return t.advance()
-	}
-	if d.Ask != AskNothing || d.Write {
+	case d.Ask != AskNothing || d.Write:
 		return d
 	}
 	return t.bounded(step, d)
 }
 
 // bounded applies the step's deadline to a Decision to stay.
-func (t *turn) bounded(step *Step, d Decision) Decision {
+func (t *turn) bounded(step *Step, d *Decision) *Decision {
 	if step.Deadline == 0 || !t.s.Paused.IsZero() {
 		return d
 	}
@@ -44,38 +44,39 @@ func (t *turn) deadline(step *Step) time.Time {
 }
 
 // lacking finds the first thing that the step still lacks. What looks after the
-// users' safety comes before what only a person or time can end.
-func (t *turn) lacking(step *Step) (Decision, bool) {
-	since, d, ok := t.seen()
-	if !ok {
-		return d, true
+// users' safety comes before what only a person or time can end. It is nil if
+// nothing is lacking.
+func (t *turn) lacking(step *Step) *Decision {
+	since, d := t.seen()
+	if d != nil {
+		return d
 	}
-	verdict, d, ok := t.judge(step, since)
-	if !ok {
-		return d, true
+	verdict, d := t.judge(step, since)
+	if d != nil {
+		return d
 	}
 	switch {
 	case t.s.Drifting:
-		return t.stay(Reason{Cause: CauseDrift, Detail: "left alone until a resume puts the step's traffic back, or an abort"}), true
+		return t.stay(Reason{Cause: CauseDrift, Detail: "left alone until a resume puts the step's traffic back, or an abort"})
 	case !t.s.Paused.IsZero():
-		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason}), true
+		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
 	case t.s.Hurried:
-		return d, false
+		return nil
 	}
 	if until := since.Add(step.Hold); t.o.Now.Before(until) && !t.s.Skipped {
-		return t.stay(Reason{CauseHold, verdict.Detail, until}), true
+		return t.stay(Reason{CauseHold, verdict.Detail, until})
 	}
 	if verdict.Cause != CauseNone {
-		return t.stay(verdict), true
+		return t.stay(verdict)
 	}
 	return t.gate(step)
 }
 
 // judge asks for a verdict on the step. A failing one rolls back; what keeps the
 // step for want of a verdict is returned as a Reason.
-func (t *turn) judge(step *Step, since time.Time) (lack Reason, d Decision, ok bool) {
+func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *Decision) {
 	if step.Judge == Unjudged || t.s.Hurried {
-		return lack, d, true
+		return lack, nil
 	}
 	late := step.Deadline > 0 && step.OnDeadline == DeadlinePromote && !t.o.Now.Before(t.deadline(step))
 	window := metrics.Window{From: since.Add(t.lag), To: t.o.Now}
@@ -83,63 +84,63 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d Decision, ok b
 		if !late {
 			lack = Reason{CauseVerdict, "the first metrics of this step are not there yet", window.From}
 		}
-		return lack, d, true
+		return lack, nil
 	}
 	j := &t.o.Judged
 	switch {
 	case !j.Asked:
 		mirrored := t.s.Traffic.Canary == 0 && t.s.Traffic.Mirror > 0
 		request := analysis.Request{Window: window, Step: step.Name, Mirrored: mirrored}
-		return lack, Decision{Ask: AskJudge, Request: request}, false
+		return lack, t.decide(Decision{Ask: AskJudge, Request: request})
 	case j.Err != nil:
 		return t.judgeError(j.Err, late)
 	case j.Result.Verdict == analysis.Fail:
-		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason), false
+		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
 	case t.s.JudgeErrors > 0:
 		t.s.JudgeErrors = 0
-		return lack, t.write(t.o.Traffic, Reason{Cause: CauseVerdict, Detail: "the judge answers again"}), false
+		return lack, t.write(t.o.Traffic, Reason{Cause: CauseVerdict, Detail: "the judge answers again"})
 	case j.Result.Verdict == analysis.Pass || step.Judge == MustNotFail || late:
-		return lack, d, true
+		return lack, nil
 	}
-	return Reason{Cause: CauseVerdict, Detail: j.Result.Reason}, d, true
+	return Reason{Cause: CauseVerdict, Detail: j.Result.Reason}, nil
 }
 
 // judgeError counts an error of the judge, where the plan has a limit for them.
 // Errors in a row are no evidence, so they hold even a step that needs no pass.
-func (t *turn) judgeError(err error, late bool) (lack Reason, d Decision, ok bool) {
+func (t *turn) judgeError(err error, late bool) (lack Reason, d *Decision) {
 	if t.judgeErrors > 0 {
 		t.s.JudgeErrors++
 		if t.s.JudgeErrors >= t.judgeErrors {
-			return lack, t.rollBack(fmt.Sprintf("the judge could not tell %d times in a row: %v", t.s.JudgeErrors, err)), false
+			return lack, t.rollBack(fmt.Sprintf("the judge could not tell %d times in a row: %v", t.s.JudgeErrors, err))
 		}
-		d := t.write(t.o.Traffic, Reason{Cause: CauseJudge, Detail: err.Error()})
+		d = t.write(t.o.Traffic, Reason{Cause: CauseJudge, Detail: err.Error()})
 		d.After = t.interval
-		return lack, d, false
+		return lack, d
 	}
 	if late {
-		return lack, d, true
+		return lack, nil
 	}
-	return Reason{Cause: CauseJudge, Detail: err.Error()}, d, true
+	return Reason{Cause: CauseJudge, Detail: err.Error()}, nil
 }
 
-func (t *turn) gate(step *Step) (Decision, bool) {
+func (t *turn) gate(step *Step) *Decision {
 	if step.Gate == "" || t.s.Approved == step.Gate {
-		return Decision{}, false
+		return nil
 	}
 	switch a := t.o.Answers[AskGate]; a.Reply {
 	case Unasked:
-		return Decision{Ask: AskGate, Gate: step.Gate}, true
+		return t.decide(Decision{Ask: AskGate, Gate: step.Gate})
 	case No:
-		return t.rollBack(fmt.Sprintf("gate %q was denied: %s", step.Gate, a.Reason)), true
+		return t.rollBack(fmt.Sprintf("gate %q was denied: %s", step.Gate, a.Reason))
 	case Wait:
-		return t.stay(Reason{Cause: CauseGate, Detail: a.Reason}), true
+		return t.stay(Reason{Cause: CauseGate, Detail: a.Reason})
 	}
-	return Decision{}, false
+	return nil
 }
 
 // advance enters the next step, or ends the plan, when everything is ready for
 // that.
-func (t *turn) advance() Decision {
+func (t *turn) advance() *Decision {
 	next := t.s.Step + 1
 	if t.s.Hurried {
 		next = max(next, len(t.steps)-1)
@@ -156,11 +157,11 @@ func (t *turn) advance() Decision {
 
 // enterWhenReady enters the step when everything is ready for its traffic. Until
 // then the deadline of the step that the rollout is in goes on.
-func (t *turn) enterWhenReady(next int, why string) Decision {
+func (t *turn) enterWhenReady(next int, why string) *Decision {
 	traffic := t.steps[next].Traffic
 	switch a := t.o.Answers[AskReady]; a.Reply {
 	case Unasked:
-		return Decision{Ask: AskReady, Traffic: traffic}
+		return t.decide(Decision{Ask: AskReady, Traffic: traffic})
 	case Wait:
 		return t.bounded(&t.steps[t.s.Step], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
 	case No:

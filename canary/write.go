@@ -13,23 +13,29 @@ const (
 	maxReason = 200
 )
 
+// decide keeps the Decision in t, so that it is not copied at each return.
+func (t *turn) decide(d Decision) *Decision {
+	t.d = d
+	return &t.d
+}
+
 // stay waits, without changing anything.
-func (t *turn) stay(r Reason) Decision {
+func (t *turn) stay(r Reason) *Decision {
 	after := t.interval
 	if left := r.Until.Sub(t.o.Now); left > 0 {
 		after = min(after, left)
 	}
-	return Decision{Reason: r, After: after}
+	return t.decide(Decision{Reason: r, After: after})
 }
 
 // write writes the State with the given traffic and looks again at once.
-func (t *turn) write(traffic Traffic, r Reason) Decision {
+func (t *turn) write(traffic Traffic, r Reason) *Decision {
 	t.s.Serial++
-	return Decision{Write: true, Traffic: traffic, Reason: r}
+	return t.decide(Decision{Write: true, Traffic: traffic, Reason: r})
 }
 
 // shift writes new traffic.
-func (t *turn) shift(traffic Traffic, r Reason) Decision {
+func (t *turn) shift(traffic Traffic, r Reason) *Decision {
 	t.s.Traffic = traffic
 	t.s.Shifted = t.o.Now
 	t.s.Verified = time.Time{}
@@ -41,7 +47,7 @@ func (t *turn) shift(traffic Traffic, r Reason) Decision {
 
 // enter moves to a phase and step with the given traffic. Traffic that the mesh
 // does already need not be seen again.
-func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) Decision {
+func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *Decision {
 	s := &t.s
 	from := t.place()
 	s.Phase, s.Step = phase, step
@@ -78,29 +84,25 @@ func (t *turn) place() string {
 	return fmt.Sprintf("step %d/%d %s", t.s.Step+1, len(t.steps), clip(t.steps[t.s.Step].Name, 48))
 }
 
-// seen tells whether the mesh does the traffic of the State, and since when. If
-// it does not, the Decision says what to do about that.
-func (t *turn) seen() (since time.Time, wait Decision, ok bool) {
+// seen tells since when the mesh does the traffic of the State. If it does not,
+// the Decision says what to do about that.
+func (t *turn) seen() (since time.Time, d *Decision) {
 	settled := t.s.Shifted.Add(t.settle)
-	if !t.verify {
-		if t.o.Now.Before(settled) {
-			return since, t.stay(Reason{CauseSettling, t.s.Traffic.String(), settled}), false
-		}
-		return settled, wait, true
+	switch {
+	case t.verify && !t.s.Verified.IsZero():
+		return t.s.Verified, nil
+	case t.o.Now.Before(settled):
+		return since, t.stay(Reason{CauseSettling, t.s.Traffic.String(), settled})
+	case !t.verify:
+		return settled, nil
 	}
-	if !t.s.Verified.IsZero() {
-		return t.s.Verified, wait, true
-	}
-	if t.o.Now.Before(settled) {
-		return since, t.stay(Reason{CauseSettling, t.s.Traffic.String(), settled}), false
-	}
-	a := t.o.Answers[AskShown]
-	switch a.Reply {
+	switch a := t.o.Answers[AskShown]; a.Reply {
 	case Unasked:
-		return since, Decision{Ask: AskShown, Traffic: t.s.Traffic}, false
+		return since, t.decide(Decision{Ask: AskShown, Traffic: t.s.Traffic})
 	case Yes:
 		t.s.Verified = t.o.Now
-		return since, t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the mesh does " + t.s.Traffic.String()}), false
+		return since, t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the mesh does " + t.s.Traffic.String()})
+	default:
+		return since, t.stay(Reason{Cause: CauseNotShown, Detail: a.Reason})
 	}
-	return since, t.stay(Reason{Cause: CauseNotShown, Detail: a.Reason}), false
 }
