@@ -83,6 +83,26 @@ func TestAnAbortWhileStableIsPromotedRestoresItBeforeItGetsTraffic(t *testing.T)
 	})
 }
 
+func TestAnAbortWhileTrafficReturnsGivesItBackToTheCanaryUntilStableIsRestored(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		for s.read().State.Phase != canary.Returning {
+			s.turns(500 * time.Millisecond)
+		}
+		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3 replicas available")}
+		s.send(canary.Command{Order: canary.Abort})
+		s.turns(time.Minute)
+		require.Zero(t, s.read().Traffic, "the canary gets nothing that it cannot take")
+		s.heard("to restore stable, the canary has to take the traffic: 0 of 3 replicas available")
+		s.workload.ReadyScript = nil
+		s.workload.RestoreScript = []canary.Answer{canary.Waiting("2 of 3 pods are old again"), {Reply: canary.Yes}}
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		s.heard("RestoringStable: restoring stable: 2 of 3 pods are old again")
+		require.Zero(t, s.read().Traffic)
+		require.False(t, s.workload.Promoted())
+	})
+}
+
 func TestAPromotionThatFailsRestoresOrHoldsAsThePlanSays(t *testing.T) {
 	failed := []canary.Answer{canary.Failed("progress deadline exceeded")}
 	story(t, s2(), func(t *testing.T, s *stage) {

@@ -109,8 +109,15 @@ func (t *turn) restore() *Decision {
 }
 
 // rollBack turns the rollout back. A stable workload that may be between two
-// versions is made whole first, while the canary has all traffic.
+// versions is made whole first, while the canary has all traffic. If the canary
+// has it no more, everything must be ready for that again.
 func (t *turn) rollBack(why string) *Decision {
+	if a := t.o.Answers[AskReady]; t.s.Phase == Returning && t.end.Kind == PromoteStable && a.Reply != Yes {
+		if a.Reply == Unasked {
+			return t.decide(Decision{Ask: AskReady, Traffic: everything})
+		}
+		return t.stay(Reason{Cause: CauseCapacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
+	}
 	switch {
 	case t.end.Kind == PromoteStable && t.s.Phase > Finishing:
 		return t.enter(RestoringStable, t.s.Step, everything, why)

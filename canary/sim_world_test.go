@@ -120,6 +120,9 @@ func (w *world) commit(t Traffic, s State) {
 }
 
 func (w *world) holdLaws(before, after State, t Traffic) {
+	if t != (Traffic{}) && t != w.traffic && !w.scaffold && !w.sim.meddled {
+		w.broken("%v is shifted to what no scaffold holds: %v", after.Phase, t)
+	}
 	if err := t.Validate(); err != nil {
 		w.broken("invalid traffic was written: %v", err)
 	}
