@@ -2,7 +2,6 @@ package canary_test
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -269,31 +268,4 @@ func TestEveryQuestionIsAWord(t *testing.T) {
 	require.ErrorContains(t, err, "phase 99 has no name")
 	_, err = canary.ParseWeight(strings.Repeat("9", 100))
 	require.Less(t, len(err.Error()), 120)
-}
-
-func BenchmarkNext(b *testing.B) {
-	plan := mustBuild(b, twoSteps())
-	first := canary.Traffic{Canary: 10 * percent}
-	s := inStep(plan, 0, first)
-	o := canary.Observation{Now: noon.Add(30 * time.Second), Traffic: first}
-	o.Judged = canary.Judgement{Asked: true, Result: analysis.Result{Reason: "about 300 more requests"}}
-	b.Run("nothing changes", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, d := plan.Next(s, o); d.Write {
-				b.Fatal("nothing is to be written")
-			}
-		}
-	})
-	o.Now = noon.Add(time.Minute)
-	o.Judged.Result.Verdict = analysis.Pass
-	o.Answers[canary.AskReady] = canary.Answer{Reply: canary.Yes}
-	b.Run("next step", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, d := plan.Next(s, o); !d.Write {
-				b.Fatal(errors.New("a step is to be written"))
-			}
-		}
-	})
 }
