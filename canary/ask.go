@@ -51,9 +51,6 @@ func (r *Runner) ask(ctx context.Context, d Decision, s State) (Answer, error) {
 	case AskRestored:
 		return r.c.Workload.Restore(ctx, s.Fence())
 	case AskRemoved:
-		if r.c.Scaffold == nil {
-			return Answer{Reply: Yes}, nil
-		}
 		return r.c.Scaffold.Remove(ctx, s.Fence())
 	}
 	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)

@@ -74,7 +74,7 @@ func (c Command) suits(s *State) string {
 	case Resume:
 		ok = !s.Paused.IsZero() || s.Drifting
 	case Abort:
-		ok = !s.Phase.Final() && s.Phase != Idle && s.Phase != RollingBack && s.Phase != RestoringStable
+		ok = !s.Phase.Final() && s.Phase != Idle && s.Phase != RollingBack && s.Phase != RestoringStable && !s.Clearing
 	case Promote:
 		ok = progressing && !s.Hurried
 	case Skip:

@@ -34,7 +34,7 @@ func (t *turn) drift() *Decision {
 
 func (t *turn) answerDrift(what string) *Decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
-	back := t.s.Phase == RollingBack || t.s.Phase == RestoringStable
+	back := t.s.Phase == RollingBack || t.s.Phase == RestoringStable || t.s.Clearing
 	if !back && t.s.Drifts > t.spec.drift.Limit {
 		return t.rollBack("drift: " + what)
 	}

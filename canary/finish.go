@@ -42,13 +42,29 @@ func (t *turn) leave(final Phase) *Decision {
 	if _, d := t.seen(); d != nil {
 		return d
 	}
+	if t.o.Scaffold {
+		if d := t.clear(); d != nil {
+			return d
+		}
+	}
+	return t.arrive(final)
+}
+
+// clear takes down what stood for the canary. That this has begun is written
+// first: from then on no abort gives the canary traffic again. It is nil when
+// all is down.
+func (t *turn) clear() *Decision {
+	if !t.s.Clearing {
+		t.s.Clearing = true
+		return t.write(t.o.Traffic, Reason{Cause: CauseRemoving, Detail: "what stood for the canary is taken down"})
+	}
 	switch a := t.o.Answers[AskRemoved]; a.Reply {
 	case Unasked:
 		return t.decide(Decision{Ask: AskRemoved})
 	case Wait, No:
 		return t.stay(Reason{Cause: CauseRemoving, Detail: a.Reason})
 	}
-	return t.arrive(final)
+	return nil
 }
 
 // promote brings stable to the canary's version while the canary has all

@@ -37,6 +37,8 @@ type Observation struct {
 	// Lost: the State given to Next is remembered, but the Router does not have
 	// it any more.
 	Lost bool
+	// Scaffold: there is one, to be taken down in the end.
+	Scaffold bool
 	// Fence is the serial of a FencedError that came of asking; zero if none did.
 	Fence int64
 	// Answers holds the answer to each question, by Question; that to AskJudge

@@ -136,7 +136,7 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	}
 	state, lost := r.last.recall(reading.State)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
-	o := Observation{Now: e.At, Traffic: reading.Traffic, Lost: lost}
+	o := Observation{Now: e.At, Traffic: reading.Traffic, Lost: lost, Scaffold: r.c.Scaffold != nil}
 	next, d := r.c.Plan.Next(state, o)
 	for d.Ask != AskNothing {
 		if err := r.answer(ctx, d, state, &o); err != nil {

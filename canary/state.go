@@ -89,6 +89,9 @@ type State struct {
 	// Unsure: this State was put back from memory, and stable may be under
 	// promotion already.
 	Unsure bool `json:"unsure,omitzero"`
+	// Clearing: the scaffold is being taken down, so the canary gets no traffic
+	// any more in this rollout.
+	Clearing bool `json:"clearing,omitzero"`
 	// JudgeErrors counts the errors of the judge since its last result. It is
 	// kept only under a plan that limits them.
 	JudgeErrors int `json:"judgeErrors,omitzero"`

@@ -64,7 +64,7 @@ func state(n int) canary.State {
 		Plan: "0123456789abcdef", Name: "reviews \"v2\" <é>", Owner: "suite", Phase: canary.Progressing, Step: n,
 		Traffic: canary.Traffic{Canary: 5 * canary.Percent}, Serial: int64(n),
 		Began: at, Entered: at, Shifted: at, Verified: at, Paused: at, PausedFor: time.Duration(n),
-		Approved: "gate", Skipped: true, Hurried: true, Drifts: 1, Drifting: true, Unsure: true, JudgeErrors: 2,
+		Approved: "gate", Skipped: true, Hurried: true, Drifts: 1, Drifting: true, Unsure: true, Clearing: true, JudgeErrors: 2,
 		Command: canary.Command{Order: canary.Pause, By: "me", At: at, Why: "lunch"}, Reason: "because",
 		Trace: []canary.Transition{{At: at, From: "a", To: "b", Reason: "c"}},
 	}
