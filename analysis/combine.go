@@ -107,6 +107,22 @@ func (t tally) result(v Verdict) Result {
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
+// Last returns an Analyzer that asks a about no more than the last d of the
+// window. A window is the whole step: after a long healthy hold, a canary that
+// turns bad is outvoted by its own past. Last forgets that past, and with it the
+// evidence: let d be long enough for the requests that a needs.
+func Last(d time.Duration, a Analyzer) Analyzer {
+	return AnalyzerFunc(func(ctx context.Context, r Request) (Result, error) {
+		if a == nil || d <= 0 {
+			return Result{}, errors.New("analysis: last: want an analyzer and a time above zero")
+		}
+		if from := r.Window.To.Add(-d); from.After(r.Window.From) {
+			r.Window.From = from
+		}
+		return a.Analyze(ctx, r)
+	})
+}
+
 // Warmup returns an Analyzer that is Inconclusive while the window is shorter
 // than d, and then asks a. Cold caches and empty pools make the first requests
 // of a new version slow and sometimes fail; but those requests stay in the

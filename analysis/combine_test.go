@@ -132,3 +132,23 @@ func TestVerdictsAndValuesPrintForAPerson(t *testing.T) {
 	require.Equal(t, "canary 0.31 cores", analysis.Value{Name: "CPU", Arm: "canary", Number: 0.31, Unit: "cores"}.String())
 	require.Equal(t, "3", analysis.Value{Name: "replicas", Number: 3}.String())
 }
+
+func TestLastLooksAtTheEndOfTheWindowOnly(t *testing.T) {
+	var seen metrics.Window
+	a := analysis.AnalyzerFunc(func(_ context.Context, r analysis.Request) (analysis.Result, error) {
+		seen = r.Window
+		return analysis.Result{Verdict: analysis.Pass}, nil
+	})
+	long := metrics.Window{From: minute.Window.To.Add(-5 * time.Hour), To: minute.Window.To}
+	_, err := analysis.Last(15*time.Minute, a).Analyze(t.Context(), analysis.Request{Window: long})
+	require.NoError(t, err)
+	require.Equal(t, 15*time.Minute, seen.Length())
+	require.Equal(t, long.To, seen.To)
+	_, err = analysis.Last(15*time.Minute, a).Analyze(t.Context(), minute)
+	require.NoError(t, err)
+	require.Equal(t, minute.Window, seen, "a shorter window stays as it is")
+	for _, wrong := range []analysis.Analyzer{analysis.Last(0, a), analysis.Last(time.Minute, nil)} {
+		_, err = wrong.Analyze(t.Context(), minute)
+		require.ErrorContains(t, err, "want an analyzer and a time above zero")
+	}
+}

@@ -15,6 +15,9 @@ import (
 // the same window by the same reporter, so what harms both costs the canary
 // nothing. Give it by value.
 //
+// The window is the whole step, so a canary that turns bad late in a long step is
+// outvoted by its past; Last looks at the last minutes only.
+//
 // Like Threshold it gives no guarantee about errors: it takes the two shares as
 // if they were exact, and looks again and again. The fewer bad requests there
 // are, the more room Factor and Delta should leave.

@@ -11,6 +11,9 @@ import (
 // Threshold is an Analyzer that passes a canary whose share of bad requests is
 // at most Max. Give it by value.
 //
+// The window is the whole step, so a canary that turns bad late in a long step is
+// outvoted by its past; Last looks at the last minutes only.
+//
 // It gives no guarantee about errors. The share in a window wanders by chance,
 // and the engine looks again and again: a healthy canary whose true share is a
 // little below Max is sure to be seen above it at some look, and a bad one may

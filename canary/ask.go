@@ -8,8 +8,9 @@ import (
 )
 
 // answer finds out what d asks and notes it in o. What cannot be found out is a
-// reason to wait, so that it keeps nothing else from being decided; only a
-// conflict and the end of ctx end the turn.
+// reason to wait, so that it keeps nothing else from being decided. The turn ends
+// only with a conflict, with ctx, and with a refusal before the canary has any
+// traffic.
 func (r *Runner) answer(ctx context.Context, d Decision, s State, o *Observation) error {
 	if d.Ask == AskJudge {
 		o.Judged = Judgement{Asked: true}
@@ -24,7 +25,7 @@ func (r *Runner) answer(ctx context.Context, d Decision, s State, o *Observation
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case isConflict(err):
+	case isConflict(err), s.Phase == Preparing && errors.Is(err, ErrRefused):
 		return err
 	case err != nil:
 		a = Waiting("cannot tell: %v", err)

@@ -41,8 +41,9 @@ func (b Builder) Step(steps ...Step) Builder {
 	return b
 }
 
-// Weights appends one step for each canary weight, otherwise like the given
-// step. If that has a name, each step's name gets the weight behind it.
+// Weights appends one step for each canary weight, in their order, which may also
+// fall. Otherwise a step is like the given one, its mirror and baseline included.
+// If that has a name, each step's name gets the weight behind it.
 func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 	var steps []Step
 	for w := range weights {
@@ -74,7 +75,7 @@ func (b Builder) Settle(d time.Duration) Builder {
 
 // ScrapeLag is how long after a change of traffic the first metrics may still
 // show the time before it: at least one scrape interval. The judge's window
-// begins after it.
+// begins after it. The zero value lets the judge see requests of the step before.
 func (b Builder) ScrapeLag(d time.Duration) Builder {
 	b.spec.lag = d
 	return b

@@ -77,8 +77,12 @@ func (s *spec) endProblems() []error {
 		return errs
 	}
 	if last := s.steps[len(s.steps)-1].Traffic; last.Canary != Full {
-		errs = append(errs, fmt.Errorf("end: %q needs a last step that gives the canary 100%%, this one gives it %v; add a step, or end with %q",
-			s.end.Kind, last.Canary, Withdraw))
+		hint := ""
+		if 0 < last.Canary && last.Canary <= 100 {
+			hint = fmt.Sprintf("; did you mean %d*canary.Percent?", last.Canary)
+		}
+		errs = append(errs, fmt.Errorf("end: %q needs a last step that gives the canary 100%%, this one gives it %v; add a step, or end with %q%s",
+			s.end.Kind, last.Canary, Withdraw, hint))
 	}
 	return errs
 }

@@ -40,7 +40,7 @@ type Command struct {
 	Order Order     `json:"order,omitzero"`
 	Gate  string    `json:"gate,omitzero"` // for Approve
 	By    string    `json:"by,omitzero"`
-	At    time.Time `json:"at,omitzero"`
+	At    time.Time `json:"at,omitzero"` // filled in by Send if zero
 	Why   string    `json:"why,omitzero"`
 }
 

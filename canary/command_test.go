@@ -236,8 +236,15 @@ func TestACommandThatMeansNothingIsRefused(t *testing.T) {
 		s.send(canary.Command{Order: canary.Pause, By: "ann"})
 		refused(canary.Command{Order: canary.Skip}, "pause by ann is not obeyed yet")
 		s.send(canary.Command{Order: canary.Abort})
+		refused(canary.Command{Order: canary.Pause}, "abort is not obeyed yet")
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
+	})
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		s.send(canary.Command{Order: canary.Approve, Gate: "no such gate"})
+		s.send(canary.Command{Order: canary.Pause})
+		require.Equal(t, canary.Pause, s.read().State.Command.Order, "a pause waits for nothing but an abort")
 	})
 }
 

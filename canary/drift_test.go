@@ -116,7 +116,7 @@ func TestTrafficThatNoStateExplainsIsRefusedWithTheWaysOut(t *testing.T) {
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrUnexplained)
 		require.ErrorIs(t, err, canary.ErrRefused)
-		require.ErrorContains(t, err, `found canary 30% before "reviews" began; adopt it at a step of the plan, or reset`)
+		require.ErrorContains(t, err, `found canary 30% before "reviews" began; adopt it at a step of the plan, reset, or, if that is the version that serves, make it stable`)
 
 		require.ErrorContains(t, s.runner.AdoptAt(t.Context(), 2, canary.Command{}), "has no step 2; it has 2")
 		require.NoError(t, s.runner.AdoptAt(t.Context(), 0, canary.Command{By: "ann"}))

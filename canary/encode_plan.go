@@ -106,7 +106,35 @@ func (s spec) plan() (Plan, error) {
 
 // UnmarshalJSON decodes a plan and checks it as Build does. It is strict: an
 // unknown or repeated field is an error that names its place. YAML is read by
-// sigs.k8s.io/yaml's UnmarshalStrict, which comes through here.
+// sigs.k8s.io/yaml's UnmarshalStrict, which comes through here. All that a plan
+// can say, with the zero value of each field unless it is told:
+//
+//	name: shop v2            # needed
+//	revision: ""             # Plan.For
+//	owner: ""
+//	settle: 0s
+//	scrapeLag: 0s
+//	interval: 10s            # the default
+//	verify: false
+//	maxJudgeErrors: 0
+//	drift:
+//	  policy: reassert       # or adopt, hold, roll back
+//	  limit: 5               # the default
+//	steps:
+//	- name: ""               # by default the traffic in words
+//	  canary: 0%             # and the other shares of Traffic:
+//	  baseline: 0%
+//	  mirror: 0%
+//	  cohort: ""
+//	  hold: 0s
+//	  deadline: 0s           # none
+//	  onDeadline: roll back  # or wait, promote
+//	  gate: ""
+//	  judge: must pass       # or must not fail, unjudged
+//	end:
+//	  kind: stay             # or promote stable, withdraw
+//	  deadline: 0s           # none
+//	  holdOnFailure: false
 func (p *Plan) UnmarshalJSON(data []byte) error {
 	var doc planDoc
 	if err := decodeStrict(data, &doc); err != nil {

@@ -128,7 +128,7 @@ func (t *turn) begin(why string) *Decision {
 }
 
 func (t *turn) unexplained() *Decision {
-	return t.decide(Decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, or reset",
+	return t.decide(Decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, reset, or, if that is the version that serves, make it stable",
 		ErrRefused, ErrUnexplained, t.o.Traffic, t.name)})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
 	"github.com/stretchr/testify/require"
 )
 
@@ -250,7 +251,12 @@ func TestTheStateStaysSmallHoweverLongARolloutIs(t *testing.T) {
 }
 
 func TestARunnerSaysAllThatIsMissing(t *testing.T) {
-	_, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, s2().Verify())})
+	c := canary.Config{Plan: mustBuild(t, s2()), Router: new(fake.Router), Workload: new(fake.Workload), Observers: []func(canary.Event){nil}}
+	c.Analyzer = analysis.Threshold{Max: 2}
+	_, err := canary.NewRunner(c)
+	require.ErrorContains(t, err, "Config.Observers: number 0 is nil")
+	require.ErrorContains(t, err, "Max is 2")
+	_, err = canary.NewRunner(canary.Config{Plan: mustBuild(t, s2().Verify())})
 	for _, want := range []string{`runner for plan "reviews"`, "Config.Router", `Config.Analyzer: step "dark launch" is judged`, "Config.Workload", "Config.Verifier"} {
 		require.ErrorContains(t, err, want)
 	}

@@ -15,10 +15,11 @@ const attempts = 16
 var ErrNotNow = errors.New("not now")
 
 // Send writes a command into the State that r keeps, where whichever process
-// drives the rollout obeys it at its next turn. It works from any process. The
-// error wraps ErrNotNow if there is no rollout, if the command means nothing to
-// it in its phase, or if another command is not obeyed yet; an Abort takes the
-// place of any other command.
+// drives the rollout obeys it at its next turn: after Builder.Interval at the
+// latest, also an Abort. It works from any process. The error wraps ErrNotNow if
+// there is no rollout, if the command means nothing to it in its phase, or if
+// another command is not obeyed yet; an Abort takes the place of any other
+// command, and a Pause of any but an Abort.
 func Send(ctx context.Context, r Router, c Command) error {
 	return change(ctx, r, trusted, func(reading Reading) (Traffic, State, error) {
 		s := reading.State
@@ -28,7 +29,8 @@ func Send(ctx context.Context, r Router, c Command) error {
 		if why := c.suits(&s); why != "" {
 			return Traffic{}, s, fmt.Errorf("canary: %w: %s", ErrNotNow, why)
 		}
-		if p := s.Command; p.Order != NoOrder && c.Order != Abort && !s.Phase.Final() {
+		urgent := c.Order == Abort || c.Order == Pause && s.Command.Order != Abort
+		if p := s.Command; p.Order != NoOrder && !urgent && !s.Phase.Final() {
 			return Traffic{}, s, fmt.Errorf("canary: %w: %s%s is not obeyed yet", ErrNotNow, p.Order, p.credit())
 		}
 		if c.At.IsZero() {

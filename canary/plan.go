@@ -80,7 +80,8 @@ type EndKind uint8
 // The ends.
 const (
 	// Stay, the zero value: the canary keeps all traffic. The last step must
-	// have given it that.
+	// have given it that. The next rollout goes the other way: what was canary
+	// is its stable.
 	Stay EndKind = iota
 	// PromoteStable: the stable workload is brought to the canary's version
 	// while the canary has all traffic; then the traffic goes back to stable.

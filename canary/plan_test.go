@@ -69,6 +69,8 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, want)
 	}
+	_, err = canary.NewPlan("x").Weights(canary.List(10, 50, 100), canary.Step{}).Build()
+	require.ErrorContains(t, err, "did you mean 100*canary.Percent?")
 	_, err = canary.NewPlan("x").End(canary.End{Kind: 9}).Build()
 	require.ErrorContains(t, err, "steps: want at least one")
 	require.ErrorContains(t, err, "end 9 has no name")

@@ -50,13 +50,13 @@ type Reason struct {
 func (r Reason) String() string {
 	var b strings.Builder
 	b.WriteString(r.Cause.String())
-	if r.Detail != "" {
-		b.WriteString(": ")
-		b.WriteString(r.Detail)
-	}
 	if !r.Until.IsZero() {
 		b.WriteString(" until ")
 		b.WriteString(r.Until.UTC().Format(time.TimeOnly))
+	}
+	if r.Detail != "" {
+		b.WriteString(": ")
+		b.WriteString(r.Detail)
 	}
 	return b.String()
 }

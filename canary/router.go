@@ -21,7 +21,7 @@ type Reading struct {
 // rollout is kept. Any number of goroutines and processes may use Routers for
 // the same object at the same time.
 //
-// Package canarytest holds the suite that a Router must pass.
+// canarytest.TestRouter checks a Router of your own.
 type Router interface {
 	// Read looks at the object. A State that cannot be understood is an error
 	// that wraps ErrBadState; the rest of the Reading is good then, so that the

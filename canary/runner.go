@@ -41,7 +41,8 @@ func (f GatesFunc) Open(ctx context.Context, gate string) (Answer, error) { retu
 type Config struct {
 	Plan   Plan
 	Router Router
-	// Analyzer judges the steps. It may be nil if no step is judged.
+	// Analyzer judges the steps. It may be nil if no step is judged. If it has a
+	// method Validate() error, NewRunner returns its mistakes.
 	Analyzer analysis.Analyzer
 	// Workload tells when the canary is ready. Nil takes it for ready always; a
 	// plan that promotes stable needs one.
@@ -53,10 +54,13 @@ type Config struct {
 	// Verifier is needed by a plan that says Verify, and unused by any other.
 	Verifier Verifier
 	// Observers are told of every turn, in order, by the goroutine that takes it.
+	// Give at least one to a rollout that people wait for: it alone hears why the
+	// rollout stays where it is.
 	Observers []func(Event)
 }
 
-// Event is one turn of a rollout, for logs, metrics and people.
+// Event is one turn of a rollout, for logs, metrics and people. If the Router
+// could not be read, only At and Err are set.
 type Event struct {
 	At     time.Time
 	Before State // as read
@@ -93,14 +97,20 @@ func NewRunner(c Config) (*Runner, error) {
 	if i := slices.IndexFunc(c.Plan.spec.steps, func(s Step) bool { return s.Judge != Unjudged }); i >= 0 && c.Analyzer == nil {
 		errs = append(errs, fmt.Errorf("Config.Analyzer: step %q is judged; give one, or make the step %q", c.Plan.spec.steps[i].Name, Unjudged))
 	}
+	if v, ok := c.Analyzer.(interface{ Validate() error }); ok {
+		errs = append(errs, v.Validate())
+	}
+	if i := slices.IndexFunc(c.Observers, func(o func(Event)) bool { return o == nil }); i >= 0 {
+		errs = append(errs, fmt.Errorf("Config.Observers: number %d is nil", i))
+	}
 	if c.Plan.spec.end.Kind == PromoteStable && c.Workload == nil {
 		errs = append(errs, fmt.Errorf("Config.Workload: a plan that ends with %q needs one", PromoteStable))
 	}
 	if c.Plan.spec.verify && c.Verifier == nil {
 		errs = append(errs, errors.New("Config.Verifier: the plan says verify; give one"))
 	}
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("canary: runner for plan %q: %w", c.Plan.Name(), errors.Join(errs...))
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("canary: runner for plan %q: %w", c.Plan.Name(), err)
 	}
 	c.Observers = slices.Clone(c.Observers)
 	return &Runner{c: c, now: func() time.Time { return time.Now().Round(0).UTC() }}, nil
@@ -164,8 +174,13 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 // Run takes turns until the rollout is over and returns its last State. It
 // returns an error that wraps ErrRolledBack if the old version serves in the
 // end, and one that wraps ErrRefused if a person is needed. Other errors are
-// told to the Observers and tried again, ever more slowly. When ctx ends, the
-// traffic stays where it is and nothing is lost: another Run goes on from there.
+// told to the Observers and tried again, ever more slowly; an object that is not
+// there counts among them. When ctx ends, the traffic stays where it is and
+// nothing is lost: another Run goes on from there. The error wraps that of ctx and
+// says what the rollout was waiting for.
+//
+// A rollout of this plan that is over already is not begun again: Run returns
+// its end at once. Give each release a plan of its own by Plan.For.
 func (r *Runner) Run(ctx context.Context) (State, error) {
 	const firstPause, longestPause = time.Second, 30 * time.Second
 	pause := firstPause
@@ -178,7 +193,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 		wait := e.Decision.After
 		switch {
 		case ctx.Err() != nil:
-			return last, context.Cause(ctx)
+			return last, stopped(ctx, r.c.Plan, e)
 		case errors.Is(err, ErrRefused) || errors.Is(err, ErrBadState):
 			return last, err
 		case err != nil:
@@ -188,10 +203,19 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 		default:
 			pause = firstPause
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return last, err
+		if !sleep(ctx, wait) {
+			return last, stopped(ctx, r.c.Plan, e)
 		}
 	}
+}
+
+// stopped is the error of a Run that was stopped after e.
+func stopped(ctx context.Context, p Plan, e Event) error {
+	why := fmt.Sprintf("%v, %v", e.After.Phase, e.Decision.Reason)
+	if e.Err != nil {
+		why = e.Err.Error()
+	}
+	return fmt.Errorf("canary: %q is left as it is (%s): %w", p.Name(), why, context.Cause(ctx))
 }
 
 // ErrRolledBack: the rollout ended with the old version.
@@ -204,13 +228,14 @@ func (s State) outcome() error {
 	return fmt.Errorf("canary: %q %w: %s", s.Name, ErrRolledBack, s.Reason)
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d, and reports whether ctx lasted as long.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false
 	}
 }

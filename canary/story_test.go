@@ -193,6 +193,32 @@ func TestACanaryThatIsNotReadyGetsNoTraffic(t *testing.T) {
 	})
 }
 
+func TestARefusalBeforeTheCanaryHasTrafficEndsTheRun(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.workload.Before = func(string) error { return fmt.Errorf("no such Deployment: %w", canary.ErrRefused) }
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRefused)
+		require.ErrorContains(t, err, "no such Deployment")
+		require.Zero(t, s.read().Traffic)
+	})
+}
+
+func TestARunThatIsStoppedSaysWhatItWaitedFor(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.judge.Script = []fake.Ruling{{Reason: "no requests to the canary yet"}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err := s.runner.Run(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, `"reviews" is left as it is (Progressing, waiting for a verdict: no requests to the canary yet)`)
+		s.router.BeforeRead = func() error { return errors.New("no such VirtualService") }
+		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err = s.runner.Run(ctx)
+		require.ErrorContains(t, err, "is left as it is (no such VirtualService)")
+	})
+}
+
 func TestAStepThatThePlanVerifiesWaitsUntilTheMeshWasSeen(t *testing.T) {
 	shown := false
 	verifier := func(c *canary.Config) {

@@ -4,7 +4,8 @@ package fake
 // in namespace default to a host without a name.
 type Request struct {
 	// Host is the authority that the client names: "reviews",
-	// "reviews.bookinfo.svc.cluster.local", "shop.example.com".
+	// "reviews.bookinfo.svc.cluster.local", "shop.example.com". A name without
+	// dots is one in From.Namespace.
 	Host string
 	// Path is the path, with a query if there is one; "" is "/".
 	Path string

@@ -89,10 +89,14 @@ func New(client Client, c Config) (*Deployments, error) {
 // Ready answers Yes if t sends nothing to the canary, or if the canary
 // Deployment is wholly rolled out, by [Status], with at least one replica. It
 // answers No if that rollout failed. A canary Deployment that does not exist, or
-// does not name Config.Images, may do so later: Wait.
+// does not name Config.Images, may do so later: Wait. A stable Deployment that
+// does not exist is an error that wraps [canary.ErrRefused].
 func (d *Deployments) Ready(ctx context.Context, t canary.Traffic) (canary.Answer, error) {
 	if t.Canary == 0 && t.Mirror == 0 && t.Cohort == "" {
 		return canary.Answer{Reply: canary.Yes, Reason: "no traffic for the canary"}, nil
+	}
+	if _, err := d.get(ctx, d.config.Stable); err != nil {
+		return canary.Answer{}, err
 	}
 	source, err := d.get(ctx, d.config.Canary)
 	if apierrors.IsNotFound(err) {

@@ -87,8 +87,17 @@ func TestReadyTellsWhichObjectCouldNotBeRead(t *testing.T) {
 	c := newCluster(t)
 	c.server.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
 	_, err := c.workload(both).Ready(t.Context(), live)
-	require.ErrorContains(t, err, "workload: Deployment bookinfo/reviews-v2: ")
+	require.ErrorContains(t, err, "workload: Deployment bookinfo/reviews-v1: ")
 	require.False(t, errors.Is(err, canary.ErrRefused), "a server's error passes")
+}
+
+func TestAStableDeploymentThatIsNotThereIsToldBeforeTheCanaryHasTraffic(t *testing.T) {
+	c := newCluster(t)
+	config := both
+	config.Stable = "reviews-1"
+	_, err := c.workload(config).Ready(t.Context(), live)
+	require.ErrorIs(t, err, canary.ErrRefused)
+	require.ErrorContains(t, err, "workload: Deployment bookinfo/reviews-1: ")
 }
 
 func TestNewNamesEveryMistake(t *testing.T) {

@@ -1,4 +1,3 @@
-// Package firstrollout is the first rollout of the README, against the fakes.
 package firstrollout
 
 import (
@@ -8,9 +7,11 @@ import (
 	"time"
 
 	istio "istio.io/client-go/pkg/clientset/versioned"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/metrics"
@@ -52,15 +53,18 @@ spec:
 func Example() {
 	server := apiserver.New() // in place of a cluster
 	check(server.Load([]byte(shop)))
-	mesh := fake.NewMesh(server, fake.Config{Seed: 1, Scrape: 10 * time.Millisecond}) // in place of Istio and Prometheus
+	mesh := fake.NewMesh(server, fake.Config{Seed: 1, Scrape: 10 * time.Millisecond, Start: 50 * time.Millisecond}) // in place of Istio and Prometheus
 	load := mesh.Load(5000, fake.Request{Host: "shop.shop"})
 	istioClient, err := istio.NewForConfig(server.Config())
 	check(err)
+	kube, err := kubernetes.NewForConfig(server.Config())
+	check(err)
 
-	plan, err := canary.NewPlan("shop v2").
+	plan, err := canary.NewPlan("shop").
 		Settle(10*time.Millisecond).ScrapeLag(20*time.Millisecond).Interval(20*time.Millisecond).
 		Step(mirror.Steps(canary.Step{Name: "dark launch", Hold: 100 * time.Millisecond}, canary.Full)...).
-		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 100 * time.Millisecond}).
+		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 100 * time.Millisecond, Deadline: time.Minute}).
+		End(canary.End{Kind: canary.PromoteStable, Deadline: time.Minute}).
 		Build()
 	check(err)
 
@@ -72,9 +76,15 @@ func Example() {
 	virtualService := rules.Object(istioClient.NetworkingV1().VirtualServices("shop"))
 	virtualService.Renderer = mirror.Safe(rules) // copy GET, HEAD and OPTIONS only
 
+	deployments, err := workload.New(kube.AppsV1().Deployments("shop"), workload.Config{
+		Namespace: "shop", Stable: "shop-v1", Canary: "shop-v2",
+	})
+	check(err)
+
 	runner, err := canary.NewRunner(canary.Config{
-		Plan:   plan,
-		Router: routing.NewRouter(virtualService),
+		Plan:     plan.For("v2"), // each release is a rollout of its own
+		Router:   routing.NewRouter(virtualService),
+		Workload: deployments,
 		Analyzer: analysis.Threshold{
 			Provider: mesh, // metrics/prometheus on a cluster
 			Canary:   metrics.Arm{Namespace: "shop", Workload: "shop-v2"},
@@ -98,7 +108,8 @@ func Example() {
 	// Progressing canary 60%
 	// Progressing canary 80%
 	// Progressing canary 100%
-	// Finishing canary 100%
+	// PromotingStable canary 100%
+	// Returning stable only
 	// Promoted with 0 requests lost
 }
 

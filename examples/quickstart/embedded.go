@@ -30,7 +30,7 @@ func onEmbeddedMesh(ctx context.Context, p canary.Plan, o options, out io.Writer
 		return canary.State{}, err
 	}
 	defer w.close()
-	fmt.Fprintf(out, "%s on an embedded mesh: %d requests/s through %s\n\n", p.Name(), requestsPerSecond, w.gateway)
+	fmt.Fprintf(out, "%s on an embedded mesh: %d requests/s through %s\n%s\n\n", p.Name(), requestsPerSecond, w.gateway, legend)
 	before, err := w.spec()
 	if err != nil {
 		return canary.State{}, err

@@ -91,6 +91,6 @@ func onCluster(ctx context.Context, p canary.Plan, o options, out io.Writer) (ca
 	if err != nil {
 		return canary.State{}, err
 	}
-	fmt.Fprintf(out, "%s on %s\n\n", p.Name(), config.Host)
+	fmt.Fprintf(out, "%s on %s\n%s\n\n", p.Name(), config.Host, legend)
 	return runner.Run(ctx)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
+const legend = "the bar is v2's share of live requests, dots are copies to v2; numbers are failed/all requests since the step began"
+
 // screen prints a line for every turn.
 type screen struct {
 	out    io.Writer
@@ -43,6 +45,8 @@ func (s *screen) why(e canary.Event) string {
 		return s.paint(red, "error: "+e.Err.Error())
 	case reason.Cause == canary.CauseFailed:
 		return s.paint(red, reason.String())
+	case e.After.Phase.Final():
+		return s.paint(bold, "done")
 	case e.Decision.Write && e.Judged.Asked && e.Before.Phase == canary.Progressing:
 		return s.paint(bold, "on to "+s.place(e.After))
 	case e.Decision.Write:

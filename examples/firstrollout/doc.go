@@ -1,0 +1,3 @@
+// Package firstrollout is the first rollout of the README, against the fakes; see
+// its example.
+package firstrollout
