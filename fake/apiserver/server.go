@@ -62,32 +62,28 @@ func (s *Server) Get(resource, namespace, name string) (json.RawMessage, bool) {
 // a function that changes nothing changes neither. No hook, schema or webhook is asked. The function must not use the
 // server. Its error is that of a missing object (apierrors.IsNotFound), or of a document that is no longer the object.
 func (s *Server) Update(resource, namespace, name string, change func(object map[string]any)) error {
-	k, err := keyOf(resource, namespace, name)
-	if err != nil {
+	return s.behind(resource, namespace, name, func(old entry) error {
+		next := runtime.DeepCopyJSON(old.tree)
+		change(next)
+		raw, err := json.Marshal(next)
+		if err != nil {
+			return fmt.Errorf("apiserver: update of %s %s/%s: %w", resource, namespace, name, err)
+		}
+		if next, err = parse(raw); err != nil {
+			return err
+		}
+		_, err = s.replace(old, next, replacing{status: true})
 		return err
-	}
-	defer s.store.delivery.deliver()
-	s.store.Lock()
-	defer s.store.Unlock()
-	old, ok := s.store.get(k)
-	if !ok {
-		return notFound(k)
-	}
-	next := runtime.DeepCopyJSON(old.tree)
-	change(next)
-	raw, err := json.Marshal(next)
-	if err != nil {
-		return fmt.Errorf("apiserver: update of %s %s/%s: %w", resource, namespace, name, err)
-	}
-	if next, err = parse(raw); err != nil {
-		return err
-	}
-	_, err = s.replace(old, next, replacing{status: true})
-	return err
+	})
 }
 
 // Delete removes one object behind the API's back.
 func (s *Server) Delete(resource, namespace, name string) error {
+	return s.behind(resource, namespace, name, s.store.remove)
+}
+
+// behind does something to an object that exists, and tells the listeners.
+func (s *Server) behind(resource, namespace, name string, do func(old entry) error) error {
 	k, err := keyOf(resource, namespace, name)
 	if err != nil {
 		return err
@@ -99,7 +95,7 @@ func (s *Server) Delete(resource, namespace, name string) error {
 	if !ok {
 		return notFound(k)
 	}
-	return s.store.remove(old)
+	return do(old)
 }
 
 // Compact forgets the history: watches that are behind end in 410 Expired, and so do those that begin in the past.
