@@ -185,15 +185,19 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 	const firstPause, longestPause = time.Second, 30 * time.Second
 	pause := firstPause
 	var last State
+	var why Event // the last turn that ctx did not end
 	for {
 		e, err := r.Turn(ctx)
 		if err == nil {
 			last = e.After
 		}
+		if ctx.Err() == nil {
+			why = e
+		}
 		wait := e.Decision.After
 		switch {
 		case ctx.Err() != nil:
-			return last, stopped(ctx, r.c.Plan, e)
+			return last, stopped(ctx, r.c.Plan, why)
 		case errors.Is(err, ErrRefused) || errors.Is(err, ErrBadState):
 			return last, err
 		case err != nil:
@@ -204,7 +208,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 			pause = firstPause
 		}
 		if !sleep(ctx, wait) {
-			return last, stopped(ctx, r.c.Plan, e)
+			return last, stopped(ctx, r.c.Plan, why)
 		}
 	}
 }

@@ -195,7 +195,10 @@ var zeroState = func() string {
 
 func (o *Object) get(ctx context.Context) (*networking.VirtualService, error) {
 	vs, err := o.Client.Get(ctx, o.Name, metav1.GetOptions{})
-	if err != nil {
+	switch {
+	case refused(err):
+		return nil, o.wrap(fmt.Errorf("%w: %w", canary.ErrRefused, err))
+	case err != nil:
 		return nil, o.wrap(err)
 	}
 	return vs, nil

@@ -209,6 +209,16 @@ func TestAStateThatCannotBeUnderstoodIsAnErrorAndNotAZeroState(t *testing.T) {
 	}
 }
 
+func TestAReaderWithoutTheRightToReadIsRefused(t *testing.T) {
+	w := newWorld(t, twoRules)
+	w.Hook(func(apiserver.Call) apiserver.Fault {
+		return apiserver.Refuse(apierrors.NewForbidden(schema.GroupResource{Resource: "virtualservices"}, "reviews", errors.New("no such right")))
+	})
+	_, err := routing.NewRouter(w.object(t, "reviews", "b")).Read(t.Context())
+	require.ErrorIs(t, err, canary.ErrRefused)
+	require.ErrorContains(t, err, "no such right")
+}
+
 func TestAReadingOfAnotherRouterIsRefused(t *testing.T) {
 	w := newWorld(t, twoRules)
 	r := routing.NewRouter(w.object(t, "reviews", "b"))
