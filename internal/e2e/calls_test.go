@@ -1,0 +1,123 @@
+package e2e_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/internal/e2e/traffic"
+)
+
+// client waits until reviews answers.
+func (r *release) client(t *testing.T) *traffic.Client {
+	client, err := traffic.NewClient(controlPlane(t), r.namespace, "reviews."+r.namespace+".svc.cluster.local:9080")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	require.Eventually(t, func() bool { v, err := traffic.Once(client); return err == nil && v == "v1" }, time.Minute, 10*time.Millisecond)
+	return client
+}
+
+func TestCallsDivideAsTheRouterWrites(t *testing.T) {
+	const calls, tolerance = 2000, 0.05
+	r := newRelease(t, &fake.Judge{})
+	client, router := r.client(t), r.router(t)
+	for _, percent := range []canary.Weight{20, 50, 100, 80, 0} {
+		reading, err := router.Read(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, router.Write(t.Context(), reading, share(percent), reading.State))
+		written := time.Now()
+		var v2 int
+		near := func() bool {
+			v2 = 0
+			for range calls {
+				if v, err := traffic.Once(client); err == nil && v == "v2" {
+					v2++
+				}
+			}
+			got := float64(v2)/calls - float64(percent)/100
+			return -tolerance < got && got < tolerance
+		}
+		require.Eventually(t, near, time.Minute, time.Millisecond, "%d%%", percent)
+		t.Logf("%3d %%: %4d of %d calls, after %v at most", percent, v2, calls, time.Since(written).Round(time.Millisecond))
+	}
+}
+
+func TestARolloutUnderLoadLosesNoCall(t *testing.T) {
+	for name, c := range map[string]struct {
+		judge *fake.Judge
+		phase canary.Phase
+	}{
+		"that is promoted":    {&fake.Judge{}, canary.Promoted},
+		"that is rolled back": {badVerdict(), canary.RolledBack},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRelease(t, c.judge)
+			load := traffic.Start(r.client(t), 1000)
+			state, err := r.runner(t).Run(t.Context())
+			tally := load.Stop()
+			t.Log(tally)
+			if c.phase == canary.Promoted {
+				require.NoError(t, err)
+			}
+			require.Equal(t, c.phase, state.Phase)
+			require.NotZero(t, tally.By["v2"])
+			require.Zero(t, tally.Lost, tally)
+		})
+	}
+}
+
+// flips moves all traffic there and back, waiting each time until calls follow.
+func (r *release) flips(t *testing.T, client *traffic.Client, write func(canary.Traffic)) {
+	for i := range 60 {
+		to := canary.Weight(100 * (1 - i%2))
+		write(share(to))
+		want := map[canary.Weight]string{0: "v1", 100: "v2"}[to]
+		require.Eventually(t, func() bool { v, err := traffic.Once(client); return err == nil && v == want }, time.Minute, time.Millisecond)
+	}
+}
+
+func TestMovingAllTrafficThereAndBackLosesNoCall(t *testing.T) {
+	r := newRelease(t, &fake.Judge{})
+	client, router := r.client(t), r.router(t)
+	load := traffic.Start(client, 2000)
+	r.flips(t, client, func(to canary.Traffic) {
+		reading, err := router.Read(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, router.Write(t.Context(), reading, to, reading.State))
+	})
+	tally := load.Stop()
+	t.Log(tally)
+	require.Zero(t, tally.Lost, tally)
+}
+
+// Without a door to each version, gRPC forgets a version with the route that
+// named it last, while calls are on their way there. Nobody can write the weights
+// so that this does not happen: the test does what kubectl would.
+func TestWithoutDoorsCallsAreLostWhateverWritesTheWeights(t *testing.T) {
+	r := newRelease(t, &fake.Judge{})
+	mesh, _ := clients(t)
+	patch := func(ops string) {
+		_, err := mesh.NetworkingV1().VirtualServices(r.namespace).Patch(t.Context(), "reviews", types.JSONPatchType, []byte(ops), metav1.PatchOptions{})
+		require.NoError(t, err)
+	}
+	patch(`[{"op":"remove","path":"/spec/http/0"},{"op":"remove","path":"/spec/http/0"}]`)
+	client := r.client(t)
+	load := traffic.Start(client, 2000)
+	r.flips(t, client, func(to canary.Traffic) {
+		patch(fmt.Sprintf(`[{"op":"replace","path":"/spec/http/0/route","value":[
+			{"destination":{"host":"reviews","subset":"v1"},"weight":%d},
+			{"destination":{"host":"reviews","subset":"v2"},"weight":%d}]}]`, (canary.Full-to.Canary)/canary.Percent, to.Canary/canary.Percent))
+	})
+	tally := load.Stop()
+	t.Log(tally)
+	require.NotZero(t, tally.Lost)
+	for text := range tally.Errors {
+		require.Contains(t, text, "code = Unavailable")
+	}
+}

@@ -1,0 +1,97 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	istio "istio.io/client-go/pkg/clientset/versioned"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/routing"
+)
+
+// newPlan mirrors, then moves the traffic of reviews, then promotes stable.
+func newPlan() (canary.Plan, error) {
+	like := canary.Step{Hold: 300 * time.Millisecond, Deadline: time.Minute}
+	return canary.NewPlan("reviews").
+		Step(mirror.Steps(like, canary.Full)...).
+		Weights(canary.List(20*canary.Percent, 60*canary.Percent, canary.Full), like).
+		Settle(100 * time.Millisecond).Interval(100 * time.Millisecond).
+		End(canary.End{Kind: canary.PromoteStable, Deadline: time.Minute}).Build()
+}
+
+// newRouter steers the rule "all" of reviews.
+func newRouter(config *rest.Config, namespace string) (*routing.Router, error) {
+	mesh, err := istio.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := routing.NewHTTP(routing.Target{
+		Namespace: namespace, Name: "reviews", Rules: []routing.Rule{{Name: "all"}}, Arms: arms,
+	})
+	if err != nil {
+		return nil, err
+	}
+	object := rules.Object(mesh.NetworkingV1().VirtualServices(namespace))
+	object.Renderer = mirror.Safe(rules)
+	return routing.NewRouter(object), nil
+}
+
+// newRunner wires the rollout of reviews as a user would.
+func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, observers ...func(canary.Event)) (*canary.Runner, error) {
+	plan, err := newPlan()
+	if err != nil {
+		return nil, err
+	}
+	router, err := newRouter(config, namespace)
+	if err != nil {
+		return nil, err
+	}
+	kube, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	pods, err := workload.New(kube.AppsV1().Deployments(namespace), workload.Config{
+		Namespace: namespace, Stable: "reviews-v1", Canary: "reviews-v2",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Workload: pods, Analyzer: judge, Observers: observers})
+}
+
+// driverNamespace is the environment variable that makes this program a driver
+// of the rollout in a namespace.
+const driverNamespace = "SERIN_E2E_DRIVE"
+
+// drive is the driver. Its kubeconfig is in KUBECONFIG, as usual.
+func drive(namespace string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
+	if err != nil {
+		return err
+	}
+	runner, err := newRunner(config, namespace, &fake.Judge{})
+	if err != nil {
+		return err
+	}
+	state, err := runner.Run(ctx)
+	if err == nil && state.Phase != canary.Promoted {
+		err = errors.New("not promoted")
+	}
+	if err != nil {
+		return fmt.Errorf("%v: %w", state.Phase, err)
+	}
+	return nil
+}

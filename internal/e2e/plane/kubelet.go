@@ -1,0 +1,126 @@
+package plane
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+)
+
+// node is the name of the only node.
+const node = "node"
+
+// kubelet runs all pods, as far as they run: see Plane.Serve. It is the scheduler
+// as well. Each event brings a pod one state further; what comes of that is the
+// next event. The zero value does nothing.
+type kubelet struct {
+	client  kubernetes.Interface
+	logf    func(string, ...any)
+	ctx     context.Context
+	cancel  context.CancelFunc
+	factory informers.SharedInformerFactory
+
+	mu       sync.Mutex
+	next     int // address
+	programs map[program]Program
+	running  map[types.UID]*server
+}
+
+func (p *Plane) startKubelet(ctx context.Context) error {
+	client, err := kubernetes.NewForConfig(p.config)
+	if err != nil {
+		return err
+	}
+	_, err = client.CoreV1().Nodes().Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}}, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	k := &p.kubelet
+	k.client, k.logf = client, p.logf
+	k.programs, k.running = map[program]Program{}, map[types.UID]*server{}
+	k.ctx, k.cancel = context.WithCancel(context.Background()) // until stop
+	const again = time.Second                                  // for what went wrong
+	k.factory = informers.NewSharedInformerFactory(client, again)
+	pods := k.factory.Core().V1().Pods().Informer()
+	_, err = pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { k.handle(o.(*corev1.Pod)) },
+		UpdateFunc: func(_, o any) { k.handle(o.(*corev1.Pod)) },
+	})
+	if err != nil {
+		return err
+	}
+	k.factory.Start(k.ctx.Done())
+	if !cache.WaitForCacheSync(ctx.Done(), pods.HasSynced) {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (k *kubelet) stop() {
+	if k.cancel != nil {
+		k.cancel()
+		k.factory.Shutdown()
+		k.stopAll()
+	}
+}
+
+func (k *kubelet) handle(pod *corev1.Pod) {
+	err := k.advance(pod)
+	switch {
+	case err == nil, k.ctx.Err() != nil, apierrors.IsConflict(err), apierrors.IsNotFound(err),
+		apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause): // there is a newer event
+	default:
+		k.logf("kubelet: pod %s/%s: %v", pod.Namespace, pod.Name, err)
+	}
+}
+
+// advance does what is next for a pod.
+func (k *kubelet) advance(pod *corev1.Pod) error {
+	pods := k.client.CoreV1().Pods(pod.Namespace)
+	switch {
+	case pod.DeletionTimestamp != nil:
+		if k.lingers(pod) {
+			return nil
+		}
+		now := int64(0)
+		return pods.Delete(k.ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now, Preconditions: &metav1.Preconditions{UID: &pod.UID}})
+	case pod.Spec.NodeName == "":
+		return pods.Bind(k.ctx, &corev1.Binding{
+			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, UID: pod.UID},
+			Target:     corev1.ObjectReference{Kind: "Node", Name: node},
+		}, metav1.CreateOptions{})
+	case pod.Status.Phase == corev1.PodPending:
+		address, err := k.serve(pod)
+		if err != nil {
+			return err
+		}
+		started := pod.DeepCopy()
+		started.Status = running(pod, address)
+		_, err = pods.UpdateStatus(k.ctx, started, metav1.UpdateOptions{})
+		return err
+	}
+	return nil
+}
+
+// running is the status of a pod that serves.
+func running(pod *corev1.Pod, address string) corev1.PodStatus {
+	now := metav1.Now()
+	status := corev1.PodStatus{Phase: corev1.PodRunning, PodIP: address, PodIPs: []corev1.PodIP{{IP: address}}, StartTime: &now}
+	for _, is := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
+		status.Conditions = append(status.Conditions, corev1.PodCondition{Type: is, Status: corev1.ConditionTrue, LastTransitionTime: now})
+	}
+	for _, c := range pod.Spec.Containers {
+		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{
+			Name: c.Name, Image: c.Image, Ready: true, Started: new(true),
+			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
+		})
+	}
+	return status
+}

@@ -1,0 +1,182 @@
+package plane
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// token is that of the one user, who may do everything. It is worth nothing
+// outside of a plane, which nobody reaches from outside of the machine.
+const token = "serin-e2e"
+
+func (p *Plane) startEtcd(ctx context.Context) error {
+	client, peer := "http://"+address(p.ports.etcd), "http://"+address(p.ports.etcdPeer)
+	return p.startPart(ctx, "etcd", p.command("server",
+		"--data-dir", p.path("etcd"), "--unsafe-no-fsync", "--log-level", "warn",
+		"--listen-client-urls", client, "--advertise-client-urls", client,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer,
+	), client+"/health")
+}
+
+func (p *Plane) startAPIServer(ctx context.Context) error {
+	if err := os.WriteFile(p.path("tokens.csv"), []byte(token+",admin,admin,system:masters\n"), 0o600); err != nil {
+		return err
+	}
+	p.config = &rest.Config{
+		Host: "https://" + address(p.ports.apiServer), BearerToken: token, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAData: p.ca},
+	}
+	if err := p.writeKubeconfig(); err != nil {
+		return err
+	}
+	return p.startPart(ctx, "kube-apiserver", p.command("kube-apiserver",
+		"--etcd-servers=http://"+address(p.ports.etcd),
+		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+strconv.Itoa(p.ports.apiServer),
+		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.98.0.0/16",
+		"--cert-dir="+p.path("apiserver"), "--tls-cert-file="+p.path(certFile), "--tls-private-key-file="+p.path(keyFile),
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+p.path(keyFile),
+		"--service-account-signing-key-file="+p.path(keyFile),
+		"--token-auth-file="+p.path("tokens.csv"), "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
+	), p.config.Host+"/readyz")
+}
+
+func (p *Plane) startControllerManager(ctx context.Context) error {
+	return p.startPart(ctx, "kube-controller-manager", p.command("kube-controller-manager",
+		"--kubeconfig="+p.path("kubeconfig"), "--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=1000",
+		"--controllers=deployment-controller,replicaset-controller,endpointslice-controller,garbage-collector-controller,namespace-controller",
+		"--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(p.ports.controllers),
+		"--cert-dir="+p.path("controllers"), "--tls-cert-file="+p.path(certFile), "--tls-private-key-file="+p.path(keyFile),
+	), "https://"+address(p.ports.controllers)+"/healthz")
+}
+
+func (p *Plane) startIstiod(ctx context.Context) error {
+	if err := p.createNamespace(ctx, "istio-system", nil); err != nil {
+		return err
+	}
+	if err := os.WriteFile(p.path("mesh.yaml"), []byte("{}\n"), 0o644); err != nil {
+		return err
+	}
+	cmd := p.command("pilot-discovery", "discovery",
+		"--kubeconfig="+p.path("kubeconfig"), "--meshConfig="+p.path("mesh.yaml"), "--ctrlz_port=0",
+		"--httpAddr="+address(p.ports.istioHTTP), "--httpsAddr="+address(p.ports.istioWebhook),
+		"--grpcAddr="+address(p.ports.istioXDS), "--secureGRPCAddr=", "--monitoringAddr="+address(p.ports.istioMonitoring),
+		"--tlsCertFile="+p.path(certFile), "--tlsKeyFile="+p.path(keyFile), "--caCertFile="+p.path(caFile),
+	)
+	cmd.Env = append(os.Environ(),
+		"POD_NAMESPACE=istio-system", "POD_NAME=istiod-0", "ENABLE_CA_SERVER=false",
+		"VALIDATION_WEBHOOK_CONFIG_NAME=", "INJECTION_WEBHOOK_CONFIG_NAME=", "PILOT_DEBOUNCE_AFTER=10ms")
+	return p.startPart(ctx, "istiod", cmd, "http://"+address(p.ports.istioHTTP)+"/ready")
+}
+
+// Run starts a process that ends with the plane at the latest. What it prints
+// goes to a log that is shown nowhere.
+func (p *Plane) Run(name string, cmd *exec.Cmd) (*Process, error) {
+	return p.nursery.start(name, p.path(name+".log"), cmd)
+}
+
+// Kubeconfig is the path of a file that says what Config does.
+func (p *Plane) Kubeconfig() string { return p.path("kubeconfig") }
+
+func (p *Plane) path(name string) string { return filepath.Join(p.dir, name) }
+
+func (p *Plane) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(p.tools.bin, program), args...)
+	cmd.Dir = p.dir
+	return cmd
+}
+
+// startPart starts a part and waits until its URL answers that all is well.
+func (p *Plane) startPart(ctx context.Context, name string, cmd *exec.Cmd, url string) error {
+	client, err := p.client()
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	part, err := p.nursery.start(name, p.path(name+".log"), cmd)
+	if err != nil {
+		return err
+	}
+	err = until(ctx, func(ctx context.Context) error {
+		if err := part.ended(); err != nil {
+			return hopeless{err}
+		}
+		return healthy(ctx, client, url)
+	})
+	if err != nil && !errors.As(err, new(hopeless)) {
+		err = fmt.Errorf("%w\n%s", err, part.lastWords())
+	}
+	return err
+}
+
+func (p *Plane) client() (*http.Client, error) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(p.ca) {
+		return nil, errors.New("no certificate of the authority")
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}, nil
+}
+
+func healthy(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return hopeless{err}
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s\n%s", url, response.Status, tail(text))
+	}
+	return err
+}
+
+// hopeless is an error that waiting does not mend.
+type hopeless struct{ error }
+
+func (h hopeless) Unwrap() error { return h.error }
+
+// until tries again and again until there is no error, for at most a minute.
+func until(ctx context.Context, try func(context.Context) error) error {
+	const limit, pause = time.Minute, 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := try(ctx)
+		if err == nil || errors.As(err, new(hopeless)) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (p *Plane) writeKubeconfig() error {
+	const name = "plane"
+	return clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters:       map[string]*clientcmdapi.Cluster{name: {Server: p.config.Host, CertificateAuthorityData: p.ca}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: token}},
+		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
+		CurrentContext: name,
+	}, p.path("kubeconfig"))
+}

@@ -1,0 +1,137 @@
+// Package plane is a real control plane for tests: etcd, kube-apiserver,
+// kube-controller-manager and istiod, built from this module and run on free
+// loopback ports, with Istio's CRDs, its validating webhook and a kubelet that
+// pretends.
+package plane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// Plane is a running control plane. It is safe for concurrent use.
+type Plane struct {
+	logf    func(format string, args ...any)
+	tools   tools
+	dir     string // of all files
+	ca      []byte
+	ports   ports
+	config  *rest.Config
+	nursery *nursery
+	kubelet kubelet
+	stop    func() // once
+
+	namespaces atomic.Int64
+}
+
+// folder begins the names of the folders of planes in the folder for temporary
+// files; the id of the process follows.
+const folder = "serin-e2e-"
+
+// Start starts a control plane and says through logf how long each part took.
+// The caller stops it. Should this process be interrupted, terminated or killed,
+// the parts end with it.
+func Start(ctx context.Context, logf func(format string, args ...any)) (*Plane, error) {
+	p := &Plane{logf: logf, nursery: newNursery()}
+	p.stop = sync.OnceFunc(p.halt)
+	p.stopOnSignal()
+	begin := time.Now()
+	for _, part := range []struct {
+		name  string
+		start func(context.Context) error
+	}{
+		{"programs", p.build},
+		{"certificates", p.prepare},
+		{"etcd", p.startEtcd},
+		{"kube-apiserver", p.startAPIServer},
+		{"kube-controller-manager", p.startControllerManager},
+		{"Istio's CRDs", p.installCRDs},
+		{"istiod", p.startIstiod},
+		{"Istio's webhook", p.installWebhook},
+		{"kubelet", p.startKubelet},
+	} {
+		since := time.Now()
+		if err := part.start(ctx); err != nil {
+			p.Stop()
+			return nil, fmt.Errorf("plane: %s: %w", part.name, err)
+		}
+		logf("plane: %-24s %6.2f s", part.name, time.Since(since).Seconds())
+	}
+	logf("plane: %-24s %6.2f s", "ready", time.Since(begin).Seconds())
+	return p, nil
+}
+
+// Stop ends all parts and removes their files. It may be called again.
+func (p *Plane) Stop() { p.stop() }
+
+func (p *Plane) halt() {
+	p.kubelet.stop()
+	p.nursery.close()
+	if p.dir != "" {
+		_ = os.RemoveAll(p.dir) // what is left is swept away by the next plane
+	}
+}
+
+// Config returns a configuration for clients with all rights and no limit of
+// queries.
+func (p *Plane) Config() *rest.Config { return rest.CopyConfig(p.config) }
+
+// XDS is the address of istiod's discovery service, in plain gRPC.
+func (p *Plane) XDS() string { return address(p.ports.istioXDS) }
+
+// stopOnSignal stops the plane and the process when it is told to end.
+func (p *Plane) stopOnSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		p.Stop()
+		os.Exit(128 + int(s.(syscall.Signal)))
+	}()
+}
+
+func (p *Plane) build(ctx context.Context) (err error) {
+	p.tools, err = build(ctx, p.logf)
+	return err
+}
+
+func (p *Plane) prepare(context.Context) error {
+	if err := sweep(); err != nil {
+		return err
+	}
+	var err error
+	if p.dir, err = os.MkdirTemp("", folder+strconv.Itoa(os.Getpid())+"-"); err != nil {
+		return err
+	}
+	if p.ca, err = writeCertificates(p.dir); err != nil {
+		return err
+	}
+	p.ports, err = freePorts()
+	return err
+}
+
+// sweep removes the folders of planes whose process is gone.
+func sweep() error {
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), folder+"*"))
+	for _, dir := range left {
+		text, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), folder), "-")
+		pid, e := strconv.Atoi(text)
+		if e != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			continue
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
+}

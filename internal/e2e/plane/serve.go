@@ -1,0 +1,121 @@
+package plane
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Program is what a pod does: it begins to serve on the listener, and the
+// function that it returns ends that.
+type Program func(l net.Listener) (stop func())
+
+// program names one: the image of a pod's first container, in a namespace.
+type program struct{ namespace, image string }
+
+// server is a Program that runs for a pod.
+type server struct {
+	pod     string // address
+	address string // where it is really
+	stop    func()
+	goes    bool // the pod is deleted
+}
+
+// linger is how long a pod that is deleted goes on serving, as a preStop hook
+// makes it: the mesh needs as long to leave it.
+const linger = 500 * time.Millisecond
+
+// Serve makes the pods of an image run a program. Pods that run already are left
+// as they are. A pod without a program is ready and serves nothing.
+//
+// The address of a pod is no address of this machine: Dial finds it.
+func (p *Plane) Serve(namespace, image string, run Program) {
+	p.kubelet.mu.Lock()
+	defer p.kubelet.mu.Unlock()
+	p.kubelet.programs[program{namespace, image}] = run
+}
+
+// Dial connects to a pod by its address, on any port.
+func (p *Plane) Dial(ctx context.Context, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	real, ok := p.kubelet.find(host)
+	if !ok {
+		return nil, fmt.Errorf("plane: no pod serves at %s", address)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", real)
+}
+
+func (k *kubelet) find(pod string) (string, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.running {
+		if s.pod == pod {
+			return s.address, s.address != ""
+		}
+	}
+	return "", false
+}
+
+// serve starts the program of a pod, if it has one, and returns the pod's
+// address. A pod that runs already is left as it is.
+func (k *kubelet) serve(pod *corev1.Pod) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s, ok := k.running[pod.UID]; ok {
+		return s.pod, nil
+	}
+	k.next++
+	s := &server{pod: fmt.Sprintf("10.99.%d.%d", k.next/250, 1+k.next%250), stop: func() {}}
+	if run, ok := k.programs[program{pod.Namespace, pod.Spec.Containers[0].Image}]; ok {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		s.address, s.stop = l.Addr().String(), run(l)
+	}
+	k.running[pod.UID] = s
+	return s.pod, nil
+}
+
+// lingers reports whether a pod that is deleted is still to be waited for. In
+// the end, its program is stopped.
+func (k *kubelet) lingers(pod *corev1.Pod) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s, ok := k.running[pod.UID]
+	if !ok {
+		return false
+	}
+	if !s.goes {
+		s.goes = true
+		time.AfterFunc(linger, func() { k.remove(pod.UID); k.handle(pod) })
+	}
+	return true
+}
+
+// remove stops the program of a pod.
+func (k *kubelet) remove(pod types.UID) {
+	k.mu.Lock()
+	s, ok := k.running[pod]
+	delete(k.running, pod)
+	k.mu.Unlock()
+	if ok {
+		s.stop()
+	}
+}
+
+func (k *kubelet) stopAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.running {
+		s.stop()
+	}
+}
