@@ -24,7 +24,7 @@ func (s *Server) patch(c Call, old entry) (*object, error) {
 	}
 	// The version that was not touched is the current one; every other is somebody's precondition.
 	meta := metadata(next)
-	if err := precondition(old, text(meta, "resourceVersion"), text(meta, "uid"), false); err != nil {
+	if err := precondition(old, text(meta, "resourceVersion"), text(meta, "uid"), c.res.native == nil); err != nil {
 		return nil, err
 	}
 	return s.replace(old, next, replacing{call: c})

@@ -90,6 +90,11 @@ func withMetadata(tree, set map[string]any) map[string]any {
 	tree = maps.Clone(tree)
 	meta := maps.Clone(metadata(tree))
 	maps.Copy(meta, set)
+	for _, name := range []string{"annotations", "labels"} {
+		if entries, ok := meta[name].(map[string]any); ok && len(entries) == 0 {
+			delete(meta, name) // as the real server does: the next one to add an annotation has to add the map
+		}
+	}
 	tree["metadata"] = meta
 	return tree
 }

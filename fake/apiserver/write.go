@@ -24,9 +24,6 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	if text(metadata(tree), "resourceVersion") != "" {
 		return nil, apierrors.NewBadRequest("resourceVersion should not be set on objects to be created")
 	}
-	if _, exists := s.store.get(k); exists {
-		return nil, apierrors.NewAlreadyExists(k.res.groupResource(), k.name)
-	}
 	tree, err := k.res.canonical(tree, c.strict())
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
@@ -37,6 +34,9 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	}
 	if err := s.admit(k, tree, c); err != nil {
 		return nil, err
+	}
+	if _, exists := s.store.get(k); exists {
+		return nil, apierrors.NewAlreadyExists(k.res.groupResource(), k.name)
 	}
 	if c.dryRun {
 		return newObject(k, s.store.version, tree)

@@ -57,6 +57,24 @@ func TestAJSONPatchWithTheVersionReadIsDoneOnceAndThenIsAConflict(t *testing.T) 
 	}
 }
 
+func TestAMapOfAnnotationsThatIsEmptiedIsGone(t *testing.T) {
+	c, _ := virtualService(t, newServer(t, reviews))
+	patch := func(operation string) error {
+		_, err := c.Patch(ctx, "reviews", types.JSONPatchType, fmt.Appendf(nil, "[%s]", operation), metav1.PatchOptions{})
+		return err
+	}
+	require.NoError(t, patch(`{"op":"add","path":"/metadata/annotations","value":{"a":"b"}}`))
+	require.NoError(t, patch(`{"op":"remove","path":"/metadata/annotations/a"}`))
+	require.True(t, apierrors.IsInvalid(patch(`{"op":"add","path":"/metadata/annotations/c","value":"d"}`)), "the map has to be added first")
+}
+
+func TestAPatchThatEmptiesTheVersionIsRefused(t *testing.T) {
+	c, _ := virtualService(t, newServer(t, reviews))
+	_, err := c.Patch(ctx, "reviews", types.JSONPatchType, guarded("", tenPercent), metav1.PatchOptions{})
+	require.True(t, apierrors.IsInvalid(err), "%v", err)
+	require.ErrorContains(t, err, "must be specified for an update")
+}
+
 func TestAPatchThatChangesNothingKeepsVersionAndGeneration(t *testing.T) {
 	s := newServer(t, reviews)
 	changes := 0
