@@ -127,7 +127,7 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 		w.broken("invalid traffic was written: %v", err)
 	}
 	reset := after.Phase == Idle && after.Serial > 0
-	if !reset && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
+	if !reset && !after.Unsure && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
 		w.broken("traffic %v goes to a stable workload that is between two versions", t)
 	}
 	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != Retry && !reset {

@@ -90,6 +90,7 @@ func FuzzDocuments(f *testing.F) {
 		reviews, `{"metadata":{"name":"x"}}`, `{"metadata":7,"spec":[]}`, `{"spec":{"http":[{"route":[{"weight":1e99}]}]}}`,
 		`[{"op":"replace","path":"","value":{}}]`, `[{"op":"remove","path":"/metadata"}]`, `[{"op":"copy","from":"/spec","path":"/x"}]`,
 		`[{"op":"replace","path":"/metadata","value":null}]`, `[{"op":"add","path":"/status","value":7}]`,
+		`[{"op":"replace","path":""}]`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -49,12 +49,17 @@ func (c Call) patched(raw []byte) ([]byte, error) {
 	return nil, unsupported(fmt.Sprintf("the body of the request was in an unknown format: %s", c.mediaType))
 }
 
-func applyJSONPatch(raw, body []byte) ([]byte, error) {
+func applyJSONPatch(raw, body []byte) (out []byte, err error) {
 	ops, err := jsonpatch.DecodePatch(body)
 	if err != nil {
 		return nil, badPatch(err)
 	}
-	out, err := ops.Apply(raw)
+	defer func() {
+		if bug := recover(); bug != nil { // the library's answer to an operation on the whole document without a value
+			out, err = nil, badPatch(fmt.Errorf("the patch cannot be applied: %v", bug))
+		}
+	}()
+	out, err = ops.Apply(raw)
 	if err != nil {
 		// What the real server answers to a failed test and to a missing path alike, without telling which.
 		return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", noResource, "", err.Error(), 0, false)
