@@ -56,11 +56,9 @@ func within(t require.TestingT, n int, p float64, k uint64) {
 
 func TestAnyWeightsAreDrawnWithinABinomialBand(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		weights := rapid.SliceOfN(rapid.IntRange(0, 1000), 3, 3).Draw(rt, "weights")
+		some := func(w []int) bool { return w[0]+w[1]+w[2] > 0 } // all zero is refused by validation
+		weights := rapid.SliceOfN(rapid.IntRange(0, 1000), 3, 3).Filter(some).Draw(rt, "weights")
 		sum := weights[0] + weights[1] + weights[2]
-		if sum == 0 {
-			rt.Skip("refused by validation")
-		}
 		n := rapid.OneOf(rapid.IntRange(0, 100), rapid.IntRange(0, 1_000_000)).Draw(rt, "n")
 		server := bookinfo(t, deploymentV3)
 		setRules(t, server, split(weights))

@@ -194,13 +194,10 @@ func TestOldSerialsAreRefusedAfterANewerOne(t *testing.T) {
 
 // next begins a rollout of another version after one that was promoted at 7.
 func next(t *testing.T) (cluster, *workload.Deployments) {
-	c := newCluster(t)
-	says(t, canary.Wait, c.workload(both).Promote, 7)
-	c.finish("reviews-v1")
-	says(t, canary.Yes, c.workload(both).Promote, 7)
+	c, w := done(t)
 	c.setImage("reviews-v2", "reviews:v3")
 	c.finish("reviews-v2")
-	return c, c.workload(both)
+	return c, w
 }
 
 func second(serial int64) canary.Fence { return canary.Fence{Rollout: "second", Serial: serial} }
@@ -216,24 +213,26 @@ func TestTheRecordOfTheLastRolloutDoesNotTakeANewOneTwoVersionsBack(t *testing.T
 	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
 }
 
-// What stable runs already may be rolled out again; an abort of that puts back
-// nothing of what the rollout before it had replaced.
-func TestARolloutOfWhatRunsAlreadyIsAbortedToWhatRunsAlready(t *testing.T) {
+// done is a rollout that was promoted at 7.
+func done(t *testing.T) (cluster, *workload.Deployments) {
 	c := newCluster(t)
 	w := c.workload(both)
 	says(t, canary.Wait, w.Promote, 7)
 	c.finish("reviews-v1")
 	says(t, canary.Yes, w.Promote, 7)
+	return c, w
+}
+
+// What stable runs already may be rolled out again; an abort of that puts back
+// nothing of what the rollout before it had replaced.
+func TestARolloutOfWhatRunsAlreadyIsAbortedToWhatRunsAlready(t *testing.T) {
+	c, w := done(t)
 	saysTo(t, canary.Yes, w.Restore, second(20))
 	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
 }
 
 func TestACanaryThatIsChangedAfterThePromotionDoesNotKeepItFromBeingRestored(t *testing.T) {
-	c := newCluster(t)
-	w := c.workload(both)
-	says(t, canary.Wait, w.Promote, 7)
-	c.finish("reviews-v1")
-	says(t, canary.Yes, w.Promote, 7)
+	c, w := done(t)
 	c.setImage("reviews-v2", "reviews:v3")
 	says(t, canary.Wait, w.Restore, 8)
 	require.Equal(t, "reviews:v1", c.images("reviews-v1")["reviews"])
