@@ -20,23 +20,32 @@ const module = "github.com/serin-go/serin/internal/e2e"
 const kubernetesVersion = "1.36.3"
 
 // programs are what a build leaves behind.
-var programs = []string{"server", "kube-apiserver", "kube-controller-manager", "pilot-discovery"}
+var programs = []string{"server", "kube-apiserver", "kube-controller-manager", "pilot-discovery", "prometheus"}
+
+// tags leave out of Prometheus all ways to find targets but Kubernetes.
+const tags = "remove_all_sd,enable_kubernetes_sd"
 
 // tools are the programs of the plane, built, and where things of theirs are.
 type tools struct {
-	bin   string // the folder of the programs
-	istio string // the folder of the module istio.io/api
+	bin     string // the folder of the programs
+	istio   string // the folders of the modules istio.io/api and
+	gateway string // sigs.k8s.io/gateway-api
 }
 
 // build returns the tools. They are kept in the user's cache folder under a name
 // that changes with everything that they are made of: to ask go whether they are
 // up to date takes seconds.
 func build(ctx context.Context, logf func(string, ...any)) (tools, error) {
-	folders, err := goTool(ctx, ".", "list", "-m", "-f", "{{.Dir}}", module, "istio.io/api")
+	modules := []string{module, "istio.io/api", "sigs.k8s.io/gateway-api"}
+	text, err := goTool(ctx, ".", append([]string{"list", "-m", "-f", "{{.Dir}}"}, modules...)...)
 	if err != nil {
 		return tools{}, err
 	}
-	root, istio, _ := strings.Cut(strings.TrimSpace(folders), "\n")
+	folders := strings.Split(strings.TrimSpace(text), "\n")
+	if len(folders) != len(modules) {
+		return tools{}, fmt.Errorf("the modules %q are in %q", modules, folders)
+	}
+	root := folders[0]
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return tools{}, err
@@ -45,11 +54,11 @@ func build(ctx context.Context, logf func(string, ...any)) (tools, error) {
 	if err != nil {
 		return tools{}, err
 	}
-	t := tools{bin: filepath.Join(cache, "serin-e2e", key), istio: istio}
+	t := tools{bin: filepath.Join(cache, "serin-e2e", key), istio: folders[1], gateway: folders[2]}
 	if t.built() {
 		return t, nil
 	}
-	logf("building etcd, kube-apiserver, kube-controller-manager and istiod into %s; that takes some minutes, once", t.bin)
+	logf("building etcd, kube-apiserver, kube-controller-manager, istiod and Prometheus into %s; that takes some minutes, once", t.bin)
 	return t, t.compile(ctx, root)
 }
 
@@ -65,7 +74,7 @@ func (t tools) compile(ctx context.Context, root string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if _, err := goTool(ctx, root, "build", "-ldflags", ldflags(), "-o", tmp+"/", "tool"); err != nil {
+	if _, err := goTool(ctx, root, "build", "-tags", tags, "-ldflags", ldflags(), "-o", tmp+"/", "tool"); err != nil {
 		return err
 	}
 	if err := os.Rename(tmp, t.bin); err != nil && !t.built() {
@@ -85,7 +94,7 @@ func (t tools) built() bool {
 
 func buildKey(root string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, runtime.Version(), runtime.GOARCH, ldflags())
+	fmt.Fprintln(h, runtime.Version(), runtime.GOARCH, tags, ldflags())
 	for _, name := range []string{"go.mod", "go.sum"} {
 		b, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	networkingapi "istio.io/api/networking/v1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -29,16 +30,20 @@ var validated = map[string]string{"serin-e2e/validated": "yes"}
 
 var crds = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
-// installCRDs creates Istio's CRDs and waits until they are served.
+// installCRDs creates the CRDs of Istio and of the Gateway API and waits until
+// they are served.
 func (p *Plane) installCRDs(ctx context.Context) error {
-	file, err := os.Open(filepath.Join(p.tools.istio, "kubernetes", "customresourcedefinitions.gen.yaml"))
+	files, err := filepath.Glob(filepath.Join(p.tools.gateway, "config", "crd", "standard", "*.yaml"))
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	objects, err := readObjects(file)
-	if err != nil {
-		return err
+	var objects []*unstructured.Unstructured
+	for _, file := range append(files, filepath.Join(p.tools.istio, "kubernetes", "customresourcedefinitions.gen.yaml")) {
+		read, err := readCRDs(file)
+		if err != nil {
+			return err
+		}
+		objects = append(objects, read...)
 	}
 	client, err := dynamic.NewForConfig(p.config)
 	if err != nil {
@@ -56,6 +61,16 @@ func (p *Plane) installCRDs(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func readCRDs(file string) ([]*unstructured.Unstructured, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	objects, err := readObjects(f)
+	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() != "CustomResourceDefinition" }), err
 }
 
 func established(ctx context.Context, client dynamic.ResourceInterface, name string) error {

@@ -1,13 +1,14 @@
 // Package plane is a real control plane for tests: etcd, kube-apiserver,
-// kube-controller-manager and istiod, built from this module and run on free
-// loopback ports, with Istio's CRDs, its validating webhook and a kubelet that
-// pretends.
+// kube-controller-manager, istiod and Prometheus, built from this module and run
+// on free loopback ports, with the CRDs of Istio and the Gateway API, Istio's
+// validating webhook and a kubelet that pretends.
 package plane
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -31,7 +32,8 @@ type Plane struct {
 	config  *rest.Config
 	nursery *nursery
 	kubelet kubelet
-	stop    func() // once
+	pods    *http.Server // the way to them for Prometheus
+	stop    func()       // once
 
 	namespaces atomic.Int64
 }
@@ -57,10 +59,11 @@ func Start(ctx context.Context, logf func(format string, args ...any)) (*Plane, 
 		{"etcd", p.startEtcd},
 		{"kube-apiserver", p.startAPIServer},
 		{"kube-controller-manager", p.startControllerManager},
-		{"Istio's CRDs", p.installCRDs},
+		{"CRDs", p.installCRDs},
 		{"istiod", p.startIstiod},
 		{"Istio's webhook", p.installWebhook},
 		{"kubelet", p.startKubelet},
+		{"Prometheus", p.startPrometheus},
 	} {
 		since := time.Now()
 		if err := part.start(ctx); err != nil {
@@ -78,6 +81,9 @@ func (p *Plane) Stop() { p.stop() }
 
 func (p *Plane) halt() {
 	p.kubelet.stop()
+	if p.pods != nil {
+		_ = p.pods.Close() // its listener may be closed already
+	}
 	p.nursery.close()
 	if p.dir != "" {
 		_ = os.RemoveAll(p.dir) // what is left is swept away by the next plane

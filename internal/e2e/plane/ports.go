@@ -10,6 +10,7 @@ import (
 type ports struct {
 	etcd, etcdPeer, apiServer, controllers             int
 	istioHTTP, istioWebhook, istioXDS, istioMonitoring int
+	prometheus                                         int
 }
 
 // freePorts finds ports that nobody uses now.
@@ -20,6 +21,7 @@ func freePorts() (ports, error) {
 	for _, port := range []*int{
 		&p.etcd, &p.etcdPeer, &p.apiServer, &p.controllers,
 		&p.istioHTTP, &p.istioWebhook, &p.istioXDS, &p.istioMonitoring,
+		&p.prometheus,
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

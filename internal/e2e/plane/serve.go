@@ -4,15 +4,26 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Program is what a pod does: it begins to serve on the listener, and the
-// function that it returns ends that.
-type Program func(l net.Listener) (stop func())
+// Pod is what a Program knows of the pod that it runs for.
+type Pod struct {
+	Namespace, Name string
+	// Address is its IP, which exists only in the cluster.
+	Address string
+	// Workload is the name of its Deployment; that of the pod if it has none.
+	Workload string
+	Labels   map[string]string
+}
+
+// Program is what a pod does: it begins to serve on the listener, whatever the
+// port that is called, and the function that it returns ends that.
+type Program func(pod Pod, l net.Listener) (stop func())
 
 // program names one: the image of a pod's first container, in a namespace.
 type program struct{ namespace, image string }
@@ -79,10 +90,18 @@ func (k *kubelet) serve(pod *corev1.Pod) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		s.address, s.stop = l.Addr().String(), run(l)
+		s.address, s.stop = l.Addr().String(), run(describe(pod, s.pod), l)
 	}
 	k.running[pod.UID] = s
 	return s.pod, nil
+}
+
+func describe(pod *corev1.Pod, address string) Pod {
+	workload := pod.Name
+	if hash, ok := pod.Labels["pod-template-hash"]; ok && len(pod.OwnerReferences) > 0 {
+		workload = strings.TrimSuffix(pod.OwnerReferences[0].Name, "-"+hash)
+	}
+	return Pod{pod.Namespace, pod.Name, address, workload, pod.Labels}
 }
 
 // lingers reports whether a pod that is deleted is still to be waited for. In

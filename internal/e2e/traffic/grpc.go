@@ -30,7 +30,7 @@ func Version(version string) plane.Program {
 		ServiceName: "reviews.Reviews", HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "Version", Handler: handler}},
 	}
-	return func(l net.Listener) func() {
+	return func(_ plane.Pod, l net.Listener) func() {
 		s := grpc.NewServer()
 		s.RegisterService(service, nil)
 		go s.Serve(l) // ends with the server
