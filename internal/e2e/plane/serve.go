@@ -30,7 +30,7 @@ type program struct{ namespace, image string }
 
 // server is a Program that runs for a pod.
 type server struct {
-	pod     string // address
+	pod     Pod
 	address string // where it is really
 	stop    func()
 	goes    bool // the pod is deleted
@@ -56,20 +56,29 @@ func (p *Plane) Dial(ctx context.Context, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	real, ok := p.kubelet.find(host)
-	if !ok {
-		return nil, fmt.Errorf("plane: no pod serves at %s", address)
-	}
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", real)
+	return p.dial(ctx, address, func(pod Pod) bool { return pod.Address == host })
 }
 
-func (k *kubelet) find(pod string) (string, bool) {
+// DialWorkload connects to one of the pods of a Deployment.
+func (p *Plane) DialWorkload(ctx context.Context, namespace, name string) (net.Conn, error) {
+	return p.dial(ctx, namespace+"/"+name, func(pod Pod) bool { return pod.Namespace == namespace && pod.Workload == name })
+}
+
+func (p *Plane) dial(ctx context.Context, name string, wanted func(Pod) bool) (net.Conn, error) {
+	address, ok := p.kubelet.find(wanted)
+	if !ok {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("plane: no pod serves at %s", name)}
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", address)
+}
+
+func (k *kubelet) find(wanted func(Pod) bool) (string, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range k.running {
-		if s.pod == pod {
-			return s.address, s.address != ""
+		if s.address != "" && wanted(s.pod) {
+			return s.address, true
 		}
 	}
 	return "", false
@@ -81,19 +90,19 @@ func (k *kubelet) serve(pod *corev1.Pod) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s, ok := k.running[pod.UID]; ok {
-		return s.pod, nil
+		return s.pod.Address, nil
 	}
 	k.next++
-	s := &server{pod: fmt.Sprintf("10.99.%d.%d", k.next/250, 1+k.next%250), stop: func() {}}
+	s := &server{pod: describe(pod, fmt.Sprintf("10.99.%d.%d", k.next/250, 1+k.next%250)), stop: func() {}}
 	if run, ok := k.programs[program{pod.Namespace, pod.Spec.Containers[0].Image}]; ok {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return "", err
 		}
-		s.address, s.stop = l.Addr().String(), run(describe(pod, s.pod), l)
+		s.address, s.stop = l.Addr().String(), run(s.pod, l)
 	}
 	k.running[pod.UID] = s
-	return s.pod, nil
+	return s.pod.Address, nil
 }
 
 func describe(pod *corev1.Pod, address string) Pod {

@@ -10,6 +10,12 @@ import (
 	"time"
 )
 
+// Caller makes calls. It is safe for concurrent use.
+type Caller interface {
+	// Call returns the version that answers.
+	Call(ctx context.Context) (string, error)
+}
+
 // Load is a constant stream of calls. Make one with Start.
 type Load struct {
 	cancel  context.CancelFunc
@@ -45,7 +51,7 @@ func (t Tally) String() string {
 
 // Start begins to call, so many times a second. A call that takes longer than
 // two seconds is lost.
-func Start(c *Client, perSecond int) *Load {
+func Start(c Caller, perSecond int) *Load {
 	const callers = 4
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{cancel: cancel, tally: Tally{By: map[string]int{}, Errors: map[string]int{}}}
@@ -55,7 +61,7 @@ func Start(c *Client, perSecond int) *Load {
 	return l
 }
 
-func (l *Load) call(ctx context.Context, c *Client, every time.Duration) {
+func (l *Load) call(ctx context.Context, c Caller, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -69,7 +75,7 @@ func (l *Load) call(ctx context.Context, c *Client, every time.Duration) {
 }
 
 // Once makes one call, which may take two seconds.
-func Once(c *Client) (string, error) {
+func Once(c Caller) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	return c.Call(ctx)

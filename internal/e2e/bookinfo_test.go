@@ -1,0 +1,145 @@
+package e2e_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	prom "github.com/prometheus/client_golang/api"
+	promapi "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/stretchr/testify/require"
+	istio "istio.io/client-go/pkg/clientset/versioned"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/internal/e2e/envoy"
+	"github.com/serin-go/serin/internal/e2e/plane"
+	"github.com/serin-go/serin/internal/e2e/traffic"
+	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/metrics/prometheus"
+	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/routing"
+)
+
+// callers are the pods that requests enter the mesh by: a gateway, and a client
+// with its sidecar.
+const callers = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: gateway}
+spec:
+  selector: {matchLabels: {app: gateway}}
+  template:
+    metadata: {labels: {app: gateway, istio: ingressgateway}}
+    spec: {containers: [{name: proxy, image: "gateway:1"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: gateway}
+spec:
+  selector: {app: gateway}
+  ports: [{name: http, port: 80}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: client}
+spec:
+  selector: {matchLabels: {app: client}}
+  template:
+    metadata: {labels: {app: client}}
+    spec: {containers: [{name: proxy, image: "client:1"}]}
+`
+
+// bookinfo is the application of the quickstart, with real HTTP servers behind
+// the routes of istiod, whose requests Prometheus counts.
+type bookinfo struct {
+	plane     *plane.Plane
+	namespace string
+	v1, v2    *traffic.Server
+	gateway   *traffic.HTTP // from outside
+	client    *traffic.HTTP // from inside
+}
+
+func newBookinfo(t *testing.T) *bookinfo {
+	p := controlPlane(t)
+	b := &bookinfo{plane: p, namespace: p.Namespace(t), v1: &traffic.Server{Version: "v1"}, v2: &traffic.Server{Version: "v2"}}
+	p.Serve(b.namespace, "reviews:1", envoy.App(b.v1))
+	p.Serve(b.namespace, "reviews:2", envoy.App(b.v2))
+	p.Serve(b.namespace, "gateway:1", envoy.Gateway(p))
+	p.Serve(b.namespace, "client:1", envoy.Sidecar(p))
+	objects, err := os.ReadFile("../../examples/quickstart/bookinfo.yaml")
+	require.NoError(t, err)
+	p.Apply(t, b.namespace, strings.NewReplacer(
+		"namespace: bookinfo", "namespace: "+b.namespace,
+		// Each test has its gateway.
+		"istio: ingressgateway", "istio: "+b.namespace,
+		// Istio's injector does this.
+		"    metadata: {labels:", `    metadata: {annotations: {prometheus.io/scrape: "true"}, labels:`,
+	).Replace(string(objects)+"---"+callers))
+	b.gateway = traffic.NewHTTP(p, b.namespace, "gateway", "reviews.example.com", "/reviews/1")
+	b.client = traffic.NewHTTP(p, b.namespace, "client", "reviews:9080", "/reviews/1")
+	for _, c := range []*traffic.HTTP{b.gateway, b.client} {
+		t.Cleanup(c.Close)
+		version, err := traffic.Wait(t.Context(), c)
+		require.NoError(t, err)
+		require.Equal(t, "v1", version)
+	}
+	return b
+}
+
+func (b *bookinfo) arm(workload string) metrics.Arm {
+	return metrics.Arm{Namespace: b.namespace, Workload: workload}
+}
+
+// counts is what Prometheus knows.
+func (b *bookinfo) counts(t *testing.T) metrics.Provider {
+	client, err := prom.NewClient(prom.Config{Address: b.plane.Prometheus()})
+	require.NoError(t, err)
+	provider, err := prometheus.New(promapi.NewAPI(client), prometheus.Config{MaxAge: 30 * time.Second})
+	require.NoError(t, err)
+	return provider
+}
+
+// judge passes a canary that fails at most one request in a hundred.
+func (b *bookinfo) judge(t *testing.T) analysis.Analyzer {
+	return analysis.Threshold{Provider: b.counts(t), Canary: b.arm("reviews-v2"), Max: 0.01, MinRequests: 50}
+}
+
+// router steers the rules of the quickstart's VirtualService.
+func (b *bookinfo) router(t *testing.T) *routing.Router {
+	mesh, err := istio.NewForConfig(b.plane.Config())
+	require.NoError(t, err)
+	rules, err := routing.NewHTTP(routing.Target{Namespace: b.namespace, Name: "reviews", Arms: arms})
+	require.NoError(t, err)
+	object := rules.Object(mesh.NetworkingV1().VirtualServices(b.namespace))
+	object.Renderer = mirror.Safe(rules)
+	return routing.NewRouter(object)
+}
+
+func (b *bookinfo) runner(t *testing.T, plan canary.Plan, observers ...func(canary.Event)) *canary.Runner {
+	kube, err := kubernetes.NewForConfig(b.plane.Config())
+	require.NoError(t, err)
+	pods, err := workload.New(kube.AppsV1().Deployments(b.namespace), workload.Config{
+		Namespace: b.namespace, Stable: "reviews-v1", Canary: "reviews-v2",
+	})
+	require.NoError(t, err)
+	runner, err := canary.NewRunner(canary.Config{
+		Plan: plan, Router: b.router(t), Workload: pods, Analyzer: b.judge(t), Observers: observers,
+	})
+	require.NoError(t, err)
+	return runner
+}
+
+// spec is the VirtualService's spec as the API server has it, in JSON.
+func (b *bookinfo) spec(t *testing.T) string {
+	mesh, _ := clients(t)
+	vs, err := mesh.NetworkingV1().VirtualServices(b.namespace).Get(t.Context(), "reviews", metav1.GetOptions{})
+	require.NoError(t, err)
+	text, err := vs.Spec.MarshalJSON()
+	require.NoError(t, err)
+	return string(text)
+}

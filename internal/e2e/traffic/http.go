@@ -1,0 +1,123 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/serin-go/serin/internal/e2e/plane"
+)
+
+// versionHeader tells the version that answers.
+const versionHeader = "Reviews-Version"
+
+// Server is a version of reviews that answers HTTP. It is safe for concurrent
+// use.
+type Server struct {
+	Version string
+	// FailEvery makes each request of so many fail with 500; 0 is none.
+	FailEvery int64
+
+	served, failed, unsafe atomic.Int64
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(versionHeader, s.Version)
+	if r.Method != http.MethodGet {
+		s.unsafe.Add(1)
+	}
+	if n := s.served.Add(1); s.FailEvery > 0 && n%s.FailEvery == 0 {
+		s.failed.Add(1)
+		http.Error(w, "no stars", http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintln(w, r.URL.Path)
+}
+
+// Served is how many requests it has answered, copies as well, and how many of
+// them with 500.
+func (s *Server) Served() (all, failed int64) { return s.served.Load(), s.failed.Load() }
+
+// Unsafe is how many requests it has answered that were no GET.
+func (s *Server) Unsafe() int64 { return s.unsafe.Load() }
+
+// HTTP calls through the proxy of a workload.
+type HTTP struct {
+	client *http.Client
+	// Method, Host, Path and Header are those of every request; "" is GET.
+	Method, Host, Path string
+	Header             http.Header
+}
+
+// NewHTTP returns a client that reaches the mesh through a Deployment, such as a
+// gateway, and asks for a URL there.
+func NewHTTP(p *plane.Plane, namespace, through, host, path string) *HTTP {
+	return &HTTP{Host: host, Path: path, client: &http.Client{
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return p.DialWorkload(ctx, namespace, through)
+			},
+			MaxIdleConnsPerHost: 16,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// With is the same client, whose requests have a header more.
+func (c HTTP) With(name, value string) *HTTP {
+	if c.Header = c.Header.Clone(); c.Header == nil {
+		c.Header = http.Header{}
+	}
+	c.Header.Set(name, value)
+	return &c
+}
+
+// Call implements Caller. An answer of no version is an error.
+func (c *HTTP) Call(ctx context.Context) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, c.Method, "http://"+c.Host+c.Path, nil)
+	if err != nil {
+		return "", err
+	}
+	for name, values := range c.Header {
+		request.Header[name] = values
+	}
+	answer, err := c.client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+	if err != nil {
+		return "", err
+	}
+	if version := answer.Header.Get(versionHeader); version != "" {
+		return version, nil
+	}
+	return "", fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text)))
+}
+
+// Close ends what is kept open between calls.
+func (c *HTTP) Close() { c.client.CloseIdleConnections() }
+
+// Wait calls until a version answers, and returns it.
+func Wait(ctx context.Context, c Caller) (string, error) {
+	const limit, pause = time.Minute, 10 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		version, err := Once(c)
+		if err == nil {
+			return version, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", err
+		case <-time.After(pause):
+		}
+	}
+}
