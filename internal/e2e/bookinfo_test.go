@@ -62,6 +62,7 @@ type bookinfo struct {
 	v1, v2    *traffic.Server
 	gateway   *traffic.HTTP // from outside
 	client    *traffic.HTTP // from inside
+	reporter  metrics.Reporter
 }
 
 func newBookinfo(t *testing.T) *bookinfo {
@@ -106,7 +107,7 @@ func (b *bookinfo) counts(t *testing.T) metrics.Provider {
 
 // judge passes a canary that fails at most one request in a hundred.
 func (b *bookinfo) judge(t *testing.T) analysis.Analyzer {
-	return analysis.Threshold{Provider: b.counts(t), Canary: b.arm("reviews-v2"), Max: 0.01, MinRequests: 50}
+	return analysis.Threshold{Provider: b.counts(t), Canary: b.arm("reviews-v2"), Max: 0.01, MinRequests: 50, Reporter: b.reporter}
 }
 
 // router steers the rules of the quickstart's VirtualService.
@@ -132,6 +133,14 @@ func (b *bookinfo) runner(t *testing.T, plan canary.Plan, observers ...func(cana
 	})
 	require.NoError(t, err)
 	return runner
+}
+
+// image is what stable runs.
+func (b *bookinfo) image(t *testing.T) string {
+	_, kube := clients(t)
+	d, err := kube.AppsV1().Deployments(b.namespace).Get(t.Context(), "reviews-v1", metav1.GetOptions{})
+	require.NoError(t, err)
+	return d.Spec.Template.Spec.Containers[0].Image
 }
 
 // spec is the VirtualService's spec as the API server has it, in JSON.

@@ -1,40 +1,205 @@
 package e2e_test
 
 import (
+	"context"
+	"net/http"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/internal/e2e/traffic"
+	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/mirror"
 )
 
 // like is a step that waits for metrics.
 var like = canary.Step{Hold: time.Second, Deadline: time.Minute}
 
-func quick(name string) canary.Builder {
+// begin begins a plan for a Prometheus that reads five times a second.
+func begin(name string) canary.Builder {
 	return canary.NewPlan(name).Settle(200 * time.Millisecond).ScrapeLag(400 * time.Millisecond).Interval(200 * time.Millisecond)
 }
 
-// S2 and S7.
-func TestARolloutJudgedByRealMetricsIsPromoted(t *testing.T) {
+func build(t *testing.T, b canary.Builder) canary.Plan {
+	plan, err := b.Build()
+	require.NoError(t, err)
+	return plan
+}
+
+// seen collects the traffic of a rollout in its order.
+type seen struct {
+	mu      sync.Mutex
+	traffic []canary.Traffic
+	reached chan canary.Traffic
+}
+
+func watchTraffic() *seen { return &seen{reached: make(chan canary.Traffic, 100)} }
+
+func (s *seen) observe(e canary.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.traffic) == 0 || s.traffic[len(s.traffic)-1] != e.Traffic {
+		s.traffic = append(s.traffic, e.Traffic)
+		s.reached <- e.Traffic
+	}
+}
+
+// wait waits until the rollout shows some traffic.
+func (s *seen) wait(t *testing.T, want canary.Traffic) {
+	for {
+		select {
+		case is := <-s.reached:
+			if is == want {
+				return
+			}
+		case <-time.After(time.Minute):
+			require.Fail(t, "no such traffic", "%v", want)
+		}
+	}
+}
+
+var mirrored = canary.Traffic{Mirror: canary.Full}
+
+// S2.
+func TestMirrorFirstThenWeightsThenStableIsPromoted(t *testing.T) {
+	t.Parallel()
 	b := newBookinfo(t)
 	before := b.spec(t)
-	plan, err := quick("reviews").
+	s := watchTraffic()
+	load := traffic.Start(b.gateway, 300)
+
+	state, err := b.runner(t, build(t, begin("reviews").
 		Step(mirror.Steps(like, canary.Full)...).
 		Weights(canary.List(20*canary.Percent, 60*canary.Percent, canary.Full), like).
-		End(canary.End{Kind: canary.PromoteStable, Deadline: time.Minute}).Build()
-	require.NoError(t, err)
+		End(canary.End{Kind: canary.PromoteStable, Deadline: time.Minute})), s.observe).Run(t.Context())
 
-	load := traffic.Start(b.gateway, 300)
-	state, err := b.runner(t, plan, func(e canary.Event) { t.Log(e.After.Phase, e.Traffic, e.Decision.Reason, e.Err) }).Run(t.Context())
 	tally := load.Stop()
-
 	t.Log(tally)
 	require.NoError(t, err)
 	require.Equal(t, canary.Promoted, state.Phase)
+	require.Equal(t, []canary.Traffic{{}, mirrored, share(20), share(60), share(100), {}}, s.traffic)
+	require.Zero(t, tally.Lost, tally)
+	require.JSONEq(t, before, b.spec(t))
+	require.Equal(t, "reviews:2", b.image(t))
+	version, err := traffic.Once(b.gateway)
+	require.NoError(t, err)
+	require.Equal(t, "v2", version, "the pods of stable run v2")
+}
+
+// S1.
+func TestADarkLaunchIsSeenByNobody(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		failEvery int64
+		phase     canary.Phase
+	}{
+		{"and ends as planned", 0, canary.Withdrawn},
+		{"and ends when it is bad", 10, canary.RolledBack},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBookinfo(t)
+			b.v2.FailEvery = c.failEvery
+			before := b.spec(t)
+			reads, writes := traffic.Start(b.gateway, 200), traffic.Start(b.gateway.Using(http.MethodPost), 50)
+
+			state, _ := b.runner(t, build(t, begin("dark launch").
+				Step(mirror.Steps(like, 50*canary.Percent)...).
+				End(canary.End{Kind: canary.Withdraw}))).Run(t.Context())
+
+			read, written := reads.Stop(), writes.Stop()
+			t.Logf("read: %v; written: %v", read, written)
+			require.Equal(t, c.phase, state.Phase, state.Reason)
+			require.Equal(t, map[string]int{"v1": read.Sent}, read.By)
+			require.Equal(t, map[string]int{"v1": written.Sent}, written.By)
+			copies, _ := b.v2.Served()
+			require.NotZero(t, copies)
+			require.Less(t, copies, int64(read.Sent))
+			require.Zero(t, b.v2.Unsafe(), "a copy of a write would write twice")
+			require.JSONEq(t, before, b.spec(t))
+		})
+	}
+}
+
+// S7.
+func TestASubsetBehindAGatewayGetsItsShareAndAllElseStays(t *testing.T) {
+	t.Parallel()
+	b := newBookinfo(t)
+	mesh, _ := clients(t)
+	rules := mesh.NetworkingV1().DestinationRules(b.namespace)
+	before, err := rules.Get(t.Context(), "reviews", metav1.GetOptions{})
+	require.NoError(t, err)
+	s := watchTraffic()
+	outside, inside := traffic.Start(b.gateway, 200), traffic.Start(b.client, 200)
+
+	state, err := b.runner(t, build(t, begin("reviews").
+		Weights(canary.List(30*canary.Percent, canary.Full), like)), s.observe).Run(t.Context())
+
+	for _, tally := range []traffic.Tally{outside.Stop(), inside.Stop()} {
+		t.Log(tally)
+		require.Zero(t, tally.Lost, tally)
+	}
+	require.NoError(t, err)
+	require.Equal(t, canary.Promoted, state.Phase)
+	require.Equal(t, []canary.Traffic{{}, share(30), share(100)}, s.traffic)
+	after, err := rules.Get(t.Context(), "reviews", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, before, after, "nobody touched the DestinationRule")
+	for _, c := range []traffic.Caller{b.gateway, b.client} {
+		version, err := traffic.Once(c)
+		require.NoError(t, err)
+		require.Equal(t, "v2", version)
+	}
+}
+
+func TestABadVersionIsRolledBackByWhatPrometheusCounted(t *testing.T) {
+	t.Parallel()
+	b := newBookinfo(t)
+	b.v2.FailEvery = 20
+	b.reporter = metrics.Destination // the rule tries again, so callers see none of the errors
+	before := b.spec(t)
+	load := traffic.Start(b.gateway, 300)
+
+	state, err := b.runner(t, build(t, begin("reviews").
+		Weights(canary.List(20*canary.Percent, canary.Full), like))).Run(t.Context())
+
+	tally := load.Stop()
+	t.Log(tally, state.Reason)
+	require.ErrorIs(t, err, canary.ErrRolledBack)
+	require.Equal(t, canary.RolledBack, state.Phase)
+	require.Contains(t, state.Reason, "5xx answers")
+	require.Zero(t, tally.Lost, "an answer of v2 is bad, but not lost: %v", tally)
+	require.JSONEq(t, before, b.spec(t))
+}
+
+func TestAnAbortTurnsEverythingBackAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBookinfo(t)
+	before := b.spec(t)
+	s := watchTraffic()
+	load := traffic.Start(b.gateway, 300)
+	ended := make(chan canary.State)
+	go func() {
+		hour := canary.Step{Hold: time.Hour}
+		state, _ := b.runner(t, build(t, begin("reviews").Weights(canary.List(50*canary.Percent, canary.Full), hour)), s.observe).Run(context.WithoutCancel(t.Context()))
+		ended <- state
+	}()
+	s.wait(t, share(50))
+
+	// Whoever can write the object can command.
+	require.NoError(t, canary.Send(t.Context(), b.router(t), canary.Command{Order: canary.Abort, By: "somebody", Why: "customers call"}))
+	sent := time.Now()
+	state := <-ended
+	took := time.Since(sent)
+
+	tally := load.Stop()
+	t.Logf("over %v after the command; %v", took.Round(time.Millisecond), tally)
+	require.Equal(t, canary.RolledBack, state.Phase)
+	require.Contains(t, state.Reason, "customers call")
 	require.Zero(t, tally.Lost, tally)
 	require.JSONEq(t, before, b.spec(t))
 }

@@ -31,6 +31,7 @@ type program struct{ namespace, image string }
 // server is a Program that runs for a pod.
 type server struct {
 	pod     Pod
+	program program
 	address string // where it is really
 	stop    func()
 	goes    bool // the pod is deleted
@@ -94,12 +95,11 @@ func (k *kubelet) serve(pod *corev1.Pod) (string, error) {
 	}
 	k.next++
 	s := &server{pod: describe(pod, fmt.Sprintf("10.99.%d.%d", k.next/250, 1+k.next%250)), stop: func() {}}
-	if run, ok := k.programs[program{pod.Namespace, pod.Spec.Containers[0].Image}]; ok {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	s.program = program{pod.Namespace, pod.Spec.Containers[0].Image}
+	if run, ok := k.programs[s.program]; ok {
+		if err := s.start(run); err != nil {
 			return "", err
 		}
-		s.address, s.stop = l.Addr().String(), run(s.pod, l)
 	}
 	k.running[pod.UID] = s
 	return s.pod.Address, nil
@@ -127,6 +127,33 @@ func (k *kubelet) lingers(pod *corev1.Pod) bool {
 		time.AfterFunc(linger, func() { k.remove(pod.UID); k.handle(pod) })
 	}
 	return true
+}
+
+// RestartPods makes the programs in the pods of a Deployment begin anew, as a
+// container does that ended: the pods stay what they are.
+func (p *Plane) RestartPods(namespace, name string) {
+	k := &p.kubelet
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.running {
+		if s.address == "" || s.pod.Namespace != namespace || s.pod.Workload != name {
+			continue
+		}
+		s.stop()
+		if err := s.start(k.programs[s.program]); err != nil {
+			k.logf("kubelet: pod %s/%s: %v", namespace, s.pod.Name, err)
+		}
+	}
+}
+
+// start runs the program, on a port of its own.
+func (s *server) start(run Program) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.address, s.stop = l.Addr().String(), run(s.pod, l)
+	return nil
 }
 
 // remove stops the program of a pod.

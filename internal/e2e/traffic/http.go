@@ -49,9 +49,8 @@ func (s *Server) Unsafe() int64 { return s.unsafe.Load() }
 // HTTP calls through the proxy of a workload.
 type HTTP struct {
 	client *http.Client
-	// Method, Host, Path and Header are those of every request; "" is GET.
+	// Method, Host and Path are those of every request; "" is GET.
 	Method, Host, Path string
-	Header             http.Header
 }
 
 // NewHTTP returns a client that reaches the mesh through a Deployment, such as a
@@ -68,12 +67,9 @@ func NewHTTP(p *plane.Plane, namespace, through, host, path string) *HTTP {
 	}}
 }
 
-// With is the same client, whose requests have a header more.
-func (c HTTP) With(name, value string) *HTTP {
-	if c.Header = c.Header.Clone(); c.Header == nil {
-		c.Header = http.Header{}
-	}
-	c.Header.Set(name, value)
+// Using is the same client with another method.
+func (c HTTP) Using(method string) *HTTP {
+	c.Method = method
 	return &c
 }
 
@@ -82,9 +78,6 @@ func (c *HTTP) Call(ctx context.Context) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, c.Method, "http://"+c.Host+c.Path, nil)
 	if err != nil {
 		return "", err
-	}
-	for name, values := range c.Header {
-		request.Header[name] = values
 	}
 	answer, err := c.client.Do(request)
 	if err != nil {
