@@ -19,6 +19,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/examples/reconcile/controller"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"
@@ -55,7 +56,7 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 
 	ends := make(chan canary.Phase, services)
-	r := &Reconciler{
+	r := &controller.Reconciler{
 		NewRunner: func(service string) (*canary.Runner, error) { return newRunner(client, plan, service) },
 		Done:      func(_ string, s canary.State) { ends <- s.Phase },
 	}

@@ -3,13 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/serin-go/serin/canary"
 )
 
 func TestFiftyRolloutsAreDrivenByOneQueue(t *testing.T) {
@@ -26,11 +23,4 @@ func TestAControllerThatIsStoppedLeavesTheRolloutsWhereTheyAre(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, run(ctx, new(bytes.Buffer)), context.Canceled)
 	})
-}
-
-func TestARunnerThatCannotBeMadeIsAnError(t *testing.T) {
-	broken := errors.New("no such service")
-	r := &Reconciler{NewRunner: func(string) (*canary.Runner, error) { return nil, broken }}
-	_, err := r.Reconcile(t.Context(), "x")
-	require.ErrorIs(t, err, broken)
 }

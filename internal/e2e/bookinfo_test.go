@@ -54,42 +54,55 @@ spec:
     spec: {containers: [{name: proxy, image: "client:1"}]}
 `
 
-// bookinfo is the application of the quickstart, with real HTTP servers behind
-// the routes of istiod, whose requests Prometheus counts.
+// bookinfo is the application of the quickstart, or one like it, with real HTTP
+// servers behind the routes of istiod, whose requests Prometheus counts.
 type bookinfo struct {
 	plane     *plane.Plane
 	namespace string
 	v1, v2    *traffic.Server
+	target    routing.Target
 	gateway   *traffic.HTTP // from outside
 	client    *traffic.HTTP // from inside
 	reporter  metrics.Reporter
 }
 
 func newBookinfo(t *testing.T) *bookinfo {
+	objects, err := os.ReadFile("../../examples/quickstart/bookinfo.yaml")
+	require.NoError(t, err)
+	b := newMesh(t, string(objects))
+	b.gateway = b.through(t, "gateway", "reviews.example.com", "/reviews/1")
+	b.client = b.through(t, "client", "reviews:9080", "/reviews/1")
+	return b
+}
+
+// newMesh has the objects in a namespace of their own, the versions of reviews,
+// a gateway and a client.
+func newMesh(t *testing.T, objects string) *bookinfo {
 	p := controlPlane(t)
 	b := &bookinfo{plane: p, namespace: p.Namespace(t), v1: &traffic.Server{Version: "v1"}, v2: &traffic.Server{Version: "v2"}}
 	p.Serve(b.namespace, "reviews:1", envoy.App(b.v1))
 	p.Serve(b.namespace, "reviews:2", envoy.App(b.v2))
 	p.Serve(b.namespace, "gateway:1", envoy.Gateway(p))
 	p.Serve(b.namespace, "client:1", envoy.Sidecar(p))
-	objects, err := os.ReadFile("../../examples/quickstart/bookinfo.yaml")
-	require.NoError(t, err)
+	b.target = routing.Target{Namespace: b.namespace, Name: "reviews", Arms: arms}
 	p.Apply(t, b.namespace, strings.NewReplacer(
 		"namespace: bookinfo", "namespace: "+b.namespace,
 		// Each test has its gateway.
 		"istio: ingressgateway", "istio: "+b.namespace,
 		// Istio's injector does this.
 		"    metadata: {labels:", `    metadata: {annotations: {prometheus.io/scrape: "true"}, labels:`,
-	).Replace(string(objects)+"---"+callers))
-	b.gateway = traffic.NewHTTP(p, b.namespace, "gateway", "reviews.example.com", "/reviews/1")
-	b.client = traffic.NewHTTP(p, b.namespace, "client", "reviews:9080", "/reviews/1")
-	for _, c := range []*traffic.HTTP{b.gateway, b.client} {
-		t.Cleanup(c.Close)
-		version, err := traffic.Wait(t.Context(), c)
-		require.NoError(t, err)
-		require.Equal(t, "v1", version)
-	}
+	).Replace(objects+"---"+callers))
 	return b
+}
+
+// through asks for a URL through the proxy of a workload. It waits until that is
+// answered.
+func (b *bookinfo) through(t *testing.T, workload, host, path string) *traffic.HTTP {
+	c := traffic.NewHTTP(b.plane, b.namespace, workload, host, path)
+	t.Cleanup(c.Close)
+	_, err := traffic.Wait(t.Context(), c)
+	require.NoError(t, err)
+	return c
 }
 
 func (b *bookinfo) arm(workload string) metrics.Arm {
@@ -114,7 +127,7 @@ func (b *bookinfo) judge(t *testing.T) analysis.Analyzer {
 func (b *bookinfo) router(t *testing.T) *routing.Router {
 	mesh, err := istio.NewForConfig(b.plane.Config())
 	require.NoError(t, err)
-	rules, err := routing.NewHTTP(routing.Target{Namespace: b.namespace, Name: "reviews", Arms: arms})
+	rules, err := routing.NewHTTP(b.target)
 	require.NoError(t, err)
 	object := rules.Object(mesh.NetworkingV1().VirtualServices(b.namespace))
 	object.Renderer = mirror.Safe(rules)

@@ -96,15 +96,21 @@ func (r *release) watch(t *testing.T) <-chan watch.Event {
 
 // next is the State of the next change.
 func next(t *testing.T, changes <-chan watch.Event) canary.State {
+	_, state := nextOf(t, changes)
+	return state
+}
+
+// nextOf is the next change, and of what.
+func nextOf(t *testing.T, changes <-chan watch.Event) (string, canary.State) {
 	select {
 	case e := <-changes:
 		vs, ok := e.Object.(*networking.VirtualService)
 		require.True(t, ok, "%v", e)
 		var state canary.State
 		require.NoError(t, state.UnmarshalJSON([]byte(vs.Annotations[routing.StateAnnotation])))
-		return state
+		return vs.Name, state
 	case <-time.After(time.Minute):
 		require.Fail(t, "no further change")
-		return canary.State{}
+		return "", canary.State{}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/routing"
 )
 
 // like is a step that waits for metrics.
@@ -155,6 +156,96 @@ func TestASubsetBehindAGatewayGetsItsShareAndAllElseStays(t *testing.T) {
 		require.Equal(t, "v2", version)
 	}
 }
+
+// S5.
+func TestSeveralRulesOfOneHostGoEachInItsOwnDirection(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		failEvery int64
+		phase     canary.Phase
+		served    [3]string // in the end, by /, /v2 and /old
+	}{
+		{"and stay", 0, canary.Promoted, [3]string{"v2", "v1", "v1"}},
+		{"and are all restored", 3, canary.RolledBack, [3]string{"v1", "v2", "v1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newMesh(t, twoServices)
+			b.v2.FailEvery = c.failEvery
+			b.target.Arms = routing.Arms{Stable: routing.Destination{Host: "reviews"}, Canary: routing.Destination{Host: "reviews-v2"}}
+			b.target.Rules = []routing.Rule{{Name: "main"}, {Name: "next", Arms: routing.Arms{Stable: b.target.Arms.Canary, Canary: b.target.Arms.Stable}}}
+			before := b.spec(t)
+			var loads [3]*traffic.Load
+			var callers [3]*traffic.HTTP
+			for i, path := range []string{"/", "/v2", "/old"} {
+				callers[i] = b.through(t, "client", "reviews:9080", path)
+				loads[i] = traffic.Start(callers[i], 150)
+			}
+
+			state, _ := b.runner(t, build(t, begin("reviews").Weights(canary.List(30*canary.Percent, canary.Full), like))).Run(t.Context())
+
+			require.Equal(t, c.phase, state.Phase, state.Reason)
+			for i, load := range loads {
+				tally := load.Stop()
+				t.Log(tally)
+				require.Zero(t, tally.Lost, tally)
+				version, err := traffic.Once(callers[i])
+				require.NoError(t, err)
+				require.Equal(t, c.served[i], version)
+			}
+			if c.phase == canary.RolledBack {
+				require.JSONEq(t, before, b.spec(t))
+			}
+		})
+	}
+}
+
+// twoServices are two hosts in place of two subsets.
+const twoServices = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec:
+  selector: {app: reviews, version: v1}
+  ports: [{name: http, port: 9080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: reviews-v2}
+spec:
+  selector: {app: reviews, version: v2}
+  ports: [{name: http, port: 9080}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - {name: next, match: [{uri: {prefix: /v2}}], route: [{destination: {host: reviews-v2}}]}
+  - {name: old, match: [{uri: {prefix: /old}}], route: [{destination: {host: reviews}}]}
+  - {name: main, route: [{destination: {host: reviews}}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v1}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: reviews, version: v1}}
+  template:
+    metadata: {labels: {app: reviews, version: v1}}
+    spec: {containers: [{name: reviews, image: "reviews:1"}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v2}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: reviews, version: v2}}
+  template:
+    metadata: {labels: {app: reviews, version: v2}}
+    spec: {containers: [{name: reviews, image: "reviews:2"}]}
+`
 
 func TestABadVersionIsRolledBackByWhatPrometheusCounted(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,5 @@
-package main
+// Package controller shows how rollouts are driven inside a controller.
+package controller
 
 import (
 	"context"
