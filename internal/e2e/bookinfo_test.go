@@ -66,20 +66,22 @@ type bookinfo struct {
 	reporter  metrics.Reporter
 }
 
-func newBookinfo(t *testing.T) *bookinfo {
+func newBookinfo(t *testing.T) *bookinfo { return newBookinfoIn(t, controlPlane(t).Namespace(t)) }
+
+func newBookinfoIn(t *testing.T, namespace string) *bookinfo {
 	objects, err := os.ReadFile("../../examples/quickstart/bookinfo.yaml")
 	require.NoError(t, err)
-	b := newMesh(t, string(objects))
+	b := newMesh(t, namespace, string(objects))
 	b.gateway = b.through(t, "gateway", "reviews.example.com", "/reviews/1")
 	b.client = b.through(t, "client", "reviews:9080", "/reviews/1")
 	return b
 }
 
-// newMesh has the objects in a namespace of their own, the versions of reviews,
+// newMesh has the objects in a namespace, the versions of reviews,
 // a gateway and a client.
-func newMesh(t *testing.T, objects string) *bookinfo {
+func newMesh(t *testing.T, namespace, objects string) *bookinfo {
 	p := controlPlane(t)
-	b := &bookinfo{plane: p, namespace: p.Namespace(t), v1: &traffic.Server{Version: "v1"}, v2: &traffic.Server{Version: "v2"}}
+	b := &bookinfo{plane: p, namespace: namespace, v1: &traffic.Server{Version: "v1"}, v2: &traffic.Server{Version: "v2"}}
 	p.Serve(b.namespace, "reviews:1", envoy.App(b.v1))
 	p.Serve(b.namespace, "reviews:2", envoy.App(b.v2))
 	p.Serve(b.namespace, "gateway:1", envoy.Gateway(p))

@@ -170,7 +170,7 @@ func TestSeveralRulesOfOneHostGoEachInItsOwnDirection(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := newMesh(t, twoServices)
+			b := newMesh(t, controlPlane(t).Namespace(t), twoServices)
 			b.v2.FailEvery = c.failEvery
 			b.target.Arms = routing.Arms{Stable: routing.Destination{Host: "reviews"}, Canary: routing.Destination{Host: "reviews-v2"}}
 			b.target.Rules = []routing.Rule{{Name: "main"}, {Name: "next", Arms: routing.Arms{Stable: b.target.Arms.Canary, Canary: b.target.Arms.Stable}}}

@@ -17,15 +17,19 @@ import (
 
 // Namespace creates a namespace for one test, whose objects Istio's webhook
 // validates. It goes away after the test.
-func (p *Plane) Namespace(t testing.TB) string { return p.namespace(t, validated) }
+func (p *Plane) Namespace(t testing.TB) string { return p.Named(t, p.newName()) }
+
+// Named is Namespace with a name of one's own.
+func (p *Plane) Named(t testing.TB, name string) string { return p.namespace(t, name, validated) }
 
 // Unvalidated creates a namespace for one test that Istio's webhook does not
 // look at, as on a cluster that has none.
-func (p *Plane) Unvalidated(t testing.TB) string { return p.namespace(t, nil) }
+func (p *Plane) Unvalidated(t testing.TB) string { return p.namespace(t, p.newName(), nil) }
 
-func (p *Plane) namespace(t testing.TB, labels map[string]string) string {
+func (p *Plane) newName() string { return fmt.Sprintf("test-%d", p.namespaces.Add(1)) }
+
+func (p *Plane) namespace(t testing.TB, name string, labels map[string]string) string {
 	t.Helper()
-	name := fmt.Sprintf("test-%d", p.namespaces.Add(1))
 	if err := p.createNamespace(t.Context(), name, labels); err != nil {
 		t.Fatal(err)
 	}

@@ -105,13 +105,14 @@ func (p *Process) Kill() {
 func (p *Process) ended() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended: %v\n%s", p.name, p.cmd.ProcessState, p.lastWords())
+		return fmt.Errorf("%s ended: %v\n%s", p.name, p.cmd.ProcessState, p.Log())
 	default:
 		return nil
 	}
 }
 
-func (p *Process) lastWords() string {
+// Log is the end of what the process has printed.
+func (p *Process) Log() string {
 	b, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()

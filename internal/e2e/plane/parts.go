@@ -82,8 +82,7 @@ func (p *Plane) startIstiod(ctx context.Context) error {
 	return p.startPart(ctx, "istiod", cmd, "http://"+address(p.ports.istioHTTP)+"/ready")
 }
 
-// Run starts a process that ends with the plane at the latest. What it prints
-// goes to a log that is shown nowhere.
+// Run starts a process that ends with the plane at the latest.
 func (p *Plane) Run(name string, cmd *exec.Cmd) (*Process, error) {
 	return p.nursery.start(name, p.path(name+".log"), cmd)
 }
@@ -117,7 +116,7 @@ func (p *Plane) startPart(ctx context.Context, name string, cmd *exec.Cmd, url s
 		return healthy(ctx, client, url)
 	})
 	if err != nil && !errors.As(err, new(hopeless)) {
-		err = fmt.Errorf("%w\n%s", err, part.lastWords())
+		err = fmt.Errorf("%w\n%s", err, part.Log())
 	}
 	return err
 }
