@@ -5,7 +5,8 @@
 // Without flags it runs on an embedded mesh: real HTTP servers and real requests
 // on loopback, no cluster. With -bad, v2 fails one request in twenty and is
 // rolled back; the exit status is 3 then. With -kubeconfig and -prometheus the
-// same plan runs on a cluster that has the objects of bookinfo.yaml.
+// same plan runs on a cluster that has the objects of bookinfo.yaml; role.yaml is
+// what it must be allowed there, and -role prints that for a plan of your own.
 package main
 
 import (
@@ -42,7 +43,7 @@ const (
 )
 
 type options struct {
-	bad, fast              bool
+	bad, fast, role        bool
 	plan, manifests        string
 	kubeconfig, prometheus string
 }
@@ -64,6 +65,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	flags.StringVar(&o.manifests, "manifests", "", "a bookinfo.yaml of your own (embedded mesh only)")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "run on this cluster")
 	flags.StringVar(&o.prometheus, "prometheus", "", "the URL of the Prometheus server that scrapes that cluster's mesh")
+	flags.BoolVar(&o.role, "role", false, "print the Role that the plan needs on a cluster, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return usage
 	}
@@ -73,6 +75,8 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	}
 	state, err := rollOut(ctx, o, out)
 	switch {
+	case err == nil && o.role:
+		return promoted
 	case errors.Is(err, canary.ErrRolledBack):
 		fmt.Fprintf(out, "\n%v\n", err)
 		return rolledBack
@@ -89,7 +93,10 @@ func rollOut(ctx context.Context, o options, out io.Writer) (canary.State, error
 	if err != nil {
 		return canary.State{}, err
 	}
-	if o.kubeconfig != "" {
+	switch {
+	case o.role:
+		return canary.State{}, printRole(p, out)
+	case o.kubeconfig != "":
 		return onCluster(ctx, p, o, out)
 	}
 	return onEmbeddedMesh(ctx, p, o, out)

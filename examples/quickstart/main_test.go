@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/serin-go/serin/fake/apiserver"
 )
+
+var update = flag.Bool("update", false, "rewrite role.yaml")
 
 func TestAGoodVersionIsPromotedAndNoRequestIsLost(t *testing.T) {
 	t.Parallel()
@@ -62,9 +67,23 @@ func TestTheSameProgramRunsOnACluster(t *testing.T) {
 	require.Equal(t, promoted, run(t.Context(), args, &out), out.String())
 	l.stop()
 	require.Zero(t, l.broken(), l)
+	require.Equal(t, 5, w.api.Requests()[apiserver.Request{Verb: "create", Resource: "selfsubjectaccessreviews.authorization.k8s.io"}],
+		"each right is asked for once")
 	text, ok := w.api.Get("deployments.apps", namespace, "reviews-v1")
 	require.True(t, ok)
 	require.Contains(t, string(text), `"image":"reviews:2"`)
+}
+
+func TestTheRoleInTheFileIsWhatThePlanNeeds(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	require.Equal(t, promoted, run(t.Context(), []string{"-role", "-plan", "plan.yaml"}, &out))
+	if *update {
+		require.NoError(t, os.WriteFile("role.yaml", out.Bytes(), 0o644))
+	}
+	want, err := os.ReadFile("role.yaml")
+	require.NoError(t, err)
+	require.Equal(t, string(want), out.String())
 }
 
 func TestMistakesAreToldInWords(t *testing.T) {

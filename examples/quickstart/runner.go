@@ -26,26 +26,7 @@ const namespace = "bookinfo"
 // newRunner wires the rollout: what is steered, who judges, what is promoted.
 // The clients may be those of a cluster or of the embedded mesh.
 func newRunner(p canary.Plan, cluster *rest.Config, prometheusURL string, observe func(canary.Event)) (*canary.Runner, error) {
-	istioClient, err := istio.NewForConfig(cluster)
-	if err != nil {
-		return nil, err
-	}
-	kube, err := kubernetes.NewForConfig(cluster)
-	if err != nil {
-		return nil, err
-	}
-	rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: "reviews", Arms: routing.Arms{
-		Stable: routing.Destination{Host: "reviews", Subset: "v1"},
-		Canary: routing.Destination{Host: "reviews", Subset: "v2"},
-	}})
-	if err != nil {
-		return nil, err
-	}
-	virtualService := rules.Object(istioClient.NetworkingV1().VirtualServices(namespace))
-	virtualService.Renderer = mirror.Safe(rules) // copies of writes would write twice
-	deployments, err := workload.New(kube.AppsV1().Deployments(namespace), workload.Config{
-		Namespace: namespace, Stable: "reviews-v1", Canary: "reviews-v2",
-	})
+	router, deployments, err := newParts(cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +36,36 @@ func newRunner(p canary.Plan, cluster *rest.Config, prometheusURL string, observ
 	}
 	return canary.NewRunner(canary.Config{
 		Plan:      p,
-		Router:    routing.NewRouter(virtualService),
+		Router:    router,
 		Workload:  deployments,
 		Analyzer:  judge,
 		Observers: []func(canary.Event){observe},
 	})
+}
+
+// newParts wires what talks to the API server.
+func newParts(cluster *rest.Config) (*routing.Router, *workload.Deployments, error) {
+	istioClient, err := istio.NewForConfig(cluster)
+	if err != nil {
+		return nil, nil, err
+	}
+	kube, err := kubernetes.NewForConfig(cluster)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: "reviews", Arms: routing.Arms{
+		Stable: routing.Destination{Host: "reviews", Subset: "v1"},
+		Canary: routing.Destination{Host: "reviews", Subset: "v2"},
+	}})
+	if err != nil {
+		return nil, nil, err
+	}
+	virtualService := rules.Object(istioClient.NetworkingV1().VirtualServices(namespace))
+	virtualService.Renderer = mirror.Safe(rules) // copies of writes would write twice
+	deployments, err := workload.New(kube.AppsV1().Deployments(namespace), workload.Config{
+		Namespace: namespace, Stable: "reviews-v1", Canary: "reviews-v2",
+	})
+	return routing.NewRouter(virtualService), deployments, err
 }
 
 // newJudge compares v2 with v1, and holds v2 to 2 % of errors when v1 has no
@@ -85,6 +91,9 @@ func newJudge(prometheusURL string) (analysis.Analyzer, error) {
 func onCluster(ctx context.Context, p canary.Plan, o options, out io.Writer) (canary.State, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
 	if err != nil {
+		return canary.State{}, err
+	}
+	if err := checkRights(ctx, p, config); err != nil {
 		return canary.State{}, err
 	}
 	runner, err := newRunner(p, config, o.prometheus, newScreen(out, p).show)

@@ -56,10 +56,11 @@ func resourceList(gv schema.GroupVersion) (Answer, bool) {
 		if r.group != gv.Group || !slices.Contains(r.versions, gv.Version) {
 			continue
 		}
-		list.APIResources = append(list.APIResources, metav1.APIResource{
-			Name: r.name, Kind: r.kind, Namespaced: !r.global,
-			Verbs: metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"},
-		})
+		verbs := metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
+		if r.review {
+			verbs = verbs[:1]
+		}
+		list.APIResources = append(list.APIResources, metav1.APIResource{Name: r.name, Kind: r.kind, Namespaced: !r.global, Verbs: verbs})
 		if !r.plain {
 			list.APIResources = append(list.APIResources, metav1.APIResource{
 				Name: r.name + "/status", Kind: r.kind, Namespaced: !r.global,

@@ -50,7 +50,8 @@
 //
 //   - Server-side apply (415), managedFields, protobuf, tables, pagination
 //     (limit and continue are ignored: a list is always whole).
-//   - Authentication, authorisation, quotas, admission other than Istio's,
+//   - Authentication, authorisation (everybody may do everything, as a
+//     SelfSubjectAccessReview is told), quotas, admission other than Istio's,
 //     CEL rules other than durations, limits of CRDs beyond the width of a number,
 //     validation of core and apps objects beyond their types; Gateway API
 //     objects are not checked at all.

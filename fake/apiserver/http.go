@@ -157,7 +157,10 @@ var namedVerbs = map[string]string{
 
 // verb is the verb of a method; empty when it does not fit to the path.
 func (c *Call) verb(method string) string {
-	if c.Name != "" {
+	switch {
+	case c.res.review && (c.Name != "" || method != http.MethodPost):
+		return ""
+	case c.Name != "":
 		return namedVerbs[method]
 	}
 	switch method {

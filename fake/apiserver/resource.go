@@ -6,6 +6,7 @@ import (
 
 	networking "istio.io/api/networking/v1alpha3"
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -23,6 +24,8 @@ type resource struct {
 	annotated bool
 	// plain resources have no status subresource.
 	plain bool
+	// review is a question about rights: the answer is yes, without the question, and nothing is kept.
+	review bool
 	// native is a new value of the Go type that defines the object; nil for custom resources.
 	native func() any
 	// schema checks custom resources; nil accepts everything.
@@ -59,6 +62,8 @@ var resources = []*resource{
 	native("", "events", "Event", func() any { return new(corev1.Event) }, resource{plain: true}),
 	native("apps", "deployments", "Deployment", func() any { return new(appsv1.Deployment) }, resource{generation: true, annotated: true}),
 	native("apps", "replicasets", "ReplicaSet", func() any { return new(appsv1.ReplicaSet) }, resource{generation: true}),
+	native("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview",
+		func() any { return new(authorizationv1.SelfSubjectAccessReview) }, resource{global: true, plain: true, review: true}),
 	istio("virtualservices", "VirtualService", newSchema(&networking.VirtualService{})),
 	istio("destinationrules", "DestinationRule", newSchema(&networking.DestinationRule{})),
 	istio("gateways", "Gateway", newSchema(&networking.Gateway{})),

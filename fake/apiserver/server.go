@@ -22,7 +22,7 @@ type Server struct {
 
 // New returns an empty server. It knows the networking.istio.io VirtualServices, DestinationRules, Gateways and
 // ServiceEntries (v1, v1beta1 and v1alpha3 of the same objects), Deployments and ReplicaSets, Services, Pods, Namespaces,
-// ConfigMaps and Events, and the Gateway API's HTTPRoutes, GRPCRoutes and Gateways.
+// ConfigMaps and Events, SelfSubjectAccessReviews, and the Gateway API's HTTPRoutes, GRPCRoutes and Gateways.
 func New() *Server {
 	return &Server{store: newStore(), requests: map[Request]int{}}
 }

@@ -216,6 +216,9 @@ func TestWhatNoClientSendsIsAnsweredWithAStatus(t *testing.T) {
 		{"DELETE", base + "?labelSelector=!!", "", "", http.StatusBadRequest},
 		{"GET", base + "?watch=1&timeoutSeconds=x", "", "", http.StatusBadRequest},
 		{"GET", "/api/v1/namespaces/none/status", "", "", http.StatusNotFound},
+		{"POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "application/json", "{}", http.StatusCreated},
+		{"GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "", "", http.StatusMethodNotAllowed},
+		{"GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/x", "", "", http.StatusMethodNotAllowed},
 	} {
 		r := httptest.NewRequest(tc.method, tc.path, strings.NewReader(tc.body))
 		r.Header.Set("Content-Type", tc.mediaType)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
@@ -22,6 +22,7 @@ import (
 	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/metrics/prometheus"
 	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/rights"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -127,24 +128,29 @@ func (b *bookinfo) judge(t *testing.T) analysis.Analyzer {
 
 // router steers the rules of the quickstart's VirtualService.
 func (b *bookinfo) router(t *testing.T) *routing.Router {
-	mesh, err := istio.NewForConfig(b.plane.Config())
+	router, _ := b.parts(t, b.plane.Config())
+	return router
+}
+
+// parts is what talks to the API server.
+func (b *bookinfo) parts(t *testing.T, config *rest.Config) (*routing.Router, *workload.Deployments) {
+	mesh, err := istio.NewForConfig(config)
 	require.NoError(t, err)
 	rules, err := routing.NewHTTP(b.target)
 	require.NoError(t, err)
 	object := rules.Object(mesh.NetworkingV1().VirtualServices(b.namespace))
 	object.Renderer = mirror.Safe(rules)
-	return routing.NewRouter(object)
+	pods, err := newPods(config, b.namespace)
+	require.NoError(t, err)
+	return routing.NewRouter(object), pods
 }
 
+// runner is that of a driver who may do what the plan needs, and nothing else.
 func (b *bookinfo) runner(t *testing.T, plan canary.Plan, observers ...func(canary.Event)) *canary.Runner {
-	kube, err := kubernetes.NewForConfig(b.plane.Config())
-	require.NoError(t, err)
-	pods, err := workload.New(kube.AppsV1().Deployments(b.namespace), workload.Config{
-		Namespace: b.namespace, Stable: "reviews-v1", Canary: "reviews-v2",
-	})
-	require.NoError(t, err)
+	router, pods := b.parts(t, &rest.Config{})
+	router, pods = b.parts(t, driver(t, rights.Of(plan, router, pods)))
 	runner, err := canary.NewRunner(canary.Config{
-		Plan: plan, Router: b.router(t), Workload: pods, Analyzer: b.judge(t), Observers: observers,
+		Plan: plan, Router: router, Workload: pods, Analyzer: b.judge(t), Observers: observers,
 	})
 	require.NoError(t, err)
 	return runner

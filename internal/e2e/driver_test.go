@@ -47,6 +47,17 @@ func newRouter(config *rest.Config, namespace string) (*routing.Router, error) {
 	return routing.NewRouter(object), nil
 }
 
+// newPods promotes reviews-v1.
+func newPods(config *rest.Config, namespace string) (*workload.Deployments, error) {
+	kube, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return workload.New(kube.AppsV1().Deployments(namespace), workload.Config{
+		Namespace: namespace, Stable: "reviews-v1", Canary: "reviews-v2",
+	})
+}
+
 // newRunner wires the rollout of reviews as a user would.
 func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, observers ...func(canary.Event)) (*canary.Runner, error) {
 	plan, err := newPlan()
@@ -57,13 +68,7 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 	if err != nil {
 		return nil, err
 	}
-	kube, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	pods, err := workload.New(kube.AppsV1().Deployments(namespace), workload.Config{
-		Namespace: namespace, Stable: "reviews-v1", Canary: "reviews-v2",
-	})
+	pods, err := newPods(config, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +87,7 @@ func drive(namespace string) error {
 	if err != nil {
 		return err
 	}
+	config.Impersonate.UserName = driverOf(namespace)
 	runner, err := newRunner(config, namespace, &fake.Judge{})
 	if err != nil {
 		return err

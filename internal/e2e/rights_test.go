@@ -7,73 +7,94 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	authorization "k8s.io/api/authorization/v1"
-	rbac "k8s.io/api/rbac/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/rights"
 )
 
-// rights are those that a driver of the release needs.
-var rights = []rbac.PolicyRule{
-	{APIGroups: []string{"networking.istio.io"}, Resources: []string{"virtualservices"}, ResourceNames: []string{"reviews"}, Verbs: []string{"get"}},
-	{APIGroups: []string{"networking.istio.io"}, Resources: []string{"virtualservices"}, ResourceNames: []string{"reviews"}, Verbs: []string{"patch"}},
-	{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"reviews-v1", "reviews-v2"}, Verbs: []string{"get"}},
-	{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"reviews-v1"}, Verbs: []string{"patch"}},
+// driverOf is the user who drives the release in a namespace.
+func driverOf(namespace string) string { return "driver-of-" + namespace }
+
+// needed are the rights that a driver of the release in a namespace needs.
+func needed(t *testing.T, namespace string) []authorizationv1.ResourceAttributes {
+	nowhere := &rest.Config{}
+	plan, err := newPlan()
+	require.NoError(t, err)
+	router, err := newRouter(nowhere, namespace)
+	require.NoError(t, err)
+	pods, err := newPods(nowhere, namespace)
+	require.NoError(t, err)
+	return rights.Of(plan, router, pods)
 }
 
-// restrict makes the driver somebody who has these rights and no others.
-func (r *release) restrict(t *testing.T, rights []rbac.PolicyRule) {
+// driver returns the configuration of a user who has these rights and no others.
+func driver(t *testing.T, all []authorizationv1.ResourceAttributes) *rest.Config {
 	_, kube := clients(t)
-	_, err := kube.RbacV1().Roles(r.namespace).Create(t.Context(), &rbac.Role{
-		ObjectMeta: metav1.ObjectMeta{Name: "driver"}, Rules: rights,
+	role := roleOf(t, all)
+	_, err := kube.RbacV1().Roles(role.Namespace).Create(t.Context(), role, metav1.CreateOptions{})
+	require.NoError(t, err)
+	config := controlPlane(t).Config()
+	config.Impersonate.UserName = driverOf(role.Namespace)
+	_, err = kube.RbacV1().RoleBindings(role.Namespace).Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: role.Kind, Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: config.Impersonate.UserName}},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	_, err = kube.RbacV1().RoleBindings(r.namespace).Create(t.Context(), &rbac.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "driver"},
-		RoleRef:    rbac.RoleRef{APIGroup: rbac.GroupName, Kind: "Role", Name: "driver"},
-		Subjects:   []rbac.Subject{{APIGroup: rbac.GroupName, Kind: rbac.UserKind, Name: "driver-of-" + r.namespace}},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	r.config.Impersonate.UserName = "driver-of-" + r.namespace
-	for _, right := range rights {
-		require.Eventually(t, func() bool { return r.may(t, right) }, time.Minute, 10*time.Millisecond, "the API server knows of the role")
-	}
+	awaitMissing(t, config, all)
+	return config
 }
 
-// may asks the API server, which learns of a new role a little later.
-func (r *release) may(t *testing.T, right rbac.PolicyRule) bool {
+func roleOf(t *testing.T, all []authorizationv1.ResourceAttributes) *rbacv1.Role {
+	roles := rights.Roles("driver", all)
+	require.Len(t, roles, 1)
+	return &roles[0]
+}
+
+// deprive takes one right away from the driver.
+func (r *release) deprive(t *testing.T, right authorizationv1.ResourceAttributes) {
+	all := needed(t, r.namespace)
+	left := slices.DeleteFunc(slices.Clone(all), func(a authorizationv1.ResourceAttributes) bool { return a == right })
 	_, kube := clients(t)
-	review, err := kube.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), &authorization.SubjectAccessReview{
-		Spec: authorization.SubjectAccessReviewSpec{
-			User: r.config.Impersonate.UserName,
-			ResourceAttributes: &authorization.ResourceAttributes{
-				Namespace: r.namespace, Verb: right.Verbs[0], Group: right.APIGroups[0], Resource: right.Resources[0], Name: right.ResourceNames[0],
-			},
-		},
-	}, metav1.CreateOptions{})
-	return err == nil && review.Status.Allowed
+	_, err := kube.RbacV1().Roles(r.namespace).Update(t.Context(), roleOf(t, left), metav1.UpdateOptions{})
+	require.NoError(t, err)
+	awaitMissing(t, r.config, all, right)
 }
 
-func TestARolloutNeedsFewRights(t *testing.T) {
-	r := newRelease(t, &fake.Judge{})
-	r.restrict(t, rights)
-	state, err := r.runner(t).Run(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, canary.Promoted, state.Phase)
+// awaitMissing waits until the user lacks these of all rights. The API server
+// learns of a new Role a little later.
+func awaitMissing(t *testing.T, user *rest.Config, all []authorizationv1.ResourceAttributes, want ...authorizationv1.ResourceAttributes) {
+	_, kube := clientsOf(t, user)
+	ctx, api := t.Context(), kube.AuthorizationV1().SelfSubjectAccessReviews()
+	require.EventuallyWithT(t, func(t *assert.CollectT) {
+		err := rights.Check(ctx, api, all)
+		if len(want) == 0 {
+			require.NoError(t, err)
+			return
+		}
+		var missing *rights.MissingError
+		require.ErrorAs(t, err, &missing)
+		require.Equal(t, want, missing.Rights)
+	}, time.Minute, time.Millisecond)
 }
 
 func TestARolloutWithoutOneOfTheRightsNamesIt(t *testing.T) {
-	for i, missing := range rights {
-		name := missing.Verbs[0] + " " + missing.Resources[0]
-		t.Run(name, func(t *testing.T) {
+	for _, right := range needed(t, "some") {
+		t.Run(right.Verb+" "+right.Resource+" "+right.Name, func(t *testing.T) {
 			r := newRelease(t, &fake.Judge{})
-			r.restrict(t, slices.Delete(slices.Clone(rights), i, i+1))
+			right.Namespace = r.namespace
+			r.deprive(t, right)
 			text := r.trouble(t)
 			t.Log(text)
-			require.Contains(t, text, "cannot "+missing.Verbs[0]+" resource \""+missing.Resources[0]+"\"")
+			require.Contains(t, text, right.Resource+"."+right.Group+` "`+right.Name+`" is forbidden`)
+			require.Contains(t, text, "cannot "+right.Verb+` resource "`+right.Resource+`"`)
 		})
 	}
 }

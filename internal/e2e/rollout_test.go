@@ -23,17 +23,18 @@ var reviews string
 type release struct {
 	namespace string
 	judge     *fake.Judge
-	config    *rest.Config     // of the driver
+	config    *rest.Config     // of the driver, who has the rights that it needs
 	seen      []canary.Traffic // in their order
 	turns     int
 }
 
 func newRelease(t *testing.T, judge *fake.Judge) *release {
 	p := controlPlane(t)
-	r := &release{namespace: p.Namespace(t), judge: judge, config: p.Config()}
+	r := &release{namespace: p.Namespace(t), judge: judge}
 	p.Serve(r.namespace, "reviews:1", traffic.Version("v1"))
 	p.Serve(r.namespace, "reviews:2", traffic.Version("v2"))
 	p.Apply(t, r.namespace, reviews)
+	r.config = driver(t, needed(t, r.namespace))
 	return r
 }
 

@@ -1,0 +1,22 @@
+package workload
+
+import (
+	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Rights are those to get both Deployments and, if the plan promotes stable, to
+// patch that one.
+func (d *Deployments) Rights(plan canary.Plan) []authorizationv1.ResourceAttributes {
+	may := func(verb, name string) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{
+			Verb: verb, Group: "apps", Resource: "deployments", Namespace: d.config.Namespace, Name: name,
+		}
+	}
+	all := []authorizationv1.ResourceAttributes{may("get", d.config.Stable), may("get", d.config.Canary)}
+	if plan.End().Kind == canary.PromoteStable {
+		all = append(all, may("patch", d.config.Stable))
+	}
+	return all
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/rights"
+)
+
+// printRole prints the Role that a driver of the plan needs.
+func printRole(p canary.Plan, out io.Writer) error {
+	router, deployments, err := newParts(&rest.Config{}) // nothing is asked of a cluster
+	if err != nil {
+		return err
+	}
+	text, err := rights.YAML(rights.Roles("reviews-rollout", rights.Of(p, router, deployments)))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s", text)
+	return err
+}
+
+// checkRights finds out now what would stop the rollout later, when v1 is to be
+// promoted.
+func checkRights(ctx context.Context, p canary.Plan, cluster *rest.Config) error {
+	router, deployments, err := newParts(cluster)
+	if err != nil {
+		return err
+	}
+	kube, err := kubernetes.NewForConfig(cluster)
+	if err != nil {
+		return err
+	}
+	return rights.Check(ctx, kube.AuthorizationV1().SelfSubjectAccessReviews(), rights.Of(p, router, deployments))
+}
