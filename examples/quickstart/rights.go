@@ -9,7 +9,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/rights"
+	"github.com/serin-go/serin/canary/rights"
 )
 
 // printRole prints the Role that a driver of the plan needs.

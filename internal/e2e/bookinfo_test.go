@@ -15,6 +15,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/rights"
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/internal/e2e/envoy"
 	"github.com/serin-go/serin/internal/e2e/plane"
@@ -22,7 +23,6 @@ import (
 	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/metrics/prometheus"
 	"github.com/serin-go/serin/mirror"
-	"github.com/serin-go/serin/rights"
 	"github.com/serin-go/serin/routing"
 )
 

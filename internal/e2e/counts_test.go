@@ -35,7 +35,11 @@ func TestCountsAreWhatTheServersServedAcrossRestarts(t *testing.T) {
 	}{
 		{"new pods", func(*testing.T) {}},
 		{"the same pods with new processes", func(*testing.T) { b.plane.RestartPods(b.namespace, "reviews-v2") }},
-		{"other pods", b.replacePods},
+		{"other pods", func(t *testing.T) {
+			if b.replacePods(t) == "v2" {
+				live++
+			}
+		}},
 	} {
 		c.change(t)
 		b.scraped(t)
@@ -46,19 +50,21 @@ func TestCountsAreWhatTheServersServedAcrossRestarts(t *testing.T) {
 		require.Zero(t, tally.Lost, tally)
 		live += tally.By["v2"]
 
-		all, failed := b.v2.Served()
-		served := metrics.Counts{Total: float64(all), Bad: float64(failed)}
+		served := func() metrics.Counts { // copies may be on their way
+			all, failed := b.v2.Served()
+			return metrics.Counts{Total: float64(all), Bad: float64(failed)}
+		}
 		missed := b.counted(t, metrics.Query{Arm: b.arm("reviews-v2"), Reporter: metrics.Destination}, begin, served)
-		t.Logf("%s: %v served, %v of it before a first reading", c.name, served, missed)
+		t.Logf("%s: %v served, %v of it before a first reading", c.name, served(), missed)
 	}
 	// The proxies that sent the requests know nothing of the copies. What the rule
 	// tried again, it answered once.
-	b.counted(t, metrics.Query{Arm: b.arm("reviews-v2")}, begin, metrics.Counts{Total: float64(live)})
+	b.counted(t, metrics.Query{Arm: b.arm("reviews-v2")}, begin, func() metrics.Counts { return metrics.Counts{Total: float64(live)} })
 }
 
 // counted waits until Prometheus has read as much as there was, and returns what
 // of that came before the first readings of proxies.
-func (b *bookinfo) counted(t *testing.T, q metrics.Query, from time.Time, served metrics.Counts) (missed metrics.Counts) {
+func (b *bookinfo) counted(t *testing.T, q metrics.Query, from time.Time, served func() metrics.Counts) (missed metrics.Counts) {
 	provider := b.counts(t)
 	var counted metrics.Counts
 	exact := func() bool {
@@ -68,10 +74,10 @@ func (b *bookinfo) counted(t *testing.T, q metrics.Query, from time.Time, served
 			return false
 		}
 		missed = b.firstReadings(t, q, to.Sub(from))
-		return counted.Add(missed) == served
+		return counted.Add(missed) == served()
 	}
 	if !poll(t, exact) {
-		require.Equal(t, served, counted.Add(missed), "counted and missed")
+		require.Equal(t, served(), counted.Add(missed), "counted and missed")
 	}
 	return missed
 }
@@ -139,8 +145,9 @@ func (b *bookinfo) firstReadings(t *testing.T, q metrics.Query, window time.Dura
 	return sum
 }
 
-// replacePods deletes the pods of v2 and waits until there are others.
-func (b *bookinfo) replacePods(t *testing.T) {
+// replacePods deletes the pods of v2 and waits until there are others. It returns the
+// version that answers first.
+func (b *bookinfo) replacePods(t *testing.T) string {
 	_, kube := clients(t)
 	pods := kube.CoreV1().Pods(b.namespace)
 	names := func() map[string]bool {
@@ -162,8 +169,9 @@ func (b *bookinfo) replacePods(t *testing.T) {
 		return len(left) == 0 && len(now) == len(old)
 	}
 	require.Eventually(t, replaced, time.Minute, 10*time.Millisecond)
-	_, err := traffic.Wait(t.Context(), b.gateway)
+	version, err := traffic.Wait(t.Context(), b.gateway)
 	require.NoError(t, err)
+	return version
 }
 
 // write steers the traffic without a rollout.

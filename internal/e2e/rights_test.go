@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/rights"
 	"github.com/serin-go/serin/fake"
-	"github.com/serin-go/serin/rights"
 )
 
 // driverOf is the user who drives the release in a namespace.

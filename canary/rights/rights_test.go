@@ -14,9 +14,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/rights"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
-	"github.com/serin-go/serin/rights"
 )
 
 // log notes which right each call to an API server needs.

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/rights"
+	"github.com/serin-go/serin/canary/rights"
 )
 
 func ExampleRoles() {

@@ -9,9 +9,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/rights"
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/fake"
-	"github.com/serin-go/serin/rights"
 	"github.com/serin-go/serin/routing"
 )
 
