@@ -181,3 +181,24 @@ func (b *bookinfo) write(t *testing.T, to canary.Traffic) {
 	require.NoError(t, err)
 	require.NoError(t, router.Write(t.Context(), reading, to, reading.State))
 }
+
+// How long a write takes to reach the proxies is what Settle must exceed.
+func TestAWriteIsSeenByTheProxiesWithinTheSettleTime(t *testing.T) {
+	t.Parallel()
+	b := newBookinfo(t)
+	var took []time.Duration
+	for i := range 20 {
+		to, want := share(100), "v2"
+		if i%2 == 1 {
+			to, want = share(0), "v1"
+		}
+		b.write(t, to)
+		written := time.Now()
+		for _, c := range []traffic.Caller{b.gateway, b.client} {
+			require.Eventually(t, func() bool { v, err := traffic.Once(c); return err == nil && v == want }, 10*time.Second, time.Millisecond)
+		}
+		took = append(took, time.Since(written).Round(time.Millisecond))
+	}
+	slices.Sort(took)
+	t.Logf("from write to effect: median %v, longest %v", took[len(took)/2], took[len(took)-1])
+}
