@@ -1,0 +1,3 @@
+package analysis_test
+
+var displayKinds = map[string]compute{}

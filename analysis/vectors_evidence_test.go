@@ -1,0 +1,3 @@
+package analysis_test
+
+var evidenceKinds = map[string]compute{}

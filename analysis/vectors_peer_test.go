@@ -1,0 +1,3 @@
+package analysis_test
+
+var peerKinds = map[string]compute{}
