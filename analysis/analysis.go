@@ -47,6 +47,19 @@ type Request struct {
 	Step string
 	// Mirrored: the canary answers no live requests; it gets copies only.
 	Mirrored bool
+	// Canary and Baseline are the shares of live requests, 0 to 1, that the two
+	// are to get in the window. Stable gets what they leave.
+	Canary, Baseline float64
+	// Earlier are the blocks of the rollout before Window, in the order of time.
+	// They are for judges that gather evidence over the whole rollout.
+	Earlier []Block
+}
+
+// Block is a time in a rollout in which its traffic did not change.
+type Block struct {
+	Window           metrics.Window
+	Mirrored         bool
+	Canary, Baseline float64
 }
 
 // Result is a verdict with its reason and the numbers behind it. The zero value

@@ -25,12 +25,24 @@ func states() *rapid.Generator[State] {
 		}
 		return time.Unix(rapid.Int64Range(0, 9e9).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).In(zones.Draw(t, "zone"))
 	})
+	blocks := rapid.Custom(func(t *rapid.T) Blocks {
+		var all Blocks
+		at := time.UnixMilli(rapid.Int64Range(0, 9e12).Draw(t, "first")).UTC()
+		for range rapid.IntRange(0, maxBlocks+5).Draw(t, "blocks") {
+			from := at.Add(time.Duration(rapid.IntRange(0, 1e8).Draw(t, "gap")) * time.Millisecond)
+			at = from.Add(time.Duration(rapid.IntRange(1, 1e8).Draw(t, "length")) * time.Millisecond)
+			share := Weight(rapid.Int64Range(0, int64(Full)).Draw(t, "share"))
+			all = all.add(Block{from, at, Traffic{Canary: share, Baseline: Full - share, Mirror: share}})
+		}
+		return all
+	})
 	return rapid.MakeCustom[State](rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
 		reflect.TypeFor[string]():        odd.AsAny(),
 		reflect.TypeFor[time.Time]():     moments.AsAny(),
 		reflect.TypeFor[int]():           rapid.IntMin(0).AsAny(),
 		reflect.TypeFor[int64]():         rapid.Int64Min(0).AsAny(),
 		reflect.TypeFor[time.Duration](): rapid.Map(rapid.Int64Min(0), func(n int64) time.Duration { return time.Duration(n) }).AsAny(),
+		reflect.TypeFor[Blocks]():        blocks.AsAny(),
 		reflect.TypeFor[Weight]():        rapid.Map(rapid.Int64Range(0, int64(Full)), func(n int64) Weight { return Weight(n) }).AsAny(),
 		reflect.TypeFor[Phase]():         rapid.Map(rapid.IntRange(0, int(RolledBack)), func(n int) Phase { return Phase(n) }).AsAny(),
 		reflect.TypeFor[Order]():         rapid.Map(rapid.IntRange(0, int(Retry)), func(n int) Order { return Order(n) }).AsAny(),

@@ -3,6 +3,7 @@ package canary
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -189,6 +190,7 @@ func (t *turn) clockWentBack() bool {
 func (t *turn) rewind() *Decision {
 	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
 	t.s.PausedFor = 0
+	t.s.Blocks = slices.DeleteFunc(slices.Clone(t.s.Blocks), func(b Block) bool { return b.To.After(t.o.Now) })
 	if !t.s.Verified.IsZero() {
 		t.s.Verified = t.o.Now
 	}

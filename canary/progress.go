@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis"
-	"github.com/serin-go/serin/metrics"
 )
 
 // progress walks the plan's steps: it stays while something is lacking, and
@@ -79,7 +78,7 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *Decision) {
 		return lack, nil
 	}
 	late := step.Deadline > 0 && step.OnDeadline == DeadlinePromote && !t.o.Now.Before(t.deadline(step))
-	window := metrics.Window{From: since.Add(t.lag), To: t.o.Now}
+	window := t.window(since)
 	if !window.To.After(window.From) {
 		if !late {
 			lack = Reason{CauseVerdict, "the first metrics of this step are not there yet", window.From}
@@ -89,9 +88,7 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *Decision) {
 	j := &t.o.Judged
 	switch {
 	case !j.Asked:
-		mirrored := t.s.Traffic.Canary == 0 && t.s.Traffic.Mirror > 0
-		request := analysis.Request{Window: window, Step: step.Name, Mirrored: mirrored}
-		return lack, t.decide(Decision{Ask: AskJudge, Request: request})
+		return lack, t.decide(Decision{Ask: AskJudge, Request: t.request(window)})
 	case j.Err != nil:
 		return t.judgeError(j.Err, late)
 	case j.Result.Verdict == analysis.Fail:

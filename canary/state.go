@@ -96,6 +96,10 @@ type State struct {
 	// kept only under a plan that limits them.
 	JudgeErrors int `json:"judgeErrors,omitzero"`
 
+	// Blocks are the times whose counts are evidence for the judge, but for the
+	// one of the step under way.
+	Blocks Blocks `json:"blocks,omitempty"`
+
 	// Command is an order not obeyed yet.
 	Command Command `json:"command,omitzero"`
 	// Reason says why the rollout is in this phase.

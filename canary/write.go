@@ -34,8 +34,13 @@ func (t *turn) write(traffic Traffic, r Reason) *Decision {
 	return t.decide(Decision{Write: true, Traffic: traffic, Reason: r})
 }
 
-// shift writes new traffic.
+// shift writes new traffic within a step or phase.
 func (t *turn) shift(traffic Traffic, r Reason) *Decision {
+	t.closeBlock()
+	return t.move(traffic, r)
+}
+
+func (t *turn) move(traffic Traffic, r Reason) *Decision {
 	t.s.Traffic = traffic
 	t.s.Shifted = t.o.Now
 	t.s.Verified = time.Time{}
@@ -50,6 +55,7 @@ func (t *turn) shift(traffic Traffic, r Reason) *Decision {
 func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *Decision {
 	s := &t.s
 	from := t.place()
+	t.closeBlock()
 	s.Phase, s.Step = phase, step
 	s.Entered = t.o.Now
 	s.Paused, s.PausedFor = time.Time{}, 0
@@ -65,7 +71,7 @@ func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *Decisi
 	if traffic == s.Traffic && traffic == t.o.Traffic && !s.Shifted.IsZero() {
 		return t.write(traffic, r)
 	}
-	return t.shift(traffic, r)
+	return t.move(traffic, r)
 }
 
 // record notes in the State where it has come to, and why.

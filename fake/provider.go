@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,35 +17,44 @@ const baseLine = 2 * time.Minute
 // counted since the last one is not seen. Metrics and labels have their standard
 // names.
 func (m *Mesh) Counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
-	counts, err := m.counts(ctx, q, w)
+	counts, err := m.Sequence(ctx, q, []metrics.Window{w})
 	if err != nil {
-		return metrics.Counts{}, fmt.Errorf("fake: %s: %w", q, err)
+		return metrics.Counts{}, err
+	}
+	return counts[0], nil
+}
+
+// Sequence implements metrics.Sequencer.
+func (m *Mesh) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	counts, err := m.sequence(ctx, q, windows)
+	if err != nil {
+		return nil, fmt.Errorf("fake: %s: %w", q, err)
 	}
 	return counts, nil
 }
 
-func (m *Mesh) counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
 	if err := ctx.Err(); err != nil {
-		return metrics.Counts{}, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
 	}
-	if err := q.Validate(); err != nil {
-		return metrics.Counts{}, err
+	if err := errors.Join(q.Validate(), metrics.Windows(windows)); err != nil {
+		return nil, err
 	}
 	good, err := goodRequests(q.Signal)
 	if err != nil {
-		return metrics.Counts{}, err
+		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	from := w.From.Add(-max(baseLine, 2*m.config.Scrape))
+	from := windows[0].From.Add(-max(baseLine, 2*m.config.Scrape))
 	var all []metrics.Series
 	for i, s := range m.counters.all {
 		if !s.belongs(q) {
 			continue
 		}
 		one := metrics.Series{Target: s.instance()}
-		for _, row := range m.history.between(from, w.To) {
+		for _, row := range m.history.between(from, windows[len(windows)-1].To) {
 			if i < len(row.readings) {
 				r := &row.readings[i]
 				one.Samples = append(one.Samples, metrics.Sample{At: row.at, Total: float64(r.requests), Good: good(s, r)})
@@ -54,7 +64,7 @@ func (m *Mesh) counts(ctx context.Context, q metrics.Query, w metrics.Window) (m
 			all = append(all, one)
 		}
 	}
-	return metrics.Increase(all, w)
+	return metrics.Increases(all, windows)
 }
 
 // goodRequests returns how to tell the good requests of a reading.

@@ -47,42 +47,87 @@ type Series struct {
 // are ErrNotANumber, ErrInfinite or ErrNotCounter. Whoever knows the arm wraps
 // the error with it. The series are not changed.
 func Increase(series []Series, w Window) (Counts, error) {
-	if err := w.Validate(); err != nil {
+	counts, err := Increases(series, []Window{w})
+	if err != nil {
 		return Counts{}, err
 	}
-	if err := validateSeries(series); err != nil {
-		return Counts{}, err
-	}
-	if !slices.ContainsFunc(series, func(s Series) bool { return len(s.Samples) > 0 }) {
-		return Counts{}, ErrNoSeries
-	}
-	sum, steps := addSteps(series, w)
-	switch {
-	case steps == 0:
-		return Counts{}, ErrTooFewSamples
-	case math.IsInf(sum.Total, 0):
-		return Counts{}, ErrInfinite
-	case sum.Total == 0:
-		return Counts{}, ErrNoTraffic
-	}
-	return sum, nil
+	return counts[0], nil
 }
 
-// addSteps returns the sum and the number of the steps that end in the window.
-func addSteps(series []Series, w Window) (sum Counts, steps int) {
+// Increases is Increase for several windows at once, which [Windows] accepts. A
+// window without requests has zero Counts; ErrTooFewSamples and ErrNoTraffic are
+// about all windows together.
+//
+// What it returns for a window does not depend on the windows behind it, nor on
+// the readings after it: evidence that is gathered again is the same, bit for bit.
+func Increases(series []Series, windows []Window) ([]Counts, error) {
+	if err := Windows(windows); err != nil {
+		return nil, err
+	}
+	if err := validateSeries(series); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(series, func(s Series) bool { return len(s.Samples) > 0 }) {
+		return nil, ErrNoSeries
+	}
+	counts := make([]Counts, len(windows))
+	steps := addSteps(counts, series, windows)
+	var sum Counts
+	for _, c := range counts {
+		sum = sum.Add(c)
+	}
+	switch {
+	case steps == 0:
+		return nil, ErrTooFewSamples
+	case math.IsInf(sum.Total, 0):
+		return nil, ErrInfinite
+	case sum.Total == 0:
+		return nil, ErrNoTraffic
+	}
+	return counts, nil
+}
+
+// Windows reports windows that are empty, overlap or are not in the order of
+// time, or that there is none. The error wraps ErrBadQuery.
+func Windows(windows []Window) error {
+	if len(windows) == 0 {
+		return fmt.Errorf("metrics: %w: there is no window", ErrBadQuery)
+	}
+	for i, w := range windows {
+		if err := w.Validate(); err != nil {
+			return err
+		}
+		if i > 0 && w.From.Before(windows[i-1].To) {
+			return fmt.Errorf("metrics: %w: window %d begins at %s, before the end of the one before it",
+				ErrBadQuery, i, w.From.Format(time.RFC3339Nano))
+		}
+	}
+	return nil
+}
+
+// addSteps adds each step to the window that holds its end, and returns how many
+// there were.
+func addSteps(counts []Counts, series []Series, windows []Window) (steps int) {
 	known := firstReadings(series)
 	for _, s := range series {
+		at := 0
 		for i, sample := range s.Samples {
-			if !w.Contains(sample.At) {
+			for at < len(windows) && sample.At.After(windows[at].To) {
+				at++
+			}
+			if at == len(windows) {
+				break
+			}
+			if !windows[at].Contains(sample.At) {
 				continue
 			}
 			if base, ok := baseLine(s, i, known); ok {
-				sum = sum.Add(increment(base, sample))
+				counts[at] = counts[at].Add(increment(base, sample))
 				steps++
 			}
 		}
 	}
-	return sum, steps
+	return steps
 }
 
 // firstReadings returns when each known target was first read.

@@ -72,6 +72,15 @@ type Provider interface {
 	Counts(ctx context.Context, q Query, w Window) (Counts, error)
 }
 
+// Sequencer is a Provider that counts in many windows with one question.
+type Sequencer interface {
+	Provider
+	// Sequence returns the counts of each window. The windows are in the order of
+	// time and do not overlap. One without requests has zero Counts; errors are
+	// about all of them together.
+	Sequence(ctx context.Context, q Query, windows []Window) ([]Counts, error)
+}
+
 // ProviderFunc makes a Provider of a function.
 type ProviderFunc func(ctx context.Context, q Query, w Window) (Counts, error)
 

@@ -39,7 +39,7 @@ type Config struct {
 // DefaultMaxAge is twice Prometheus' own default scrape interval.
 const DefaultMaxAge = 2 * time.Minute
 
-// Provider is a [metrics.Provider]. It is safe for concurrent use if its API is.
+// Provider is a [metrics.Sequencer]. It is safe for concurrent use if its API is.
 type Provider struct {
 	api    API
 	config Config
@@ -73,36 +73,48 @@ func New(api API, c Config) (*Provider, error) {
 // wraps ErrUnavailable, and the [v1.Error] or the error of ctx as well. Timeouts
 // are those of ctx.
 func (p *Provider) Counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
-	counts, err := p.counts(ctx, q, w)
+	counts, err := p.Sequence(ctx, q, []metrics.Window{w})
 	if err != nil {
-		return metrics.Counts{}, fmt.Errorf("prometheus: %s: %w", q, err)
+		return metrics.Counts{}, err
+	}
+	return counts[0], nil
+}
+
+// Sequence implements [metrics.Sequencer]. It asks the server once as well, for
+// all readings from the first window to the last, and for those of MaxAge
+// before that.
+func (p *Provider) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	counts, err := p.sequence(ctx, q, windows)
+	if err != nil {
+		return nil, fmt.Errorf("prometheus: %s: %w", q, err)
 	}
 	return counts, nil
 }
 
-func (p *Provider) counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
-	if err := w.Validate(); err != nil {
-		return metrics.Counts{}, err
+func (p *Provider) sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	if err := metrics.Windows(windows); err != nil {
+		return nil, err
 	}
+	w := metrics.Window{From: windows[0].From, To: windows[len(windows)-1].To}
 	selector, err := Selector(q, p.config.Names, w.Length()+p.config.MaxAge)
 	if err != nil {
-		return metrics.Counts{}, err
+		return nil, err
 	}
 	answer, warnings, err := p.api.Query(ctx, selector, w.To)
 	if err != nil {
-		return metrics.Counts{}, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
 	}
 	if len(warnings) > 0 {
-		return metrics.Counts{}, fmt.Errorf("%w: %s", metrics.ErrPartial, strings.Join(warnings, "; "))
+		return nil, fmt.Errorf("%w: %s", metrics.ErrPartial, strings.Join(warnings, "; "))
 	}
 	series, err := decode(answer, q, p.config.Names)
 	if err != nil {
-		return metrics.Counts{}, err
+		return nil, err
 	}
 	if err := fresh(series, w.To, p.config.MaxAge); err != nil {
-		return metrics.Counts{}, err
+		return nil, err
 	}
-	return metrics.Increase(series, w)
+	return metrics.Increases(series, windows)
 }
 
 // fresh reports readings of which even the newest is older than maxAge at the

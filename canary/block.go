@@ -1,0 +1,150 @@
+package canary
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/metrics"
+)
+
+// Block is a time in which a judged step's traffic flowed, as a judge may count
+// it: from when the mesh was seen to do it, and the scrape lag, until the step was
+// left. Times are whole milliseconds.
+type Block struct {
+	From, To time.Time
+	Traffic  Traffic // without a cohort
+}
+
+// Blocks are those of a rollout so far, in the order of time and without overlap.
+// They are what a judge's evidence is gathered from, again and again, by whoever
+// drives. The text is one word for each block: from (milliseconds since 1970, or
+// since the end of the block before), length, and the shares of canary, baseline
+// and mirror in parts per million, in base 36.
+type Blocks []Block
+
+// maxBlocks bounds what a State remembers; see add.
+const maxBlocks = 48
+
+// add returns the blocks with one more. The two oldest become one when there are
+// too many: what was counted between them was traffic of the rollout as well.
+func (b Blocks) add(one Block) Blocks {
+	if len(b) < maxBlocks {
+		return append(slices.Clip(b), one)
+	}
+	next := append(Blocks{{b[0].From, b[1].To, b[1].Traffic}}, b[2:]...)
+	return append(next, one)
+}
+
+// end is when the last block ended.
+func (b Blocks) end() time.Time {
+	if len(b) == 0 {
+		return time.Time{}
+	}
+	return b[len(b)-1].To
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (b Blocks) MarshalText() ([]byte, error) {
+	var text []byte
+	last := int64(0)
+	for _, one := range b {
+		from, to := one.From.UnixMilli(), one.To.UnixMilli()
+		values := [...]int64{from - last, to - from, int64(one.Traffic.Canary), int64(one.Traffic.Baseline), int64(one.Traffic.Mirror)}
+		for i, v := range values {
+			if i > 0 {
+				text = append(text, '.')
+			}
+			text = strconv.AppendInt(text, v, 36)
+		}
+		text = append(text, ' ')
+		last = to
+	}
+	return text[:max(0, len(text)-1)], nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (b *Blocks) UnmarshalText(text []byte) error {
+	var all Blocks
+	last := int64(0)
+	for word := range strings.FieldsSeq(string(text)) {
+		var values [5]int64
+		parts := strings.Split(word, ".")
+		if len(parts) != len(values) || len(all) == maxBlocks {
+			return fmt.Errorf("block %d: %q is not one", len(all), clip(word, maxName))
+		}
+		for i, part := range parts {
+			v, err := strconv.ParseInt(part, 36, 64)
+			if err != nil || v < 0 || v > 1<<52 {
+				return fmt.Errorf("block %d: %q is not a number of one", len(all), clip(part, maxName))
+			}
+			values[i] = v
+		}
+		from, to := last+values[0], last+values[0]+values[1]
+		traffic := Traffic{Canary: Weight(values[2]), Baseline: Weight(values[3]), Mirror: Weight(values[4])}
+		if err := traffic.Validate(); err != nil {
+			return fmt.Errorf("block %d: %w", len(all), err)
+		}
+		all = append(all, Block{time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), traffic})
+		last = to
+	}
+	*b = all
+	return nil
+}
+
+// window is what of the step under way a judge may count, given since when the
+// mesh does its traffic.
+func (t *turn) window(since time.Time) metrics.Window {
+	from := since.Add(t.lag)
+	if end := t.s.Blocks.end(); from.Before(end) {
+		from = end // the step before it had the same traffic
+	}
+	return metrics.Window{From: from.UTC().Truncate(time.Millisecond), To: t.o.Now}
+}
+
+// closeBlock remembers what of the step that is being left was to be judged.
+func (t *turn) closeBlock() {
+	s := &t.s
+	if s.Phase != Progressing || t.steps[s.Step].Judge == Unjudged || s.Drifting {
+		return
+	}
+	since := s.Verified
+	if !t.verify {
+		since = s.Shifted.Add(t.settle)
+	} else if since.IsZero() {
+		return
+	}
+	w := t.window(since)
+	if to := w.To.UTC().Truncate(time.Millisecond); to.After(w.From) {
+		traffic := s.Traffic
+		traffic.Cohort = ""
+		s.Blocks = s.Blocks.add(Block{w.From, to, traffic})
+	}
+}
+
+// request is what to ask of the judge in a window of the step under way.
+func (t *turn) request(w metrics.Window) analysis.Request {
+	now := Block{w.From, w.To, t.s.Traffic}.judged()
+	r := analysis.Request{
+		Window: w, Step: t.steps[t.s.Step].Name,
+		Mirrored: now.Mirrored, Canary: now.Canary, Baseline: now.Baseline,
+	}
+	if len(t.s.Blocks) > 0 {
+		r.Earlier = make([]analysis.Block, len(t.s.Blocks))
+		for i, b := range t.s.Blocks {
+			r.Earlier[i] = b.judged()
+		}
+	}
+	return r
+}
+
+func (b Block) judged() analysis.Block {
+	return analysis.Block{
+		Window:   metrics.Window{From: b.From, To: b.To},
+		Mirrored: b.Traffic.Canary == 0 && b.Traffic.Mirror > 0,
+		Canary:   float64(b.Traffic.Canary) / float64(Full), Baseline: float64(b.Traffic.Baseline) / float64(Full),
+	}
+}
