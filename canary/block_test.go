@@ -55,7 +55,7 @@ func TestBlocksSurviveBeingWritten(t *testing.T) {
 	require.NoError(t, again.UnmarshalJSON(text))
 	require.Equal(t, s, again)
 
-	for _, bad := range []string{"1.2.3", "1.2.3.4.5.6", "-1.1.0.0.0", "0.0.lflc.1.0", "zzzzzzzzzzzzzzz.0.0.0.0", "ä.0.0.0.0"} {
+	for _, bad := range []string{"1.2.3", "1.2.3.4.5.6", "-1.1.0.0.0", "0.0.lfls.1.0", "zzzzzzzzzzzzzzz.0.0.0.0", "ä.0.0.0.0"} {
 		var b canary.Blocks
 		require.ErrorContains(t, b.UnmarshalText([]byte(bad)), "block 0", bad)
 	}
