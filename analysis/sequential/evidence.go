@@ -61,9 +61,9 @@ func (t *ErrorTest) Update(l Look) {
 // weigh adds a look, tempered by the noise that this many events carry.
 func (t *ErrorTest) weigh(m *mixture, s split, events float64) {
 	noise := t.noise.square * float64(t.settings.Block)
-	phi := t.settings.Phi + noise*s.expected(events)*(1-s.theta)
+	power := 1 / (t.settings.Phi + noise*s.expected(events)*(1-s.theta))
 	for i := range m.size {
-		m.add(i, s.factor(m.grid[i], m.logGrid[i])/phi)
+		m.add(i, power*s.factor(m.grid[i], m.logGrid[i]))
 	}
 }
 

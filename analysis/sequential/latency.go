@@ -124,12 +124,16 @@ func (m *mixture) project(l Look, margin Margin, guess, phi, noise float64) {
 	}
 	edge := margin.of(guess)
 	q := min(edge, 0.999)
-	phi += noise * q * (1 - q) * n * o / (n + o)
+	power := 1 / (phi + noise*q*(1-q)*n*o/(n+o))
+	line := newLine(n, o, margin, guess)
 	for i := range m.size {
 		g := m.grid[i]
 		tc := g * q / (1 - q + g*q)
-		if (tc > edge) == (g > 1) { // else it is no alternative to the margin
-			m.add(i, projection(l, margin, tc, guess)/phi)
+		if (tc > edge) != (g > 1) {
+			continue // no alternative to the margin
+		}
+		if c0, b0, ok := line.project(tc); ok {
+			m.add(i, power*(logRatio(l.Canary, tc, c0)+logRatio(l.Baseline, guess, b0)))
 		}
 	}
 }

@@ -85,7 +85,9 @@ func (m *mixture) logE() float64 {
 	}
 	sum := 0.0
 	for _, s := range m.sums[:m.size] {
-		sum += math.Exp(s - top)
+		if s -= top; s > -40 { // less than that is lost in the sum
+			sum += math.Exp(s)
+		}
 	}
 	sum /= float64(m.size)
 	if m.unstarted > 0 {
@@ -97,6 +99,9 @@ func (m *mixture) logE() float64 {
 // logAdd returns ln(e^a + e^b) for a finite b.
 func logAdd(a, b float64) float64 {
 	top, low := max(a, b), min(a, b)
+	if low-top < -40 {
+		return top
+	}
 	return top + math.Log1p(math.Exp(low-top))
 }
 

@@ -10,20 +10,21 @@ const memory = 60
 // reasons of their own. What it says during a block is known before the block
 // begins, so that it may temper the evidence of the block.
 type noise struct {
-	square float64 // tau^2 at present
-	floor  float64 // tau0^2: never less
-	phi    float64
-	fixed  bool
-	open   Look
-	closed [memory]table
-	count  int // closed ever
+	square      float64 // tau^2 at present
+	floor       float64 // tau0^2: never less
+	phi         float64
+	fixed       bool
+	open        Look
+	closed      [memory]table
+	count       int     // closed ever
+	over, under float64 // sums of the Mantel-Haenszel ratio
 }
 
 // table is a closed block, as far as it is needed.
 type table struct {
-	bad    float64 // x
-	events float64 // e = x+y
-	n, m   float64
+	bad, events float64 // x and e = x+y
+	odds        float64 // n/m
+	good        float64 // 1 - e/N
 }
 
 func newNoise(tau, phi float64, fixed bool) noise {
@@ -44,13 +45,14 @@ func (o *noise) add(l Look) {
 // end closes the block. A block without events, or without one of the arms,
 // says nothing and is not kept.
 func (o *noise) end() {
-	l := o.open
+	x, y, n, m := o.open.Canary.Bad, o.open.Baseline.Bad, o.open.Canary.Total, o.open.Baseline.Total
 	o.open = Look{}
-	e := l.Canary.Bad + l.Baseline.Bad
-	if e == 0 || l.Canary.Total == 0 || l.Baseline.Total == 0 {
+	if x+y == 0 || n == 0 || m == 0 {
 		return
 	}
-	o.closed[o.count%memory] = table{bad: l.Canary.Bad, events: e, n: l.Canary.Total, m: l.Baseline.Total}
+	o.over += x * m / (n + m)
+	o.under += y * n / (n + m)
+	o.closed[o.count%memory] = table{bad: x, events: x + y, odds: n / m, good: 1 - (x+y)/(n+m)}
 	o.count++
 	o.square = max(o.floor, o.estimate(o.closed[:min(o.count, memory)]))
 }
@@ -61,15 +63,17 @@ func (o *noise) end() {
 //	r = x - e theta    v = e theta (1-theta) (1 - e/N)    theta = ratio n / (ratio n + m)
 //	tau^2 = (3 tau0^2 + c sum(r^2 - v Phi)/sum(v^2) c/(c-1)) / (3 + c)
 func (o *noise) estimate(blocks []table) float64 {
-	ratio := mantelHaenszel(blocks)
-	if len(blocks) < 2 || ratio == 0 {
+	if len(blocks) < 2 || o.over == 0 || o.under == 0 {
 		return o.floor
 	}
+	ratio := o.over / o.under
 	excess, scale := 0.0, 0.0
-	for _, b := range blocks {
-		theta := ratio * b.n / (ratio*b.n + b.m)
+	for i := range blocks {
+		b := &blocks[i]
+		k := ratio * b.odds
+		theta := k / (k + 1)
 		r := b.bad - b.events*theta
-		v := b.events * theta * (1 - theta) * (1 - b.events/(b.n+b.m))
+		v := b.events * theta * (1 - theta) * b.good
 		excess += r*r - v*o.phi
 		scale += v * v
 	}
@@ -78,20 +82,6 @@ func (o *noise) estimate(blocks []table) float64 {
 	}
 	c := float64(len(blocks))
 	return (3*o.floor + c*excess/scale*c/(c-1)) / (3 + c)
-}
-
-// mantelHaenszel returns the ratio of the rates, canary to baseline, over all
-// blocks; 0 if an arm has no events.
-func mantelHaenszel(blocks []table) float64 {
-	over, under := 0.0, 0.0
-	for _, b := range blocks {
-		over += b.bad * b.m / (b.n + b.m)
-		under += (b.events - b.bad) * b.n / (b.n + b.m)
-	}
-	if over == 0 || under == 0 {
-		return 0
-	}
-	return over / under
 }
 
 // tau returns the noise at present.

@@ -13,10 +13,7 @@ import "math"
 // where (tc, tb) is not (reverse information projection: Turner and Grünwald,
 // arXiv 2203.09785). It is 0 if an arm had no requests.
 func LogProjection(l Look, m Margin, tc, tb float64) float64 {
-	return projection(l.clean(), m, tc, tb)
-}
-
-func projection(l Look, m Margin, tc, tb float64) float64 {
+	l = l.clean()
 	c0, b0, ok := Project(l.Canary.Total, l.Baseline.Total, m, tc, tb)
 	if !ok {
 		return 0
@@ -26,7 +23,18 @@ func projection(l Look, m Margin, tc, tb float64) float64 {
 
 // logRatio returns the log likelihood ratio of two rates.
 func logRatio(c Count, p, p0 float64) float64 {
-	return c.Bad*math.Log(p/p0) + (c.Total-c.Bad)*math.Log((1-p)/(1-p0))
+	return c.Bad*logQuotient(p, p0) + (c.Total-c.Bad)*logQuotient(1-p, 1-p0)
+}
+
+// logQuotient returns ln(a/b). Near 1 it takes the series of 2 artanh, which is
+// more exact there, as matters with millions of requests, and faster.
+func logQuotient(a, b float64) float64 {
+	z := (a - b) / (a + b)
+	if z > 0.05 || z < -0.05 {
+		return math.Log(a / b)
+	}
+	s := z * z
+	return 2 * z * (1 + s*(1./3+s*(1./5+s*(1./7+s*(1./9+s*(1./11+s*(1./13)))))))
 }
 
 // Project returns the point c0 = rho b0 + delta of the margin for which
@@ -35,47 +43,78 @@ func logRatio(c Count, p, p0 float64) float64 {
 //
 // and false if there is none within the unit square, or if an arm is empty.
 func Project(n, m float64, margin Margin, tc, tb float64) (c0, b0 float64, ok bool) {
-	inside := tc > 0 && tc < 1 && tb > 0 && tb < 1
-	if !inside || n <= 0 || m <= 0 {
+	if !(tc > 0 && tc < 1 && tb > 0 && tb < 1 && n > 0 && m > 0) {
 		return 0, 0, false
 	}
-	if margin == (Margin{Rho: 1}) { // the safe 2x2 test
-		b0 = (n*tc + m*tb) / (n + m)
-		return b0, b0, true
-	}
-	b0 = line{n: n, m: m, Margin: margin, tc: tc, tb: tb}.root()
-	c0 = margin.of(b0)
-	return c0, b0, b0 > 0 && c0 < 1
+	l := newLine(n, m, margin, tb)
+	return l.project(tc)
 }
 
-// line is the margin, seen from a point (tc, tb).
+// line is the margin beside a guess of the baseline's rate, seen by two arms of
+// so many requests.
 type line struct {
 	Margin
-	n, m, tc, tb float64
+	kn, m      float64 // rho n and m
+	tb         float64
+	end        float64 // of the line: where c or b is 1
+	base, part float64 // the least-squares answer is base + part tc
+	square     bool    // the safe 2x2 test, for which that is the answer
 }
 
-// root finds the zero between the two ends of the line where one arm's rate is
-// as guessed. Halley's steps start at the least-squares answer and two of them
-// are mostly enough; a step that would leave the bracket halves it.
-func (l line) root() float64 {
-	low, high := l.tb, (l.tc-l.Delta)/l.Rho
+// newLine weighs the two ends of the line, tb and (tc-delta)/rho, by the
+// variances at tb.
+func newLine(n, m float64, margin Margin, tb float64) line {
+	l := line{Margin: margin, kn: n * margin.Rho, m: m, tb: tb}
+	l.end = min(1, (1-l.Delta)/l.Rho)
+	wc, wb := l.kn, m
+	if margin == (Margin{Rho: 1}) {
+		l.square = true
+	} else if c := l.of(tb); c < 1 {
+		wc, wb = wc/(c*(1-c)), wb/(tb*(1-tb))
+	}
+	l.part = wc / (wc*l.Rho + wb)
+	l.base = (wb*tb - wc*l.Delta) / (wc*l.Rho + wb)
+	return l
+}
+
+// project returns the point that is nearest to (tc, tb).
+func (l *line) project(tc float64) (c0, b0 float64, ok bool) {
+	b0 = l.base + l.part*tc
+	if !l.square {
+		b0 = l.root(tc, b0)
+	}
+	c0 = l.of(b0)
+	return c0, b0, b0 > 0 && b0 < 1 && c0 > 0 && c0 < 1
+}
+
+// root finds the zero between the ends of the line. Halley's steps triple the
+// digits, so that a step in the fourth digit is the last one needed; what an
+// error adds to the expectation is of its square. A step that would leave the
+// bracket halves it.
+func (l *line) root(tc, b float64) float64 {
+	low, high := l.tb, (tc-l.Delta)/l.Rho
 	if low > high {
 		low, high = high, low
 	}
-	low, high = max(low, 0), min(high, 1, (1-l.Delta)/l.Rho)
-	b := min(max(l.guess(), low), high)
+	low, high = max(low, 0), min(high, l.end)
+	if !(b > low && b < high) {
+		b = low + (high-low)/2
+	}
 	for range 200 {
-		value, step := l.step(b)
+		value, step := l.step(tc, b)
+		next := b - step
+		if math.Abs(step) <= 3e-4*b && next > 0 && next < l.end {
+			return next
+		}
 		if value > 0 {
 			low = b
 		} else {
 			high = b
 		}
-		next := b - step
-		if !(next >= low && next <= high) { // NaN included
+		if !(next > low && next < high) { // NaN included
 			next = low + (high-low)/2
 		}
-		if math.Abs(next-b) <= 1e-7*b && math.Abs(step) <= 1e-7*b || next == b {
+		if next == b || next == low || next == high {
 			return next
 		}
 		b = next
@@ -83,26 +122,15 @@ func (l line) root() float64 {
 	return b
 }
 
-// guess weighs both ends of the line by the variances at the baseline's end.
-func (l line) guess() float64 {
-	c := l.of(l.tb)
-	if c >= 1 {
-		return (l.tc - l.Delta) / l.Rho
-	}
-	wc := l.n * l.Rho / (c * (1 - c))
-	wb := l.m / (l.tb * (1 - l.tb))
-	return (wc*(l.tc-l.Delta) + wb*l.tb) / (wc*l.Rho + wb)
-}
-
 // step returns the equation's value, times both variances, and Halley's step.
-func (l line) step(b float64) (value, step float64) {
+func (l *line) step(tc, b float64) (value, step float64) {
 	c := l.of(b)
-	dc, db := l.tc-c, l.tb-b
+	dc, db := tc-c, l.tb-b
 	vb, vc := b*(1-b), c*(1-c)
-	kn := l.n * l.Rho
-	value = kn*dc*vb + l.m*db*vc
-	first := kn*(dc*(1-2*b)-l.Rho*vb) + l.m*(db*l.Rho*(1-2*c)-vc)
-	second := -2 * (kn*(l.Rho*(1-2*b)+dc) + l.m*l.Rho*((1-2*c)+l.Rho*db))
+	ub, uc := 1-2*b, 1-2*c
+	value = l.kn*dc*vb + l.m*db*vc
+	first := l.kn*(dc*ub-l.Rho*vb) + l.m*(db*l.Rho*uc-vc)
+	second := -2 * (l.kn*(l.Rho*ub+dc) + l.m*l.Rho*(uc+l.Rho*db))
 	return value, 2 * value * first / (2*first*first - value*second)
 }
 

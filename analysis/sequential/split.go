@@ -44,7 +44,10 @@ func (s split) factor(g, logG float64) float64 {
 	if s.events != 0 {
 		sum = s.bad*logG - s.events*math.Log1p(d)
 	}
-	return sum - s.slack*(g-1)*(1-s.theta)/(1+d)
+	if s.slack != 0 {
+		sum -= s.slack * (g - 1) * (1 - s.theta) / (1 + d)
+	}
+	return sum
 }
 
 // expected returns how many bad requests the margin gives to the canary when
