@@ -1,0 +1,123 @@
+package sequential
+
+import "math"
+
+// prior is how many batches the prior of a [GaugeTest] is worth.
+const prior = 0.1
+
+// GaugeTest compares a measured value, such as memory per pod, with the
+// baseline's by the logarithm of their ratio (section 6). Like [ErrorTest] it is
+// a value, and its zero value learns nothing. It is exact for independent normal
+// batches and an approximation for others: it should not roll back alone.
+type GaugeTest struct {
+	settings Settings
+	sum      float64 // of the open batch
+	looks    int
+	series   series
+}
+
+// GaugeLook is what was measured at one time. If one of the values is not above
+// 0 and finite (a restart, a missing sample), the batch that it belongs to is
+// left out.
+type GaugeLook struct {
+	Canary, Baseline float64
+	Step             bool // a batch begins; the open one is left out
+}
+
+// NewGaugeTest returns a test that has seen nothing. Of the settings, Fail.Rho
+// and Pass.Rho are the tolerances and Block the looks of a batch.
+func NewGaugeTest(s Settings) (GaugeTest, error) {
+	s, err := s.For(Gauge)
+	if err != nil {
+		return GaugeTest{}, err
+	}
+	return GaugeTest{settings: s}, nil
+}
+
+// Update counts the next look.
+func (t *GaugeTest) Update(l GaugeLook) {
+	if t.settings.Block == 0 {
+		return
+	}
+	if l.Step {
+		t.sum, t.looks = 0, 0
+	}
+	t.looks++
+	t.sum += logRate(l.Canary, l.Baseline)
+	if t.looks < t.settings.Block {
+		return
+	}
+	if !math.IsNaN(t.sum) {
+		t.series.add(t.sum / float64(t.looks))
+	}
+	t.sum, t.looks = 0, 0
+}
+
+// logRate returns ln(a/b), NaN if one of them is no positive number.
+func logRate(a, b float64) float64 {
+	if !(a > 0 && b > 0) || math.IsInf(a, 1) || math.IsInf(b, 1) {
+		return math.NaN()
+	}
+	return math.Log(a) - math.Log(b)
+}
+
+// Evidence returns what was seen so far. A mean on the wrong side of the
+// tolerance counts as one on the tolerance.
+func (t *GaugeTest) Evidence() Evidence {
+	return Evidence{
+		Fail: t.series.logE(math.Log(t.settings.Fail.Rho), 1),
+		Pass: t.series.logE(math.Log(t.settings.Pass.Rho), -1),
+	}
+}
+
+// series sums the means of batches up, as differences from the first of them.
+type series struct {
+	n           int
+	first, last float64
+	mean        float64 // of the differences
+	squares     float64 // sum of (d - mean)^2
+	sum         float64
+	products    float64 // sum of d_i d_i-1
+}
+
+func (s *series) add(d float64) {
+	if s.n == 0 {
+		s.first = d
+	}
+	d -= s.first
+	s.n++
+	off := d - s.mean
+	s.mean += off / float64(s.n)
+	s.squares += off * (d - s.mean)
+	s.sum += d
+	s.products += d * s.last
+	s.last = d
+}
+
+// logE returns the evidence for a mean above the tolerance (sign 1) or below it
+// (sign -1).
+func (s *series) logE(tolerance, sign float64) float64 {
+	if s.n < 2 {
+		return 0
+	}
+	n, off := float64(s.n), max(sign*(s.first+s.mean-tolerance), 0)
+	shrink := s.shrink()
+	t := 0.0
+	if off > 0 {
+		t = off * math.Sqrt(n*shrink*(n-1)/s.squares)
+	}
+	return LogT(t, n*shrink, prior)
+}
+
+// shrink returns by what factor persistence makes the batches fewer:
+// (1-rho1)/(1+rho1) with rho1 the lag-1 autocorrelation plus 1/n, if positive.
+func (s *series) shrink() float64 {
+	if s.squares == 0 {
+		return 1
+	}
+	n := float64(s.n)
+	// The sum of (d_i - mean)(d_i-1 - mean); the first difference is 0.
+	lagged := s.products - s.mean*(s.sum+s.sum-s.last) + (n-1)*s.mean*s.mean
+	rho := min(lagged/s.squares+1/n, 1)
+	return min((1-rho)/(1+rho), 1)
+}

@@ -1,0 +1,140 @@
+package sequential
+
+import "math"
+
+// points is how many multipliers a mixture has room for.
+const points = 16
+
+// Grid is the multipliers over which a mixture takes the mean; from the first 0
+// on, nothing counts.
+type Grid [points]float64
+
+// below returns the multipliers that count and are below a limit.
+func (g Grid) below(limit float64) Grid {
+	var fit Grid
+	size := 0
+	for _, v := range g[:g.size()] {
+		if v < limit {
+			fit[size] = v
+			size++
+		}
+	}
+	return fit
+}
+
+// size returns how many multipliers count.
+func (g *Grid) size() int {
+	for i, v := range g {
+		if v == 0 {
+			return i
+		}
+	}
+	return points
+}
+
+// mixture is a process over a grid of multipliers and over starting times
+// (section 2):
+//
+//	S_k(g) = e^l_k(g) (S_k-1(g) + w_k)    E_k = mean over g of S_k(g) + what has not started
+//
+// The sums are kept as logarithms: many looks neither overflow nor underflow.
+type mixture struct {
+	size      int
+	grid      Grid
+	logGrid   [points]float64
+	sums      [points]float64 // ln S(g)
+	unstarted float64         // the share that later blocks get
+	cap       float64         // most that one look may add
+}
+
+// newMixture returns a mixture that has not begun.
+func newMixture(grid Grid, limit float64) mixture {
+	m := mixture{size: grid.size(), grid: grid, unstarted: 1, cap: limit}
+	for i := range m.size {
+		m.logGrid[i], m.sums[i] = math.Log(grid[i]), math.Inf(-1)
+	}
+	return m
+}
+
+// begin starts a block with its share, of which rest is left afterwards.
+func (m *mixture) begin(share, rest float64) {
+	m.unstarted = rest
+	if share == 0 {
+		return
+	}
+	log := math.Log(share)
+	for i := range m.size {
+		m.sums[i] = logAdd(m.sums[i], log)
+	}
+}
+
+// add multiplies the sum of multiplier i by e^l.
+func (m *mixture) add(i int, l float64) { m.sums[i] += min(l, m.cap) }
+
+// logE returns ln E.
+func (m *mixture) logE() float64 {
+	if m.size == 0 {
+		return 0
+	}
+	top := math.Inf(-1)
+	for _, s := range m.sums[:m.size] {
+		top = max(top, s)
+	}
+	if m.unstarted > 0 {
+		top = max(top, 0)
+	}
+	sum := 0.0
+	for _, s := range m.sums[:m.size] {
+		if s -= top; s > -40 { // less than that is lost in the sum
+			sum += math.Exp(s)
+		}
+	}
+	sum /= float64(m.size)
+	if m.unstarted > 0 {
+		sum += m.unstarted * math.Exp(-top)
+	}
+	return top + math.Log(sum)
+}
+
+// logAdd returns ln(e^a + e^b) for a finite b.
+func logAdd(a, b float64) float64 {
+	top, low := max(a, b), min(a, b)
+	if low-top < -40 {
+		return top
+	}
+	return top + math.Log1p(math.Exp(low-top))
+}
+
+// clock counts looks into blocks and says what share of the evidence starts.
+type clock struct {
+	length  int     // looks of a block
+	planned int     // blocks among which the shares are divided
+	first   float64 // share of the first block
+	looks   int     // of the present block
+	blocks  int     // begun
+}
+
+// tick counts a look; step begins a new block early. If a block begins, it has
+// a share, and rest is what is left for later ones.
+func (c *clock) tick(step bool) (begins bool, share, rest float64) {
+	if c.blocks > 0 && c.looks < c.length && !step {
+		c.looks++
+		return false, 0, 0
+	}
+	before := c.left()
+	c.looks = 1
+	c.blocks++
+	rest = c.left()
+	return true, max(before-rest, 0), rest
+}
+
+// left returns the share of the blocks that have not begun.
+func (c *clock) left() float64 {
+	switch {
+	case c.blocks == 0:
+		return 1
+	case c.blocks >= c.planned:
+		return 0
+	}
+	return (1 - c.first) * float64(c.planned-c.blocks) / float64(c.planned-1)
+}

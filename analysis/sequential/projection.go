@@ -1,0 +1,162 @@
+package sequential
+
+import "math"
+
+// LogProjection returns the log factor of one look for events that are not rare
+// (section 4 of the package documentation). The alternative (tc, tb) is a guess
+// of both arms' rates from the past; (c0, b0) is the point on the margin that is
+// nearest to it in relative entropy, weighted by both arms' requests, and
+//
+//	ln L = x ln(tc/c0) + (n-x) ln((1-tc)/(1-c0)) + y ln(tb/b0) + (m-y) ln((1-tb)/(1-b0))
+//
+// By the projection, its expectation is at most 1 on that side of the margin
+// where (tc, tb) is not (reverse information projection: Turner and Grünwald,
+// arXiv 2203.09785). It is 0 if an arm had no requests.
+func LogProjection(l Look, m Margin, tc, tb float64) float64 {
+	l = l.clean()
+	c0, b0, ok := Project(l.Canary.Total, l.Baseline.Total, m, tc, tb)
+	if !ok {
+		return 0
+	}
+	return logRatio(l.Canary, tc, c0) + logRatio(l.Baseline, tb, b0)
+}
+
+// logRatio returns the log likelihood ratio of two rates.
+func logRatio(c Count, p, p0 float64) float64 {
+	return c.Bad*logQuotient(p, p0) + (c.Total-c.Bad)*logQuotient(1-p, 1-p0)
+}
+
+// logQuotient returns ln(a/b). Near 1 it takes the series of 2 artanh, which is
+// more exact there, as matters with millions of requests, and faster.
+func logQuotient(a, b float64) float64 {
+	z := (a - b) / (a + b)
+	if z > 0.05 || z < -0.05 {
+		return math.Log(a / b)
+	}
+	s := z * z
+	return 2 * z * (1 + s*(1./3+s*(1./5+s*(1./7+s*(1./9+s*(1./11+s*(1./13)))))))
+}
+
+// Project returns the point c0 = rho b0 + delta of the margin for which
+//
+//	n rho (tc-c0)/(c0(1-c0)) + m (tb-b0)/(b0(1-b0)) = 0
+//
+// and false if there is none within the unit square, or if an arm is empty.
+func Project(n, m float64, margin Margin, tc, tb float64) (c0, b0 float64, ok bool) {
+	if !(tc > 0 && tc < 1 && tb > 0 && tb < 1 && n > 0 && m > 0) {
+		return 0, 0, false
+	}
+	l := newLine(n, m, margin, tb)
+	return l.project(tc)
+}
+
+// line is the margin beside a guess of the baseline's rate, seen by two arms of
+// so many requests.
+type line struct {
+	Margin
+	kn, m      float64 // rho n and m
+	tb         float64
+	end        float64 // of the line: where c or b is 1
+	base, part float64 // the least-squares answer is base + part tc
+	square     bool    // the safe 2x2 test, for which that is the answer
+}
+
+// newLine weighs the two ends of the line, tb and (tc-delta)/rho, by the
+// variances at tb.
+func newLine(n, m float64, margin Margin, tb float64) line {
+	l := line{Margin: margin, kn: n * margin.Rho, m: m, tb: tb}
+	l.end = min(1, (1-l.Delta)/l.Rho)
+	wc, wb := l.kn, m
+	if margin == (Margin{Rho: 1}) {
+		l.square = true
+	} else if c := l.of(tb); c < 1 {
+		wc, wb = wc/(c*(1-c)), wb/(tb*(1-tb))
+	}
+	l.part = wc / (wc*l.Rho + wb)
+	l.base = (wb*tb - wc*l.Delta) / (wc*l.Rho + wb)
+	return l
+}
+
+// project returns the point that is nearest to (tc, tb).
+func (l *line) project(tc float64) (c0, b0 float64, ok bool) {
+	b0 = l.base + l.part*tc
+	if !l.square {
+		b0 = l.root(tc, b0)
+	}
+	c0 = l.of(b0)
+	return c0, b0, b0 > 0 && b0 < 1 && c0 > 0 && c0 < 1
+}
+
+// root finds the zero between the ends of the line. Halley's steps triple the
+// digits, so that a step in the fourth digit is the last one needed; what an
+// error adds to the expectation is of its square. A step that would leave the
+// bracket halves it.
+func (l *line) root(tc, b float64) float64 {
+	low, high := l.tb, (tc-l.Delta)/l.Rho
+	if low > high {
+		low, high = high, low
+	}
+	low, high = max(low, 0), min(high, l.end)
+	if !(b > low && b < high) {
+		b = low + (high-low)/2
+	}
+	for range 200 {
+		value, step := l.step(tc, b)
+		next := b - step
+		if math.Abs(step) <= 3e-4*b && next > 0 && next < l.end {
+			return next
+		}
+		if value > 0 {
+			low = b
+		} else {
+			high = b
+		}
+		if !(next > low && next < high) { // NaN included
+			next = low + (high-low)/2
+		}
+		if next == b || next == low || next == high {
+			return next
+		}
+		b = next
+	}
+	return b
+}
+
+// step returns the equation's value, times both variances, and Halley's step.
+func (l *line) step(tc, b float64) (value, step float64) {
+	c := l.of(b)
+	dc, db := tc-c, l.tb-b
+	vb, vc := b*(1-b), c*(1-c)
+	ub, uc := 1-2*b, 1-2*c
+	value = l.kn*dc*vb + l.m*db*vc
+	first := l.kn*(dc*ub-l.Rho*vb) + l.m*(db*l.Rho*uc-vc)
+	second := -2 * (l.kn*(l.Rho*ub+dc) + l.m*l.Rho*(uc+l.Rho*db))
+	return value, 2 * value * first / (2*first*first - value*second)
+}
+
+// LogOrder returns the log factor of one look over the categories of a
+// histogram, fastest first, for "the canary is not slower" in the sense of
+// stochastic order (section 4): the sum of c ln r + (c+b) ln(N/(r n + m)) with
+// weights r that do not decrease. It needs neither a guess of the rates nor a
+// root. It is 0 if the lists differ in length, r decreases or is not positive,
+// or an arm is empty.
+func LogOrder(canary, baseline, r []float64) float64 {
+	if len(canary) != len(baseline) || len(canary) != len(r) {
+		return 0
+	}
+	n, m, least := 0.0, 0.0, 0.0
+	for j := range r {
+		if !sound(canary[j]) || !sound(baseline[j]) || !(r[j] > 0 && r[j] >= least) {
+			return 0
+		}
+		n, m, least = n+canary[j], m+baseline[j], r[j]
+	}
+	if n == 0 || m == 0 {
+		return 0
+	}
+	sum := 0.0
+	for j := range r {
+		sum += canary[j]*math.Log(r[j]) - (canary[j]+baseline[j])*math.Log1p((r[j]-1)*n/(n+m))
+	}
+	return sum
+}

@@ -1,0 +1,60 @@
+package sequential
+
+// TrafficTest compares the split of the requests with the plan (section 7). It
+// has one side: evidence that the split is not as planned. Like [ErrorTest] it
+// is a value, and its zero value learns nothing.
+//
+// It holds for requests that are routed one by one at random. Leave it out while
+// mirroring, with session affinity and for routes by header.
+type TrafficTest struct {
+	settings Settings
+	clock    clock
+	odds     mixture // multipliers above 1: too much; below: too little
+}
+
+// TrafficLook is how many requests went where between two readings.
+type TrafficLook struct {
+	Share  float64 // planned for the canary; not above 0 or not below 1: an empty look
+	Canary float64 // requests
+	Others float64 // requests of all other arms
+	Step   bool    // as in [Look]
+}
+
+var oddsGrid = Grid{
+	1.02, 1.05, 1.1, 1.2, 1.5, 2, 4, 10,
+	1 / 1.02, 1 / 1.05, 1 / 1.1, 1 / 1.2, 1 / 1.5, 1. / 2, 1. / 4, 1. / 10,
+}
+
+// NewTrafficTest returns a test that has seen nothing. Of the settings, Fail.Rho
+// is the tolerance, a factor on the odds in either direction, and Phi the
+// requests of a session.
+func NewTrafficTest(s Settings) (TrafficTest, error) {
+	s, err := s.For(Traffic)
+	if err != nil {
+		return TrafficTest{}, err
+	}
+	return TrafficTest{settings: s, clock: s.clock(), odds: newMixture(oddsGrid, s.Cap)}, nil
+}
+
+// Update counts the next look.
+func (t *TrafficTest) Update(l TrafficLook) {
+	if begins, share, rest := t.clock.tick(l.Step); begins {
+		t.odds.begin(share, rest)
+	}
+	if !(l.Share > 0 && l.Share < 1) || !sound(l.Canary) || !sound(l.Others) {
+		return
+	}
+	odds := l.Share / (1 - l.Share)
+	most, least := odds*t.settings.Fail.Rho, odds/t.settings.Fail.Rho
+	for i := range t.odds.size {
+		edge := most
+		if t.odds.grid[i] < 1 {
+			edge = least
+		}
+		s := split{bad: l.Canary, events: l.Canary + l.Others, theta: edge / (1 + edge)}
+		t.odds.add(i, s.factor(t.odds.grid[i], t.odds.logGrid[i])/t.settings.Phi)
+	}
+}
+
+// LogE returns the evidence so far that the split is not as planned.
+func (t *TrafficTest) LogE() float64 { return t.odds.logE() }
