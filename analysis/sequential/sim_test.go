@@ -1,0 +1,46 @@
+package sequential_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/serin-go/serin/analysis/sequential"
+)
+
+// bad draws how many of n requests are bad: one by one if they are few, else as a
+// Poisson count, in pieces, as a sum of such counts is one.
+func bad(r *rand.Rand, n, p float64) (count float64) {
+	if n <= 100 {
+		for range int(n) {
+			if r.Float64() < p {
+				count++
+			}
+		}
+		return count
+	}
+	for mean := n * p; mean > 0; mean -= 20 {
+		for product, limit := r.Float64(), math.Exp(-min(mean, 20)); product > limit; product *= r.Float64() {
+			count++
+		}
+	}
+	return min(count, n)
+}
+
+// counted is a look at n canary and m baseline requests with error rates p and q.
+func counted(r *rand.Rand, n, p, m, q float64) sequential.Look {
+	return sequential.Look{
+		Canary:   sequential.Count{Bad: bad(r, n, p), Total: n},
+		Baseline: sequential.Count{Bad: bad(r, m, q), Total: m},
+	}
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// bound is alpha with room for three standard deviations of the simulation.
+func bound(alpha float64, runs int) float64 {
+	return alpha + 3*math.Sqrt(alpha*(1-alpha)/float64(runs))
+}
