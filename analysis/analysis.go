@@ -71,6 +71,8 @@ type Result struct {
 	Reason string
 	// Values are the numbers that were looked at, of every arm.
 	Values []Value
+	// Findings are what a [Sequential] found out about each metric.
+	Findings []Finding
 }
 
 // Value is a number behind a verdict.

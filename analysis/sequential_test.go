@@ -1,0 +1,125 @@
+package analysis_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/metrics"
+)
+
+// shop answers from counts per second, which a seed decides.
+type shop struct {
+	metrics.Provider
+	seed  uint64
+	rates map[metrics.Arm]rate
+	asked int
+}
+
+type rate struct{ requests, bad float64 } // a second
+
+func (s *shop) Sequence(_ context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	s.asked++
+	counts := make([]metrics.Counts, len(windows))
+	for i, w := range windows {
+		for at := w.From; at.Before(w.To); at = at.Add(time.Second) {
+			// Each second has its draw, whoever asks for it and in what window.
+			dice := rand.New(rand.NewPCG(s.seed, uint64(at.Unix())<<8|uint64(len(q.Arm.Workload))))
+			r := s.rates[q.Arm]
+			n := r.requests
+			counts[i].Total += n
+			for range int(n) {
+				if dice.Float64() < r.bad {
+					counts[i].Bad++
+				}
+			}
+		}
+	}
+	return counts, nil
+}
+
+var (
+	shopV1 = metrics.Arm{Namespace: "shop", Workload: "shop-v1"}
+	shopV2 = metrics.Arm{Namespace: "shop", Workload: "shop-v2.x"} // another length, another draw
+)
+
+func judgeOf(s *shop) analysis.Sequential {
+	return analysis.Sequential{Provider: s, Canary: shopV2, Baseline: shopV1, AnySplit: true}
+}
+
+func request(seconds int) analysis.Request {
+	begin := time.Unix(1e9, 0)
+	return analysis.Request{Window: metrics.Window{From: begin, To: begin.Add(time.Duration(seconds) * time.Second)}, Canary: 0.05}
+}
+
+func TestABadCanaryFailsWithAReasonAndAHealthyOnePasses(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		bad     float64
+		verdict analysis.Verdict
+		says    string
+	}{
+		{"ten times the errors", 0.05, analysis.Fail, "worse than stable beyond chance"},
+		{"the same errors", 0.005, analysis.Pass, "5xx answers"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &shop{seed: 1, rates: map[metrics.Arm]rate{shopV1: {190, 0.005}, shopV2: {10, c.bad}}}
+			r, err := judgeOf(s).Analyze(t.Context(), request(3600))
+			require.NoError(t, err)
+			require.Equal(t, c.verdict, r.Verdict, r.Reason)
+			require.Contains(t, r.Reason, c.says)
+			require.True(t, r.Findings[0].Known)
+			require.Equal(t, 2, s.asked, "one question for each arm")
+		})
+	}
+}
+
+func TestLowTrafficSaysHowMuchIsMissing(t *testing.T) {
+	s := &shop{seed: 1, rates: map[metrics.Arm]rate{shopV1: {19, 0}, shopV2: {1, 0}}}
+	r, err := judgeOf(s).Analyze(t.Context(), request(300))
+	require.NoError(t, err)
+	require.Equal(t, analysis.Inconclusive, r.Verdict)
+	require.Regexp(t, `canary has 0/300 .*: about [0-9]+ more requests, .* at the present traffic`, r.Reason)
+}
+
+// What was found does not depend on who looked when: after all that happened
+// before, every driver says the same, and what failed stays failed.
+func TestEvidenceIsTheSameWhoeverGathersIt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := &shop{seed: rapid.Uint64().Draw(t, "seed"), rates: map[metrics.Arm]rate{shopV1: {95, 0.01}, shopV2: {5, 0.01 * rapid.Float64Range(0.5, 8).Draw(t, "worse")}}}
+		begin := time.Unix(1e9, 0)
+		var earlier []analysis.Block
+		at := begin
+		for range rapid.IntRange(0, 4).Draw(t, "steps") {
+			end := at.Add(time.Duration(rapid.IntRange(1, 400).Draw(t, "length")) * time.Second)
+			earlier = append(earlier, analysis.Block{Window: metrics.Window{From: at, To: end}, Canary: 0.05})
+			at = end.Add(time.Minute)
+		}
+		for _, seconds := range rapid.SliceOfNDistinct(rapid.IntRange(1, 600), 1, 6, rapid.ID[int]).Draw(t, "looks") {
+			r := analysis.Request{Window: metrics.Window{From: at, To: at.Add(time.Duration(seconds) * time.Second)}, Canary: 0.05, Earlier: earlier}
+			one, err := judgeOf(s).Analyze(context.Background(), r)
+			require.NoError(t, err)
+			again, err := judgeOf(s).Analyze(context.Background(), r)
+			require.NoError(t, err)
+			require.Equal(t, one, again)
+		}
+		failed := false
+		var last analysis.Result
+		whole := analysis.Request{Window: metrics.Window{From: at, To: at.Add(600 * time.Second)}, Canary: 0.05, Earlier: earlier}
+		for seconds := 15; seconds <= 600; seconds += 15 {
+			r := whole
+			r.Window.To = at.Add(time.Duration(seconds) * time.Second)
+			one, err := judgeOf(s).Analyze(context.Background(), r)
+			require.NoError(t, err)
+			if failed {
+				require.Equal(t, last, one, "a fail stays what it was")
+			}
+			failed, last = one.Verdict == analysis.Fail, one
+		}
+	})
+}
