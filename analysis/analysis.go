@@ -5,6 +5,9 @@
 // shares and know nothing of chance: looked at again and again, they fail a
 // healthy canary sooner or later unless the bounds leave room. Everything else
 // that can judge is an [Analyzer] of one's own.
+//
+// [Flagger], [Argo] and [Kayenta] judge by the rules of these tools, for those who
+// bring their numbers from there. They say of themselves how often they are wrong.
 package analysis
 
 import (

@@ -110,7 +110,8 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 // Last returns an Analyzer that asks a about no more than the last d of the
 // window. A window is the whole step: after a long healthy hold, a canary that
 // turns bad is outvoted by its own past. Last forgets that past, and with it the
-// evidence: let d be long enough for the requests that a needs.
+// evidence: let d be long enough for the requests that a needs. It is not for
+// Flagger, Argo and Kayenta, which count from the start of the window.
 func Last(d time.Duration, a Analyzer) Analyzer {
 	return AnalyzerFunc(func(ctx context.Context, r Request) (Result, error) {
 		if a == nil || d <= 0 {

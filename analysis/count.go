@@ -56,11 +56,14 @@ func (l look) count(ctx context.Context, w metrics.Window) (c metrics.Counts, si
 		return metrics.Counts{}, fmt.Sprintf("no requests to %s yet", l), nil
 	case err != nil:
 		return metrics.Counts{}, "", fmt.Errorf("analysis: %s: %w", l.name, err)
-	case !(0 <= c.Bad && c.Bad <= c.Total) || math.IsInf(c.Total, 0):
+	case !sound(c):
 		return metrics.Counts{}, "", fmt.Errorf("analysis: %s: %w: %v bad of %v", l.name, metrics.ErrNotCounter, c.Bad, c.Total)
 	}
 	return c, "", nil
 }
+
+// sound reports whether c can have been counted. A Provider promises it.
+func sound(c metrics.Counts) bool { return 0 <= c.Bad && c.Bad <= c.Total && !math.IsInf(c.Total, 0) }
 
 func (l look) value(c metrics.Counts) Value {
 	return Value{Name: l.query.Signal.String(), Arm: l.name, Counts: c}

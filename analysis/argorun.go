@@ -1,0 +1,103 @@
+package analysis
+
+import "fmt"
+
+// outcome is what one check is to Argo.
+type outcome uint8
+
+const (
+	successful outcome = iota
+	failed
+	inconclusive
+	erroneous
+)
+
+var outcomes = [...]string{"successful", "failed", "inconclusive", "without an answer"}
+
+func (o outcome) String() string { return outcomes[o] }
+
+// outcome judges one check.
+func (a Argo) outcome(c check) outcome {
+	switch {
+	case c.silence != nil:
+		return erroneous
+	case a.Failure.given() && a.Failure.holds(c.counts):
+		return failed
+	case !a.Success.given() || a.Success.holds(c.counts):
+		return successful
+	case a.Failure.given():
+		return inconclusive
+	}
+	return failed
+}
+
+// argoRun is how an analysis went, up to the check that decided or the last one.
+type argoRun struct {
+	tally    [len(outcomes)]int
+	inARow   int // checks without an answer, until the last one
+	last     check
+	what     outcome // of the last check
+	verdict  Verdict
+	exceeded string // limit
+}
+
+// measured is the number that Count is about.
+func (r argoRun) measured() int { return r.tally[successful] + r.tally[failed] + r.tally[inconclusive] }
+
+// replay is the pure part of Analyze: it goes through the checks in their order.
+func (a Argo) replay(all []check) argoRun {
+	var r argoRun
+	for _, c := range all {
+		r.last, r.what = c, a.outcome(c)
+		r.tally[r.what]++
+		r.inARow++
+		if r.what != erroneous {
+			r.inARow = 0
+		}
+		if r.verdict, r.exceeded = a.limits(r); r.exceeded != "" {
+			return r
+		}
+		if a.Count > 0 && r.measured() >= a.Count {
+			r.verdict = Pass
+			return r
+		}
+	}
+	if a.Count == 0 && r.tally[successful] > 0 {
+		r.verdict = Pass
+	}
+	return r
+}
+
+// limits names the limit that is exceeded, and what follows.
+func (a Argo) limits(r argoRun) (Verdict, string) {
+	switch {
+	case r.tally[failed] > a.FailureLimit:
+		return Fail, fmt.Sprintf("failed checks: %d, at most %d accepted", r.tally[failed], a.FailureLimit)
+	case r.tally[inconclusive] > a.InconclusiveLimit:
+		return Inconclusive, fmt.Sprintf("inconclusive checks: %d, at most %d accepted, a person must decide",
+			r.tally[inconclusive], a.InconclusiveLimit)
+	case r.inARow > a.errorLimit():
+		return Fail, fmt.Sprintf("checks in a row without an answer: %d, at most %d accepted", r.inARow, a.errorLimit())
+	}
+	return Inconclusive, ""
+}
+
+func (r argoRun) reason(a Argo) string {
+	last := fmt.Sprintf("the last check was %v: canary has %s", r.what, r.last.of(a.Signal))
+	switch {
+	case r.exceeded != "":
+		return fmt.Sprintf("%s; %s", r.exceeded, last)
+	case a.Count > 0:
+		return fmt.Sprintf("%d of %d checks made, %d failed; %s", r.measured(), a.Count, r.tally[failed], last)
+	}
+	return fmt.Sprintf("checks made: %d, failed: %d; %s", r.measured(), r.tally[failed], last)
+}
+
+func (r argoRun) values(a Argo) []Value {
+	return []Value{
+		{Name: a.Signal.String(), Arm: canary, Counts: r.last.counts},
+		tallied("failed checks", r.tally[failed], a.FailureLimit),
+		tallied("inconclusive checks", r.tally[inconclusive], a.InconclusiveLimit),
+		tallied("checks in a row without an answer", r.inARow, a.errorLimit()),
+	}
+}

@@ -1,0 +1,77 @@
+package analysis
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Validate reports every mistake at once. Analyze does so too.
+func (k Kayenta) Validate() error {
+	errs := append(k.checkGroups(), checkEvery(k.Every))
+	const fewest = 5 // below it no values are far enough apart for the interval
+	if k.Lifetime < fewest*k.Every {
+		errs = append(errs, fmt.Errorf("the Lifetime is %v; want at least %d values, one every %v", k.Lifetime, fewest, k.Every))
+	}
+	if k.JudgeEvery != 0 && k.JudgeEvery < k.Every {
+		errs = append(errs, fmt.Errorf("the time JudgeEvery is %v; want zero, or at least the %v of a value", k.JudgeEvery, k.Every))
+	}
+	if pass, marginal := k.passScore(), k.marginalScore(); !(0 <= marginal && marginal <= pass && pass <= 100) {
+		errs = append(errs, fmt.Errorf("the scores are %v to pass and %v for marginal; want 100 >= pass >= marginal >= 0", pass, marginal))
+	}
+	if k.Canary == k.Baseline {
+		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", k.Canary))
+	}
+	if k.Provider == nil {
+		errs = append(errs, errors.New("there is no Provider to ask"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("analysis: kayenta: %w", err)
+	}
+	return nil
+}
+
+// checkGroups finds mistakes in the groups and their metrics.
+func (k Kayenta) checkGroups() []error {
+	var errs []error
+	sum, without := 0.0, 0
+	for i, g := range k.Groups {
+		at := cmp.Or(g.Name, fmt.Sprintf("group %d", i+1))
+		if !(g.Weight >= 0) {
+			errs = append(errs, fmt.Errorf("%s: the weight is %v; want 0 to 100", at, g.Weight))
+		}
+		if g.Weight == 0 {
+			without++
+		}
+		sum += g.Weight
+		if len(g.Metrics) == 0 {
+			errs = append(errs, fmt.Errorf("%s has no metrics", at))
+		}
+		for _, m := range g.Metrics {
+			if err := errors.Join(m.validate(), k.query(k.Canary, m, Request{}).Validate(), k.query(k.Baseline, m, Request{}).Validate()); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %v: %w", at, m, err))
+			}
+		}
+	}
+	switch {
+	case len(k.Groups) == 0:
+		errs = append(errs, errors.New("there are no Groups"))
+	case without == 0 && math.Abs(sum-100) > 1e-9, without > 0 && !(sum < 100):
+		errs = append(errs, fmt.Errorf("the weights of the groups make %v; want 100", sum))
+	}
+	return errs
+}
+
+func (m KayentaMetric) validate() error {
+	if m.Measure > Requests || m.Direction > Decrease || m.Missing > ZeroMissing {
+		return fmt.Errorf("unknown Measure %d, Direction %d or Missing %d", m.Measure, m.Direction, m.Missing)
+	}
+	e := m.Effect.filled()
+	for _, size := range []float64{e.AllowedIncrease, e.AllowedDecrease, e.CriticalIncrease, e.CriticalDecrease} {
+		if !(size > 0) || math.IsInf(size, 1) {
+			return fmt.Errorf("the Effect %+v is not above zero and finite", m.Effect)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package rank
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// CLES returns the common language effect size: the chance that a value drawn
+// from x is above one drawn from y, equal ones by half. It is U/(n m), and 0.5
+// for arms that are alike (Vargha and Delaney, 2000). The error is ErrEmpty or
+// ErrNotFinite.
+func CLES(x, y []float64) (float64, error) {
+	p, err := pool(x, y)
+	if err != nil {
+		return 0, err
+	}
+	return p.u() / p.pairs(), nil
+}
+
+// MeanRatio returns the mean of x divided by that of y. There is none if either
+// mean is zero, as Kayenta has it, or if the ratio is beyond all numbers; ok is
+// false then. The error is ErrEmpty or ErrNotFinite.
+func MeanRatio(x, y []float64) (ratio float64, ok bool, err error) {
+	if _, err := pool(x, y); err != nil {
+		return 0, false, err
+	}
+	above, below := mean(x), mean(y)
+	ratio = above / below
+	if above == 0 || below == 0 || math.IsInf(ratio, 0) {
+		return 0, false, nil
+	}
+	return ratio, true, nil
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v / float64(len(values))
+	}
+	return sum
+}
+
+// Percentile returns the value below which p percent of the values are, p from 0
+// to 100, on a straight line between neighbours: rule R-7 of Hyndman and Fan,
+// 1996, that of Kayenta, R and numpy. The error is ErrEmpty, ErrNotFinite or
+// ErrLevel.
+func Percentile(values []float64, p float64) (float64, error) {
+	if err := check("values", values); err != nil {
+		return 0, err
+	}
+	if !(0 <= p && p <= 100) {
+		return 0, fmt.Errorf("%w: percentile %v", ErrLevel, p)
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	whole, part := math.Modf(float64(len(sorted)-1) * p / 100)
+	low := sorted[int(whole)]
+	high := sorted[min(int(whole)+1, len(sorted)-1)]
+	return low + part*(high-low), nil
+}
+
+// PooledZ compares two shares at one look: x of n with y of m. z is the
+// difference in units of its spread if both shares are the same, and p the
+// chance of one as large or larger then. Where nothing can be told (an arm
+// without requests, none bad, all bad, counts that are none) z is 0 and p 0.5.
+func PooledZ(x, n, y, m float64) (z, p float64) {
+	ok := 0 <= x && x <= n && 0 <= y && y <= m && n > 0 && m > 0 && !math.IsInf(n+m, 1)
+	share := (x + y) / (n + m)
+	variance := share * (1 - share) * (1/n + 1/m)
+	if !ok || !(variance > 0) || math.IsInf(variance, 1) {
+		return 0, 0.5
+	}
+	z = (x/n - y/m) / math.Sqrt(variance)
+	return z, upper(z)
+}
+
+// MSPRT returns the log of the evidence for a difference of two means after n
+// pairs whose difference has the mean diff: that of the mixture sequential
+// probability ratio test (Johari, Koomen, Pekelis and Walsh, 2017), with the
+// variance sigma2 of one value known and differences expected to have the
+// variance tau2.
+//
+//	ln E = -ln(1 + n tau2/(2 sigma2))/2 + n^2 tau2 diff^2/(4 sigma2 (2 sigma2 + n tau2))
+//
+// Unlike the rest of this package it may be looked at at any time: it passes
+// ln(1/alpha) with a chance of at most alpha. It is 0, no evidence, if n, sigma2
+// or tau2 are not above zero.
+func MSPRT(n, diff, sigma2, tau2 float64) float64 {
+	if !(n > 0 && sigma2 > 0 && tau2 > 0) {
+		return 0
+	}
+	signal := n * tau2 / (2 * sigma2)
+	shrink := 1 / (1 + 1/signal) // n tau2/(2 sigma2 + n tau2)
+	logE := shrink*n/(4*sigma2)*diff*diff - math.Log1p(signal)/2
+	if math.IsNaN(logE) {
+		return 0
+	}
+	return logE
+}
