@@ -13,6 +13,7 @@ type GaugeTest struct {
 	settings Settings
 	sum      float64 // of the open batch
 	looks    int
+	gap      bool // in the open batch
 	series   series
 }
 
@@ -40,26 +41,24 @@ func (t *GaugeTest) Update(l GaugeLook) {
 		return
 	}
 	if l.Step {
-		t.sum, t.looks = 0, 0
+		t.sum, t.looks, t.gap = 0, 0, false
 	}
 	t.looks++
-	t.sum += logRate(l.Canary, l.Baseline)
+	if positive(l.Canary) && positive(l.Baseline) {
+		t.sum += math.Log(l.Canary) - math.Log(l.Baseline)
+	} else {
+		t.gap = true
+	}
 	if t.looks < t.settings.Block {
 		return
 	}
-	if !math.IsNaN(t.sum) {
+	if !t.gap {
 		t.series.add(t.sum / float64(t.looks))
 	}
-	t.sum, t.looks = 0, 0
+	t.sum, t.looks, t.gap = 0, 0, false
 }
 
-// logRate returns ln(a/b), NaN if one of them is no positive number.
-func logRate(a, b float64) float64 {
-	if !(a > 0 && b > 0) || math.IsInf(a, 1) || math.IsInf(b, 1) {
-		return math.NaN()
-	}
-	return math.Log(a) - math.Log(b)
-}
+func positive(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
 
 // Evidence returns what was seen so far. A mean on the wrong side of the
 // tolerance counts as one on the tolerance.

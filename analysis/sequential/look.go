@@ -1,7 +1,5 @@
 package sequential
 
-import "math"
-
 // Count is what one arm did in one look. Halves and other fractions are allowed.
 type Count struct {
 	Bad   float64 // requests that failed, or were too slow
@@ -15,12 +13,13 @@ type Look struct {
 	Step bool
 }
 
-// sound reports whether a number can be a count.
-func sound(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }
+// sound reports whether a number can be a count. Above 1e15 a float64 has no
+// halves any more: what is beyond is an error.
+func sound(v float64) bool { return v >= 0 && v <= 1e15 }
 
 // clean returns the count with no more bad requests than requests, which two
 // counters that are read one after the other may show. What is no count at all
-// (negative, NaN, infinite) becomes nothing.
+// (negative, NaN, above 1e15) becomes nothing.
 func (c Count) clean() Count {
 	if !sound(c.Bad) || !sound(c.Total) {
 		return Count{}

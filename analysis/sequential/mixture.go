@@ -9,6 +9,9 @@ const points = 16
 // on, nothing counts.
 type Grid [points]float64
 
+// Multipliers returns those that count.
+func (g Grid) Multipliers() []float64 { return g[:g.size()] }
+
 // below returns the multipliers that count and are below a limit.
 func (g Grid) below(limit float64) Grid {
 	var fit Grid

@@ -1,0 +1,299 @@
+package sequential_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/stretchr/testify/require"
+)
+
+// poisson draws a count; a normal one where the two are the same for a test.
+func poisson(r *rand.Rand, mean float64) float64 {
+	if mean > 60 {
+		return max(0, math.Round(mean+math.Sqrt(mean)*r.NormFloat64()))
+	}
+	k, p, u := 0.0, math.Exp(-mean), r.Float64()
+	for u > p && p > 0 {
+		u -= p
+		k++
+		p *= mean / k
+	}
+	return k
+}
+
+// arms draws a look of both arms, of which the canary has a 20th of the
+// requests.
+func arms(r *rand.Rand, n, pc, pb float64) sequential.Look {
+	draw := func(n, p float64) sequential.Count {
+		total := poisson(r, n)
+		return sequential.Count{Bad: min(poisson(r, n*p), total), Total: total}
+	}
+	return sequential.Look{Canary: draw(n, pc), Baseline: draw(19*n, pb)}
+}
+
+// decided returns after how many looks the evidence is enough, 0 if never.
+func decided(looks int, logE func() float64) int {
+	for k := range looks {
+		if logE() >= math.Log(20) {
+			return k + 1
+		}
+	}
+	return 0
+}
+
+// rollouts returns the share of rollouts that are decided, and the median look
+// of those.
+func rollouts(t *testing.T, times, looks int, begin func(r *rand.Rand) func() float64) (share float64, median int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(7, 11))
+	at := make([]int, looks+1)
+	for range times {
+		at[decided(looks, begin(r))]++
+	}
+	found := times - at[0]
+	for seen := 0; seen*2 < found; median++ {
+		seen += at[median+1]
+	}
+	return float64(found) / float64(times), median
+}
+
+// errors begins rollouts of a test of errors, at so many requests a look.
+func errors(t *testing.T, s sequential.Settings, n float64, rate func(look int) (pc, pb float64)) func(r *rand.Rand) func() float64 {
+	fresh, err := sequential.NewErrorTest(s)
+	require.NoError(t, err)
+	return func(r *rand.Rand) func() float64 {
+		test, k := fresh, 0
+		return func() float64 {
+			pc, pb := rate(k)
+			k++
+			test.Update(arms(r, n, pc, pb))
+			return test.Evidence().Fail
+		}
+	}
+}
+
+const times = 2000
+
+// tolerated is alpha with three standard deviations of a simulation.
+var tolerated = 0.05 + 3*math.Sqrt(0.05*0.95/times)
+
+func TestHealthyCanariesAreHardlyEverRolledBack(t *testing.T) {
+	drift := func(k int) (pc, pb float64) { p := 0.001 + 0.01*float64(k%60)/60; return p, p }
+	for name, begin := range map[string]func(r *rand.Rand) func() float64{
+		"errors": errors(t, sequential.Settings{}, 150, drift),
+		"errors on a margin of 1, without noise or cap": errors(t, sequential.Settings{
+			Fail: sequential.Margin{Rho: 1}, Tau: sequential.None, Share: 1, Cap: math.Inf(1)}, 150, drift),
+		"errors on the margin": errors(t, sequential.Settings{}, 150, func(k int) (pc, pb float64) {
+			_, pb = drift(k)
+			return 1.05 * pb, pb
+		}),
+		"an SLO, on it":                slos(t),
+		"latency":                      latencies(t),
+		"a gauge, on the tolerance":    gauges(t),
+		"a split within its tolerance": splits(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			looks := 120
+			if name == "latency" {
+				looks = 40
+			}
+			share, _ := rollouts(t, times, looks, begin)
+			require.LessOrEqual(t, share, tolerated)
+		})
+	}
+}
+
+func slos(t *testing.T) func(r *rand.Rand) func() float64 {
+	fresh, err := sequential.NewSLOTest(0.999, sequential.Settings{})
+	require.NoError(t, err)
+	return func(r *rand.Rand) func() float64 {
+		test := fresh
+		return func() float64 {
+			test.Update(arms(r, 1500, 0.001, 0))
+			return test.Evidence().Fail
+		}
+	}
+}
+
+func latencies(t *testing.T) func(r *rand.Rand) func() float64 {
+	fresh, err := sequential.NewLatencyTest(make([]sequential.Count, 2), sequential.Settings{})
+	require.NoError(t, err)
+	return func(r *rand.Rand) func() float64 {
+		test := fresh
+		return func() float64 {
+			l := arms(r, 150, 0.4, 0.4)
+			s := slow(l)
+			s.Canary.Over[1], s.Baseline.Over[1] = math.Floor(l.Canary.Bad/20), math.Floor(l.Baseline.Bad/20)
+			test.Update(s)
+			return test.Evidence().Fail
+		}
+	}
+}
+
+func gauges(t *testing.T) func(r *rand.Rand) func() float64 {
+	fresh, err := sequential.NewGaugeTest(sequential.Settings{})
+	require.NoError(t, err)
+	return func(r *rand.Rand) func() float64 {
+		test := fresh
+		return func() float64 {
+			test.Update(sequential.GaugeLook{Canary: 1.1 * math.Exp(0.2*r.NormFloat64()), Baseline: 1})
+			return test.Evidence().Fail
+		}
+	}
+}
+
+func splits(t *testing.T) func(r *rand.Rand) func() float64 {
+	fresh, err := sequential.NewTrafficTest(sequential.Settings{})
+	require.NoError(t, err)
+	return func(r *rand.Rand) func() float64 {
+		test := fresh
+		return func() float64 {
+			test.Update(sequential.TrafficLook{Share: 0.05, Canary: poisson(r, 5.4), Others: poisson(r, 95)})
+			return test.LogE()
+		}
+	}
+}
+
+// The figures are medians of looks of 15 seconds.
+func TestBadCanariesAreFound(t *testing.T) {
+	constant := func(pc, pb float64) func(int) (float64, float64) {
+		return func(int) (float64, float64) { return pc, pb }
+	}
+	for _, c := range []struct {
+		name           string
+		perLook        float64
+		rate           func(int) (float64, float64)
+		share          float64
+		earliest, last int
+	}{
+		{"twice the errors at 10 requests a second", 150, constant(0.002, 0.001), 0.9, 60, 110},
+		{"twice the errors at 100 requests a second", 1500, constant(0.002, 0.001), 1, 9, 18},
+		{"ten times the errors at 10 requests a second", 150, constant(0.01, 0.001), 1, 3, 7},
+		{"ten times the errors at 1000 requests a second: three looks, for the cap", 15000, constant(0.01, 0.001), 1, 3, 3},
+		{"ten times the errors from minute 30 on", 150, func(k int) (float64, float64) {
+			if k < 120 {
+				return 0.001, 0.001
+			}
+			return 0.01, 0.001
+		}, 1, 121, 136},
+	} {
+		share, median := rollouts(t, 200, 240, errors(t, sequential.Settings{}, c.perLook, c.rate))
+		require.GreaterOrEqual(t, share, c.share, c.name)
+		require.GreaterOrEqual(t, median, c.earliest, c.name)
+		require.LessOrEqual(t, median, c.last, c.name)
+	}
+}
+
+func TestNoiseOfAnArmIsLearnedAndTempered(t *testing.T) {
+	test, err := sequential.NewErrorTest(sequential.Settings{})
+	require.NoError(t, err)
+	fixed, err := sequential.NewErrorTest(sequential.Settings{FixedTau: true})
+	require.NoError(t, err)
+	r := rand.New(rand.NewPCG(1, 1))
+	for k := range 240 {
+		rate := 0.005
+		if k/4%2 == 0 {
+			rate = 0.01
+		}
+		l := arms(r, 1500, rate, 0.0075)
+		test.Update(l)
+		fixed.Update(l)
+	}
+	require.InDelta(t, 0.33, test.Tau(), 0.1)
+	require.InDelta(t, 0.15, fixed.Tau(), 1e-12)
+	require.Less(t, test.Evidence().Fail, math.Log(20))
+}
+
+func TestAQuantileBetweenTwoBoundsIsJudgedOnBoth(t *testing.T) {
+	test, err := sequential.NewQuantileTest(0.99, sequential.Settings{})
+	require.NoError(t, err)
+	good, bad := test, test
+	require.False(t, test.Coarse(), "without requests")
+	for range 60 {
+		test.Update(sequential.QuantileLook{Total: 1000, AboveLow: 30, AboveHigh: 3})
+		good.Update(sequential.QuantileLook{Total: 1000, AboveLow: 3, AboveHigh: 1})
+		bad.Update(sequential.QuantileLook{Total: 1000, AboveLow: 60, AboveHigh: 30})
+	}
+	require.True(t, test.Coarse(), "the 99th percentile lies between the bounds")
+	require.Less(t, test.Evidence().Fail, 0.0)
+	require.Less(t, test.Evidence().Pass, 0.0)
+	require.False(t, good.Coarse())
+	require.Greater(t, good.Evidence().Pass, math.Log(20))
+	require.False(t, bad.Coarse())
+	require.Greater(t, bad.Evidence().Fail, math.Log(20))
+}
+
+func TestHalfOfThePlannedTrafficIsSeenAtOnce(t *testing.T) {
+	test, err := sequential.NewTrafficTest(sequential.Settings{})
+	require.NoError(t, err)
+	within := test
+	test.Update(sequential.TrafficLook{Share: 0.05, Canary: 75, Others: 2925}) // 200 a second
+	require.Greater(t, test.LogE(), math.Log(1000))
+	for range 240 {
+		within.Update(sequential.TrafficLook{Share: 0.05, Canary: 159, Others: 2841}) // 5.3 %
+	}
+	require.Less(t, within.LogE(), 0.0)
+	for range 8 { // and what begins to go wrong after an hour is seen as well
+		within.Update(sequential.TrafficLook{Share: 0.05, Canary: 75, Others: 2925, Step: true})
+	}
+	require.Greater(t, within.LogE(), math.Log(1000))
+}
+
+func TestAGaugeIsJudgedByBatches(t *testing.T) {
+	gauge, err := sequential.NewGaugeTest(sequential.Settings{})
+	require.NoError(t, err)
+	same, high, holes := gauge, gauge, gauge
+	r := rand.New(rand.NewPCG(5, 5))
+	for k := range 80 {
+		noise := math.Exp(0.05 * r.NormFloat64())
+		same.Update(sequential.GaugeLook{Canary: noise, Baseline: 1})
+		high.Update(sequential.GaugeLook{Canary: 1.5 * noise, Baseline: 1})
+		l := sequential.GaugeLook{Canary: 1.5 * noise, Baseline: 1, Step: k%16 == 2}
+		if k%4 == 1 {
+			l.Baseline = 0
+		}
+		holes.Update(l)
+	}
+	require.Greater(t, same.Evidence().Pass, math.Log(20))
+	require.Less(t, same.Evidence().Fail, 0.0)
+	require.Greater(t, high.Evidence().Fail, math.Log(20))
+	require.Less(t, high.Evidence().Pass, 0.0)
+	require.Less(t, holes.Evidence().Fail, high.Evidence().Fail, "batches with a gap are left out")
+
+	still := gauge
+	for range 20 {
+		still.Update(sequential.GaugeLook{Canary: 1, Baseline: 1})
+	}
+	require.Greater(t, still.Evidence().Pass, 0.0, "no spread at all")
+	require.Less(t, still.Evidence().Fail, 0.0)
+
+	drift := gauge
+	for k := range 80 {
+		drift.Update(sequential.GaugeLook{Canary: 1.3 + 0.01*float64(k), Baseline: 1})
+	}
+	require.Less(t, drift.Evidence().Fail, high.Evidence().Fail, "batches that persist count for fewer")
+}
+
+func TestUsefulBoundsAreChosenByTheBaselineBefore(t *testing.T) {
+	var before []sequential.Count
+	for _, bad := range []float64{1000, 901, 900, 400, 300, 250, 200, 100, 50, 20, 10, 1, 0.9, 0} {
+		before = append(before, sequential.Count{Bad: bad, Total: 1000})
+	}
+	require.Equal(t, []int{2, 3, 4, 5, 7, 8, 9, 11}, sequential.UsefulBounds(before))
+	require.Equal(t, []int{2, 3}, sequential.UsefulBounds(before[:4]))
+	require.Empty(t, sequential.UsefulBounds(make([]sequential.Count, 3)), "nothing is known")
+}
+
+func TestABoundThatNearlyAllRequestsExceedLearnsNothing(t *testing.T) {
+	test, err := sequential.NewLatencyTest([]sequential.Count{{Bad: 999, Total: 1000}}, sequential.Settings{})
+	require.NoError(t, err)
+	for range 20 {
+		test.Update(slow(look(150, 150, 2840, 2850)))
+	}
+	require.LessOrEqual(t, test.Evidence().Fail, 0.0, "rho q + delta is above 1")
+	require.Equal(t, sequential.Evidence{}, test.Bound(1))
+	require.Equal(t, test.Evidence(), test.Bound(0))
+}
