@@ -59,8 +59,8 @@ func rollouts(t *testing.T, times, looks int, begin func(r *rand.Rand) func() fl
 	return float64(found) / float64(times), median
 }
 
-// errors begins rollouts of a test of errors, at so many requests a look.
-func errors(t *testing.T, s sequential.Settings, n float64, rate func(look int) (pc, pb float64)) func(r *rand.Rand) func() float64 {
+// errorTests begins rollouts of a test of errors, at so many requests a look.
+func errorTests(t *testing.T, s sequential.Settings, n float64, rate func(look int) (pc, pb float64)) func(r *rand.Rand) func() float64 {
 	fresh, err := sequential.NewErrorTest(s)
 	require.NoError(t, err)
 	return func(r *rand.Rand) func() float64 {
@@ -82,17 +82,17 @@ var tolerated = 0.05 + 3*math.Sqrt(0.05*0.95/times)
 func TestHealthyCanariesAreHardlyEverRolledBack(t *testing.T) {
 	drift := func(k int) (pc, pb float64) { p := 0.001 + 0.01*float64(k%60)/60; return p, p }
 	for name, begin := range map[string]func(r *rand.Rand) func() float64{
-		"errors": errors(t, sequential.Settings{}, 150, drift),
-		"errors on a margin of 1, without noise or cap": errors(t, sequential.Settings{
+		"errors": errorTests(t, sequential.Settings{}, 150, drift),
+		"errors on a margin of 1, without noise or cap": errorTests(t, sequential.Settings{
 			Fail: sequential.Margin{Rho: 1}, Tau: sequential.None, Share: 1, Cap: math.Inf(1)}, 150, drift),
-		"errors on the margin": errors(t, sequential.Settings{}, 150, func(k int) (pc, pb float64) {
+		"errors on the margin": errorTests(t, sequential.Settings{}, 150, func(k int) (pc, pb float64) {
 			_, pb = drift(k)
 			return 1.05 * pb, pb
 		}),
-		"an SLO, on it":                slos(t),
-		"latency":                      latencies(t),
-		"a gauge, on the tolerance":    gauges(t),
-		"a split within its tolerance": splits(t),
+		"an SLO, on it":                sloTests(t),
+		"latency":                      latencyTests(t),
+		"a gauge, on the tolerance":    gaugeTests(t),
+		"a split within its tolerance": splitTests(t),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +106,7 @@ func TestHealthyCanariesAreHardlyEverRolledBack(t *testing.T) {
 	}
 }
 
-func slos(t *testing.T) func(r *rand.Rand) func() float64 {
+func sloTests(t *testing.T) func(r *rand.Rand) func() float64 {
 	fresh, err := sequential.NewSLOTest(0.999, sequential.Settings{})
 	require.NoError(t, err)
 	return func(r *rand.Rand) func() float64 {
@@ -118,7 +118,7 @@ func slos(t *testing.T) func(r *rand.Rand) func() float64 {
 	}
 }
 
-func latencies(t *testing.T) func(r *rand.Rand) func() float64 {
+func latencyTests(t *testing.T) func(r *rand.Rand) func() float64 {
 	fresh, err := sequential.NewLatencyTest(make([]sequential.Count, 2), sequential.Settings{})
 	require.NoError(t, err)
 	return func(r *rand.Rand) func() float64 {
@@ -133,7 +133,7 @@ func latencies(t *testing.T) func(r *rand.Rand) func() float64 {
 	}
 }
 
-func gauges(t *testing.T) func(r *rand.Rand) func() float64 {
+func gaugeTests(t *testing.T) func(r *rand.Rand) func() float64 {
 	fresh, err := sequential.NewGaugeTest(sequential.Settings{})
 	require.NoError(t, err)
 	return func(r *rand.Rand) func() float64 {
@@ -145,7 +145,7 @@ func gauges(t *testing.T) func(r *rand.Rand) func() float64 {
 	}
 }
 
-func splits(t *testing.T) func(r *rand.Rand) func() float64 {
+func splitTests(t *testing.T) func(r *rand.Rand) func() float64 {
 	fresh, err := sequential.NewTrafficTest(sequential.Settings{})
 	require.NoError(t, err)
 	return func(r *rand.Rand) func() float64 {
@@ -180,7 +180,7 @@ func TestBadCanariesAreFound(t *testing.T) {
 			return 0.01, 0.001
 		}, 1, 121, 136},
 	} {
-		share, median := rollouts(t, 200, 240, errors(t, sequential.Settings{}, c.perLook, c.rate))
+		share, median := rollouts(t, 200, 240, errorTests(t, sequential.Settings{}, c.perLook, c.rate))
 		require.GreaterOrEqual(t, share, c.share, c.name)
 		require.GreaterOrEqual(t, median, c.earliest, c.name)
 		require.LessOrEqual(t, median, c.last, c.name)

@@ -1,0 +1,103 @@
+package sequential_test
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/serin-go/serin/analysis/sequential"
+)
+
+// A canary at 5 % of 200 requests a second has ten times the baseline's errors.
+func ExampleErrorTest() {
+	test, err := sequential.NewErrorTest(sequential.Settings{})
+	if err != nil {
+		panic(err)
+	}
+	var judge sequential.Judge
+	for look := 1; ; look++ {
+		test.Update(sequential.Look{
+			Canary:   sequential.Count{Bad: 2, Total: 150},
+			Baseline: sequential.Count{Bad: 3, Total: 2850},
+		})
+		e := test.Evidence()
+		verdict := judge.Update([]sequential.Metric{{Evidence: e}}, 0, true)
+		fmt.Printf("look %d: E = %.1f, %s\n", look, math.Exp(e.Fail), verdict)
+		if verdict != sequential.Continue {
+			return
+		}
+	}
+	// Output:
+	// look 1: E = 2.6, continue
+	// look 2: E = 9.7, continue
+	// look 3: E = 39.7, fail
+}
+
+// Several metrics share one alpha: the mean of their evidence counts.
+func ExampleStandings() {
+	metrics := []sequential.Metric{
+		{Evidence: sequential.Evidence{Fail: math.Log(90)}},               // errors
+		{Evidence: sequential.Evidence{Fail: math.Log(25)}},               // latency
+		{Evidence: sequential.Evidence{Fail: math.Log(0.3)}, Weight: 0.5}, // memory
+	}
+	fmt.Printf("E = %.1f\n", math.Exp(sequential.LogFail(metrics)))
+	fmt.Println(sequential.Standings(metrics, 0.05))
+	// Output:
+	// E = 46.1
+	// [culprit suspect clear]
+}
+
+// What a mistake is answered with.
+func ExampleSettings_Validate() {
+	s := sequential.Settings{Pass: sequential.Margin{Rho: 1.02}, Phi: 0.5}
+	fmt.Println(s.Validate(sequential.Errors))
+	// Output:
+	// sequential: rho of the fail margin is 1.05, above the 1.02 of the pass margin: lower it to 1.02 or less
+	// sequential: phi is 0.5: use the largest number of events with one cause, 1 or more
+}
+
+// "99 % within 700 ms", with bounds at 500 ms and 1 s.
+func ExampleQuantileTest() {
+	test, err := sequential.NewQuantileTest(0.99, sequential.Settings{})
+	if err != nil {
+		panic(err)
+	}
+	for range 20 {
+		test.Update(sequential.QuantileLook{Total: 1000, AboveLow: 30, AboveHigh: 4})
+	}
+	e := test.Evidence()
+	fmt.Printf("fail %t, pass %t, coarse %t\n", e.Fail > math.Log(20), e.Pass > math.Log(20), test.Coarse())
+	// Output:
+	// fail false, pass false, coarse true
+}
+
+// Two bounds, with what the baseline did before the rollout.
+func ExampleLatencyTest() {
+	before := []sequential.Count{{Bad: 3500, Total: 10_000}, {Bad: 120, Total: 10_000}}
+	test, err := sequential.NewLatencyTest(before, sequential.Settings{})
+	if err != nil {
+		panic(err)
+	}
+	for range 4 { // a minute
+		test.Update(sequential.LatencyLook{
+			Canary:   sequential.Slow{Total: 300, Over: [sequential.Bounds]float64{170, 16}},
+			Baseline: sequential.Slow{Total: 5700, Over: [sequential.Bounds]float64{2000, 70}},
+		})
+	}
+	fmt.Printf("E = %.0f, of the bounds %.0f and %.0f\n", math.Exp(test.Evidence().Fail),
+		math.Exp(test.Bound(0).Fail), math.Exp(test.Bound(1).Fail))
+	// Output:
+	// E = 203, of the bounds 200 and 206
+}
+
+// Half of the planned 5 % arrives.
+func ExampleTrafficTest() {
+	test, err := sequential.NewTrafficTest(sequential.Settings{})
+	if err != nil {
+		panic(err)
+	}
+	test.Update(sequential.TrafficLook{Share: 0.05, Canary: 75, Others: 2925})
+	var judge sequential.Judge
+	fmt.Println(judge.Update([]sequential.Metric{{}}, test.LogE(), true))
+	// Output:
+	// invalid
+}
