@@ -72,7 +72,12 @@ func (m *mixture) begin(share, rest float64) {
 }
 
 // add multiplies the sum of multiplier i by e^l.
-func (m *mixture) add(i int, l float64) { m.sums[i] += min(l, m.cap) }
+func (m *mixture) add(i int, l float64) {
+	if l > m.cap {
+		l = m.cap
+	}
+	m.sums[i] += l
+}
 
 // logE returns ln E.
 func (m *mixture) logE() float64 {

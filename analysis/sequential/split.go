@@ -42,7 +42,7 @@ func (s split) factor(g, logG float64) float64 {
 	d := s.theta * (g - 1)
 	sum := 0.0
 	if s.events != 0 {
-		sum = s.bad*logG - s.events*math.Log1p(d)
+		sum = s.bad*logG - s.events*log1p(d)
 	}
 	if s.slack != 0 {
 		sum -= s.slack * (g - 1) * (1 - s.theta) / (1 + d)
