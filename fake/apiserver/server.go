@@ -15,6 +15,7 @@ import (
 type Server struct {
 	store    *store
 	webhook  atomic.Bool
+	prune    atomic.Bool
 	mu       sync.Mutex // guards what follows
 	hooks    []*func(Call) Fault
 	requests map[Request]int
@@ -32,6 +33,10 @@ func New() *Server {
 // with more than one of route, redirect, direct response and delegate, and subsets of the same name. The answer is the
 // webhook's: code 400 without a reason, for which apierrors.IsBadRequest holds.
 func (s *Server) ValidateIstio() { s.webhook.Store(true) }
+
+// PruneUnknown drops the fields of an Istio object that no type knows, as a cluster does whose CRDs are of the version
+// that this library was built with. Without it they are kept, as on a cluster with newer ones.
+func (s *Server) PruneUnknown() { s.prune.Store(true) }
 
 // List returns the objects of a resource ("virtualservices.networking.istio.io", "pods") in a namespace, or in all when
 // it is empty, by namespace and name. They are in the stored version and must not be changed. Nothing is counted and no
@@ -70,6 +75,9 @@ func (s *Server) Update(resource, namespace, name string, change func(object map
 			return fmt.Errorf("apiserver: update of %s %s/%s: %w", resource, namespace, name, err)
 		}
 		if next, err = parse(raw); err != nil {
+			return err
+		}
+		if next, err = s.decode(old.key, next, Call{}); err != nil {
 			return err
 		}
 		_, err = s.replace(old, next, replacing{status: true})

@@ -1,8 +1,6 @@
 package apiserver
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	kjson "sigs.k8s.io/json"
 )
 
 // parse reads a document; numbers become int64 or float64 as everywhere in Kubernetes, nulls are dropped.
@@ -41,39 +38,6 @@ func dropNulls(value any) {
 			dropNulls(item)
 		}
 	}
-}
-
-// canonical brings a tree into the form of the resource: core and apps objects as their Go types write them. What these
-// do not know is dropped, or an error when that is asked for.
-func (r *resource) canonical(tree map[string]any, strict bool) (map[string]any, error) {
-	if r.native == nil {
-		return tree, nil
-	}
-	raw, err := json.Marshal(tree)
-	if err != nil {
-		return nil, err
-	}
-	typed := r.native()
-	unknown, err := kjson.UnmarshalStrict(raw, typed)
-	if err == nil && strict && len(unknown) > 0 {
-		err = fmt.Errorf("strict decoding error: %w", errors.Join(unknown...))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s in version %q cannot be handled as a %s: %w", r.kind, r.versions[0], r.kind, err)
-	}
-	setDefaults(typed)
-	if raw, err = json.Marshal(typed); err != nil {
-		return nil, err
-	}
-	var form map[string]any
-	if err := utiljson.Unmarshal(raw, &form); err != nil {
-		return nil, err
-	}
-	dropNulls(form)
-	if status, _ := form["status"].(map[string]any); len(status) == 0 {
-		delete(form, "status")
-	}
-	return form, nil
 }
 
 // metadata returns the tree's metadata; an empty map that belongs to no tree when there is none.

@@ -1,0 +1,135 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+)
+
+// decode reads a document that was sent for an object: it must be one of the object's kind, and gets the form of its
+// resource. The tree belongs to the server from then on.
+func (s *Server) decode(k key, tree map[string]any, c Call) (map[string]any, error) {
+	if err := checkVersion(k, tree, c); err != nil {
+		return nil, err
+	}
+	tree, err := k.res.read(tree, c.strict(), s.prune.Load())
+	if err != nil {
+		return nil, c.misfit(k, err)
+	}
+	return tree, checkName(k, metadata(tree))
+}
+
+// read brings a tree into the form of the resource. With strict, a field that the resource does not know is an error.
+func (r *resource) read(tree map[string]any, strict, prune bool) (map[string]any, error) {
+	tree, unknown, err := r.canonical(tree, prune)
+	if err == nil && strict && len(unknown) > 0 {
+		slices.Sort(unknown)
+		err = fmt.Errorf("strict decoding error: %s", strings.Join(unknown, ", "))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s in version %q cannot be handled as a %s: %w", r.kind, r.versions[0], r.kind, err)
+	}
+	return tree, nil
+}
+
+// checkVersion holds the apiVersion and the kind of a document against the path it was sent to. The kind of a custom
+// resource is looked at later, as the real server does; see validate.
+func checkVersion(k key, tree map[string]any, c Call) error {
+	want := k.res.apiVersion(c.version)
+	if given := text(tree, "apiVersion"); given != "" && given != want && (c.version != "" || findKind(given, k.res.kind) != k.res) {
+		return apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)", given, want))
+	}
+	if kind := text(tree, "kind"); kind != "" && kind != k.res.kind && (c.Verb == "" || k.res.native != nil) {
+		return apierrors.NewBadRequest(fmt.Sprintf("the kind in the data (%s) does not match the expected kind (%s)", kind, k.res.kind))
+	}
+	return nil
+}
+
+func checkName(k key, meta map[string]any) error {
+	if ns := text(meta, "namespace"); ns != "" && ns != k.namespace {
+		return apierrors.NewBadRequest(fmt.Sprintf(
+			"the namespace of the provided object does not match the namespace sent on the request (%s != %s)", ns, k.namespace))
+	}
+	if name := text(meta, "name"); name != "" && name != k.name {
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", name, k.name))
+	}
+	return nil
+}
+
+// misfit is the error for a document that cannot be read as an object of its resource.
+func (c Call) misfit(k key, err error) error {
+	if c.Verb == "patch" {
+		return invalid(k, field.Invalid(field.NewPath("patch"), string(c.Body), err.Error()))
+	}
+	return apierrors.NewBadRequest(err.Error())
+}
+
+// canonical brings a tree into the form of the resource: core and apps objects as their Go types write them, of a custom
+// resource the metadata. It tells which fields it does not know; they are dropped, those of a custom resource only when
+// it prunes.
+func (r *resource) canonical(tree map[string]any, prune bool) (map[string]any, []string, error) {
+	if r.native != nil {
+		return retype(tree, r.native(), r.defaults)
+	}
+	form, unknown, err := retype(tree["metadata"], new(metav1.ObjectMeta), nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("metadata: %w", err)
+	}
+	for i, name := range unknown {
+		unknown[i] = strings.Replace(name, `"`, `"metadata.`, 1)
+	}
+	tree["metadata"] = form
+	if r.schema != nil {
+		unknown = append(unknown, r.schema.unknown(tree, prune)...)
+	}
+	return tree, unknown, nil
+}
+
+// retype reads a value as a Go type and returns it in the form that the type writes, and what the type does not know.
+// Finish may complete the typed value.
+func retype(value, typed any, finish func(any)) (map[string]any, []string, error) {
+	if value == nil {
+		return map[string]any{}, nil, nil
+	}
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, nil, err
+	}
+	strict, err := kjson.UnmarshalStrict(raw, typed)
+	if err != nil {
+		return nil, nil, err
+	}
+	if finish != nil {
+		finish(typed)
+	}
+	if raw, err = json.Marshal(typed); err != nil {
+		return nil, nil, err
+	}
+	var form map[string]any
+	if err := utiljson.Unmarshal(raw, &form); err != nil {
+		return nil, nil, err
+	}
+	dropNulls(form)
+	var unknown []string
+	for _, err := range strict {
+		unknown = append(unknown, err.Error())
+	}
+	return form, unknown, nil
+}
+
+// metaOf is the metadata of a tree in its Go type.
+func metaOf(tree map[string]any) (*metav1.ObjectMeta, error) {
+	meta := new(metav1.ObjectMeta)
+	raw, err := json.Marshal(metadata(tree))
+	if err != nil {
+		return nil, err
+	}
+	return meta, json.Unmarshal(raw, meta)
+}
