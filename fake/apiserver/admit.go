@@ -22,13 +22,14 @@ func (s *Server) validate(k key, next, old map[string]any) error {
 	}
 	errs = append(errs, k.res.errors(next, old)...)
 	if len(errs) > 0 {
-		slices.SortFunc(errs, func(a, b *field.Error) int { return strings.Compare(a.Error(), b.Error()) })
-		return invalid(k, errs...)
+		compare := func(a, b *field.Error) int { return strings.Compare(a.Error(), b.Error()) }
+		slices.SortFunc(errs, compare)
+		return invalid(k, slices.CompactFunc(errs, func(a, b *field.Error) bool { return compare(a, b) == 0 })...)
 	}
 	if k.res.schema == nil || !s.webhook.Load() {
 		return nil
 	}
-	if mistakes := istioMistakes(k.res.kind, specOf(next).(map[string]any)); len(mistakes) > 0 {
+	if mistakes := istioMistakes(k, specOf(next)); len(mistakes) > 0 {
 		return denied(mistakes)
 	}
 	return nil
@@ -40,14 +41,15 @@ func metadataErrors(k key, next, old map[string]any) (field.ErrorList, error) {
 		return nil, err
 	}
 	path := field.NewPath("metadata")
+	errs := apivalidation.ValidateObjectMeta(meta, !k.res.global, apivalidation.NameIsDNSSubdomain, path)
 	if old == nil {
-		return apivalidation.ValidateObjectMeta(meta, !k.res.global, apivalidation.NameIsDNSSubdomain, path), nil
+		return errs, nil
 	}
 	was, err := metaOf(old)
 	if err != nil {
 		return nil, err
 	}
-	return apivalidation.ValidateObjectMetaUpdate(meta, was, path), nil
+	return append(errs, apivalidation.ValidateObjectMetaUpdate(meta, was, path)...), nil
 }
 
 // errors finds what is wrong outside of the metadata.

@@ -3,40 +3,48 @@ package apiserver
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// unknown tells which fields of a whole document the schema of its spec does not know, and drops them when it prunes.
-func (m *messageSchema) unknown(tree map[string]any, prune bool) (found []string) {
+// trim drops the nulls that the schema has no use for. It tells which fields of a whole document the schema of its spec does
+// not know, and drops them too when it prunes.
+func (m *messageSchema) trim(tree map[string]any, prune bool) (unknown []string) {
 	whole := &messageSchema{fields: map[string]fieldSchema{"spec": {message: m}}}
 	for _, name := range []string{"apiVersion", "kind", "metadata", "status"} {
 		whole.fields[name] = fieldSchema{kind: "any"}
 	}
-	whole.eachUnknown(tree, nil, func(tree map[string]any, name string, path *field.Path) {
-		found = append(found, fmt.Sprintf("unknown field %q", path))
+	whole.trimIn(tree, nil, func(tree map[string]any, name string, path *field.Path) {
+		unknown = append(unknown, fmt.Sprintf("unknown field %q", path))
 		if prune {
 			delete(tree, name)
 		}
 	})
-	return found
+	return unknown
 }
 
-func (m *messageSchema) eachUnknown(value any, path *field.Path, report func(tree map[string]any, name string, path *field.Path)) {
-	tree, _ := value.(map[string]any)
+func (m *messageSchema) trimIn(value any, path *field.Path, unknown func(tree map[string]any, name string, path *field.Path)) {
+	tree, ok := value.(map[string]any)
+	if !ok || m == nil {
+		return
+	}
 	for name, value := range tree {
 		f, ok := m.fields[name]
-		if !ok {
-			report(tree, name, path.Child(name))
-			continue
-		}
-		if f.message == nil {
-			continue
-		}
-		for at, item := range f.items(value, path.Child(name)) {
-			f.message.eachUnknown(item, at, report)
+		switch {
+		case !ok:
+			unknown(tree, name, path.Child(name))
+		case value == nil && !f.nullable:
+			delete(tree, name)
+		default:
+			if dict, ok := value.(map[string]any); ok && f.dict {
+				maps.DeleteFunc(dict, func(_ string, item any) bool { return item == nil })
+			}
+			for at, item := range f.items(value, path.Child(name)) {
+				f.message.trimIn(item, at, unknown)
+			}
 		}
 	}
 }
@@ -132,7 +140,7 @@ func (s fieldSchema) items(value any, path *field.Path) iter.Seq2[*field.Path, a
 
 func (s fieldSchema) checkOne(value any, path *field.Path, found *findings) {
 	switch {
-	case s.kind == "any":
+	case s.kind == "any", s.nullable && value == nil:
 	case s.message != nil:
 		s.message.check(value, path, found)
 	case s.kind == "duration":

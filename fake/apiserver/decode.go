@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,14 +17,14 @@ import (
 // decode reads a document that was sent for an object: it must be one of the object's kind, and gets the form of its
 // resource. The tree belongs to the server from then on.
 func (s *Server) decode(k key, tree map[string]any, c Call) (map[string]any, error) {
-	if err := checkVersion(k, tree, c); err != nil {
-		return nil, err
+	err := checkVersion(k, tree, c)
+	if err == nil {
+		tree, err = k.res.read(tree, c.strict(), s.prune.Load())
 	}
-	tree, err := k.res.read(tree, c.strict(), s.prune.Load())
 	if err != nil {
 		return nil, c.misfit(k, err)
 	}
-	return tree, checkName(k, metadata(tree))
+	return tree, checkName(k, metadata(tree), c)
 }
 
 // read brings a tree into the form of the resource. With strict, a field that the resource does not know is an error.
@@ -39,25 +40,28 @@ func (r *resource) read(tree map[string]any, strict, prune bool) (map[string]any
 	return tree, nil
 }
 
-// checkVersion holds the apiVersion and the kind of a document against the path it was sent to. The kind of a custom
-// resource is looked at later, as the real server does; see validate.
+// checkVersion holds the apiVersion and the kind of a document against the path it was sent to. A wrong kind of a custom
+// resource is found later, as on the real server; see validate.
 func checkVersion(k key, tree map[string]any, c Call) error {
-	want := k.res.apiVersion(c.version)
-	if given := text(tree, "apiVersion"); given != "" && given != want && (c.version != "" || findKind(given, k.res.kind) != k.res) {
-		return apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)", given, want))
+	version, kind, custom := text(tree, "apiVersion"), text(tree, "kind"), k.res.native == nil && c.Verb != ""
+	if want := k.res.apiVersion(c.version); version != want && (version != "" || custom) && (c.version != "" || findKind(version, k.res.kind) != k.res) {
+		return fmt.Errorf("the API version in the data (%s) does not match the expected API version (%s)", version, want)
 	}
-	if kind := text(tree, "kind"); kind != "" && kind != k.res.kind && (c.Verb == "" || k.res.native != nil) {
-		return apierrors.NewBadRequest(fmt.Sprintf("the kind in the data (%s) does not match the expected kind (%s)", kind, k.res.kind))
+	if kind == "" && custom {
+		return errors.New("Object 'Kind' is missing")
+	}
+	if kind != "" && kind != k.res.kind && !custom {
+		return fmt.Errorf("the kind in the data (%s) does not match the expected kind (%s)", kind, k.res.kind)
 	}
 	return nil
 }
 
-func checkName(k key, meta map[string]any) error {
+func checkName(k key, meta map[string]any, c Call) error {
 	if ns := text(meta, "namespace"); ns != "" && ns != k.namespace {
 		return apierrors.NewBadRequest(fmt.Sprintf(
 			"the namespace of the provided object does not match the namespace sent on the request (%s != %s)", ns, k.namespace))
 	}
-	if name := text(meta, "name"); name != "" && name != k.name {
+	if name := text(meta, "name"); name != k.name && c.Verb != "create" {
 		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", name, k.name))
 	}
 	return nil
@@ -86,10 +90,12 @@ func (r *resource) canonical(tree map[string]any, prune bool) (map[string]any, [
 		unknown[i] = strings.Replace(name, `"`, `"metadata.`, 1)
 	}
 	tree["metadata"] = form
-	if r.schema != nil {
-		unknown = append(unknown, r.schema.unknown(tree, prune)...)
+	wholeNumbers(tree)
+	if r.schema == nil {
+		dropNulls(tree)
+		return tree, unknown, nil
 	}
-	return tree, unknown, nil
+	return tree, append(unknown, r.schema.trim(tree, prune)...), nil
 }
 
 // retype reads a value as a Go type and returns it in the form that the type writes, and what the type does not know.

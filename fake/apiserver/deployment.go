@@ -2,7 +2,7 @@ package apiserver
 
 import (
 	"cmp"
-	"strings"
+	"regexp"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -50,6 +50,14 @@ func defaultPod(p *corev1.PodSpec) {
 	p.DeprecatedServiceAccount = p.ServiceAccountName
 	p.TerminationGracePeriodSeconds = orDefault(p.TerminationGracePeriodSeconds, corev1.DefaultTerminationGracePeriodSeconds)
 	p.SecurityContext = orDefault(p.SecurityContext, corev1.PodSecurityContext{})
+	for _, v := range p.Volumes {
+		if v.ConfigMap != nil {
+			v.ConfigMap.DefaultMode = orDefault(v.ConfigMap.DefaultMode, corev1.ConfigMapVolumeSourceDefaultMode)
+		}
+		if v.Secret != nil {
+			v.Secret.DefaultMode = orDefault(v.Secret.DefaultMode, corev1.SecretVolumeSourceDefaultMode)
+		}
+	}
 	for _, containers := range [][]corev1.Container{p.InitContainers, p.Containers} {
 		for i := range containers {
 			defaultContainer(&containers[i])
@@ -61,6 +69,11 @@ func defaultContainer(c *corev1.Container) {
 	c.TerminationMessagePath = cmp.Or(c.TerminationMessagePath, corev1.TerminationMessagePathDefault)
 	c.TerminationMessagePolicy = cmp.Or(c.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
 	c.ImagePullPolicy = cmp.Or(c.ImagePullPolicy, pullPolicy(c.Image))
+	for _, e := range c.Env {
+		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
+			e.ValueFrom.FieldRef.APIVersion = cmp.Or(e.ValueFrom.FieldRef.APIVersion, "v1")
+		}
+	}
 	for i := range c.Ports {
 		c.Ports[i].Protocol = cmp.Or(c.Ports[i].Protocol, corev1.ProtocolTCP)
 	}
@@ -69,10 +82,13 @@ func defaultContainer(c *corev1.Container) {
 	}
 }
 
+// imageName has as its parts the tag and the digest of an image.
+var imageName = regexp.MustCompile(`^(?:[\w.-]+(?::\d+)?/)?[a-z0-9._/-]+(?::([\w.-]+))?(@\w+:\w+)?$`)
+
 // pullPolicy is that of an image: one without a tag or a digest is the latest.
 func pullPolicy(image string) corev1.PullPolicy {
-	_, tag, tagged := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":")
-	if !strings.Contains(image, "@") && (!tagged || tag == "latest") {
+	parts := imageName.FindStringSubmatch(image)
+	if parts != nil && parts[2] == "" && (parts[1] == "" || parts[1] == "latest") {
 		return corev1.PullAlways
 	}
 	return corev1.PullIfNotPresent
@@ -209,8 +225,6 @@ func containerErrors(containers []corev1.Container, seen map[string]bool, path *
 		seen[c.Name] = true
 		if c.Image == "" {
 			errs = append(errs, field.Required(at.Child("image"), ""))
-		} else if strings.TrimSpace(c.Image) != c.Image {
-			errs = append(errs, field.Invalid(at.Child("image"), c.Image, "must not have leading or trailing whitespace"))
 		}
 		for j, e := range c.Env {
 			if e.Name == "" {

@@ -25,6 +25,13 @@ type fieldSchema struct {
 	min, max float64
 	list     bool
 	dict     bool
+	nullable bool
+}
+
+// looseDurations are those that the CRDs take for any text: nothing is a good duration for them.
+var looseDurations = map[protoreflect.FullName]bool{
+	"istio.networking.v1alpha3.LoadBalancerSettings.ConsistentHashLB.HTTPCookie.ttl": true,
+	"istio.networking.v1alpha3.ConnectionPoolSettings.TCPSettings.idle_timeout":      true,
 }
 
 func newSchema(m proto.Message) *messageSchema {
@@ -40,6 +47,9 @@ func messageOf(d protoreflect.MessageDescriptor, known map[protoreflect.FullName
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
 		m.fields[f.JSONName()] = fieldOf(f, known)
+		if f.Name() == "mirror_percent" { // the one field that the CRDs have by this name too
+			m.fields["mirror_percent"] = m.fields[f.JSONName()]
+		}
 		if behaviors, ok := proto.GetExtension(f.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior); ok &&
 			slices.Contains(behaviors, annotations.FieldBehavior_REQUIRED) {
 			m.required = append(m.required, f.JSONName())
@@ -73,12 +83,15 @@ func fieldOf(f protoreflect.FieldDescriptor, known map[protoreflect.FullName]*me
 		switch name := f.Message().FullName(); name {
 		case "google.protobuf.Duration":
 			s.kind = "duration"
+			if looseDurations[f.FullName()] {
+				s.kind = "string"
+			}
 		case "google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.Any":
 			s.kind = "any"
 		default:
 			if name.Parent() == "google.protobuf" { // the wrappers are written as what they wrap
 				wrapped := scalarOf(f.Message().Fields().Get(0).Kind())
-				wrapped.list = s.list
+				wrapped.list, wrapped.nullable = s.list, true
 				return wrapped
 			}
 			s.message = messageOf(f.Message(), known)

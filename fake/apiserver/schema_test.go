@@ -131,7 +131,7 @@ func TestIstiosWebhookRefusesWhenItIsOn(t *testing.T) {
 		{`{"directResponse":{"status":200},` + toReviews + `}`, "both route and direct_response"},
 		{`{"directResponse":{"status":200},"redirect":{"uri":"/"}}`, "both direct_response and redirect"},
 		{`{"name":"r","delegate":{"name":"a"},` + toReviews + `}`, "root HTTP route r must not specify route"},
-		{`{"name":"r","delegate":{"name":"a"},"directResponse":{"status":200}}`, "root HTTP route r must not specify direct_response"},
+		{`{"name":"r","delegate":{"name":"a"},"redirect":{"uri":"/"}}`, "root HTTP route r must not specify redirect"},
 		{`{"name":"none"}`, "HTTP route, redirect or direct_response is required"},
 		{`{"name":"none"},{"route":` + two + `}`, "2 errors occurred"},
 	} {

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -10,7 +11,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// parse reads a document; numbers become int64 or float64 as everywhere in Kubernetes, nulls are dropped.
+// parse reads a document; numbers become int64 or float64 as everywhere in Kubernetes.
 func parse(raw []byte) (map[string]any, error) {
 	var tree map[string]any
 	if err := utiljson.Unmarshal(raw, &tree); err != nil {
@@ -19,7 +20,6 @@ func parse(raw []byte) (map[string]any, error) {
 	if tree == nil {
 		return nil, apierrors.NewBadRequest("the document is empty")
 	}
-	dropNulls(tree)
 	return tree, nil
 }
 
@@ -38,6 +38,25 @@ func dropNulls(value any) {
 			dropNulls(item)
 		}
 	}
+}
+
+// wholeNumbers makes 1.0 what it is to a CRD: an integer.
+func wholeNumbers(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, member := range v {
+			v[k] = wholeNumbers(member)
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = wholeNumbers(item)
+		}
+	case float64:
+		if whole := int64(v); math.Abs(v) < 1<<53 && float64(whole) == v {
+			return whole
+		}
+	}
+	return value
 }
 
 // metadata returns the tree's metadata; an empty map that belongs to no tree when there is none.

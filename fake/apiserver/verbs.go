@@ -78,19 +78,25 @@ func (s *Server) doWrite(c Call) (Answer, error) {
 	case "deletecollection":
 		return s.doDeleteCollection(c)
 	}
+	var next map[string]any
+	var err error
+	if c.Verb == "update" { // a document that cannot be read is refused before its object is looked for
+		if next, err = s.document(c.key(), c); err != nil {
+			return Answer{}, err
+		}
+	}
 	old, ok := s.store.get(c.key())
 	if !ok {
 		return Answer{}, notFound(c.key())
 	}
-	if c.Verb == "delete" {
-		return s.doDelete(c, old)
-	}
 	var o *object
-	var err error
-	if c.Verb == "patch" {
+	switch c.Verb {
+	case "delete":
+		return s.doDelete(c, old)
+	case "patch":
 		o, err = s.patch(c, old)
-	} else {
-		o, err = s.put(c, old)
+	default:
+		o, err = s.put(c, old, next)
 	}
 	if err != nil {
 		return Answer{}, err
@@ -105,15 +111,12 @@ func (s *Server) doCreate(c Call) (Answer, error) {
 			Status:   authorizationv1.SubjectAccessReviewStatus{Allowed: true},
 		})}, nil
 	}
-	tree, err := c.document()
+	tree, err := s.document(c.key(), c)
 	if err != nil {
 		return Answer{}, err
 	}
 	k := c.key()
 	k.name = s.chooseName(metadata(tree))
-	if tree, err = s.decode(k, tree, c); err != nil {
-		return Answer{}, err
-	}
 	o, err := s.create(k, tree, c, false)
 	if err != nil {
 		return Answer{}, err
@@ -121,14 +124,7 @@ func (s *Server) doCreate(c Call) (Answer, error) {
 	return Answer{Code: http.StatusCreated, Body: o.in(c.version)}, nil
 }
 
-func (s *Server) put(c Call, old entry) (*object, error) {
-	next, err := c.document()
-	if err != nil {
-		return nil, err
-	}
-	if next, err = s.decode(old.key, next, c); err != nil {
-		return nil, err
-	}
+func (s *Server) put(c Call, old entry, next map[string]any) (*object, error) {
 	meta := metadata(next)
 	if uid := text(meta, "uid"); uid != "" && uid != old.uid {
 		return nil, otherUID(old, uid)
@@ -140,9 +136,13 @@ func (s *Server) put(c Call, old entry) (*object, error) {
 }
 
 // document reads the body of a create or update.
-func (c Call) document() (map[string]any, error) {
+func (s *Server) document(k key, c Call) (map[string]any, error) {
 	if c.mediaType != "" && c.mediaType != "application/json" && c.mediaType != "application/yaml" {
 		return nil, unsupported(fmt.Sprintf("the body of the request was in an unsupported format: %s", c.mediaType))
 	}
-	return parse(c.Body)
+	tree, err := parse(c.Body)
+	if err != nil {
+		return nil, err
+	}
+	return s.decode(k, tree, c)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,7 +12,7 @@ import (
 
 // create stores a new object from a document that was decoded. The status is kept only on the back door.
 func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*object, error) {
-	version := text(metadata(tree), "resourceVersion")
+	version, _ := strconv.ParseUint(text(metadata(tree), "resourceVersion"), 10, 64)
 	tree = s.newborn(k, tree)
 	if !k.res.plain && !status {
 		delete(tree, "status")
@@ -22,7 +23,7 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	if err := s.validate(k, tree, nil); err != nil {
 		return nil, err
 	}
-	if version != "" {
+	if version != 0 {
 		return nil, errors.New("resourceVersion should not be set on objects to be created")
 	}
 	if _, exists := s.store.get(k); exists {

@@ -107,11 +107,15 @@ func TestPatchesThatCannotBeAppliedAreRefused(t *testing.T) {
 		{"another name", types.MergePatchType, `{"metadata":{"name":"other"}}`, apierrors.IsBadRequest},
 		{"another namespace", types.MergePatchType, `{"metadata":{"namespace":"other"}}`, apierrors.IsBadRequest},
 		{"another kind", types.MergePatchType, `{"kind":"Gateway"}`, apierrors.IsInvalid},
-		{"another version", types.MergePatchType, `{"apiVersion":"networking.istio.io/v1beta1"}`, apierrors.IsBadRequest},
+		{"another version", types.MergePatchType, `{"apiVersion":"networking.istio.io/v1beta1"}`, apierrors.IsInvalid},
+		{"no version", types.MergePatchType, `{"apiVersion":null}`, apierrors.IsInternalError},
+		{"no kind", types.MergePatchType, `{"kind":null}`, apierrors.IsInvalid},
+		{"no name", types.MergePatchType, `{"metadata":{"name":null}}`, apierrors.IsBadRequest},
+		{"a finalizer that is none", types.MergePatchType, `{"metadata":{"finalizers":["a b"]}}`, apierrors.IsInvalid},
 		{"metadata of text", types.MergePatchType, `{"metadata":"x"}`, apierrors.IsInvalid},
 		{"an annotation of a number", types.MergePatchType, `{"metadata":{"annotations":{"a":1}}}`, apierrors.IsInvalid},
 		{"a label with spaces", types.MergePatchType, `{"metadata":{"labels":{"a":"not a label"}}}`, apierrors.IsInvalid},
-		{"another group", types.MergePatchType, `{"apiVersion":"apps/v1"}`, apierrors.IsBadRequest},
+		{"another group", types.MergePatchType, `{"apiVersion":"apps/v1"}`, apierrors.IsInvalid},
 		{"strategic for a custom resource", types.StrategicMergePatchType, `{}`, apierrors.IsUnsupportedMediaType},
 		{"server-side apply", types.ApplyYAMLPatchType, `{}`, apierrors.IsUnsupportedMediaType},
 		{"an unknown kind of patch", "application/unknown", `{}`, apierrors.IsUnsupportedMediaType},
@@ -155,6 +159,10 @@ func TestAPutNeedsTheCurrentVersionOfACustomResource(t *testing.T) {
 	_, err = c.Update(ctx, stale, metav1.UpdateOptions{})
 	require.True(t, apierrors.IsInvalid(err), "%v", err)
 	require.ErrorContains(t, err, "must be specified for an update")
+	stale.UID = "other"
+	_, err = c.Update(ctx, stale, metav1.UpdateOptions{})
+	require.True(t, apierrors.IsConflict(err), "%v", err)
+	require.ErrorContains(t, err, "UID in precondition: other")
 	stale.Name = "nobody"
 	_, err = c.Update(ctx, stale, metav1.UpdateOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
