@@ -48,24 +48,29 @@
 //     than the types a program was built with, and that is the case worth
 //     testing. [Server.PruneUnknown] does as a server with the CRDs of this
 //     library's types. fieldValidation=Strict refuses them, as it does really.
-//   - A null in a document is the same as an absent field.
 //
 // # What it does not simulate
+//
+// A suite in the repository sends the same requests to this server and to a real
+// one; in what is answered, stored and watched it finds no difference but these.
 //
 //   - Server-side apply (415), managedFields, protobuf, tables, pagination
 //     (limit and continue are ignored: a list is always whole).
 //   - Authentication, authorisation (everybody may do everything, as a
-//     SelfSubjectAccessReview is told), quotas, admission other than Istio's,
-//     CEL rules other than durations, limits of CRDs beyond the width of a number.
+//     SelfSubjectAccessReview is told), quotas, admission other than Istio's.
+//   - Of a CRD: rules in CEL other than those for durations, limits of numbers,
+//     lengths and lists beyond the width of a number, anything of a status.
 //     Gateway API objects are not checked at all.
-//   - Of core and apps objects other than Deployments and ReplicaSets no field is
-//     defaulted, and nothing but types and metadata is checked; of a Deployment's
-//     pods, little more than said above.
+//   - Of Istio's webhook: load balancers, TLS and CORS settings, values of
+//     headers, names of gRPC codes, matches of tcp and tls rules, warnings,
+//     and kinds other than VirtualService and DestinationRule.
+//   - Of a Deployment's pods: volumes, resources, probes and security beyond
+//     their types. Of core and apps objects other than Deployments nothing but
+//     types and metadata is checked, and nothing is defaulted but of ReplicaSets.
 //   - Controllers: no Deployment rolls out, nothing is scheduled; a simulator
 //     plays them with [Server.OnChange] and [Server.Update].
 //   - Grace periods, garbage collection, deletion of what is in a namespace.
 //     A namespace need not exist.
-//   - Of a status nothing is checked but, of core and apps objects, its types.
 //   - Subresources other than status; field selectors other than
 //     metadata.name and metadata.namespace.
 package apiserver

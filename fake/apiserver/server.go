@@ -28,10 +28,11 @@ func New() *Server {
 	return &Server{store: newStore(), requests: map[Request]int{}}
 }
 
-// ValidateIstio switches on what Istio's own validating webhook refuses, beyond the schema: negative weights, several
-// destinations whose weights are all zero, mirror together with mirrors, a mirror percentage outside of 0 to 100, a rule
-// with more than one of route, redirect, direct response and delegate, and subsets of the same name. The answer is the
-// webhook's: code 400 without a reason, for which apierrors.IsBadRequest holds.
+// ValidateIstio switches on what Istio's own validating webhook refuses of VirtualServices and DestinationRules, beyond
+// the schema: negative weights, several destinations whose weights are all zero, shares outside of 0 to 100, hosts that are
+// none or cover each other, regular expressions and ports that are none, a rule that does nothing or two things, a subset
+// without a name or with another one's, and so on. The package comment says what it leaves out. The answer is the webhook's:
+// code 400 without a reason, for which apierrors.IsBadRequest holds.
 func (s *Server) ValidateIstio() { s.webhook.Store(true) }
 
 // PruneUnknown drops the fields of an Istio object that no type knows, as a cluster does whose CRDs are of the version
