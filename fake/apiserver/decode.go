@@ -48,7 +48,7 @@ func checkVersion(k key, tree map[string]any, c Call) error {
 		return fmt.Errorf("the API version in the data (%s) does not match the expected API version (%s)", version, want)
 	}
 	if kind == "" && custom {
-		return errors.New("Object 'Kind' is missing")
+		return errors.New("the kind of the object is missing")
 	}
 	if kind != "" && kind != k.res.kind && !custom {
 		return fmt.Errorf("the kind in the data (%s) does not match the expected kind (%s)", kind, k.res.kind)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/types/known/wrapperspb"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
@@ -148,8 +149,12 @@ func (m *mistakes) status(code int32) {
 	m.add(code < 200 || code > 600, "HTTP status %d is not in range 200-599", code)
 }
 
+// mirrorPercent is deprecated for who writes rules; who reads them has to know it.
+var mirrorPercent = (&networking.HTTPRoute{}).ProtoReflect().Descriptor().Fields().ByName("mirror_percent")
+
 func (m *mistakes) mirror(r *networking.HTTPRoute) {
-	m.add(r.MirrorPercent.GetValue() > 100, "mirror_percent must have a max value of 100 (it has %d)", r.MirrorPercent.GetValue())
+	percent, _ := r.ProtoReflect().Get(mirrorPercent).Message().Interface().(*wrapperspb.UInt32Value)
+	m.add(percent.GetValue() > 100, "mirror_percent must have a max value of 100 (it has %d)", percent.GetValue())
 	m.share("mirror_percentage", r.MirrorPercentage)
 	m.destination(r.Mirror)
 	for _, mirror := range r.Mirrors {
