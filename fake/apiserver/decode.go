@@ -15,11 +15,17 @@ import (
 )
 
 // decode reads a document that was sent for an object: it must be one of the object's kind, and gets the form of its
-// resource. The tree belongs to the server from then on.
-func (s *Server) decode(k key, tree map[string]any, c Call) (map[string]any, error) {
-	err := checkVersion(k, tree, c)
-	if err == nil {
-		tree, err = k.res.read(tree, c.strict(), s.prune.Load())
+// resource.
+func (s *Server) decode(k key, raw []byte, c Call) (map[string]any, error) {
+	tree, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	if c.Verb == "patch" && text(tree, "apiVersion") == "" {
+		return nil, noVersion(k)
+	}
+	if err = checkVersion(k, tree, c); err == nil {
+		tree, err = k.res.read(raw, tree, c.strict(), s.prune.Load())
 	}
 	if err != nil {
 		return nil, c.misfit(k, err)
@@ -27,9 +33,20 @@ func (s *Server) decode(k key, tree map[string]any, c Call) (map[string]any, err
 	return tree, checkName(k, metadata(tree), c)
 }
 
-// read brings a tree into the form of the resource. With strict, a field that the resource does not know is an error.
-func (r *resource) read(tree map[string]any, strict, prune bool) (map[string]any, error) {
-	tree, unknown, err := r.canonical(tree, prune)
+// noVersion is the error for a patch that takes the apiVersion away: what is left is no object to the real server, which
+// does not always see whose fault that is.
+func noVersion(k key) error {
+	err := errors.New("the patch leaves no apiVersion")
+	if k.res.native == nil {
+		return apierrors.NewInternalError(err)
+	}
+	return badPatch(err)
+}
+
+// read brings a document into the form of the resource. With strict, a field that the resource does not know is an error.
+// The tree is what the document says, and changes.
+func (r *resource) read(raw []byte, tree map[string]any, strict, prune bool) (map[string]any, error) {
+	form, unknown, err := r.canonical(raw, tree, prune)
 	if err == nil && strict && len(unknown) > 0 {
 		slices.Sort(unknown)
 		err = fmt.Errorf("strict decoding error: %s", strings.Join(unknown, ", "))
@@ -37,7 +54,7 @@ func (r *resource) read(tree map[string]any, strict, prune bool) (map[string]any
 	if err != nil {
 		return nil, fmt.Errorf("%s in version %q cannot be handled as a %s: %w", r.kind, r.versions[0], r.kind, err)
 	}
-	return tree, nil
+	return form, nil
 }
 
 // checkVersion holds the apiVersion and the kind of a document against the path it was sent to. A wrong kind of a custom
@@ -75,39 +92,41 @@ func (c Call) misfit(k key, err error) error {
 	return apierrors.NewBadRequest(err.Error())
 }
 
-// canonical brings a tree into the form of the resource: core and apps objects as their Go types write them, of a custom
-// resource the metadata. It tells which fields it does not know; they are dropped, those of a custom resource only when
-// it prunes.
-func (r *resource) canonical(tree map[string]any, prune bool) (map[string]any, []string, error) {
+// canonical brings a document into the form of the resource: core and apps objects as their Go types write them, of a
+// custom resource the metadata. It tells which fields it does not know; they are dropped, those of a custom resource only
+// when it prunes.
+func (r *resource) canonical(raw []byte, tree map[string]any, prune bool) (map[string]any, []string, error) {
 	if r.native != nil {
-		return retype(tree, r.native(), r.defaults)
+		return retype(raw, r.native(), r.defaults) // from the text: a tree does not know 1.0 from 1, Go types do
 	}
-	form, unknown, err := retype(tree["metadata"], new(metav1.ObjectMeta), nil)
-	if err != nil {
-		return nil, nil, fmt.Errorf("metadata: %w", err)
-	}
-	for i, name := range unknown {
-		unknown[i] = strings.Replace(name, `"`, `"metadata.`, 1)
-	}
-	tree["metadata"] = form
-	wholeNumbers(tree)
-	if r.schema == nil {
-		dropNulls(tree)
-		return tree, unknown, nil
-	}
-	return tree, append(unknown, r.schema.trim(tree, prune)...), nil
-}
-
-// retype reads a value as a Go type and returns it in the form that the type writes, and what the type does not know.
-// Finish may complete the typed value.
-func retype(value, typed any, finish func(any)) (map[string]any, []string, error) {
-	if value == nil {
-		return map[string]any{}, nil, nil
-	}
-	raw, err := json.Marshal(value)
+	meta, err := json.Marshal(tree["metadata"])
 	if err != nil {
 		return nil, nil, err
 	}
+	form, unknown, err := retype(meta, new(metav1.ObjectMeta), nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("metadata: %w", err)
+	}
+	tree["metadata"] = form
+	for i, name := range unknown {
+		unknown[i] = strings.Replace(name, `"`, `"metadata.`, 1)
+	}
+	return tree, append(unknown, r.trim(tree, prune)...), nil
+}
+
+// trim drops what the CRD of a resource has no use for, and tells which fields it does not know.
+func (r *resource) trim(tree map[string]any, prune bool) []string {
+	wholeNumbers(tree)
+	if r.schema == nil {
+		dropNulls(tree)
+		return nil
+	}
+	return r.schema.trim(tree, prune)
+}
+
+// retype reads a document as a Go type and returns it in the form that the type writes, and what the type does not know.
+// Finish may complete the typed value.
+func retype(raw []byte, typed any, finish func(any)) (map[string]any, []string, error) {
 	strict, err := kjson.UnmarshalStrict(raw, typed)
 	if err != nil {
 		return nil, nil, err

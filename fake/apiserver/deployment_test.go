@@ -14,6 +14,7 @@ import (
 func TestADeploymentIsRefusedForWhatMakesNoRollout(t *testing.T) {
 	for _, tc := range []struct{ name, patch, field string }{
 		{"negative replicas", `{"spec":{"replicas":-1}}`, "spec.replicas"},
+		{"replicas with a point", `{"spec":{"replicas":1.0}}`, "patch"},
 		{"negative seconds", `{"spec":{"minReadySeconds":-1}}`, "spec.minReadySeconds"},
 		{"a deadline before anything is ready", `{"spec":{"minReadySeconds":600}}`, "spec.progressDeadlineSeconds"},
 		{"another selector", `{"spec":{"selector":{"matchLabels":{"tier":"web"}},"template":{"metadata":{"labels":{"tier":"web"}}}}}`, "spec.selector"},

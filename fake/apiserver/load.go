@@ -103,7 +103,7 @@ func (m *manifest) read(doc []byte, prune bool) error {
 	if m.key.namespace == "" && !m.key.res.global {
 		m.key.namespace = "default"
 	}
-	if m.tree, err = m.key.res.read(tree, m.key.res.native != nil, prune); err != nil {
+	if m.tree, err = m.key.res.read(raw, tree, m.key.res.native != nil, prune); err != nil {
 		return err
 	}
 	m.tree = withMetadata(m.tree, m.key.names())

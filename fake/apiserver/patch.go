@@ -18,17 +18,8 @@ func (s *Server) patch(c Call, old entry) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := parse(raw)
+	next, err := s.decode(old.key, raw, c)
 	if err != nil {
-		return nil, err
-	}
-	if text(next, "apiVersion") == "" { // what is left is no object to the real server, which does not always see whose fault that is
-		if c.res.native == nil {
-			return nil, apierrors.NewInternalError(errNoVersion)
-		}
-		return nil, badPatch(errNoVersion)
-	}
-	if next, err = s.decode(old.key, next, c); err != nil {
 		return nil, err
 	}
 	// The version that was not touched is the current one; every other is somebody's precondition.
@@ -88,7 +79,5 @@ func (c Call) applyStrategicMergePatch(raw []byte) ([]byte, error) {
 	}
 	return out, nil
 }
-
-var errNoVersion = errors.New("the patch leaves no apiVersion")
 
 func badPatch(err error) error { return apierrors.NewBadRequest(err.Error()) }

@@ -75,10 +75,7 @@ func (s *Server) Update(resource, namespace, name string, change func(object map
 		if err != nil {
 			return fmt.Errorf("apiserver: update of %s %s/%s: %w", resource, namespace, name, err)
 		}
-		if next, err = parse(raw); err != nil {
-			return err
-		}
-		if next, err = s.decode(old.key, next, Call{}); err != nil {
+		if next, err = s.decode(old.key, raw, Call{}); err != nil {
 			return err
 		}
 		_, err = s.replace(old, next, replacing{status: true})

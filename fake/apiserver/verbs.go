@@ -140,9 +140,5 @@ func (s *Server) document(k key, c Call) (map[string]any, error) {
 	if c.mediaType != "" && c.mediaType != "application/json" && c.mediaType != "application/yaml" {
 		return nil, unsupported(fmt.Sprintf("the body of the request was in an unsupported format: %s", c.mediaType))
 	}
-	tree, err := parse(c.Body)
-	if err != nil {
-		return nil, err
-	}
-	return s.decode(k, tree, c)
+	return s.decode(k, c.Body, c)
 }

@@ -195,6 +195,9 @@ var httpRules = []string{
 var deploymentPatches = []string{
 	`{"spec":{"replicas":null}}`,
 	`{"spec":{"replicas":1.5}}`,
+	`{"spec":{"replicas":1.0}}`,
+	`{"spec":{"strategy":{"rollingUpdate":{"maxSurge":1.0}}}}`,
+	`{"spec":{"template":{"spec":{"containers":[{"name":"a","image":"a","resources":{"limits":{"cpu":1.0}}}]}}}}`,
 	`{"spec":{"minReadySeconds":5}}`,
 	`{"spec":{"minReadySeconds":-1}}`,
 	`{"spec":{"minReadySeconds":600}}`,
