@@ -47,7 +47,8 @@ type Config struct {
 	// Workload tells when the canary is ready. Nil takes it for ready always; a
 	// plan that promotes stable needs one.
 	Workload Workload
-	// Scaffold puts up what the traffic stands on. Nil is nothing.
+	// Scaffold puts up what the traffic stands on. Nil is nothing; Scaffolds are
+	// several.
 	Scaffold Scaffold
 	// Gates may be nil: gates are then opened by the command Approve only.
 	Gates Gates
