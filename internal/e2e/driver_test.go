@@ -30,21 +30,26 @@ func newPlan() (canary.Plan, error) {
 		End(canary.End{Kind: canary.PromoteStable, Deadline: time.Minute}).Build()
 }
 
-// newRouter steers the rule "all" of reviews.
-func newRouter(config *rest.Config, namespace string) (*routing.Router, error) {
+// newRouter steers the rule "all" of reviews, which has doors.
+func newRouter(config *rest.Config, namespace string) (*routing.Router, *routing.Doors, error) {
 	mesh, err := istio.NewForConfig(config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rules, err := routing.NewHTTP(routing.Target{
 		Namespace: namespace, Name: "reviews", Rules: []routing.Rule{{Name: "all"}}, Arms: arms,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	object := rules.Object(mesh.NetworkingV1().VirtualServices(namespace))
+	client := mesh.NetworkingV1().VirtualServices(namespace)
+	doors, err := routing.NewDoors(routing.DoorsConfig{Client: client, Rules: rules, Settle: 200 * time.Millisecond})
+	if err != nil {
+		return nil, nil, err
+	}
+	object := rules.Object(client)
 	object.Renderer = mirror.Safe(rules)
-	return routing.NewRouter(object), nil
+	return routing.NewRouter(object), doors, nil
 }
 
 // newPods promotes reviews-v1.
@@ -64,7 +69,7 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 	if err != nil {
 		return nil, err
 	}
-	router, err := newRouter(config, namespace)
+	router, doors, err := newRouter(config, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +77,7 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 	if err != nil {
 		return nil, err
 	}
-	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Workload: pods, Analyzer: judge, Observers: observers})
+	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Scaffold: doors, Workload: pods, Analyzer: judge, Observers: observers})
 }
 
 // driverNamespace is the environment variable that makes this program a driver

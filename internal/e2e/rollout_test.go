@@ -39,7 +39,7 @@ func newRelease(t *testing.T, judge *fake.Judge) *release {
 }
 
 func (r *release) router(t *testing.T) *routing.Router {
-	router, err := newRouter(r.config, r.namespace)
+	router, _, err := newRouter(r.config, r.namespace)
 	require.NoError(t, err)
 	return router
 }
