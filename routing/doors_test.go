@@ -55,7 +55,9 @@ func (w world) doors(t *testing.T, settle time.Duration, rules ...string) *routi
 }
 
 // patches counts those of VirtualServices.
-func (w world) patches() int { return w.Requests()[apiserver.Request{Verb: "patch", Resource: virtualServices}] }
+func (w world) patches() int {
+	return w.Requests()[apiserver.Request{Verb: "patch", Resource: virtualServices}]
+}
 
 func (w world) edit(t *testing.T, change func(http []any) []any) {
 	t.Helper()
@@ -243,55 +245,6 @@ func TestABaselineHasADoorAndAnyHeaderWillDo(t *testing.T) {
 	require.Equal(t, canary.Yes, raise(t, d, 1).Reply)
 }
 
-func TestADriverThatSleptThroughTheEndOpensAndShutsNoDoors(t *testing.T) {
-	for name, begun := range map[string]bool{"after a raise": true, "though nothing was raised": false} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, twoRules)
-			d := w.doors(t, 0, "b")
-			if begun {
-				raise(t, d, 3)
-			}
-			first(d.Remove(t.Context(), at(5)))
-			_, err := d.Raise(t.Context(), share(5), at(4))
-			require.ErrorIs(t, err, canary.FencedError{Serial: 5})
-			require.EqualError(t, err, "routing: VirtualService prod/reviews: serial 5 was acted on already")
-			require.Equal(t, "a, b", names(t, w.document(t, "reviews")))
-			raise(t, d, 6)
-			_, err = d.Remove(t.Context(), at(5))
-			require.ErrorIs(t, err, canary.ErrConflict)
-			require.Equal(t, "a, serin-door-stable-b, serin-door-canary-b, b", names(t, w.document(t, "reviews")))
-		})
-	}
-}
-
-func TestARolloutTakesOverTheDoorsThatAnotherLeftStanding(t *testing.T) {
-	w := newWorld(t, twoRules)
-	d := w.doors(t, 0, "b")
-	second := canary.Fence{Rollout: "second", Serial: 10}
-	raise(t, d, 3)
-	require.Equal(t, canary.Wait, first(d.Raise(t.Context(), share(5), second)).Reply)
-	require.Equal(t, canary.Yes, first(d.Raise(t.Context(), share(5), second)).Reply)
-	require.Equal(t, 2, w.patches(), "once is enough")
-	_, err := d.Remove(t.Context(), at(9))
-	require.ErrorIs(t, err, canary.FencedError{Serial: 10}, "a late driver of the first rollout takes nothing from the second")
-}
-
-func TestTwoDriversOpenTheDoorsOnce(t *testing.T) {
-	w := newWorld(t, twoRules)
-	d := w.doors(t, 0, "b")
-	once := true
-	defer w.Hook(func(c apiserver.Call) apiserver.Fault {
-		if c.Verb == "patch" && once {
-			once = false
-			raise(t, d, 1) // the other driver gets through before
-		}
-		return nil
-	})()
-	_, err := d.Raise(t.Context(), share(5), at(1))
-	require.ErrorIs(t, err, canary.ErrConflict)
-	require.Equal(t, "a, serin-door-stable-b, serin-door-canary-b, b", names(t, w.document(t, "reviews")))
-}
-
 func TestDoorsOfWhatIsNotThereAreRefused(t *testing.T) {
 	w := newWorld(t, twoRules)
 	_, err := w.doors(t, 0, "gone").Raise(t.Context(), share(5), at(1))
@@ -303,6 +256,12 @@ func TestDoorsOfWhatIsNotThereAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, canary.ErrBadState)
 	_, err = newWorld(t).doors(t, 0, "b").Remove(t.Context(), at(1))
 	require.ErrorContains(t, err, `routing: VirtualService prod/reviews: virtualservices.networking.istio.io "reviews" not found`)
+}
+
+func TestDoorsNeedNoRightsThatTheirRouterHasNot(t *testing.T) {
+	w := newWorld(t)
+	router := routing.NewRouter(w.object(t, "reviews", "b"))
+	require.Equal(t, router.Rights(canary.Plan{}), w.doors(t, 0, "b").Rights(canary.Plan{}))
 }
 
 func TestNewDoorsReportsAllMistakesAtOnce(t *testing.T) {
