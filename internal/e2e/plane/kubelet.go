@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 	"sync"
 	"syscall"
@@ -104,10 +105,17 @@ func (k *kubelet) handle(pod *corev1.Pod) {
 	switch {
 	case err == nil, k.ctx.Err() != nil, apierrors.IsConflict(err), apierrors.IsNotFound(err),
 		apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause): // there is a newer event
-	case errors.As(err, new(*url.Error)): // the API server went away; it is tried again
+	case passing(err): // and is tried again
 	default:
 		k.logf("kubelet: pod %s/%s: %v", pod.Namespace, pod.Name, err)
 	}
+}
+
+// passing reports whether an error is that of an API server that is away, or whose
+// etcd is.
+func passing(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, new(*url.Error)) || errors.As(err, &status) && status.Status().Code >= http.StatusInternalServerError
 }
 
 // advance does what is next for a pod.
