@@ -41,6 +41,16 @@ var (
 	ErrConflict = errors.New("changed by somebody else since it was read")
 	// ErrRefused: trying again cannot help before a person changes something.
 	ErrRefused = errors.New("refused")
+	// ErrForbidden is an ErrRefused for want of a right, or by a webhook. An API
+	// server that has just started refuses for want of rights that it does not
+	// know yet, so this one is worth some more tries; see [Runner.Run].
+	ErrForbidden error = forbidden{}
 	// ErrBadState: the stored State cannot be understood.
 	ErrBadState = errors.New("stored state cannot be understood")
 )
+
+// forbidden wraps ErrRefused without repeating it.
+type forbidden struct{}
+
+func (forbidden) Error() string { return ErrRefused.Error() }
+func (forbidden) Unwrap() error { return ErrRefused }

@@ -47,7 +47,8 @@ type Config struct {
 	// Workload tells when the canary is ready. Nil takes it for ready always; a
 	// plan that promotes stable needs one.
 	Workload Workload
-	// Scaffold puts up what the traffic stands on. Nil is nothing.
+	// Scaffold puts up what the traffic stands on. Nil is nothing; Scaffolds are
+	// several.
 	Scaffold Scaffold
 	// Gates may be nil: gates are then opened by the command Approve only.
 	Gates Gates
@@ -125,7 +126,8 @@ const afterConflict = 100 * time.Millisecond
 //
 // Losing a race against another driver is not an error: the turn then comes to
 // nothing, and the next one sees what the other did. An error that wraps
-// ErrRefused needs a person; after any other, try again.
+// ErrRefused needs a person, but for ErrForbidden if it is new; after any other,
+// try again.
 func (r *Runner) Turn(ctx context.Context) (Event, error) {
 	e, err := r.turn(ctx)
 	e.Err = err
@@ -175,15 +177,15 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 // returns an error that wraps ErrRolledBack if the old version serves in the
 // end, and one that wraps ErrRefused if a person is needed. Other errors are
 // told to the Observers and tried again, ever more slowly; an object that is not
-// there counts among them. When ctx ends, the traffic stays where it is and
+// there counts among them, and so does ErrForbidden until it has been met for half
+// a minute. When ctx ends, the traffic stays where it is and
 // nothing is lost: another Run goes on from there. The error wraps that of ctx and
 // says what the rollout was waiting for.
 //
 // A rollout of this plan that is over already is not begun again: Run returns
 // its end at once. Give each release a plan of its own by Plan.For.
 func (r *Runner) Run(ctx context.Context) (State, error) {
-	const firstPause, longestPause = time.Second, 30 * time.Second
-	pause := firstPause
+	var p patience
 	var last State
 	var why Event // the last turn that ctx did not end
 	for {
@@ -194,18 +196,19 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 		if ctx.Err() == nil {
 			why = e
 		}
-		wait := e.Decision.After
+		wait, over := e.Decision.After, e.Decision.Done
+		if err != nil {
+			wait, over = p.bear(err)
+		} else {
+			p = patience{}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return last, stopped(ctx, r.c.Plan, why)
-		case errors.Is(err, ErrRefused) || errors.Is(err, ErrBadState):
+		case over && err != nil:
 			return last, err
-		case err != nil:
-			wait, pause = pause, min(2*pause, longestPause)
-		case e.Decision.Done:
+		case over:
 			return last, last.outcome()
-		default:
-			pause = firstPause
 		}
 		if !sleep(ctx, wait) {
 			return last, stopped(ctx, r.c.Plan, why)

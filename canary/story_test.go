@@ -203,6 +203,30 @@ func TestARefusalBeforeTheCanaryHasTrafficEndsTheRun(t *testing.T) {
 	})
 }
 
+func TestARightThatIsMissingForAMomentDoesNotEndTheRun(t *testing.T) {
+	forbidden := fmt.Errorf("no right to read: %w", canary.ErrForbidden)
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		began := time.Now()
+		s.router.BeforeRead = func() error {
+			if time.Since(began) < 20*time.Second {
+				return forbidden
+			}
+			return nil
+		}
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		began := time.Now()
+		s.router.BeforeRead = func() error { return forbidden }
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRefused)
+		require.ErrorContains(t, err, "no right to read: refused")
+		require.Equal(t, 31*time.Second, time.Since(began))
+	})
+}
+
 func TestARunThatIsStoppedSaysWhatItWaitedFor(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Reason: "no requests to the canary yet"}}

@@ -2,7 +2,10 @@
 //
 // A [Mesh] reads its objects from an apiserver.Server and routes requests by
 // them as Istio does: hosts, gateways, match blocks, rule order, weights,
-// mirrors, redirects, direct responses, injected aborts, delegates, subsets.
+// mirrors, redirects, direct responses, injected aborts, delegates, subsets, and
+// who sees which object. For generated objects that is compared with what a real
+// istiod tells Envoy.
+//
 // Requests are sent with [Mesh.Send] and [Mesh.Load] in virtual time (a
 // testing/synctest bubble), or are real ones that enter by [Mesh.Entry] and are
 // answered by real handlers ([Mesh.Handle]). What Istio's proxies would count is
@@ -24,12 +27,16 @@
 //
 //   - Objects: ServiceEntry, Sidecar, WorkloadEntry, EndpointSlice, ReplicaSet,
 //     the Gateway API, tcp and tls rules, Services without a selector. A Gateway's
-//     selector, TLS settings, ports and the namespaces before its hosts are not
-//     looked at.
+//     selector and TLS settings are not looked at: a request enters by the one
+//     that it names, and Gateways on one port do not merge. All ports of a Service
+//     speak HTTP.
 //   - The root namespace: a DestinationRule is looked up in the namespace of the
 //     client, then in that of the service.
-//   - Policies of a DestinationRule (load balancing, connection pools, outlier
-//     detection, TLS): each ready pod gets an equal share. Locality and warm-up.
+//   - Policies and the workload selector of a DestinationRule (load balancing,
+//     connection pools, outlier detection, TLS): each ready pod gets an equal
+//     share. Locality and warm-up.
+//   - Claims of tokens in match blocks. Paths are matched as they are sent; proxies
+//     first take out what is superfluous in them.
 //   - Retries, timeouts, delays by fault injection, CORS, rewrites, headers that a
 //     rule sets or removes. Istio retries a request that cannot reach its pod
 //     (flag UF) twice by default; here each request is tried once.

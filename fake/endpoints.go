@@ -43,7 +43,7 @@ func (t *table) findCluster(client string, to destination) *cluster {
 	if s == nil {
 		return &cluster{missing: true}
 	}
-	if to.port != 0 && !slices.Contains(s.ports, to.port) {
+	if !slices.Contains(s.ports, to.port) {
 		return &cluster{service: s, missing: true}
 	}
 	selectors := []map[string]string{s.selector}
@@ -86,12 +86,37 @@ func (t *table) subset(client string, s *service, name string) *networking.Subse
 	return nil
 }
 
-// rulesFor returns the DestinationRules of a namespace for a host that a client
-// sees, oldest first: those that name it, else those of the longest wildcard.
+// rulesFor returns the DestinationRules of a namespace that a client obeys for a
+// host, oldest first. Of those that name it, or else have the longest wildcard,
+// Istio merges what is exported alike; of several such groups that the client
+// sees, the youngest counts.
 func (t *table) rulesFor(namespace, client, host string) []*destinationRule {
+	var groups [][]*destinationRule
+	for _, r := range t.closest(namespace, client, host) {
+		joined := false
+		for i, g := range groups {
+			if joined = r.joins(g[0].header); joined {
+				groups[i] = append(g, r)
+			}
+		}
+		if !joined { // the last one
+			groups = append(groups, []*destinationRule{r})
+		}
+	}
+	for _, g := range slices.Backward(groups) {
+		if g[0].visible(client) {
+			return g
+		}
+	}
+	return nil
+}
+
+// closest returns the DestinationRules of a namespace that name a host, or else
+// those of the longest wildcard, oldest first, whether or not the client sees them.
+func (t *table) closest(namespace, client, host string) []*destinationRule {
 	var best []*destinationRule
 	for _, r := range t.rules {
-		if r.namespace != namespace || !r.visible(client) || !covers(r.host, host) {
+		if r.namespace != namespace || !r.offered(client) || !covers(r.host, host) {
 			continue
 		}
 		if len(best) > 0 && best[0].host != r.host {

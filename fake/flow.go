@@ -78,7 +78,7 @@ func (f flow) deliver(to destination, n uint64) uint64 {
 	if n == 0 {
 		return 0
 	}
-	c := f.t.cluster(f.c.From.Namespace, to)
+	c := f.t.cluster(f.c.From.Namespace, f.t.aim(f.c, to))
 	switch {
 	case c.missing:
 		f.fail(f.stranger(), n, http.StatusServiceUnavailable, "NC")
@@ -94,7 +94,7 @@ func (f flow) deliver(to destination, n uint64) uint64 {
 // copy sends n mirrored requests. Those that find no pod are gone without a
 // trace.
 func (f flow) copy(to destination, n uint64) {
-	if c := f.t.cluster(f.c.From.Namespace, to); n > 0 && !c.missing {
+	if c := f.t.cluster(f.c.From.Namespace, f.t.aim(f.c, to)); n > 0 && !c.missing {
 		f.spread(c, n, true)
 	}
 }

@@ -3,7 +3,7 @@ package fake
 import (
 	"errors"
 	"fmt"
-	"net/url"
+
 	"regexp"
 	"slices"
 	"strings"
@@ -17,18 +17,23 @@ type condition func(*call) bool
 // block is one match block of an http rule: all its conditions must hold. The
 // zero block matches everything.
 type block struct {
-	conditions []condition
-	port       uint32 // that the client dialled; 0 is any
-	// open: only the kind of source is looked at, so that no later block of the
+	sources  []condition // on the sender, which decide what its proxy is told
+	requests []condition
+	port     uint32 // that the client dialled; 0 is any
+	// open: every request of the sources matches, so that no later block of the
 	// same source can ever match.
 	open bool
 }
 
-func (b block) holds(c *call, port uint32) bool {
-	if b.port != 0 && b.port != port {
-		return false
-	}
-	for _, ok := range b.conditions {
+// known reports whether the sender's proxy is told of b at all.
+func (b block) known(c *call, port uint32) bool {
+	return (b.port == 0 || b.port == port) && all(b.sources, c)
+}
+
+func (b block) holds(c *call, port uint32) bool { return b.known(c, port) && all(b.requests, c) }
+
+func all(conditions []condition, c *call) bool {
+	for _, ok := range conditions {
 		if !ok(c) {
 			return false
 		}
@@ -40,24 +45,32 @@ func (b block) holds(c *call, port uint32) bool {
 type call struct {
 	Request
 	host  string // without port, lower case
-	full  string // what a resolver makes of it; gateways take it as it is
 	path  string // without query
-	query url.Values
+	query map[string]string
 }
 
 func newCall(r Request) *call {
 	c := &call{Request: r.withDefaults()}
 	c.host = bareHost(c.Host)
-	c.full = c.host
-	if c.From.Gateway == "" {
-		c.full = dial(c.host, c.From.Namespace)
-	}
-	path, query, ok := strings.Cut(c.Path, "?")
-	c.path = path
-	if ok {
-		c.query, _ = url.ParseQuery(query) // what can be read of it counts
-	}
+	path, query, _ := strings.Cut(c.Path, "?")
+	c.path, c.query = path, parseQuery(query)
 	return c
+}
+
+// parseQuery returns the first value of each parameter, as it was sent: Envoy
+// does not decode them.
+func parseQuery(query string) map[string]string {
+	if query == "" {
+		return nil
+	}
+	values := map[string]string{}
+	for part := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		if _, ok := values[key]; !ok {
+			values[key] = value
+		}
+	}
+	return values
 }
 
 // header returns the value of a header by its name in any case.
@@ -70,11 +83,9 @@ func (c *call) header(name string) (string, bool) {
 	return "", false
 }
 
-// compileBlock makes a match block of an object of namespace ns ready.
-func compileBlock(m *networking.HTTPMatchRequest, ns string) (block, error) {
+// compileBlock makes a match block ready.
+func compileBlock(m *networking.HTTPMatchRequest) (block, error) {
 	var c blockCompiler
-	c.source(m, ns)
-	sourceOnly := len(c.conditions)
 	c.uri(m)
 	c.text("scheme", m.Scheme, func(c *call) string { return c.Scheme })
 	c.text("method", m.Method, func(c *call) string { return c.Method })
@@ -88,8 +99,24 @@ func compileBlock(m *networking.HTTPMatchRequest, ns string) (block, error) {
 	for name, want := range m.QueryParams {
 		c.parameter(name, want)
 	}
-	b := block{c.conditions, m.Port, len(c.conditions) == sourceOnly}
+	b := block{compileSources(m), c.conditions, m.Port, len(c.conditions) == 0}
 	return b, errors.Join(c.errs...)
+}
+
+// compileSources makes ready what asks for the sender. As with Istio, nothing but
+// the gateways counts where there are any.
+func compileSources(m *networking.HTTPMatchRequest) []condition {
+	if len(m.Gateways) > 0 {
+		return []condition{func(c *call) bool { return slices.Contains(m.Gateways, c.From.entry()) }}
+	}
+	var sources []condition
+	if m.SourceNamespace != "" {
+		sources = append(sources, func(c *call) bool { return c.From.Namespace == m.SourceNamespace })
+	}
+	for name, value := range m.SourceLabels {
+		sources = append(sources, func(c *call) bool { return c.From.Labels[name] == value })
+	}
+	return sources
 }
 
 type blockCompiler struct {
@@ -98,23 +125,6 @@ type blockCompiler struct {
 }
 
 func (b *blockCompiler) add(c condition) { b.conditions = append(b.conditions, c) }
-
-// source adds what asks for the sender and its listener, not for the request.
-func (b *blockCompiler) source(m *networking.HTTPMatchRequest, ns string) {
-	if len(m.Gateways) > 0 {
-		names := make([]string, len(m.Gateways))
-		for i, name := range m.Gateways {
-			names[i] = qualifyGateway(name, ns)
-		}
-		b.add(func(c *call) bool { return slices.Contains(names, c.From.entry()) })
-	}
-	if m.SourceNamespace != "" {
-		b.add(func(c *call) bool { return c.From.Namespace == m.SourceNamespace })
-	}
-	for name, value := range m.SourceLabels {
-		b.add(func(c *call) bool { return c.From.Labels[name] == value })
-	}
-}
 
 func (b *blockCompiler) uri(m *networking.HTTPMatchRequest) {
 	if everyPath(m.Uri) {
@@ -130,14 +140,14 @@ func (b *blockCompiler) uri(m *networking.HTTPMatchRequest) {
 
 // everyPath reports the ways to write a match that every path passes.
 func everyPath(m *networking.StringMatch) bool {
-	return m.GetMatchType() == nil || m.GetPrefix() == "/" || m.GetRegex() == "*" || m.GetRegex() == ".*"
+	return m.GetMatchType() == nil || m.GetPrefix() == "/" || m.GetRegex() == ".*"
 }
 
 func (b *blockCompiler) text(what string, m *networking.StringMatch, of func(*call) string) {
 	if m.GetMatchType() == nil {
 		return
 	}
-	match, err := compileText(m, false)
+	match, err := compileValue(m)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("%s: %w", what, err))
 		return
@@ -145,14 +155,8 @@ func (b *blockCompiler) text(what string, m *networking.StringMatch, of func(*ca
 	b.add(func(c *call) bool { return match(of(c)) })
 }
 
-// reserved are the header names that Istio ignores in a match.
-var reserved = []string{"uri", "scheme", "method", "authority"}
-
 func (b *blockCompiler) header(name string, m *networking.StringMatch) {
-	if slices.Contains(reserved, name) {
-		return
-	}
-	match, err := compileText(m, false)
+	match, err := compileValue(m)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("header %s: %w", name, err))
 		return
@@ -166,12 +170,12 @@ func (b *blockCompiler) header(name string, m *networking.StringMatch) {
 // withoutHeader: a header that is not there counts as empty, and an empty match
 // asks whether it is there.
 func (b *blockCompiler) withoutHeader(name string, m *networking.StringMatch) {
-	match, err := compileText(m, false)
+	match, err := compileValue(m)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("without header %s: %w", name, err))
 		return
 	}
-	presence := m.GetMatchType() == nil
+	presence := anything(m)
 	b.add(func(c *call) bool {
 		value, ok := c.header(name)
 		if presence {
@@ -182,12 +186,29 @@ func (b *blockCompiler) withoutHeader(name string, m *networking.StringMatch) {
 }
 
 func (b *blockCompiler) parameter(name string, m *networking.StringMatch) {
-	match, err := compileText(m, false)
+	match, err := compileValue(m)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("query parameter %s: %w", name, err))
 		return
 	}
-	b.add(func(c *call) bool { return c.query.Has(name) && match(c.query.Get(name)) })
+	b.add(func(c *call) bool {
+		value, ok := c.query[name]
+		return ok && match(value)
+	})
+}
+
+// anything reports whether a match only asks whether something is there. The star
+// is Istio's word for that, and no regular expression.
+func anything(m *networking.StringMatch) bool {
+	return m.GetMatchType() == nil || m.GetRegex() == "*"
+}
+
+// compileValue makes the match of something ready that may not be there.
+func compileValue(m *networking.StringMatch) (func(string) bool, error) {
+	if anything(m) {
+		return func(string) bool { return true }, nil
+	}
+	return compileText(m, false)
 }
 
 // compileText makes one of Istio's string matches ready: exact, prefix, or a

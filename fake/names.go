@@ -3,6 +3,8 @@ package fake
 import (
 	"net"
 	"strings"
+
+	networking "istio.io/api/networking/v1alpha3"
 )
 
 const clusterDomain = "svc.cluster.local"
@@ -18,8 +20,11 @@ func qualify(host, ns string) string {
 
 // dial returns the full name behind the host of a request, as a resolver of the
 // namespace ns finds it: "reviews", "reviews.bookinfo" and "reviews.bookinfo.svc"
-// are short forms of services.
+// are short forms of services; a dot at the end says that a name is full.
 func dial(host, ns string) string {
+	if full, ok := strings.CutSuffix(host, "."); ok {
+		return full
+	}
 	switch dots := strings.Count(host, "."); {
 	case dots == 0:
 		return host + "." + ns + "." + clusterDomain
@@ -42,12 +47,28 @@ func bareHost(authority string) string {
 }
 
 // covers reports whether the host pattern, "*", "*.suffix" or a name, holds for
-// host.
+// host, or for all that the pattern host holds for.
 func covers(pattern, host string) bool {
 	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
 		return strings.HasSuffix(host, suffix) && len(host) > len(suffix)
 	}
 	return pattern == host
+}
+
+// common returns the hosts and patterns that both lists cover: where one is
+// within the other, the narrower one.
+func common(a, b []string) []string {
+	var both []string
+	for _, x := range a {
+		for _, y := range b {
+			if x == y || covers(y, x) {
+				both = append(both, x)
+			} else if covers(x, y) {
+				both = append(both, y)
+			}
+		}
+	}
+	return both
 }
 
 // qualifyGateway returns namespace/name of a gateway named by an object of ns.
@@ -57,6 +78,30 @@ func qualifyGateway(name, ns string) string {
 		return name
 	}
 	return ns + "/" + name
+}
+
+// qualifyRule makes the names in an http rule of namespace ns full ones, in place.
+func qualifyRule(r *networking.HTTPRoute, ns string) {
+	to := func(d *networking.Destination) {
+		if d != nil {
+			d.Host = qualify(d.Host, ns)
+		}
+	}
+	for _, d := range r.Route {
+		to(d.Destination)
+	}
+	to(r.Mirror)
+	for _, m := range r.Mirrors {
+		to(m.Destination)
+	}
+	for _, m := range r.Match {
+		for i, name := range m.Gateways {
+			m.Gateways[i] = qualifyGateway(name, ns)
+		}
+	}
+	if r.Delegate != nil && r.Delegate.Namespace == "" {
+		r.Delegate.Namespace = ns
+	}
 }
 
 // sidecars is the reserved gateway name that stands for all sidecars.

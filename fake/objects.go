@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -30,20 +31,56 @@ func (h header) visible(ns string) bool {
 		ns == h.namespace && slices.Contains(h.exportTo, ".")
 }
 
+// offered reports whether the object is looked at for proxies of namespace ns,
+// whether or not they see it: all that leaves its own namespace is.
+func (h header) offered(ns string) bool {
+	return h.visible(ns) ||
+		ns != h.namespace && slices.ContainsFunc(h.exportTo, func(to string) bool { return to != "." && to != h.namespace })
+}
+
+// joins reports whether the object is exported to where another one says that
+// itself is exported to.
+func (h header) joins(first header) bool {
+	if len(first.exportTo) == 0 {
+		return len(h.exportTo) == 0
+	}
+	return !slices.ContainsFunc(first.exportTo, func(to string) bool { return !slices.Contains(h.exportTo, to) })
+}
+
+// nearness orders what proxies of namespace ns see of VirtualServices: their own
+// namespace's private ones come first, then what is exported to them by name, and
+// what is for all last.
+func (h header) nearness(ns string) int {
+	switch {
+	case len(h.exportTo) == 0 || slices.Contains(h.exportTo, "*"):
+		return 2
+	case h.namespace == ns:
+		return 0
+	}
+	return 1
+}
+
 // older orders objects as Istio does where they compete: the oldest first, then
 // by name and namespace.
 func (h header) older(other header) int {
-	if c := h.created.Compare(other.created); c != 0 {
-		return c
-	}
-	return strings.Compare(h.name+"."+h.namespace, other.name+"."+other.namespace)
+	return cmp.Or(
+		h.created.Compare(other.created),
+		strings.Compare(h.name, other.name),
+		strings.Compare(h.namespace, other.namespace))
 }
 
 type virtualService struct {
 	header
 	hosts    []string
 	gateways []string
-	routes   []route
+	rules    []rule
+}
+
+// rule is an http rule with its names qualified, which is never changed, and what
+// it is by itself, without a delegate.
+type rule struct {
+	*networking.HTTPRoute
+	routes []route
 }
 
 type destinationRule struct {
@@ -55,6 +92,22 @@ type destinationRule struct {
 type gateway struct {
 	header
 	servers []*networking.Server
+}
+
+// hostsFor returns the hosts of one of the servers that are for VirtualServices of
+// namespace ns.
+func (g *gateway) hostsFor(s *networking.Server, ns string) []string {
+	var hosts []string
+	for _, host := range s.Hosts {
+		from, bare, ok := strings.Cut(host, "/")
+		if !ok {
+			from, bare = "*", host
+		}
+		if from == "*" || from == ns || from == "." && g.namespace == ns {
+			hosts = append(hosts, strings.ToLower(bare))
+		}
+	}
+	return hosts
 }
 
 type service struct {
@@ -80,7 +133,7 @@ func decodeVirtualService(raw json.RawMessage) (*virtualService, error) {
 		v.gateways = []string{sidecars}
 	}
 	var err error
-	v.routes, err = compileRules(o.Spec.Http, o.Namespace)
+	v.rules, err = decodeRules(o.Spec.Http, o.Namespace)
 	return v, err
 }
 

@@ -12,29 +12,8 @@ import (
 // route is what one match block of an http rule leads to, or a whole rule
 // without match blocks.
 type route struct {
-	blocks []block // all must hold: one, or two below a delegate
+	block
 	action *action
-	// delegate is namespace/name of the VirtualService that has the action.
-	delegate string
-}
-
-// open reports whether r matches every request of the sources it is for.
-func (r route) open() bool {
-	for _, b := range r.blocks {
-		if !b.open {
-			return false
-		}
-	}
-	return true
-}
-
-func (r route) holds(c *call, port uint32) bool {
-	for _, b := range r.blocks {
-		if !b.holds(c, port) {
-			return false
-		}
-	}
-	return true
 }
 
 // action is what is done with a request that a rule matches.
@@ -58,7 +37,7 @@ type answer struct {
 }
 
 // destination names a cluster: the fully qualified host, the subset and the
-// port, which is 0 where the rule leaves it to the service.
+// port, which is 0 where the rule does not say it.
 type destination struct {
 	host, subset string
 	port         uint32
@@ -77,61 +56,57 @@ type mirror struct {
 	ppm uint64
 }
 
-// compileRules makes the http rules of a VirtualService of namespace ns ready,
-// or tells what Istio's validation would refuse.
-func compileRules(rules []*networking.HTTPRoute, ns string) ([]route, error) {
-	var routes []route
+// decodeRules takes over the http rules of a VirtualService of namespace ns, or
+// tells what Istio's validation would refuse.
+func decodeRules(rules []*networking.HTTPRoute, ns string) ([]rule, error) {
+	decoded := make([]rule, len(rules))
 	var errs []error
 	for i, r := range rules {
-		compiled, err := compileRule(r, ns)
+		qualifyRule(r, ns)
+		routes, err := compileRule(r)
+		if r.Mirror != nil && len(r.Mirrors) > 0 {
+			err = errors.Join(err, errors.New("mirror and mirrors together"))
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("http rule %d %q: %w", i, r.Name, err))
 		}
-		routes = append(routes, compiled...)
+		decoded[i] = rule{r, routes}
 	}
-	return routes, errors.Join(errs...)
+	return decoded, errors.Join(errs...)
 }
 
-func compileRule(r *networking.HTTPRoute, ns string) ([]route, error) {
-	what, err := compileAction(r, ns)
+// compileRule makes an http rule ready whose names are qualified.
+func compileRule(r *networking.HTTPRoute) ([]route, error) {
+	what, err := compileAction(r)
 	if err != nil {
 		return nil, err
 	}
-	to := route{blocks: []block{{open: true}}, action: what}
-	if d := r.Delegate; d != nil {
-		to.delegate = qualifyGateway(d.Name, ns)
-		if d.Namespace != "" {
-			to.delegate = d.Namespace + "/" + d.Name
-		}
-	}
 	if len(r.Match) == 0 {
-		return []route{to}, nil
+		return []route{{block{open: true}, what}}, nil
 	}
 	routes := make([]route, len(r.Match))
 	for i, m := range r.Match {
-		b, err := compileBlock(m, ns)
+		b, err := compileBlock(m)
 		if err != nil {
 			return nil, err
 		}
-		routes[i] = to
-		routes[i].blocks = []block{b}
+		routes[i] = route{b, what}
 	}
 	return routes, nil
 }
 
-func compileAction(r *networking.HTTPRoute, ns string) (*action, error) {
-	a := &action{abort: compileAbort(r.Fault.GetAbort())}
-	var errs [2]error
-	a.mirrors, errs[0] = compileMirrors(r, ns)
+func compileAction(r *networking.HTTPRoute) (*action, error) {
+	a := &action{abort: compileAbort(r.Fault.GetAbort()), mirrors: compileMirrors(r)}
+	var err error
 	switch {
 	case r.Redirect != nil:
 		a.answer = compileRedirect(r.Redirect)
 	case r.DirectResponse != nil:
 		a.answer = &answer{code: int(r.DirectResponse.Status), body: r.DirectResponse.Body.GetString_()}
 	case r.Delegate == nil:
-		a.split, errs[1] = compileSplit(r.Route, ns)
+		a.split, err = compileSplit(r.Route)
 	}
-	return a, errors.Join(errs[:]...)
+	return a, err
 }
 
 func compileRedirect(r *networking.HTTPRedirect) *answer {
@@ -162,7 +137,7 @@ func compileAbort(a *networking.HTTPFaultInjection_Abort) fault {
 
 // compileSplit drops destinations of weight 0, and gives everything to a lone
 // destination whatever its weight.
-func compileSplit(to []*networking.HTTPRouteDestination, ns string) ([]share, error) {
+func compileSplit(to []*networking.HTTPRouteDestination) ([]share, error) {
 	if len(to) == 0 {
 		return nil, errors.New("no destination")
 	}
@@ -176,7 +151,7 @@ func compileSplit(to []*networking.HTTPRouteDestination, ns string) ([]share, er
 			weight = 1
 		}
 		if weight > 0 {
-			split = append(split, share{compileDestination(d.Destination, ns), weight})
+			split = append(split, share{compileDestination(d.Destination), weight})
 		}
 	}
 	if len(split) == 0 {
@@ -185,8 +160,8 @@ func compileSplit(to []*networking.HTTPRouteDestination, ns string) ([]share, er
 	return split, nil
 }
 
-func compileDestination(d *networking.Destination, ns string) destination {
-	return destination{qualify(d.GetHost(), ns), d.GetSubset(), d.GetPort().GetNumber()}
+func compileDestination(d *networking.Destination) destination {
+	return destination{d.GetHost(), d.GetSubset(), d.GetPort().GetNumber()}
 }
 
 const million = 1_000_000
@@ -196,14 +171,11 @@ func partsPerMillion(p *networking.Percent) uint64 {
 	return uint64(math.Max(0, math.Min(p.GetValue()*10_000, million)))
 }
 
-func compileMirrors(r *networking.HTTPRoute, ns string) ([]mirror, error) {
-	if r.Mirror != nil && len(r.Mirrors) > 0 {
-		return nil, errors.New("mirror and mirrors together")
-	}
+func compileMirrors(r *networking.HTTPRoute) []mirror {
 	var mirrors []mirror
 	add := func(d *networking.Destination, ppm uint64) {
 		if ppm > 0 {
-			mirrors = append(mirrors, mirror{compileDestination(d, ns), ppm})
+			mirrors = append(mirrors, mirror{compileDestination(d), ppm})
 		}
 	}
 	if r.Mirror != nil {
@@ -216,7 +188,7 @@ func compileMirrors(r *networking.HTTPRoute, ns string) ([]mirror, error) {
 		}
 		add(m.Destination, ppm)
 	}
-	return mirrors, nil
+	return mirrors
 }
 
 // mirrorShare reads the share of the field mirror, in parts per million:

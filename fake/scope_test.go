@@ -38,8 +38,10 @@ func TestHosts(t *testing.T) {
 		return fake.Request{Host: host, From: fake.Source{Namespace: namespace}}
 	}
 	mesh := loaded(t,
+		service("shop", "a", 80), service("shop", "b", 80),
 		vs("shop", "a", "hosts: [shop]", 201),
 		vs("shop", "b", "hosts: [shop]", 202),
+		vs("nowhere", "b", "hosts: [nowhere]", 209),
 		vs("wild", "b", "hosts: ['*.example.org']", 203),
 		vs("wilder", "b", "hosts: ['*.org']", 204),
 		vs("exact", "b", "hosts: [x.example.org]", 205),
@@ -57,6 +59,9 @@ func TestHosts(t *testing.T) {
 		{"a service is found by its name and namespace", from("c", "shop.a"), 201},
 		{"a service is found by its name, namespace and svc", from("c", "shop.a.svc"), 201},
 		{"a service is found by its full name", from("c", "shop.b.svc.cluster.local"), 202},
+		{"a full name may end in a dot", from("c", "shop.b.svc.cluster.local."), 202},
+		{"a short name is one of a service", from("b", "nowhere"), 404},
+		{"other names have no short form", from("b", "nowhere.b.svc.cluster.local"), 209},
 		{"a port and case do not matter", from("c", "SHOP.b.svc.cluster.local:80"), 202},
 		{"a wildcard covers any number of labels", from("c", "a.b.example.org"), 203},
 		{"the longest wildcard wins", from("c", "y.example.org"), 203},

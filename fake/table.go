@@ -12,20 +12,21 @@ type table struct {
 	world    world
 	services map[string]*service // by full host
 	rules    []*destinationRule  // oldest first
-	entries  map[string]*entry   // by gateway, or sidecars
+	entries  map[door]*entry
+	flat     map[*virtualService][]route // with delegates resolved
 	clusters map[clusterKey]*cluster
 }
 
-// entry is what the proxies of one gateway, or all sidecars, know.
-type entry struct {
-	exact    map[string][]*virtualService // by host, oldest first
-	wildcard []hostRule                   // the longest pattern first, then the oldest
-	flat     map[*virtualService][]route  // with delegates resolved
+// door is where requests come in: a port of a gateway, or sidecars on any port.
+type door struct {
+	gateway string
+	port    uint32
 }
 
-type hostRule struct {
-	pattern string
-	rule    *virtualService
+// entry is what the proxies at a door know.
+type entry struct {
+	hosts     map[string][]*virtualService // by name or pattern, oldest first
+	wildcards []string                     // the patterns among them, the longest first
 }
 
 func compile(w world) *table {
@@ -33,7 +34,8 @@ func compile(w world) *table {
 		world:    w,
 		services: map[string]*service{},
 		rules:    slices.SortedFunc(maps.Values(w.destinationRules), func(a, b *destinationRule) int { return a.older(b.header) }),
-		entries:  map[string]*entry{},
+		entries:  map[door]*entry{},
+		flat:     map[*virtualService][]route{},
 		clusters: map[clusterKey]*cluster{},
 	}
 	for _, s := range w.services {
@@ -44,154 +46,48 @@ func compile(w world) *table {
 		if len(v.hosts) == 0 {
 			continue // a delegate
 		}
+		t.flat[v] = resolve(v, w.virtualServices)
 		for _, g := range v.gateways {
-			t.add(g, v)
+			if g == sidecars {
+				t.add(door{gateway: sidecars}, v.hosts, v)
+			} else {
+				t.bind(g, v)
+			}
 		}
 	}
 	for _, e := range t.entries {
-		slices.SortStableFunc(e.wildcard, func(a, b hostRule) int { return cmp.Compare(len(b.pattern), len(a.pattern)) })
+		slices.SortFunc(e.wildcards, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	}
 	return t
 }
 
-func (t *table) add(gateway string, v *virtualService) {
-	e := t.entries[gateway]
-	if e == nil {
-		e = &entry{exact: map[string][]*virtualService{}, flat: map[*virtualService][]route{}}
-		t.entries[gateway] = e
-	}
-	e.flat[v] = resolve(v, t.world.virtualServices)
-	for _, host := range v.hosts {
-		if strings.HasPrefix(host, "*") {
-			e.wildcard = append(e.wildcard, hostRule{host, v})
-		} else {
-			e.exact[host] = append(e.exact[host], v)
-		}
-	}
-}
-
-// resolve returns the routes of v, with those of its delegates in their place:
-// both matches must hold. A delegate without mirror has that of its root. One
-// that is not there has no routes.
-func resolve(v *virtualService, all map[name]*virtualService) []route {
-	var routes []route
-	for _, r := range v.routes {
-		if r.delegate == "" {
-			routes = append(routes, r)
-			continue
-		}
-		namespace, id, _ := strings.Cut(r.delegate, "/")
-		to := all[name{namespace, id}]
-		if to == nil || len(to.hosts) > 0 {
-			continue
-		}
-		for _, below := range to.routes {
-			if below.delegate != "" {
-				continue // one level only
-			}
-			below.blocks = slices.Concat(r.blocks, below.blocks)
-			if len(below.action.mirrors) == 0 && len(r.action.mirrors) > 0 {
-				merged := *below.action
-				merged.mirrors = r.action.mirrors
-				below.action = &merged
-			}
-			routes = append(routes, below)
-		}
-	}
-	return routes
-}
-
-// decide finds the rule for a request, nil if there is none: a pure function of
-// table and request.
-func (t *table) decide(c *call) *action {
-	from := c.From.entry()
-	s := t.services[c.full]
-	port := c.Port
-	switch {
-	case port != 0:
-	case s != nil:
-		port = s.ports[0]
-	default:
-		port = 80
-	}
-	if from != sidecars && !t.admits(c) {
-		return nil
-	}
-	if e := t.entries[from]; e != nil {
-		if found := e.find(c, from != sidecars); len(found) > 0 {
-			return firstMatch(e, found, c, port)
-		}
-	}
-	if from == sidecars && s != nil {
-		return &action{split: []share{{destination{host: s.host, port: port}, 1}}}
-	}
-	return nil
-}
-
-// admits reports whether the Gateway exists and has a server for the host.
-func (t *table) admits(c *call) bool {
-	namespace, id, _ := strings.Cut(c.From.Gateway, "/")
+// bind opens the doors of a gateway to the hosts that its servers and v have in
+// common.
+func (t *table) bind(gateway string, v *virtualService) {
+	namespace, id, _ := strings.Cut(gateway, "/")
 	g := t.world.gateways[name{namespace, id}]
 	if g == nil {
-		return false
+		return
 	}
 	for _, s := range g.servers {
-		for _, host := range s.Hosts {
-			if _, rest, ok := strings.Cut(host, "/"); ok {
-				host = rest
-			}
-			if covers(host, c.host) {
-				return true
-			}
-		}
+		t.add(door{gateway, s.Port.GetNumber()}, common(g.hostsFor(s, v.namespace), v.hosts), v)
 	}
-	return false
 }
 
-// find returns the VirtualServices for a host. Sidecars know only the oldest;
-// gateways merge all that name the same host.
-func (e *entry) find(c *call, merge bool) []*virtualService {
-	var found []*virtualService
-	take := func(v *virtualService) {
-		if v.visible(c.From.Namespace) && (merge || len(found) == 0) && !slices.Contains(found, v) {
-			found = append(found, v)
-		}
+func (t *table) add(d door, hosts []string, v *virtualService) {
+	e := t.entries[d]
+	if e == nil {
+		e = &entry{hosts: map[string][]*virtualService{}}
+		t.entries[d] = e
 	}
-	for _, exact := range [...]string{c.full, c.host} {
-		for _, v := range e.exact[exact] {
-			take(v)
+	for _, host := range hosts {
+		known := e.hosts[host]
+		if slices.Contains(known, v) {
+			continue
 		}
+		if len(known) == 0 && strings.HasPrefix(host, "*") {
+			e.wildcards = append(e.wildcards, host)
+		}
+		e.hosts[host] = append(known, v)
 	}
-	pattern := ""
-	for _, w := range e.wildcard {
-		if len(found) > 0 && (pattern == "" || w.pattern != pattern) {
-			break
-		}
-		if covers(w.pattern, c.full) || covers(w.pattern, c.host) {
-			pattern = w.pattern
-			take(w.rule)
-		}
-	}
-	return found
-}
-
-// firstMatch walks the rules in their order. Where several objects are merged,
-// routes that match everything come after all others.
-func firstMatch(e *entry, found []*virtualService, c *call, port uint32) *action {
-	var last *action
-	for _, v := range found {
-		for _, r := range e.flat[v] {
-			if !r.holds(c, port) {
-				continue
-			}
-			if len(found) == 1 || !r.open() {
-				return r.action
-			}
-			if last == nil {
-				last = r.action
-			}
-			break // what follows a route for everything is never reached
-		}
-	}
-	return last
 }

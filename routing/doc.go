@@ -11,7 +11,7 @@
 // A [Router] reads and patches real objects, and keeps the State of the rollout
 // in the annotation [StateAnnotation] of the same object, in the same patch.
 // [Subsets] puts up the subsets of a DestinationRule before the traffic that
-// needs them.
+// needs them, and [Doors] rules by which a request chooses its version.
 package routing
 
 // The annotations that Serin owns.
@@ -24,4 +24,6 @@ const (
 	OriginalAnnotation = "serin-go.github.io/original"
 	// SubsetsAnnotation holds what Subsets added to a DestinationRule.
 	SubsetsAnnotation = "serin-go.github.io/subsets"
+	// DoorsAnnotation holds for which rollout Doors added rules, and when.
+	DoorsAnnotation = "serin-go.github.io/doors"
 )

@@ -30,6 +30,8 @@ var (
 	ErrTooLarge error = &refusal{"exact weights are too large"}
 	// ErrForeignSubset: a subset of that name selects other pods.
 	ErrForeignSubset error = &refusal{"subset has other labels"}
+	// ErrHeaderTaken: a rule to steer matches on the header of the doors already.
+	ErrHeaderTaken error = &refusal{"the rule matches on the header of the doors"}
 	// ErrForeignReading: the Reading was not taken by this Router.
 	ErrForeignReading error = &refusal{"reading of another router"}
 )

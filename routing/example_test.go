@@ -10,6 +10,7 @@ import (
 	api "istio.io/api/networking/v1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	istio "istio.io/client-go/pkg/clientset/versioned/typed/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake/apiserver"
@@ -121,6 +122,46 @@ func ExampleRouter() {
 	// before: stable only
 	// now: canary 0.5% <nil>
 	// from the old reading: true
+}
+
+// A door leads to one arm, whatever the weights are.
+func ExampleDoors() {
+	client, err := cluster()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	h, err := routing.NewHTTP(reviews)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	doors, err := routing.NewDoors(routing.DoorsConfig{
+		Client: client.VirtualServices("bookinfo"), Rules: h, Settle: time.Hour,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	a, err := doors.Raise(ctx, canary.Traffic{Canary: canary.Percent}, canary.Fence{Rollout: "42", Serial: 1})
+	fmt.Println("settling:", a.Reply == canary.Wait, err)
+	vs, err := client.VirtualServices("bookinfo").Get(ctx, "reviews", metav1.GetOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, rule := range vs.Spec.Http {
+		for _, m := range rule.Match {
+			fmt.Print(routing.DoorHeader, ": ", m.Headers[routing.DoorHeader].GetExact(), " ")
+		}
+		fmt.Println("->", rule.Route[0].Destination.Subset)
+	}
+	// Output:
+	// settling: true <nil>
+	// x-serin-arm: stable -> v1
+	// x-serin-arm: canary -> v2
+	// -> v1
 }
 
 // Subsets are there before the traffic that needs them.

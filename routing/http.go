@@ -229,7 +229,7 @@ func namedRule(vs *networking.VirtualService, name string) (int, error) {
 func onlyRule(vs *networking.VirtualService) (int, error) {
 	index := -1
 	for i, r := range vs.Spec.Http {
-		if len(r.GetRoute()) == 0 {
+		if len(r.GetRoute()) == 0 || isDoor(r) {
 			continue
 		}
 		if index >= 0 {

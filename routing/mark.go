@@ -13,25 +13,27 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// mark is what Subsets remembers in a DestinationRule, where anybody can change
-// it. The zero value is an object that Subsets never changed.
+// mark is what a Scaffold remembers in its object, where anybody can change it.
+// The zero value is an object that it never changed.
 type mark struct {
 	// Fence is that of the last write. What was added belongs to its rollout.
 	canary.Fence
 	// Added are the labels of the subsets that were added, by name.
 	Added map[string]map[string]string `json:"added,omitempty"`
-	// At is when the last of them was added.
+	// Up: the doors are up.
+	Up bool `json:"up,omitempty"`
+	// At is when the last subset was added, or the doors were changed.
 	At time.Time `json:"at,omitzero"`
 }
 
-func readMark(annotations map[string]string) (mark, error) {
-	text, ok := annotations[SubsetsAnnotation]
+func readMark(annotations map[string]string, key string) (mark, error) {
+	text, ok := annotations[key]
 	if !ok {
 		return mark{}, nil
 	}
 	m, err := decodeMark(text)
 	if err != nil {
-		return mark{}, fmt.Errorf("annotation %s: %w: %w", SubsetsAnnotation, canary.ErrBadState, err)
+		return mark{}, fmt.Errorf("annotation %s: %w: %w", key, canary.ErrBadState, err)
 	}
 	return m, nil
 }
@@ -58,7 +60,7 @@ func (m mark) with(added []Subset, f canary.Fence, now time.Time) mark {
 	if len(added) > 0 {
 		m.At = now.Round(0).UTC()
 	}
-	return mark{f, all, m.At}
+	return mark{Fence: f, Added: all, At: m.At}
 }
 
 func (m mark) String() string {

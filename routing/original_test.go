@@ -30,7 +30,7 @@ func FuzzOriginalsAreValidOrRefused(f *testing.F) {
 }
 
 func FuzzMarksAreValidOrRefused(f *testing.F) {
-	for _, seed := range []string{``, `null`, `{}`, `{"rollout":"a","serial":3,"added":{"v2":{"a":"b"}},"at":"2030-01-02T03:04:05Z"}`, `{"serial":-1}`} {
+	for _, seed := range []string{``, `null`, `{}`, `{"rollout":"a","serial":3,"added":{"v2":{"a":"b"}},"at":"2030-01-02T03:04:05Z"}`, `{"up":true}`, `{"serial":-1}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

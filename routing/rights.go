@@ -22,6 +22,11 @@ func (s *Subsets) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
 	return toSteer("destinationrules", s.c.Namespace, s.c.Name)
 }
 
+// Rights are those to get and to patch the VirtualService, whatever the plan.
+func (d *Doors) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
+	return toSteer("virtualservices", d.object.Namespace, d.object.Name)
+}
+
 func toSteer(resource, namespace, name string) []authorizationv1.ResourceAttributes {
 	get := authorizationv1.ResourceAttributes{
 		Verb: "get", Group: "networking.istio.io", Resource: resource, Namespace: namespace, Name: name,

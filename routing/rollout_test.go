@@ -13,8 +13,8 @@ import (
 	"github.com/serin-go/serin/routing"
 )
 
-// A whole rollout through the engine and an API server, with two objects, a
-// missing subset and a safe mirror, while a hand and a broken server interfere.
+// A whole rollout through the engine and an API server, with two objects and
+// their doors, a missing subset and a safe mirror, while a hand and a broken server interfere.
 func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, twoRules, gatewayRules, reviewsRule)
@@ -27,9 +27,16 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 		require.NoError(t, err)
 		lead, gateway := w.object(t, "reviews", "b"), w.object(t, "gateway", "b")
 		lead.Renderer = mirror.Safe(lead.Renderer.(*routing.HTTP))
+		scaffold := canary.Scaffolds{w.subsets(t, 10*time.Second)}
+		for _, o := range []routing.Object{lead, gateway} {
+			rules := renderer(t, routing.Target{Namespace: "prod", Name: o.Name, Rules: []routing.Rule{{Name: "b"}}, Arms: subsets("reviews")})
+			doors, err := routing.NewDoors(routing.DoorsConfig{Client: o.Client, Rules: rules, Settle: 5 * time.Second})
+			require.NoError(t, err)
+			scaffold = append(scaffold, doors)
+		}
 		seen := map[canary.Traffic]bool{}
 		runner, err := canary.NewRunner(canary.Config{
-			Plan: plan, Router: routing.NewRouter(lead, gateway), Scaffold: w.subsets(t, 10*time.Second),
+			Plan: plan, Router: routing.NewRouter(lead, gateway), Scaffold: scaffold,
 			Observers: []func(canary.Event){func(e canary.Event) { seen[e.Traffic] = true }},
 		})
 		require.NoError(t, err)

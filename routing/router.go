@@ -197,7 +197,7 @@ func (o *Object) get(ctx context.Context) (*networking.VirtualService, error) {
 	vs, err := o.Client.Get(ctx, o.Name, metav1.GetOptions{})
 	switch {
 	case refused(err):
-		return nil, o.wrap(fmt.Errorf("%w: %w", canary.ErrRefused, err))
+		return nil, o.wrap(refusalOf(err))
 	case err != nil:
 		return nil, o.wrap(err)
 	}

@@ -215,6 +215,7 @@ func TestAReaderWithoutTheRightToReadIsRefused(t *testing.T) {
 		return apiserver.Refuse(apierrors.NewForbidden(schema.GroupResource{Resource: "virtualservices"}, "reviews", errors.New("no such right")))
 	})
 	_, err := routing.NewRouter(w.object(t, "reviews", "b")).Read(t.Context())
+	require.ErrorIs(t, err, canary.ErrForbidden)
 	require.ErrorIs(t, err, canary.ErrRefused)
 	require.ErrorContains(t, err, "no such right")
 }

@@ -127,12 +127,19 @@ func (r *steered) appendRoute(b []byte, arm int, w int64) []byte {
 	return append(b, '}')
 }
 
-// appendDestination appends the JSON of an arm's destination.
-func (r *steered) appendDestination(b []byte, arm int) []byte {
+// destination returns an arm's destination, by the port of stable if it has none
+// of its own.
+func (r *steered) destination(arm int) Destination {
 	d := r.places[arm].Destination
 	if s := r.at[stable]; d.Port == 0 && s >= 0 {
 		d.Port = r.Route[s].GetDestination().GetPort().GetNumber()
 	}
+	return d
+}
+
+// appendDestination appends the JSON of an arm's destination.
+func (r *steered) appendDestination(b []byte, arm int) []byte {
+	d := r.destination(arm)
 	b = appendQuoted(append(b, `{"host":`...), d.Host)
 	if d.Subset != "" {
 		b = appendQuoted(append(b, `,"subset":`...), d.Subset)

@@ -59,5 +59,13 @@ func stale[T any](ctx context.Context, c Client[T], read metav1.Object, refusal 
 	if err != nil || ok && object.GetResourceVersion() != read.GetResourceVersion() {
 		return fmt.Errorf("%w: %w", canary.ErrConflict, refusal)
 	}
-	return fmt.Errorf("%w: %w", canary.ErrRefused, refusal)
+	return refusalOf(refusal)
+}
+
+// refusalOf marks an error that is refused.
+func refusalOf(err error) error {
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("%w: %w", canary.ErrForbidden, err)
+	}
+	return fmt.Errorf("%w: %w", canary.ErrRefused, err)
 }

@@ -138,7 +138,7 @@ func (s *Subsets) get(ctx context.Context, f canary.Fence) (*networking.Destinat
 	if err != nil {
 		return nil, mark{}, err
 	}
-	m, err := readMark(rule.Annotations)
+	m, err := readMark(rule.Annotations, SubsetsAnnotation)
 	if err == nil {
 		err = f.After(m.Fence)
 	}

@@ -52,7 +52,8 @@ type Rule struct {
 type Target struct {
 	Namespace string
 	Name      string
-	// Rules are the rules to steer; none means the only rule that routes.
+	// Rules are the rules to steer; none means the only rule that routes, doors
+	// not counted.
 	Rules []Rule
 	// Arms are those of every rule that has none of its own.
 	Arms Arms

@@ -30,7 +30,9 @@ func classify(err error) error {
 	switch {
 	case apierrors.IsConflict(err):
 		return fmt.Errorf("%w: %w", canary.ErrConflict, err)
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsForbidden(err),
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%w: %w", canary.ErrForbidden, err)
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err),
 		apierrors.IsNotFound(err), apierrors.IsRequestEntityTooLargeError(err):
 		return fmt.Errorf("%w: %w", canary.ErrRefused, err)
 	}

@@ -26,7 +26,7 @@ func TestErrorsNameTheObjectAndSayWhetherToTryAgain(t *testing.T) {
 		"the canary is not there": {func(c cluster) { require.NoError(c, c.server.Delete(deployments, "bookinfo", "reviews-v2")) },
 			"reviews-v2", canary.ErrRefused, canary.ErrConflict},
 		"validation refuses": {fault("patch", apiserver.Refuse(invalid)), "reviews-v1", canary.ErrRefused, canary.ErrConflict},
-		"a webhook refuses":  {fault("patch", apiserver.Refuse(apierrors.NewForbidden(appsv1.Resource("deployments"), "reviews-v1", errors.New("denied")))), "reviews-v1", canary.ErrRefused, canary.ErrConflict},
+		"a webhook refuses":  {fault("patch", apiserver.Refuse(apierrors.NewForbidden(appsv1.Resource("deployments"), "reviews-v1", errors.New("denied")))), "reviews-v1", canary.ErrForbidden, canary.ErrConflict},
 		"the server fails":   {fault("patch", apiserver.ServerError()), "reviews-v1", nil, canary.ErrRefused},
 		"the record is not one": {func(c cluster) {
 			c.change("reviews-v1", func(d *appsv1.Deployment) { d.Annotations = map[string]string{workload.Annotation: "{}}"} })

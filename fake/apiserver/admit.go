@@ -6,46 +6,70 @@ import (
 	"slices"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// admit holds a document against the schema of its resource and, when that is on, Istio's webhook.
-func (s *Server) admit(k key, tree map[string]any, c Call) error {
-	if k.res.schema == nil {
+// validate holds a complete document against the rules for metadata, against those of its resource and, when that is on,
+// against Istio's webhook. What it replaces is nil when it is new.
+func (s *Server) validate(k key, next, old map[string]any) error {
+	errs, err := metadataErrors(k, next, old)
+	if err != nil {
+		return err
+	}
+	if kind := text(next, "kind"); kind != k.res.kind {
+		errs = append(errs, field.Invalid(field.NewPath("kind"), kind, "must be "+k.res.kind))
+	}
+	errs = append(errs, k.res.errors(next, old)...)
+	if len(errs) > 0 {
+		compare := func(a, b *field.Error) int { return strings.Compare(a.Error(), b.Error()) }
+		slices.SortFunc(errs, compare)
+		return invalid(k, slices.CompactFunc(errs, func(a, b *field.Error) bool { return compare(a, b) == 0 })...)
+	}
+	if k.res.schema == nil || !s.webhook.Load() {
 		return nil
 	}
-	spec, ok := tree["spec"]
-	if !ok {
-		spec = map[string]any{}
-	}
-	var found findings
-	k.res.schema.check(spec, field.NewPath("spec"), &found)
-	if len(found.errs) > 0 {
-		slices.SortFunc(found.errs, func(a, b *field.Error) int { return strings.Compare(a.Error(), b.Error()) })
-		return invalid(k, found.errs...)
-	}
-	if c.strict() && len(found.unknown) > 0 {
-		return unknownFields(k, found.unknown)
-	}
-	if !s.webhook.Load() {
-		return nil
-	}
-	if mistakes := istioMistakes(k.res.kind, spec.(map[string]any)); len(mistakes) > 0 {
+	if mistakes := istioMistakes(k, specOf(next)); len(mistakes) > 0 {
 		return denied(mistakes)
 	}
 	return nil
 }
 
-func unknownFields(k key, paths []*field.Path) error {
-	var names []string
-	for _, p := range paths {
-		names = append(names, fmt.Sprintf("unknown field %q", p))
+func metadataErrors(k key, next, old map[string]any) (field.ErrorList, error) {
+	meta, err := metaOf(next)
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(names)
-	return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: strict decoding error: %s",
-		k.res.kind, k.res.versions[0], k.res.kind, strings.Join(names, ", ")))
+	path := field.NewPath("metadata")
+	errs := apivalidation.ValidateObjectMeta(meta, !k.res.global, apivalidation.NameIsDNSSubdomain, path)
+	if old == nil {
+		return errs, nil
+	}
+	was, err := metaOf(old)
+	if err != nil {
+		return nil, err
+	}
+	return append(errs, apivalidation.ValidateObjectMetaUpdate(meta, was, path)...), nil
+}
+
+// errors finds what is wrong outside of the metadata.
+func (r *resource) errors(next, old map[string]any) field.ErrorList {
+	switch {
+	case r.schema != nil:
+		return r.schema.errors(specOf(next), field.NewPath("spec"))
+	case r.validate != nil:
+		return r.validate(next, old)
+	}
+	return nil
+}
+
+// specOf is the spec of a document; one without counts as empty.
+func specOf(tree map[string]any) any {
+	spec, ok := tree["spec"]
+	if !ok {
+		return map[string]any{}
+	}
+	return spec
 }
 
 // denied is what an API server makes of the answer of Istio's webhook: a code, but no reason.
@@ -54,9 +78,5 @@ func denied(mistakes []string) error {
 	if len(mistakes) > 1 {
 		text = fmt.Sprintf("%d errors occurred:\n\t* %s\n\n", len(mistakes), strings.Join(mistakes, "\n\t* "))
 	}
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status:  metav1.StatusFailure,
-		Code:    http.StatusBadRequest,
-		Message: `admission webhook "validation.istio.io" denied the request: configuration is invalid: ` + text,
-	}}
+	return failed(http.StatusBadRequest, `admission webhook "validation.istio.io" denied the request: configuration is invalid: `+text)
 }

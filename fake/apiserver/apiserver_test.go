@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	versioned "istio.io/client-go/pkg/clientset/versioned"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -87,6 +88,11 @@ func document(t testing.TB, raw json.RawMessage) map[string]any {
 	var tree map[string]any
 	require.NoError(t, json.Unmarshal(raw, &tree))
 	return tree
+}
+
+func object(t testing.TB, raw string) *unstructured.Unstructured {
+	t.Helper()
+	return &unstructured.Unstructured{Object: document(t, []byte(raw))}
 }
 
 func stored(t testing.TB, s *apiserver.Server, resource, name string) map[string]any {

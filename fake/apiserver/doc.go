@@ -16,7 +16,9 @@
 // Services, ConfigMaps, Events and Namespaces have none); the status is written
 // through its subresource only. A write that changes nothing answers 200 and keeps
 // resourceVersion and generation. A JSON patch whose test fails, or whose path
-// does not exist, is 422 Invalid without a usable message. Watches replay from
+// does not exist, is 422 Invalid without a usable message. Metadata are checked by
+// Kubernetes' own rules. An object with a finalizer is marked when it is deleted,
+// and goes away with its last finalizer. Watches replay from
 // a resourceVersion, honour selectors, and end in 410 Expired when the history
 // (the last 1024 changes) no longer reaches back.
 //
@@ -25,6 +27,9 @@
 // oneof. A negative weight passes, as it does on a real server: only Istio's
 // webhook refuses it, which [Server.ValidateIstio] switches on. Core and apps
 // objects are held in their Go types' form: what these do not know is dropped.
+// Deployments get the defaults of the real server, and are refused for a selector
+// that changes or does not fit, for what is wrong with replicas, strategy or
+// deadline, and for containers without a name or an image.
 //
 // # Faults
 //
@@ -41,26 +46,31 @@
 //   - Fields of an Istio object that no type knows are kept. A real server
 //     prunes what its CRD does not know; but the CRD of a cluster may be newer
 //     than the types a program was built with, and that is the case worth
-//     testing. fieldValidation=Strict refuses them, as it does really.
-//   - A null in a document is the same as an absent field.
-//   - A resourceVersion that is no number is stale (409), not an error of the server.
-//   - No field is defaulted but replicas and progressDeadlineSeconds.
+//     testing. [Server.PruneUnknown] does as a server with the CRDs of this
+//     library's types. fieldValidation=Strict refuses them, as it does really.
 //
 // # What it does not simulate
+//
+// A suite in the repository sends the same requests to this server and to a real
+// one; in what is answered, stored and watched it finds no difference but these.
 //
 //   - Server-side apply (415), managedFields, protobuf, tables, pagination
 //     (limit and continue are ignored: a list is always whole).
 //   - Authentication, authorisation (everybody may do everything, as a
-//     SelfSubjectAccessReview is told), quotas, admission other than Istio's,
-//     CEL rules other than durations, limits of CRDs beyond the width of a number,
-//     validation of core and apps objects beyond their types; Gateway API
-//     objects are not checked at all.
+//     SelfSubjectAccessReview is told), quotas, admission other than Istio's.
+//   - Of a CRD: rules in CEL other than those for durations, limits of numbers,
+//     lengths and lists beyond the width of a number, anything of a status.
+//     Gateway API objects are not checked at all.
+//   - Of Istio's webhook: load balancers, TLS and CORS settings, values of
+//     headers, names of gRPC codes, matches of tcp and tls rules, warnings,
+//     and kinds other than VirtualService and DestinationRule.
+//   - Of a Deployment's pods: volumes, resources, probes and security beyond
+//     their types. Of core and apps objects other than Deployments nothing but
+//     types and metadata is checked, and nothing is defaulted but of ReplicaSets.
 //   - Controllers: no Deployment rolls out, nothing is scheduled; a simulator
 //     plays them with [Server.OnChange] and [Server.Update].
-//   - Deletion is at once: no finalizers, grace periods, garbage collection or
-//     deletion of what is in a namespace. A namespace need not exist.
-//   - A write to the status subresource leaves the metadata alone; a real server
-//     takes annotations there for some types. Of the CRDs' status nothing is checked.
+//   - Grace periods, garbage collection, deletion of what is in a namespace.
+//     A namespace need not exist.
 //   - Subresources other than status; field selectors other than
 //     metadata.name and metadata.namespace.
 package apiserver

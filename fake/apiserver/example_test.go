@@ -72,7 +72,16 @@ func ExampleServer_OnChange() {
 			fmt.Println(err)
 		}
 	})
-	if err := server.Load([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"}}`)); err != nil {
+	if err := server.Load([]byte(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "web:1"}]}
+`)); err != nil {
 		fmt.Println(err)
 	}
 	// Output:

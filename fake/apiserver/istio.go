@@ -1,149 +1,221 @@
 package apiserver
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
-// istioMistakes is what Istio's webhook refuses of a spec whose structure is right, worded much as there.
-func istioMistakes(kind string, spec map[string]any) []string {
-	switch kind {
+	"google.golang.org/protobuf/types/known/durationpb"
+	networking "istio.io/api/networking/v1alpha3"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// mistakes are what Istio's webhook refuses of an object whose structure is right, worded much as there.
+type mistakes []string
+
+func (m *mistakes) add(wrong bool, format string, args ...any) {
+	if wrong {
+		*m = append(*m, fmt.Sprintf(format, args...))
+	}
+}
+
+// istioMistakes finds the mistakes in the spec of an object.
+func istioMistakes(k key, spec any) mistakes {
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return mistakes{err.Error()}
+	}
+	var found mistakes
+	switch k.res.kind {
 	case "VirtualService":
-		return virtualServiceMistakes(spec)
+		var v networking.VirtualService
+		if err := v.UnmarshalJSON(raw); err != nil {
+			return mistakes{err.Error()}
+		}
+		found.virtualService(&v, k.namespace)
 	case "DestinationRule":
-		return destinationRuleMistakes(spec)
+		var d networking.DestinationRule
+		if err := d.UnmarshalJSON(raw); err != nil {
+			return mistakes{err.Error()}
+		}
+		found.destinationRule(&d, k.namespace)
 	}
-	return nil
+	slices.Sort(found)
+	return found
 }
 
-func virtualServiceMistakes(spec map[string]any) []string {
-	var found []string
-	for _, rule := range objectsIn(spec, "http") {
-		found = append(found, actionMistakes(rule)...)
-		found = append(found, mirrorMistakes(rule)...)
-		found = append(found, weightMistakes(objectsIn(rule, "route"))...)
+func (m *mistakes) virtualService(v *networking.VirtualService, namespace string) {
+	delegate := len(v.Hosts) == 0
+	m.add(delegate && len(v.Gateways) > 0, "delegate virtual service must have no gateways specified")
+	m.add(delegate && len(v.Tls) > 0, "delegate virtual service must have no tls route specified")
+	m.add(delegate && len(v.Tcp) > 0, "delegate virtual service must have no tcp route specified")
+	m.gateways(v.Gateways)
+	m.hosts(v.Hosts, len(v.Gateways) == 0 || slices.Contains(v.Gateways, "mesh"))
+	m.add(len(v.Http)+len(v.Tcp)+len(v.Tls) == 0, "http, tcp or tls must be provided in virtual service")
+	for _, rule := range v.Http {
+		m.rule(rule, delegate)
 	}
-	for _, kind := range []string{"tcp", "tls"} {
-		for _, rule := range objectsIn(spec, kind) {
-			found = append(found, weightMistakes(objectsIn(rule, "route"))...)
+	for _, rule := range v.Tls {
+		m.add(len(rule.Match) == 0, "TLS route must have at least one match condition")
+		m.add(len(rule.Route) == 0, "TLS route is required")
+		m.destinations(rule.Route)
+	}
+	for _, rule := range v.Tcp {
+		m.add(len(rule.Route) == 0, "TCP route is required")
+		m.destinations(rule.Route)
+	}
+	m.exportTo(v.ExportTo, namespace)
+}
+
+// hosts looks at the hosts of a VirtualService, which must not cover each other.
+func (m *mistakes) hosts(hosts []string, mesh bool) {
+	before := len(*m)
+	for _, host := range hosts {
+		if _, err := netip.ParseAddr(host); err != nil {
+			m.domain(host)
+		}
+		m.add(mesh && host == "*", "wildcard host * is not allowed for virtual services bound to the mesh gateway")
+	}
+	if len(*m) > before {
+		return
+	}
+	for i, a := range hosts {
+		for _, b := range hosts[i+1:] {
+			m.add(overlap(a, b), "duplicate hosts in virtual service: %s & %s", a, b)
 		}
 	}
-	return found
 }
 
-// actionMistakes looks at what a rule does with a request: there is to be exactly one thing.
-func actionMistakes(rule map[string]any) []string {
-	if _, ok := rule["delegate"]; ok {
-		return delegateMistakes(rule)
+// overlap tells whether there is a name that both hosts stand for, or that one is.
+func overlap(a, b string) bool {
+	wildA, wildB := strings.HasPrefix(a, "*"), strings.HasPrefix(b, "*")
+	switch {
+	case wildA && wildB:
+		return strings.HasSuffix(a[1:], b[1:]) || strings.HasSuffix(b[1:], a[1:])
+	case wildA:
+		return strings.HasSuffix(b, a[1:])
+	case wildB:
+		return strings.HasSuffix(a, b[1:])
 	}
-	_, redirect := rule["redirect"]
-	_, direct := rule["directResponse"]
-	route := len(objectsIn(rule, "route")) > 0
-	var found []string
-	for _, m := range []struct {
-		is   bool
-		text string
-	}{
-		{redirect && route, "HTTP route cannot contain both route and redirect"},
-		{direct && route, "HTTP route cannot contain both route and direct_response"},
-		{direct && redirect, "HTTP route rule cannot contain both direct_response and redirect"},
-		{!direct && !redirect && !route, "HTTP route, redirect or direct_response is required"},
-	} {
-		if m.is {
-			found = append(found, m.text)
+	return a == b
+}
+
+const dnsLabel = `[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?`
+
+var (
+	dnsLabels   = regexp.MustCompile(`^` + dnsLabel + `$`)
+	wildLabels  = regexp.MustCompile(`^(\*|(\*|\*-)?` + dnsLabel + `)$`)
+	labelValues = regexp.MustCompile(`^((?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$`)
+)
+
+func isLabel(s string) bool {
+	return len(s) <= validation.DNS1123LabelMaxLength && dnsLabels.MatchString(s)
+}
+
+// domain looks at the name of a host, whose first label may be a wildcard.
+func (m *mistakes) domain(name string) {
+	first, rest, more := strings.Cut(name, ".")
+	switch {
+	case name == "" || len(name) > 255:
+		m.add(true, "domain name %q must be of 1 to 255 characters", name)
+	case len(first) > validation.DNS1123LabelMaxLength || !wildLabels.MatchString(first):
+		m.add(true, "domain name %q invalid (label %q invalid)", name, first)
+	case more:
+		m.labels(rest)
+	}
+}
+
+// labels looks at the labels of a name without a wildcard.
+func (m *mistakes) labels(name string) {
+	parts := strings.Split(name, ".")
+	last := parts[len(parts)-1]
+	if _, err := strconv.Atoi(last); err == nil {
+		m.add(true, "domain name %q invalid (top level domain %q cannot be all-numeric)", name, last)
+		return
+	}
+	for i, label := range parts {
+		m.add(!isLabel(label) && (label != "" || i < len(parts)-1), "domain name %q invalid (label %q invalid)", name, label)
+	}
+}
+
+func (m *mistakes) gateways(names []string) {
+	for _, name := range names {
+		namespace, gateway, qualified := strings.Cut(name, "/")
+		if !qualified {
+			m.add(name == "", "gateway name cannot be empty")
+			m.labels(name)
+			return
 		}
+		m.add(!isLabel(namespace), "invalid value for namespace: %q", namespace)
+		m.add(!isLabel(gateway), "invalid value for gateway name: %q", gateway)
 	}
-	return found
 }
 
-func delegateMistakes(rule map[string]any) []string {
-	var found []string
-	for _, name := range []string{"redirect", "directResponse", "route"} {
-		if _, ok := rule[name]; ok {
-			found = append(found, fmt.Sprintf("root HTTP route %s must not specify %s", text(rule, "name"), protoName(name)))
-		}
-	}
-	return found
-}
-
-func protoName(name string) string {
-	if name == "directResponse" {
-		return "direct_response"
-	}
-	return name
-}
-
-func mirrorMistakes(rule map[string]any) []string {
-	var found []string
-	mirrors := objectsIn(rule, "mirrors")
-	if _, ok := rule["mirror"]; ok && len(mirrors) > 0 {
-		found = append(found, "HTTP route cannot contain both mirror and mirrors")
-	}
-	if n := number(rule["mirrorPercent"]); n > 100 {
-		found = append(found, fmt.Sprintf("mirror_percent must have a max value of 100 (it has %.0f)", n))
-	}
-	found = append(found, percentMistakes("mirror_percentage", rule["mirrorPercentage"])...)
-	for _, m := range mirrors {
-		found = append(found, percentMistakes("mirror percentage", m["percentage"])...)
-	}
-	return found
-}
-
-func percentMistakes(name string, percent any) []string {
-	p, _ := percent.(map[string]any)
-	switch n := number(p["value"]); {
-	case n > 100:
-		return []string{fmt.Sprintf("%s must have a max value of 100 (it has %f)", name, n)}
-	case n < 0:
-		return []string{fmt.Sprintf("%s must have a min value of 0 (it has %f)", name, n)}
-	}
-	return nil
-}
-
-func weightMistakes(destinations []map[string]any) []string {
-	var found []string
-	total := 0.0
-	for _, d := range destinations {
-		weight := number(d["weight"])
-		if weight < 0 {
-			found = append(found, fmt.Sprintf("weight %.0f < 0", weight))
-		}
-		total += weight
-	}
-	if len(destinations) > 1 && total == 0 {
-		found = append(found, "total destination weight = 0")
-	}
-	return found
-}
-
-func destinationRuleMistakes(spec map[string]any) []string {
-	var found []string
+func (m *mistakes) exportTo(names []string, own string) {
 	seen := map[string]bool{}
-	for _, subset := range objectsIn(spec, "subsets") {
-		name := text(subset, "name")
-		if seen[name] {
-			found = append(found, fmt.Sprintf("duplicate subset names: %s", name))
+	for _, name := range names {
+		if name == "." {
+			name = own
 		}
+		m.add(seen[name], "duplicate entries in exportTo for entry %s", name)
 		seen[name] = true
+		m.add(name == "~", "exportTo ~ (none) is not allowed for Istio configuration objects")
+		m.add(name != "*" && name != "~" && !isLabel(name), "only .,*, or a valid DNS 1123 label is allowed as exportTo entry")
 	}
-	return found
+	m.add(seen["*"] && len(names) > 1, "cannot have both public (*) and non-public exportTo values for a resource")
 }
 
-// objectsIn returns the objects in a list that is a member of a tree.
-func objectsIn(tree map[string]any, name string) []map[string]any {
-	items, _ := tree[name].([]any)
-	var found []map[string]any
-	for _, item := range items {
-		if m, ok := item.(map[string]any); ok {
-			found = append(found, m)
+func (m *mistakes) destinationRule(d *networking.DestinationRule, namespace string) {
+	m.domain(d.Host)
+	m.policy(d.TrafficPolicy)
+	seen := map[string]bool{}
+	for _, subset := range d.Subsets {
+		m.add(seen[subset.Name], "duplicate subset names: %s", subset.Name)
+		seen[subset.Name] = true
+		m.subset(subset.Name)
+		m.podLabels(subset.Labels)
+		m.policy(subset.TrafficPolicy)
+	}
+	m.exportTo(d.ExportTo, namespace)
+}
+
+func (m *mistakes) subset(name string) {
+	m.add(name == "", "subset name cannot be empty")
+	m.add(name != "" && !isLabel(name), "subset name is invalid: %s", name)
+}
+
+func (m *mistakes) podLabels(labels map[string]string) {
+	for name, value := range labels {
+		m.add(len(validation.IsQualifiedName(strings.ToLower(name))) > 0, "invalid tag key: %q", name)
+		m.add(!labelValues.MatchString(value), "invalid tag value: %q", value)
+	}
+}
+
+// policy looks at whether a traffic policy says anything, and at shares of hosts; not at what it says otherwise.
+func (m *mistakes) policy(p *networking.TrafficPolicy) {
+	if p == nil {
+		return
+	}
+	m.add(p.OutlierDetection == nil && p.ConnectionPool == nil && p.LoadBalancer == nil && p.Tls == nil && p.PortLevelSettings == nil &&
+		p.Tunnel == nil && p.ProxyProtocol == nil && p.RetryBudget == nil, "traffic policy must have at least one field")
+	if pool := p.ConnectionPool; pool != nil {
+		m.add(pool.Http == nil && pool.Tcp == nil, "connection pool must have at least one field")
+	}
+	if o := p.OutlierDetection; o != nil {
+		m.duration(o.BaseEjectionTime)
+		m.duration(o.Interval)
+		for _, share := range []int32{o.MaxEjectionPercent, o.MinHealthPercent} {
+			m.add(share < 0 || share > 100, "percentage %d is not in range 0..100", share)
 		}
 	}
-	return found
 }
 
-func number(value any) float64 {
-	switch n := value.(type) {
-	case int64:
-		return float64(n)
-	case float64:
-		return n
-	}
-	return 0
+func (m *mistakes) duration(d *durationpb.Duration) {
+	m.add(d != nil && d.AsDuration() < time.Millisecond, "duration must be greater than 1ms")
+	m.add(d != nil && d.AsDuration()%time.Millisecond != 0, "only durations to ms precision are supported")
 }

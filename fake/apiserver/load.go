@@ -45,8 +45,8 @@ func (s *Server) load(m manifest) error {
 		_, err := s.create(m.key, m.tree, Call{}, true)
 		return err
 	}
-	if status, ok := old.tree["status"]; ok && m.tree["status"] == nil {
-		m.tree["status"] = status
+	if given, _ := m.tree["status"].(map[string]any); len(given) == 0 {
+		m.tree = withMember(m.tree, old.tree, "status")
 	}
 	_, err := s.replace(old, m.tree, replacing{status: true})
 	return err
@@ -65,14 +65,14 @@ func (s *Server) readManifests(manifests []byte) ([]manifest, error) {
 			return nil, fmt.Errorf("apiserver: document %d: %w", at, err)
 		}
 		m := manifest{at: at}
-		if err := m.read(doc); err != nil {
+		if err := m.read(doc, s.prune.Load()); err != nil {
 			errs = append(errs, m.wrong(err))
 			continue
 		}
 		if m.tree == nil {
 			continue
 		}
-		if err := s.admit(m.key, m.tree, Call{}); err != nil {
+		if err := s.validate(m.key, m.tree, nil); err != nil {
 			errs = append(errs, m.wrong(err))
 			continue
 		}
@@ -81,7 +81,7 @@ func (s *Server) readManifests(manifests []byte) ([]manifest, error) {
 }
 
 // read parses a document; one with nothing but comments leaves the tree nil.
-func (m *manifest) read(doc []byte) error {
+func (m *manifest) read(doc []byte, prune bool) error {
 	raw, err := yaml.YAMLToJSONStrict(doc)
 	if err != nil {
 		return err
@@ -99,18 +99,18 @@ func (m *manifest) read(doc []byte) error {
 		return fmt.Errorf("unknown kind %q in apiVersion %q", kind, apiVersion)
 	}
 	meta := metadata(tree)
-	for _, own := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
-		delete(meta, own)
-	}
 	m.key.name, m.key.namespace = text(meta, "name"), text(meta, "namespace")
 	if m.key.namespace == "" && !m.key.res.global {
 		m.key.namespace = "default"
 	}
-	if err := checkIdentity(m.key, tree); err != nil {
+	if m.tree, err = m.key.res.read(raw, tree, m.key.res.native != nil, prune); err != nil {
 		return err
 	}
-	m.tree, err = m.key.res.canonical(tree, true)
-	return err
+	m.tree = withMetadata(m.tree, m.key.names())
+	for _, own := range serversOwn {
+		delete(metadata(m.tree), own)
+	}
+	return nil
 }
 
 func (m manifest) wrong(err error) error {

@@ -18,13 +18,12 @@ func (s *Server) patch(c Call, old entry) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := parse(raw)
+	next, err := s.decode(old.key, raw, c)
 	if err != nil {
 		return nil, err
 	}
 	// The version that was not touched is the current one; every other is somebody's precondition.
-	meta := metadata(next)
-	if err := precondition(old, text(meta, "resourceVersion"), text(meta, "uid"), c.res.native == nil); err != nil {
+	if err := fresh(old, text(metadata(next), "resourceVersion")); err != nil {
 		return nil, err
 	}
 	return s.replace(old, next, replacing{call: c})

@@ -9,6 +9,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // resource is a kind of object the server knows.
@@ -28,6 +29,11 @@ type resource struct {
 	review bool
 	// native is a new value of the Go type that defines the object; nil for custom resources.
 	native func() any
+	// defaults fills in what a new value of that type leaves open; nil leaves it.
+	defaults func(any)
+	// validate finds what is wrong with an object of that type whose metadata is right; nil finds nothing. The old one is
+	// nil when the object is new.
+	validate func(next, old map[string]any) field.ErrorList
 	// schema checks custom resources; nil accepts everything.
 	schema *messageSchema
 }
@@ -60,8 +66,12 @@ var resources = []*resource{
 	native("", "services", "Service", func() any { return new(corev1.Service) }, resource{}),
 	native("", "configmaps", "ConfigMap", func() any { return new(corev1.ConfigMap) }, resource{plain: true}),
 	native("", "events", "Event", func() any { return new(corev1.Event) }, resource{plain: true}),
-	native("apps", "deployments", "Deployment", func() any { return new(appsv1.Deployment) }, resource{generation: true, annotated: true}),
-	native("apps", "replicasets", "ReplicaSet", func() any { return new(appsv1.ReplicaSet) }, resource{generation: true}),
+	native("apps", "deployments", "Deployment", func() any { return new(appsv1.Deployment) }, resource{
+		generation: true, annotated: true, defaults: defaultDeployment, validate: deploymentErrors,
+	}),
+	native("apps", "replicasets", "ReplicaSet", func() any { return new(appsv1.ReplicaSet) }, resource{
+		generation: true, defaults: defaultReplicaSet,
+	}),
 	native("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview",
 		func() any { return new(authorizationv1.SelfSubjectAccessReview) }, resource{global: true, plain: true, review: true}),
 	istio("virtualservices", "VirtualService", newSchema(&networking.VirtualService{})),

@@ -90,8 +90,24 @@ func TestUnknownFieldsAreRefusedUnderStrictValidationOnly(t *testing.T) {
 	c, vs := virtualService(t, newServer(t, reviews))
 	_, err := c.Patch(ctx, "reviews", types.JSONPatchType, guarded(vs.ResourceVersion, tenPercent),
 		metav1.PatchOptions{FieldValidation: "Strict"})
-	require.True(t, apierrors.IsBadRequest(err), "%v", err)
+	require.True(t, apierrors.IsInvalid(err), "%v", err)
 	require.ErrorContains(t, err, `unknown field "spec.newerThanAnyType"`)
+
+	_, err = dynamicClient(t, newServer(t), virtualServices).Create(ctx, object(t, `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService",
+		"metadata":{"name":"x","conjured":1},"spec":{"http":[{"conjured":1}]}}`), metav1.CreateOptions{FieldValidation: "Strict"})
+	require.True(t, apierrors.IsBadRequest(err), "%v", err)
+	require.ErrorContains(t, err, `strict decoding error: unknown field "metadata.conjured", unknown field "spec.http[0].conjured"`)
+}
+
+func TestAServerThatPrunesDropsWhatNoTypeKnows(t *testing.T) {
+	s := newServer(t, reviews)
+	s.PruneUnknown()
+	c, _ := virtualService(t, s)
+	_, err := c.Patch(ctx, "reviews", types.MergePatchType,
+		rule(`{"conjured":1,"match":[{"headers":{"x":{"exact":"a","conjured":1}}}],`+toReviews+`}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	require.Equal(t, document(t, []byte(`{"hosts":["reviews"],"http":[{"match":[{"headers":{"x":{"exact":"a"}}}],`+toReviews+`}]}`)),
+		stored(t, s, virtualServices, "reviews")["spec"])
 }
 
 func TestAnEnumTakesItsNamesOnly(t *testing.T) {
@@ -115,7 +131,7 @@ func TestIstiosWebhookRefusesWhenItIsOn(t *testing.T) {
 		{`{"directResponse":{"status":200},` + toReviews + `}`, "both route and direct_response"},
 		{`{"directResponse":{"status":200},"redirect":{"uri":"/"}}`, "both direct_response and redirect"},
 		{`{"name":"r","delegate":{"name":"a"},` + toReviews + `}`, "root HTTP route r must not specify route"},
-		{`{"name":"r","delegate":{"name":"a"},"directResponse":{"status":200}}`, "root HTTP route r must not specify direct_response"},
+		{`{"name":"r","delegate":{"name":"a"},"redirect":{"uri":"/"}}`, "root HTTP route r must not specify redirect"},
 		{`{"name":"none"}`, "HTTP route, redirect or direct_response is required"},
 		{`{"name":"none"},{"route":` + two + `}`, "2 errors occurred"},
 	} {

@@ -15,6 +15,7 @@ import (
 type Server struct {
 	store    *store
 	webhook  atomic.Bool
+	prune    atomic.Bool
 	mu       sync.Mutex // guards what follows
 	hooks    []*func(Call) Fault
 	requests map[Request]int
@@ -27,11 +28,16 @@ func New() *Server {
 	return &Server{store: newStore(), requests: map[Request]int{}}
 }
 
-// ValidateIstio switches on what Istio's own validating webhook refuses, beyond the schema: negative weights, several
-// destinations whose weights are all zero, mirror together with mirrors, a mirror percentage outside of 0 to 100, a rule
-// with more than one of route, redirect, direct response and delegate, and subsets of the same name. The answer is the
-// webhook's: code 400 without a reason, for which apierrors.IsBadRequest holds.
+// ValidateIstio switches on what Istio's own validating webhook refuses of VirtualServices and DestinationRules, beyond
+// the schema: negative weights, several destinations whose weights are all zero, shares outside of 0 to 100, hosts that are
+// none or cover each other, regular expressions and ports that are none, a rule that does nothing or two things, a subset
+// without a name or with another one's, and so on. The package comment says what it leaves out. The answer is the webhook's:
+// code 400 without a reason, for which apierrors.IsBadRequest holds.
 func (s *Server) ValidateIstio() { s.webhook.Store(true) }
+
+// PruneUnknown drops the fields of an Istio object that no type knows, as a cluster does whose CRDs are of the version
+// that this library was built with. Without it they are kept, as on a cluster with newer ones.
+func (s *Server) PruneUnknown() { s.prune.Store(true) }
 
 // List returns the objects of a resource ("virtualservices.networking.istio.io", "pods") in a namespace, or in all when
 // it is empty, by namespace and name. They are in the stored version and must not be changed. Nothing is counted and no
@@ -69,7 +75,7 @@ func (s *Server) Update(resource, namespace, name string, change func(object map
 		if err != nil {
 			return fmt.Errorf("apiserver: update of %s %s/%s: %w", resource, namespace, name, err)
 		}
-		if next, err = parse(raw); err != nil {
+		if next, err = s.decode(old.key, raw, Call{}); err != nil {
 			return err
 		}
 		_, err = s.replace(old, next, replacing{status: true})

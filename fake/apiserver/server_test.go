@@ -229,3 +229,9 @@ func TestWhatNoClientSendsIsAnsweredWithAStatus(t *testing.T) {
 	}
 	require.Len(t, s.List(virtualServices, "bookinfo"), 1)
 }
+
+func TestAReplicaSetHasOneReplicaUnlessItSaysOtherwise(t *testing.T) {
+	s := newServer(t, strings.Replace(deployment, "kind: Deployment", "kind: ReplicaSet", 1))
+	spec := stored(t, s, "replicasets.apps", "reviews-v1")["spec"].(map[string]any)
+	require.EqualValues(t, 1, spec["replicas"])
+}

@@ -1,19 +1,17 @@
 package apiserver
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	kjson "sigs.k8s.io/json"
 )
 
-// parse reads a document; numbers become int64 or float64 as everywhere in Kubernetes, nulls are dropped.
+// parse reads a document; numbers become int64 or float64 as everywhere in Kubernetes.
 func parse(raw []byte) (map[string]any, error) {
 	var tree map[string]any
 	if err := utiljson.Unmarshal(raw, &tree); err != nil {
@@ -22,7 +20,6 @@ func parse(raw []byte) (map[string]any, error) {
 	if tree == nil {
 		return nil, apierrors.NewBadRequest("the document is empty")
 	}
-	dropNulls(tree)
 	return tree, nil
 }
 
@@ -43,37 +40,23 @@ func dropNulls(value any) {
 	}
 }
 
-// canonical brings a tree into the form of the resource: core and apps objects as their Go types write them. What these
-// do not know is dropped, or an error when that is asked for.
-func (r *resource) canonical(tree map[string]any, strict bool) (map[string]any, error) {
-	if r.native == nil {
-		return tree, nil
+// wholeNumbers makes 1.0 what it is to a CRD: an integer.
+func wholeNumbers(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, member := range v {
+			v[k] = wholeNumbers(member)
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = wholeNumbers(item)
+		}
+	case float64:
+		if whole := int64(v); math.Abs(v) < 1<<53 && float64(whole) == v {
+			return whole
+		}
 	}
-	raw, err := json.Marshal(tree)
-	if err != nil {
-		return nil, err
-	}
-	typed := r.native()
-	unknown, err := kjson.UnmarshalStrict(raw, typed)
-	if err == nil && strict && len(unknown) > 0 {
-		err = fmt.Errorf("strict decoding error: %w", errors.Join(unknown...))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s in version %q cannot be handled as a %s: %w", r.kind, r.versions[0], r.kind, err)
-	}
-	setDefaults(typed)
-	if raw, err = json.Marshal(typed); err != nil {
-		return nil, err
-	}
-	var form map[string]any
-	if err := utiljson.Unmarshal(raw, &form); err != nil {
-		return nil, err
-	}
-	dropNulls(form)
-	if status, _ := form["status"].(map[string]any); len(status) == 0 {
-		delete(form, "status")
-	}
-	return form, nil
+	return value
 }
 
 // metadata returns the tree's metadata; an empty map that belongs to no tree when there is none.

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -11,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 func (s *Server) doGet(c Call) (Answer, error) {
@@ -80,19 +78,25 @@ func (s *Server) doWrite(c Call) (Answer, error) {
 	case "deletecollection":
 		return s.doDeleteCollection(c)
 	}
+	var next map[string]any
+	var err error
+	if c.Verb == "update" { // a document that cannot be read is refused before its object is looked for
+		if next, err = s.document(c.key(), c); err != nil {
+			return Answer{}, err
+		}
+	}
 	old, ok := s.store.get(c.key())
 	if !ok {
 		return Answer{}, notFound(c.key())
 	}
-	if c.Verb == "delete" {
-		return s.doDelete(c, old)
-	}
 	var o *object
-	var err error
-	if c.Verb == "patch" {
+	switch c.Verb {
+	case "delete":
+		return s.doDelete(c, old)
+	case "patch":
 		o, err = s.patch(c, old)
-	} else {
-		o, err = s.put(c, old)
+	default:
+		o, err = s.put(c, old, next)
 	}
 	if err != nil {
 		return Answer{}, err
@@ -107,104 +111,34 @@ func (s *Server) doCreate(c Call) (Answer, error) {
 			Status:   authorizationv1.SubjectAccessReviewStatus{Allowed: true},
 		})}, nil
 	}
-	tree, err := c.document()
+	tree, err := s.document(c.key(), c)
 	if err != nil {
 		return Answer{}, err
 	}
-	o, err := s.create(c.key(), tree, c, false)
+	k := c.key()
+	k.name = s.chooseName(metadata(tree))
+	o, err := s.create(k, tree, c, false)
 	if err != nil {
 		return Answer{}, err
 	}
 	return Answer{Code: http.StatusCreated, Body: o.in(c.version)}, nil
 }
 
-func (s *Server) put(c Call, old entry) (*object, error) {
-	next, err := c.document()
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) put(c Call, old entry, next map[string]any) (*object, error) {
 	meta := metadata(next)
-	if err := precondition(old, text(meta, "resourceVersion"), text(meta, "uid"), c.res.native == nil); err != nil {
+	if uid := text(meta, "uid"); uid != "" && uid != old.uid {
+		return nil, otherUID(old, uid)
+	}
+	if err := fresh(old, text(meta, "resourceVersion")); err != nil {
 		return nil, err
 	}
 	return s.replace(old, next, replacing{call: c})
 }
 
 // document reads the body of a create or update.
-func (c Call) document() (map[string]any, error) {
+func (s *Server) document(k key, c Call) (map[string]any, error) {
 	if c.mediaType != "" && c.mediaType != "application/json" && c.mediaType != "application/yaml" {
 		return nil, unsupported(fmt.Sprintf("the body of the request was in an unsupported format: %s", c.mediaType))
 	}
-	return parse(c.Body)
-}
-
-func unsupported(message string) error {
-	return apierrors.NewGenericServerResponse(http.StatusUnsupportedMediaType, "", noResource, "", message, 0, false)
-}
-
-func (s *Server) doDelete(c Call, old entry) (Answer, error) {
-	options, err := c.deleteOptions()
-	if err != nil {
-		return Answer{}, err
-	}
-	if p := options.Preconditions; p != nil {
-		if err := precondition(old, value(p.ResourceVersion), string(value(p.UID)), false); err != nil {
-			return Answer{}, err
-		}
-	}
-	if !c.dryRun && len(options.DryRun) == 0 {
-		if err := s.store.remove(old); err != nil {
-			return Answer{}, err
-		}
-	}
-	return success(&metav1.StatusDetails{
-		Name: old.name, Group: old.res.group, Kind: old.res.name, UID: types.UID(old.uid),
-	}), nil
-}
-
-func (s *Server) doDeleteCollection(c Call) (Answer, error) {
-	selects, err := selector(c)
-	if err != nil {
-		return Answer{}, err
-	}
-	options, err := c.deleteOptions()
-	if err != nil {
-		return Answer{}, err
-	}
-	for _, o := range s.store.list(c.res, c.Namespace) {
-		if !selects(o) || c.dryRun || len(options.DryRun) > 0 {
-			continue
-		}
-		if err := s.store.remove(s.store.entries[c.res][o.key]); err != nil {
-			return Answer{}, err
-		}
-	}
-	return success(nil), nil
-}
-
-func (c Call) deleteOptions() (metav1.DeleteOptions, error) {
-	var options metav1.DeleteOptions
-	if len(c.Body) == 0 {
-		return options, nil
-	}
-	if err := json.Unmarshal(c.Body, &options); err != nil {
-		return options, apierrors.NewBadRequest(fmt.Sprintf("error decoding the delete options: %v", err))
-	}
-	return options, nil
-}
-
-func success(details *metav1.StatusDetails) Answer {
-	return Answer{Code: http.StatusOK, Body: encode(metav1.Status{
-		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-		Status:   metav1.StatusSuccess,
-		Details:  details,
-	})}
-}
-
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
+	return s.decode(k, c.Body, c)
 }

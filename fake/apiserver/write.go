@@ -1,39 +1,30 @@
 package apiserver
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
+	"strconv"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// create stores a new object. The status is kept only on the back door.
+// create stores a new object from a document that was decoded. The status is kept only on the back door.
 func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*object, error) {
-	k.name = s.chooseName(metadata(tree))
-	if err := checkIdentity(k, tree); err != nil {
-		return nil, err
-	}
-	if text(metadata(tree), "resourceVersion") != "" {
-		return nil, apierrors.NewBadRequest("resourceVersion should not be set on objects to be created")
-	}
-	tree, err := k.res.canonical(tree, c.strict())
-	if err != nil {
-		return nil, apierrors.NewBadRequest(err.Error())
-	}
+	version, _ := strconv.ParseUint(text(metadata(tree), "resourceVersion"), 10, 64)
 	tree = s.newborn(k, tree)
 	if !k.res.plain && !status {
 		delete(tree, "status")
+		if k.res.native != nil {
+			tree["status"] = map[string]any{} // as their types write it
+		}
 	}
-	if err := s.admit(k, tree, c); err != nil {
+	if err := s.validate(k, tree, nil); err != nil {
 		return nil, err
+	}
+	if version != 0 {
+		return nil, errors.New("resourceVersion should not be set on objects to be created")
 	}
 	if _, exists := s.store.get(k); exists {
 		return nil, apierrors.NewAlreadyExists(k.res.groupResource(), k.name)
@@ -45,62 +36,44 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	return s.store.commit(k, tree)
 }
 
+// serversOwn are the fields of the metadata that no writer chooses.
+var serversOwn = []string{"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"}
+
 // newborn returns the tree with the metadata of a new object.
 func (s *Server) newborn(k key, tree map[string]any) map[string]any {
-	tree = withMetadata(tree, map[string]any{
-		"name":              k.name,
-		"uid":               fmt.Sprintf("00000000-0000-4000-8000-%012x", s.store.created+1),
-		"creationTimestamp": time.Now().UTC().Format(time.RFC3339),
-	})
-	tree["kind"] = k.res.kind
+	tree = withMetadata(tree, k.names())
 	meta := metadata(tree)
-	if !k.res.global {
-		meta["namespace"] = k.namespace
+	for _, own := range serversOwn {
+		delete(meta, own)
 	}
-	delete(meta, "generation")
+	meta["uid"] = fmt.Sprintf("00000000-0000-4000-8000-%012x", s.store.created+1)
+	meta["creationTimestamp"] = now()
 	if k.res.generation {
 		meta["generation"] = int64(1)
 	}
+	if text(tree, "kind") == "" {
+		tree["kind"] = k.res.kind
+	}
 	return tree
 }
+
+// names are the fields of the metadata that say which object it is.
+func (k key) names() map[string]any {
+	if k.res.global {
+		return map[string]any{"name": k.name}
+	}
+	return map[string]any{"name": k.name, "namespace": k.namespace}
+}
+
+func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
 // chooseName returns the name in the metadata, or one from its generateName.
 func (s *Server) chooseName(meta map[string]any) string {
 	name := text(meta, "name")
 	if prefix := text(meta, "generateName"); name == "" && prefix != "" {
 		name = fmt.Sprintf("%s%05d", prefix, s.store.created+1)
-		meta["name"] = name
 	}
 	return name
-}
-
-// checkIdentity holds the document against the path it was sent to.
-func checkIdentity(k key, tree map[string]any) error {
-	if version := text(tree, "apiVersion"); version != "" && findKind(version, k.res.kind) != k.res {
-		return apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)",
-			version, k.res.apiVersion(k.res.versions[0])))
-	}
-	if kind := text(tree, "kind"); kind != "" && kind != k.res.kind {
-		return apierrors.NewBadRequest(fmt.Sprintf("the kind in the data (%s) does not match the expected kind (%s)", kind, k.res.kind))
-	}
-	return checkName(k, metadata(tree))
-}
-
-func checkName(k key, meta map[string]any) error {
-	if ns := text(meta, "namespace"); ns != "" && ns != k.namespace {
-		return apierrors.NewBadRequest(fmt.Sprintf(
-			"the namespace of the provided object does not match the namespace sent on the request (%s != %s)", ns, k.namespace))
-	}
-	if name := text(meta, "name"); name != "" && name != k.name {
-		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", name, k.name))
-	}
-	if k.name == "" {
-		return invalid(k, field.Required(field.NewPath("metadata", "name"), "name or generateName is required"))
-	}
-	if bad := validation.IsDNS1123Subdomain(k.name); len(bad) > 0 {
-		return invalid(k, field.Invalid(field.NewPath("metadata", "name"), k.name, strings.Join(bad, ", ")))
-	}
-	return nil
 }
 
 // replacing says how a new tree takes the place of an old one.
@@ -109,88 +82,81 @@ type replacing struct {
 	status bool // the back door: everything may change, nothing is checked
 }
 
-// replace stores the next tree in the place of the old one, or answers the old object when nothing changes.
-// The tree belongs to the server from then on.
+// replace stores the next tree, which was decoded, in the place of the old one, or answers the old object when nothing
+// changes. The last finalizer that goes away from an object being deleted takes it along.
 func (s *Server) replace(old entry, next map[string]any, how replacing) (*object, error) {
 	k := old.key
-	if err := checkIdentity(k, next); err != nil {
-		return nil, err
-	}
-	next, err := k.res.canonical(next, how.call.strict())
-	if err != nil {
-		return nil, how.call.misfit(k, err)
-	}
 	next = merge(old, next, how)
 	if !how.status {
-		if err := s.admit(k, next, how.call); err != nil {
+		if err := s.validate(k, next, old.tree); err != nil {
 			return nil, err
 		}
 	}
-	if equal(old.tree, next) {
+	switch {
+	case equal(old.tree, next):
 		return old.object, nil
-	}
-	if k.res.generation && k.res.specChanged(old.tree, next) {
+	case how.call.Subresource == "" && k.res.generation && k.res.specChanged(old.tree, next):
 		generation, _ := metadata(old.tree)["generation"].(int64)
 		metadata(next)["generation"] = generation + 1
 	}
 	if how.call.dryRun {
 		return newObject(k, old.version, next)
 	}
-	return s.store.commit(k, next)
+	if metadata(next)["deletionTimestamp"] == nil || metadata(next)["finalizers"] != nil {
+		return s.store.commit(k, next)
+	}
+	if err := s.store.remove(old); err != nil {
+		return nil, err
+	}
+	return newObject(k, old.version, next)
 }
 
-// merge gives the next tree what a writer cannot change: identity, and the status or all but the status.
+// merge gives the next tree what a writer cannot change: what is the server's own, and the status or all but the status.
 func merge(old entry, next map[string]any, how replacing) map[string]any {
-	k := old.key
-	if how.call.Subresource == "status" {
-		status, has := next["status"]
-		next = withMetadata(old.tree, nil)
-		delete(next, "status")
-		if has {
-			next["status"] = status
-		}
+	r, status := old.res, how.call.Subresource == "status"
+	if status && r.native == nil {
+		return withMember(withMetadata(old.tree, nil), next, "status")
+	}
+	next = withMetadata(next, keptMetadata(metadata(old.tree), metadata(next), how.status))
+	if status { // a core or apps object takes most of the metadata too
+		of := withMember(old.tree, next, "status")
+		of["metadata"] = withMember(metadata(next), metadata(old.tree), "labels")
+		return of
+	}
+	next["apiVersion"] = old.tree["apiVersion"]
+	if text(next, "kind") == "" {
+		next["kind"] = r.kind
+	}
+	if r.plain || how.status {
 		return next
 	}
+	return withMember(next, old.tree, "status")
+}
+
+// keptMetadata is what the new metadata have from the old ones; with force, those cannot name another object either.
+func keptMetadata(old, next map[string]any, force bool) map[string]any {
 	kept := map[string]any{}
-	meta := metadata(old.tree)
-	for _, name := range []string{"name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion"} {
-		if value, ok := meta[name]; ok {
+	for _, name := range []string{"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"} {
+		if value, ok := old[name]; ok {
 			kept[name] = value
 		}
 	}
-	next = withMetadata(next, kept)
-	next["kind"], next["apiVersion"] = k.res.kind, old.tree["apiVersion"]
-	if !k.res.plain && !how.status {
-		delete(next, "status")
-		if status, has := old.tree["status"]; has {
-			next["status"] = status
+	for _, name := range []string{"name", "namespace", "uid"} {
+		if value, ok := old[name]; ok && (force || next[name] == nil) {
+			kept[name] = value
 		}
 	}
-	return next
+	return kept
 }
 
-const modified = "the object has been modified; please apply your changes to the latest version and try again"
-
-// precondition holds the version and the uid that a writer names against the object.
-func precondition(old entry, version, uid string, required bool) error {
-	if uid != "" && uid != old.uid {
-		return conflict(old.key, fmt.Errorf("precondition failed: UID in precondition: %s, UID in object meta: %s", uid, old.uid))
+// withMember returns a copy of a tree with a member of another one, or without it.
+func withMember(tree, other map[string]any, name string) map[string]any {
+	tree = maps.Clone(tree)
+	delete(tree, name)
+	if value, has := other[name]; has {
+		tree[name] = value
 	}
-	if version == "" && required {
-		return invalid(old.key, field.Invalid(field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update"))
-	}
-	if version != "" && version != text(metadata(old.tree), "resourceVersion") {
-		return conflict(old.key, errors.New(modified))
-	}
-	return nil
-}
-
-// misfit is the error for a document that is not of the resource's Go type.
-func (c Call) misfit(k key, err error) error {
-	if c.Verb == "patch" {
-		return invalid(k, field.Invalid(field.NewPath("patch"), string(c.Body), err.Error()))
-	}
-	return apierrors.NewBadRequest(err.Error())
+	return tree
 }
 
 // specChanged tells whether a change counts as a new generation.
@@ -204,46 +170,4 @@ func (r *resource) specChanged(old, next map[string]any) bool {
 		delete(next, name)
 	}
 	return !equal(old, next)
-}
-
-// setDefaults sets the few defaults that everybody relies on.
-func setDefaults(typed any) {
-	one, deadline := int32(1), int32(600)
-	switch o := typed.(type) {
-	case *appsv1.Deployment:
-		if o.Spec.Replicas == nil {
-			o.Spec.Replicas = &one
-		}
-		if o.Spec.ProgressDeadlineSeconds == nil {
-			o.Spec.ProgressDeadlineSeconds = &deadline
-		}
-	case *appsv1.ReplicaSet:
-		if o.Spec.Replicas == nil {
-			o.Spec.Replicas = &one
-		}
-	}
-}
-
-func invalid(k key, errs ...*field.Error) error {
-	return apierrors.NewInvalid(k.res.groupKind(), k.name, errs)
-}
-
-func conflict(k key, err error) error {
-	return apierrors.NewConflict(k.res.groupResource(), k.name, err)
-}
-
-// statusOf is the status that an error is answered with.
-func statusOf(err error) metav1.Status {
-	if known, ok := err.(apierrors.APIStatus); ok {
-		return known.Status()
-	}
-	return apierrors.NewInternalError(err).Status()
-}
-
-func encode(value any) []byte {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		raw, _ = json.Marshal(statusOf(err))
-	}
-	return raw
 }

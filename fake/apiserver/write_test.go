@@ -51,10 +51,11 @@ func TestAJSONPatchWithTheVersionReadIsDoneOnceAndThenIsAConflict(t *testing.T) 
 	raw, _ := s.Get(virtualServices, "bookinfo", "reviews")
 	require.Contains(t, string(raw), `"newerThanAnyType":{"keep":"me"}`)
 
-	for _, version := range []string{read.ResourceVersion, "stale"} {
-		_, err = c.Patch(ctx, "reviews", types.JSONPatchType, guarded(version, tenPercent), metav1.PatchOptions{})
-		require.True(t, apierrors.IsConflict(err), "%v", err)
-	}
+	_, err = c.Patch(ctx, "reviews", types.JSONPatchType, guarded(read.ResourceVersion, tenPercent), metav1.PatchOptions{})
+	require.True(t, apierrors.IsConflict(err), "%v", err)
+	_, err = c.Patch(ctx, "reviews", types.JSONPatchType, guarded("nonsense", tenPercent), metav1.PatchOptions{})
+	require.ErrorContains(t, err, "metadata.resourceVersion: Invalid value")
+	require.EqualValues(t, 500, err.(apierrors.APIStatus).Status().Code)
 }
 
 func TestAMapOfAnnotationsThatIsEmptiedIsGone(t *testing.T) {
@@ -102,11 +103,19 @@ func TestPatchesThatCannotBeAppliedAreRefused(t *testing.T) {
 		{"no JSON patch", types.JSONPatchType, `{`, apierrors.IsBadRequest},
 		{"no merge patch", types.MergePatchType, `[`, apierrors.IsBadRequest},
 		{"a stale merge patch", types.MergePatchType, `{"metadata":{"resourceVersion":"1"}}`, apierrors.IsConflict},
-		{"the uid of another", types.MergePatchType, `{"metadata":{"uid":"other"}}`, apierrors.IsConflict},
+		{"the uid of another", types.MergePatchType, `{"metadata":{"uid":"other"}}`, apierrors.IsInvalid},
 		{"another name", types.MergePatchType, `{"metadata":{"name":"other"}}`, apierrors.IsBadRequest},
 		{"another namespace", types.MergePatchType, `{"metadata":{"namespace":"other"}}`, apierrors.IsBadRequest},
-		{"another kind", types.MergePatchType, `{"kind":"Gateway"}`, apierrors.IsBadRequest},
-		{"another group", types.MergePatchType, `{"apiVersion":"apps/v1"}`, apierrors.IsBadRequest},
+		{"another kind", types.MergePatchType, `{"kind":"Gateway"}`, apierrors.IsInvalid},
+		{"another version", types.MergePatchType, `{"apiVersion":"networking.istio.io/v1beta1"}`, apierrors.IsInvalid},
+		{"no version", types.MergePatchType, `{"apiVersion":null}`, apierrors.IsInternalError},
+		{"no kind", types.MergePatchType, `{"kind":null}`, apierrors.IsInvalid},
+		{"no name", types.MergePatchType, `{"metadata":{"name":null}}`, apierrors.IsBadRequest},
+		{"a finalizer that is none", types.MergePatchType, `{"metadata":{"finalizers":["a b"]}}`, apierrors.IsInvalid},
+		{"metadata of text", types.MergePatchType, `{"metadata":"x"}`, apierrors.IsInvalid},
+		{"an annotation of a number", types.MergePatchType, `{"metadata":{"annotations":{"a":1}}}`, apierrors.IsInvalid},
+		{"a label with spaces", types.MergePatchType, `{"metadata":{"labels":{"a":"not a label"}}}`, apierrors.IsInvalid},
+		{"another group", types.MergePatchType, `{"apiVersion":"apps/v1"}`, apierrors.IsInvalid},
 		{"strategic for a custom resource", types.StrategicMergePatchType, `{}`, apierrors.IsUnsupportedMediaType},
 		{"server-side apply", types.ApplyYAMLPatchType, `{}`, apierrors.IsUnsupportedMediaType},
 		{"an unknown kind of patch", "application/unknown", `{}`, apierrors.IsUnsupportedMediaType},
@@ -150,6 +159,10 @@ func TestAPutNeedsTheCurrentVersionOfACustomResource(t *testing.T) {
 	_, err = c.Update(ctx, stale, metav1.UpdateOptions{})
 	require.True(t, apierrors.IsInvalid(err), "%v", err)
 	require.ErrorContains(t, err, "must be specified for an update")
+	stale.UID = "other"
+	_, err = c.Update(ctx, stale, metav1.UpdateOptions{})
+	require.True(t, apierrors.IsConflict(err), "%v", err)
+	require.ErrorContains(t, err, "UID in precondition: other")
 	stale.Name = "nobody"
 	_, err = c.Update(ctx, stale, metav1.UpdateOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
@@ -172,7 +185,7 @@ func TestCreateFillsTheMetadataAndRefusesASecondOne(t *testing.T) {
 	_, err = c.Create(ctx, rule, metav1.CreateOptions{})
 	require.True(t, apierrors.IsAlreadyExists(err), "%v", err)
 	_, err = c.Create(ctx, made, metav1.CreateOptions{})
-	require.True(t, apierrors.IsBadRequest(err), "%v", err)
+	require.ErrorContains(t, err, "resourceVersion should not be set on objects to be created")
 
 	rule.Name, rule.GenerateName = "", "gen-"
 	generated, err := c.Create(ctx, rule, metav1.CreateOptions{})

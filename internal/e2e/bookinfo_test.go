@@ -4,10 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
-	prom "github.com/prometheus/client_golang/api"
-	promapi "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/stretchr/testify/require"
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +18,6 @@ import (
 	"github.com/serin-go/serin/internal/e2e/plane"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/metrics"
-	"github.com/serin-go/serin/metrics/prometheus"
 	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
@@ -114,9 +110,7 @@ func (b *bookinfo) arm(workload string) metrics.Arm {
 
 // counts is what Prometheus knows.
 func (b *bookinfo) counts(t *testing.T) metrics.Provider {
-	client, err := prom.NewClient(prom.Config{Address: b.plane.Prometheus()})
-	require.NoError(t, err)
-	provider, err := prometheus.New(promapi.NewAPI(client), prometheus.Config{MaxAge: 30 * time.Second})
+	provider, err := newCounts(b.plane.Prometheus())
 	require.NoError(t, err)
 	return provider
 }

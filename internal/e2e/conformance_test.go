@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,22 +17,27 @@ var update = flag.Bool("update", false, "rewrite the files of known differences"
 // The file holds what the fake is known to do in another way. Whoever mends the
 // fake makes it shorter.
 func TestTheFakeDiffersFromARealAPIServerInNothingButWhatIsKnown(t *testing.T) {
+	allVirtualServiceStories := slices.Concat(virtualServiceStories,
+		attempts(createSpec("VirtualService"), virtualServiceSpecs), attempts(createRule, slices.Concat(httpRules, uncheckedRules)))
+	allDestinationRuleStories := slices.Concat(destinationRuleStories, attempts(createSpec("DestinationRule"), slices.Concat(destinationRuleSpecs, uncheckedSpecs)))
+	stories, requests := 0, 0
 	for _, c := range []struct {
 		file     string
 		resource schema.GroupVersionResource
 		webhook  bool
 		stories  []story
 	}{
-		{"virtualservices.txt", virtualServices, false, virtualServiceStories},
-		{"virtualservices-webhook.txt", virtualServices, true, virtualServiceStories},
-		{"destinationrules.txt", destinationRules, false, destinationRuleStories},
-		{"destinationrules-webhook.txt", destinationRules, true, destinationRuleStories},
-		{"deployments.txt", deployments, false, deploymentStories},
+		{"virtualservices.txt", virtualServices, false, allVirtualServiceStories},
+		{"virtualservices-webhook.txt", virtualServices, true, allVirtualServiceStories},
+		{"destinationrules.txt", destinationRules, false, allDestinationRuleStories},
+		{"destinationrules-webhook.txt", destinationRules, true, allDestinationRuleStories},
+		{"deployments.txt", deployments, false, slices.Concat(deploymentStories, attempts(patchPaused, slices.Concat(deploymentPatches, uncheckedPatches)))},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			pair := newPair(t, c.resource, c.webhook)
 			var text strings.Builder
 			for i, s := range c.stories {
+				stories, requests = stories+1, requests+len(s.requests)
 				found, err := pair.differences(t.Context(), fmt.Sprintf("subject-%d", i), s.requests)
 				require.NoError(t, err, s.name)
 				if len(found) > 0 {
@@ -41,6 +47,7 @@ func TestTheFakeDiffersFromARealAPIServerInNothingButWhatIsKnown(t *testing.T) {
 			compare(t, "testdata/differences/"+c.file, text.String())
 		})
 	}
+	t.Logf("%d stories with %d requests compared", stories, requests)
 }
 
 // compare holds a text against a file, or writes it there.

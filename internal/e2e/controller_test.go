@@ -14,6 +14,7 @@ import (
 	"istio.io/client-go/pkg/informers/externalversions"
 	listers "istio.io/client-go/pkg/listers/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
@@ -52,7 +53,7 @@ spec: {hosts: [service-%[1]d], http: [{route: [{destination: {host: service-%[1]
 `, i)
 	}
 	p.Apply(t, namespace, objects.String())
-	changes := (&release{namespace: namespace}).watch(t)
+	changes := watchAll(t, namespace)
 
 	config := p.Config()
 	api := &counter{sent: map[string]int{}}
@@ -67,7 +68,7 @@ spec: {hosts: [service-%[1]d], http: [{route: [{destination: {host: service-%[1]
 
 	last := map[string]canary.State{}
 	for ended, writes := 0, 0; ended < services; writes++ {
-		name, state := nextOf(t, changes)
+		name, state := next(t, changes)
 		require.Greater(t, state.Serial, last[name].Serial, "each change once")
 		if last[name] = state; state.Phase.Final() {
 			ended++
@@ -79,6 +80,33 @@ spec: {hosts: [service-%[1]d], http: [{route: [{destination: {host: service-%[1]
 	good, bad := services-services/10, services/10
 	require.Zero(t, api.sent["GET virtualservices"])
 	require.GreaterOrEqual(t, api.sent["PATCH virtualservices"], good*(plan.Len()+2)+bad)
+}
+
+// watchAll tells all changes of VirtualServices from now on.
+func watchAll(t *testing.T, namespace string) <-chan watch.Event {
+	mesh, _ := clients(t)
+	client := mesh.NetworkingV1().VirtualServices(namespace)
+	list, err := client.List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	w, err := client.Watch(t.Context(), metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+	require.NoError(t, err)
+	t.Cleanup(w.Stop)
+	return w.ResultChan()
+}
+
+// next is the State of the next change, and of what.
+func next(t *testing.T, changes <-chan watch.Event) (string, canary.State) {
+	select {
+	case e := <-changes:
+		vs, ok := e.Object.(*networking.VirtualService)
+		require.True(t, ok, "%v", e)
+		var state canary.State
+		require.NoError(t, state.UnmarshalJSON([]byte(vs.Annotations[routing.StateAnnotation])))
+		return vs.Name, state
+	case <-time.After(time.Minute):
+		require.Fail(t, "no further change")
+		return "", canary.State{}
+	}
 }
 
 // replica is one process of the controller.

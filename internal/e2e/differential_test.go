@@ -71,15 +71,21 @@ func (s *subject) do(ctx context.Context, r request) outcome {
 		return outcome{code: 200}
 	}
 	result := outcome{code: 200, changed: o.GetResourceVersion() != s.now, generations: o.GetGeneration() - s.generation, object: visible(o)}
-	s.see(o)
-	if r.verb == "create" {
-		s.old = s.now
+	if !strings.HasPrefix(r.verb, "dry ") {
+		s.see(o)
 	}
 	return result
 }
 
 func (s *subject) see(o *unstructured.Unstructured) {
 	s.now, s.generation = o.GetResourceVersion(), o.GetGeneration()
+}
+
+// created notes the version of an object that was just created.
+func (s *subject) created(o outcome) {
+	if o.code == 200 {
+		s.old = s.now
+	}
 }
 
 // send makes the request by a real client.
@@ -105,6 +111,16 @@ func (s *subject) send(ctx context.Context, verb, body string) (*unstructured.Un
 		return s.client.Patch(ctx, s.name, types.JSONPatchType, []byte(body), metav1.PatchOptions{FieldValidation: validation})
 	case "merge patch":
 		return s.client.Patch(ctx, s.name, types.MergePatchType, []byte(body), metav1.PatchOptions{FieldValidation: validation})
+	case "status json patch":
+		return s.client.Patch(ctx, s.name, types.JSONPatchType, []byte(body), metav1.PatchOptions{FieldValidation: validation}, "status")
+	case "status merge patch":
+		return s.client.Patch(ctx, s.name, types.MergePatchType, []byte(body), metav1.PatchOptions{FieldValidation: validation}, "status")
+	case "strategic patch":
+		return s.client.Patch(ctx, s.name, types.StrategicMergePatchType, []byte(body), metav1.PatchOptions{FieldValidation: validation})
+	case "apply":
+		return s.client.Patch(ctx, s.name, types.ApplyYAMLPatchType, []byte(body), metav1.PatchOptions{FieldManager: "e2e"})
+	case "dry json patch":
+		return s.client.Patch(ctx, s.name, types.JSONPatchType, []byte(body), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 	case "get":
 		return s.client.Get(ctx, s.name, metav1.GetOptions{})
 	case "delete":
@@ -127,23 +143,13 @@ func failure(err error) outcome {
 	return outcome{code: status.Status().Code, reason: status.Status().Reason}
 }
 
-// visible is what is compared of an object. The API server fills a Deployment
-// with defaults, which the fake does not know.
+// visible is what is compared of an object.
 func visible(o *unstructured.Unstructured) string {
-	seen := map[string]any{}
+	seen := map[string]any{"spec": o.Object["spec"]}
 	for name, m := range map[string]map[string]string{"annotations": o.GetAnnotations(), "labels": o.GetLabels()} {
 		if len(m) > 0 {
 			seen[name] = m
 		}
-	}
-	if o.GetKind() == "Deployment" {
-		seen["replicas"], _, _ = unstructured.NestedInt64(o.Object, "spec", "replicas")
-		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
-		for _, c := range containers {
-			seen["image"] = c.(map[string]any)["image"]
-		}
-	} else {
-		seen["spec"] = o.Object["spec"]
 	}
 	b, err := json.Marshal(seen)
 	if err != nil {
@@ -155,13 +161,14 @@ func visible(o *unstructured.Unstructured) string {
 // pair is the same resource on the fake and on the real API server.
 type pair struct {
 	fake, real dynamic.ResourceInterface
-	// settle waits until the controllers have written what they will.
-	settle func(ctx context.Context, real *subject) error
+	// settle waits until the controllers of the real one have written what they will, and reads that from both.
+	settle func(ctx context.Context, fake, real *subject) error
 }
 
 // newPair opens a resource in a new namespace of both.
 func newPair(t *testing.T, resource schema.GroupVersionResource, webhook bool) pair {
 	p, f := controlPlane(t), apiserver.New()
+	f.PruneUnknown() // the CRDs of the control plane are of the version of the fake's types
 	namespace := ""
 	if webhook {
 		f.ValidateIstio()
@@ -175,7 +182,7 @@ func newPair(t *testing.T, resource schema.GroupVersionResource, webhook bool) p
 		require.NoError(t, err)
 		return client.Resource(resource).Namespace(namespace)
 	}
-	both := pair{open(f.Config()), open(p.Config()), func(context.Context, *subject) error { return nil }}
+	both := pair{open(f.Config()), open(p.Config()), func(context.Context, *subject, *subject) error { return nil }}
 	if resource == deployments {
 		both.settle = observed
 	}
@@ -184,9 +191,12 @@ func newPair(t *testing.T, resource schema.GroupVersionResource, webhook bool) p
 
 // observed waits until the Deployment controller has taken notice of an object
 // that is paused; then it writes nothing more.
-func observed(ctx context.Context, s *subject) error {
+func observed(ctx context.Context, fake, real *subject) error {
+	if o, err := fake.client.Get(ctx, fake.name, metav1.GetOptions{}); err == nil {
+		fake.see(o)
+	}
 	for {
-		o, err := s.client.Get(ctx, s.name, metav1.GetOptions{})
+		o, err := real.client.Get(ctx, real.name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
@@ -194,7 +204,7 @@ func observed(ctx context.Context, s *subject) error {
 			return err
 		}
 		if seen, _, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration"); seen == o.GetGeneration() {
-			s.see(o)
+			real.see(o)
 			return nil
 		}
 	}
@@ -210,8 +220,12 @@ func (p pair) differences(ctx context.Context, name string, requests []request) 
 		if a != b {
 			found = append(found, fmt.Sprintf("%d. %s\n   fake: %s\n   real: %s", i+1, q.verb, a, b))
 		}
-		if err := p.settle(ctx, r); err != nil {
+		if err := p.settle(ctx, f, r); err != nil {
 			return nil, err
+		}
+		if strings.HasSuffix(q.verb, "create") {
+			f.created(a)
+			r.created(b)
 		}
 	}
 	return found, nil

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	prom "github.com/prometheus/client_golang/api"
+	promapi "github.com/prometheus/client_golang/api/prometheus/v1"
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -15,36 +17,42 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/workload"
-	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/metrics/prometheus"
 	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
 // newPlan mirrors, then moves the traffic of reviews, then promotes stable.
 func newPlan() (canary.Plan, error) {
-	like := canary.Step{Hold: 300 * time.Millisecond, Deadline: time.Minute}
+	like := canary.Step{Hold: 300 * time.Millisecond, Deadline: 5 * time.Minute}
 	return canary.NewPlan("reviews").
 		Step(mirror.Steps(like, canary.Full)...).
 		Weights(canary.List(20*canary.Percent, 60*canary.Percent, canary.Full), like).
 		Settle(100 * time.Millisecond).Interval(100 * time.Millisecond).
-		End(canary.End{Kind: canary.PromoteStable, Deadline: time.Minute}).Build()
+		End(canary.End{Kind: canary.PromoteStable, Deadline: 5 * time.Minute}).Build()
 }
 
-// newRouter steers the rule "all" of reviews.
-func newRouter(config *rest.Config, namespace string) (*routing.Router, error) {
+// newRouter steers the rule "all" of reviews, which has doors.
+func newRouter(config *rest.Config, namespace string) (*routing.Router, *routing.Doors, error) {
 	mesh, err := istio.NewForConfig(config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rules, err := routing.NewHTTP(routing.Target{
 		Namespace: namespace, Name: "reviews", Rules: []routing.Rule{{Name: "all"}}, Arms: arms,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	object := rules.Object(mesh.NetworkingV1().VirtualServices(namespace))
+	client := mesh.NetworkingV1().VirtualServices(namespace)
+	doors, err := routing.NewDoors(routing.DoorsConfig{Client: client, Rules: rules, Settle: 200 * time.Millisecond})
+	if err != nil {
+		return nil, nil, err
+	}
+	object := rules.Object(client)
 	object.Renderer = mirror.Safe(rules)
-	return routing.NewRouter(object), nil
+	return routing.NewRouter(object), doors, nil
 }
 
 // newPods promotes reviews-v1.
@@ -64,7 +72,7 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 	if err != nil {
 		return nil, err
 	}
-	router, err := newRouter(config, namespace)
+	router, doors, err := newRouter(config, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -72,32 +80,51 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 	if err != nil {
 		return nil, err
 	}
-	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Workload: pods, Analyzer: judge, Observers: observers})
+	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Scaffold: doors, Workload: pods, Analyzer: judge, Observers: observers})
 }
 
-// driverNamespace is the environment variable that makes this program a driver
-// of the rollout in a namespace.
-const driverNamespace = "SERIN_E2E_DRIVE"
+// newCounts is what a Prometheus server counted.
+func newCounts(url string) (metrics.Provider, error) {
+	client, err := prom.NewClient(prom.Config{Address: url})
+	if err != nil {
+		return nil, err
+	}
+	return prometheus.New(promapi.NewAPI(client), prometheus.Config{MaxAge: 30 * time.Second})
+}
 
-// drive is the driver. Its kubeconfig is in KUBECONFIG, as usual.
+// The environment variables that make this program a driver of the rollout in a
+// namespace, judged by what a Prometheus server counted.
+const (
+	driverNamespace  = "SERIN_E2E_DRIVE"
+	driverPrometheus = "SERIN_E2E_PROMETHEUS"
+)
+
+// drive is the driver. Its kubeconfig is in KUBECONFIG, as usual. It ends with
+// the rollout, however that ended, and tells its turns.
 func drive(namespace string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	if err != nil {
 		return err
 	}
 	config.Impersonate.UserName = driverOf(namespace)
-	runner, err := newRunner(config, namespace, &fake.Judge{})
+	counts, err := newCounts(os.Getenv(driverPrometheus))
 	if err != nil {
 		return err
 	}
-	state, err := runner.Run(ctx)
-	if err == nil && state.Phase != canary.Promoted {
-		err = errors.New("not promoted")
-	}
+	runner, err := newRunner(config, namespace, analysis.Threshold{
+		Provider: counts, Canary: metrics.Arm{Namespace: namespace, Workload: "reviews-v2"},
+		Max: 0.3, MinRequests: 10, // a bad canary fails all requests; on a busy machine, a good one some
+	}, func(e canary.Event) {
+		fmt.Fprintln(os.Stderr, os.Getpid(), e.After.Phase, e.Traffic, e.Decision.Reason, e.Err)
+	})
 	if err != nil {
-		return fmt.Errorf("%v: %w", state.Phase, err)
+		return err
 	}
-	return nil
+	_, err = runner.Run(ctx)
+	if errors.Is(err, canary.ErrRolledBack) {
+		return nil
+	}
+	return err
 }

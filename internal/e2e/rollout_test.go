@@ -12,6 +12,7 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/internal/e2e/plane"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/routing"
 )
@@ -29,17 +30,25 @@ type release struct {
 }
 
 func newRelease(t *testing.T, judge *fake.Judge) *release {
+	return newReleaseOf(t, judge, reviews, map[string]plane.Program{
+		"reviews:1": traffic.Version("v1"), "reviews:2": traffic.Version("v2"),
+	})
+}
+
+// newReleaseOf has other objects, and other programs by the images that run them.
+func newReleaseOf(t *testing.T, judge *fake.Judge, objects string, programs map[string]plane.Program) *release {
 	p := controlPlane(t)
 	r := &release{namespace: p.Namespace(t), judge: judge}
-	p.Serve(r.namespace, "reviews:1", traffic.Version("v1"))
-	p.Serve(r.namespace, "reviews:2", traffic.Version("v2"))
-	p.Apply(t, r.namespace, reviews)
+	for image, program := range programs {
+		p.Serve(r.namespace, image, program)
+	}
+	p.Apply(t, r.namespace, objects)
 	r.config = driver(t, needed(t, r.namespace))
 	return r
 }
 
 func (r *release) router(t *testing.T) *routing.Router {
-	router, err := newRouter(r.config, r.namespace)
+	router, _, err := newRouter(r.config, r.namespace)
 	require.NoError(t, err)
 	return router
 }

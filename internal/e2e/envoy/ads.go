@@ -59,6 +59,11 @@ type Watch struct {
 	config atomic.Pointer[Config]
 }
 
+// ahead is how many bytes istiod may send, in one response and before they are
+// read. It does not read requests while it waits to send, and the watch does not
+// read while it waits to ask: with less, both could wait for each other.
+const ahead = 1 << 28
+
 // NewWatch asks istiod at an address, from now until Close. A stream that breaks
 // is opened again; what was told before holds meanwhile.
 func NewWatch(address string, n Node) (*Watch, error) {
@@ -66,7 +71,9 @@ func NewWatch(address string, n Node) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithInitialWindowSize(ahead), grpc.WithInitialConnWindowSize(ahead),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(ahead)))
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,8 @@
 // headers and query, weighted clusters, mirrors, redirects, direct responses,
 // rewrites of path and host, timeouts, retries, and endpoints in turn. A route
 // that asks for something else is answered 501 and says what, so that no test
-// passes because something was overlooked. TLS, load balancing policies, outlier
-// detection, connection pools, filters such as faults and CORS, and changes of
-// headers are not there.
+// passes because something was overlooked. Ports must be named as those of HTTP.
+// Hosts that are not in the mesh are not reached: they are answered 503. TLS, load
+// balancing policies, outlier detection, connection pools, filters such as faults
+// and CORS, and changes of headers are not there.
 package envoy

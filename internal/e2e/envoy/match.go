@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -74,20 +75,38 @@ func matches(m *route.RouteMatch, r *http.Request) (bool, error) {
 			return false, err
 		}
 	}
-	query := r.URL.Query()
 	for _, q := range m.GetQueryParameters() {
-		ok := query.Has(q.GetName())
-		if s := q.GetStringMatch(); ok && s != nil {
-			var err error
-			if ok, err = matchesString(s, query.Get(q.GetName())); err != nil {
-				return false, err
-			}
-		}
-		if !ok {
-			return false, nil
+		if ok, err := matchesParameter(q, r.URL.RawQuery); !ok || err != nil {
+			return false, err
 		}
 	}
 	return true, nil
+}
+
+// matchesParameter looks at the first value, as it was sent: Envoy does not
+// decode parameters.
+func matchesParameter(m *route.QueryParameterMatcher, query string) (bool, error) {
+	value, present := "", false
+	for part := range strings.SplitSeq(query, "&") {
+		name, v, _ := strings.Cut(part, "=")
+		if name == m.GetName() {
+			value, present = v, true
+			break
+		}
+	}
+	switch s := m.GetQueryParameterMatchSpecifier().(type) {
+	case *route.QueryParameterMatcher_PresentMatch:
+		return present == s.PresentMatch, nil
+	case *route.QueryParameterMatcher_StringMatch:
+		if !present {
+			return false, nil
+		}
+		return matchesString(s.StringMatch, value)
+	case nil:
+		return present, nil
+	default:
+		return false, fmt.Errorf("a condition on a parameter is not understood: %v", m)
+	}
 }
 
 func matchesPath(m *route.RouteMatch, path string) (bool, error) {
@@ -145,7 +164,7 @@ func header(r *http.Request, name string) (string, bool) {
 	case ":path":
 		return r.URL.RequestURI(), true
 	case ":scheme":
-		return "http", true
+		return cmp.Or(r.URL.Scheme, "http"), true
 	}
 	values := r.Header.Values(name)
 	return strings.Join(values, ","), len(values) > 0

@@ -63,7 +63,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if choice.Status != 0 {
 		e.answer(w, r)
 	} else {
-		e.mirror(r)
+		if pods, _ := config.Endpoints(e.cluster); len(pods) > 0 {
+			e.mirror(r) // what cannot be sent is not copied
+		}
 		e.forward(w, r)
 	}
 	p.telemetry.count(report{

@@ -2,7 +2,12 @@ package plane
 
 import (
 	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
 	"sync"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,7 +39,11 @@ type kubelet struct {
 }
 
 func (p *Plane) startKubelet(ctx context.Context) error {
-	client, err := kubernetes.NewForConfig(p.config)
+	k := &p.kubelet
+	k.ctx, k.cancel = context.WithCancel(context.Background()) // until stop
+	config := p.Config()
+	config.Dial = k.dial
+	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
 	}
@@ -42,11 +51,9 @@ func (p *Plane) startKubelet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := &p.kubelet
 	k.client, k.logf = client, p.logf
 	k.programs, k.running = map[program]Program{}, map[types.UID]*server{}
-	k.ctx, k.cancel = context.WithCancel(context.Background()) // until stop
-	const again = time.Second                                  // for what went wrong
+	const again = time.Second // for what went wrong
 	k.factory = informers.NewSharedInformerFactory(client, again)
 	pods := k.factory.Core().V1().Pods().Informer()
 	_, err = pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -63,9 +70,31 @@ func (p *Plane) startKubelet(ctx context.Context) error {
 	return nil
 }
 
+// dial connects to the API server, however long that is away: whoever is refused
+// by it asks ever less often, up to once a minute.
+func (k *kubelet) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	const pause = 50 * time.Millisecond
+	for {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, network, address)
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-k.ctx.Done():
+			return nil, k.ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
 func (k *kubelet) stop() {
 	if k.cancel != nil {
 		k.cancel()
+	}
+	if k.factory != nil {
 		k.factory.Shutdown()
 		k.stopAll()
 	}
@@ -76,9 +105,17 @@ func (k *kubelet) handle(pod *corev1.Pod) {
 	switch {
 	case err == nil, k.ctx.Err() != nil, apierrors.IsConflict(err), apierrors.IsNotFound(err),
 		apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause): // there is a newer event
+	case passing(err): // and is tried again
 	default:
 		k.logf("kubelet: pod %s/%s: %v", pod.Namespace, pod.Name, err)
 	}
+}
+
+// passing reports whether an error is that of an API server that is away, or whose
+// etcd is.
+func passing(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, new(*url.Error)) || errors.As(err, &status) && status.Status().Code >= http.StatusInternalServerError
 }
 
 // advance does what is next for a pod.

@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,6 +29,8 @@ type Process struct {
 	done chan struct{}
 }
 
+var errStopped = errors.New("the plane was stopped")
+
 // newNursery returns a nursery. All processes are started by one thread: the
 // kernel ends a child with the thread that started it, not with its process.
 func newNursery() *nursery {
@@ -53,7 +56,7 @@ func (n *nursery) start(name, log string, cmd *exec.Cmd) (*Process, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return nil, fmt.Errorf("%s: the plane was stopped", name)
+		return nil, fmt.Errorf("%s: %w", name, errStopped)
 	}
 	started := make(chan error)
 	n.starts <- func() { started <- cmd.Start() }
@@ -111,7 +114,7 @@ func (p *Process) ended() error {
 	}
 }
 
-// Log is the end of what the process has printed.
+// Log is the end of what the process has printed. Processes of one name share it.
 func (p *Process) Log() string {
 	b, err := os.ReadFile(p.log)
 	if err != nil {

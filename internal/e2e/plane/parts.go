@@ -25,7 +25,7 @@ const token = "serin-e2e"
 
 func (p *Plane) startEtcd(ctx context.Context) error {
 	client, peer := "http://"+address(p.ports.etcd), "http://"+address(p.ports.etcdPeer)
-	return p.startPart(ctx, "etcd", p.command("server",
+	return p.startPart(ctx, Etcd, p.command("server",
 		"--data-dir", p.path("etcd"), "--unsafe-no-fsync", "--log-level", "warn",
 		"--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer,
@@ -40,10 +40,10 @@ func (p *Plane) startAPIServer(ctx context.Context) error {
 		Host: "https://" + address(p.ports.apiServer), BearerToken: token, QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{CAData: p.ca},
 	}
-	if err := p.writeKubeconfig(); err != nil {
+	if _, err := p.WriteKubeconfig(kubeconfig, p.config); err != nil {
 		return err
 	}
-	return p.startPart(ctx, "kube-apiserver", p.command("kube-apiserver",
+	return p.startPart(ctx, APIServer, p.command("kube-apiserver",
 		"--etcd-servers=http://"+address(p.ports.etcd),
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+strconv.Itoa(p.ports.apiServer),
 		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.98.0.0/16",
@@ -55,8 +55,8 @@ func (p *Plane) startAPIServer(ctx context.Context) error {
 }
 
 func (p *Plane) startControllerManager(ctx context.Context) error {
-	return p.startPart(ctx, "kube-controller-manager", p.command("kube-controller-manager",
-		"--kubeconfig="+p.path("kubeconfig"), "--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=1000",
+	return p.startPart(ctx, ControllerManager, p.command("kube-controller-manager",
+		"--kubeconfig="+p.Kubeconfig(), "--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=1000",
 		"--controllers=deployment-controller,replicaset-controller,endpointslice-controller,garbage-collector-controller,namespace-controller",
 		"--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(p.ports.controllers),
 		"--cert-dir="+p.path("controllers"), "--tls-cert-file="+p.path(certFile), "--tls-private-key-file="+p.path(keyFile),
@@ -71,7 +71,7 @@ func (p *Plane) startIstiod(ctx context.Context) error {
 		return err
 	}
 	cmd := p.command("pilot-discovery", "discovery",
-		"--kubeconfig="+p.path("kubeconfig"), "--meshConfig="+p.path("mesh.yaml"), "--ctrlz_port=0",
+		"--kubeconfig="+p.Kubeconfig(), "--meshConfig="+p.path("mesh.yaml"), "--ctrlz_port=0",
 		"--httpAddr="+address(p.ports.istioHTTP), "--httpsAddr="+address(p.ports.istioWebhook),
 		"--grpcAddr="+address(p.ports.istioXDS), "--secureGRPCAddr=", "--monitoringAddr="+address(p.ports.istioMonitoring),
 		"--tlsCertFile="+p.path(certFile), "--tlsKeyFile="+p.path(keyFile), "--caCertFile="+p.path(caFile),
@@ -79,7 +79,7 @@ func (p *Plane) startIstiod(ctx context.Context) error {
 	cmd.Env = append(os.Environ(),
 		"POD_NAMESPACE=istio-system", "POD_NAME=istiod-0", "ENABLE_CA_SERVER=false",
 		"VALIDATION_WEBHOOK_CONFIG_NAME=", "INJECTION_WEBHOOK_CONFIG_NAME=", "PILOT_DEBOUNCE_AFTER=10ms")
-	return p.startPart(ctx, "istiod", cmd, "http://"+address(p.ports.istioHTTP)+"/ready")
+	return p.startPart(ctx, Istiod, cmd, "http://"+address(p.ports.istioHTTP)+"/ready")
 }
 
 // Run starts a process that ends with the plane at the latest.
@@ -87,8 +87,11 @@ func (p *Plane) Run(name string, cmd *exec.Cmd) (*Process, error) {
 	return p.nursery.start(name, p.path(name+".log"), cmd)
 }
 
+// kubeconfig is the file that says what Config does.
+const kubeconfig = "kubeconfig"
+
 // Kubeconfig is the path of a file that says what Config does.
-func (p *Plane) Kubeconfig() string { return p.path("kubeconfig") }
+func (p *Plane) Kubeconfig() string { return p.path(kubeconfig) }
 
 func (p *Plane) path(name string) string { return filepath.Join(p.dir, name) }
 
@@ -96,29 +99,6 @@ func (p *Plane) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(p.tools.bin, program), args...)
 	cmd.Dir = p.dir
 	return cmd
-}
-
-// startPart starts a part and waits until its URL answers that all is well.
-func (p *Plane) startPart(ctx context.Context, name string, cmd *exec.Cmd, url string) error {
-	client, err := p.client()
-	if err != nil {
-		return err
-	}
-	defer client.CloseIdleConnections()
-	part, err := p.nursery.start(name, p.path(name+".log"), cmd)
-	if err != nil {
-		return err
-	}
-	err = until(ctx, func(ctx context.Context) error {
-		if err := part.ended(); err != nil {
-			return hopeless{err}
-		}
-		return healthy(ctx, client, url)
-	})
-	if err != nil && !errors.As(err, new(hopeless)) {
-		err = fmt.Errorf("%w\n%s", err, part.Log())
-	}
-	return err
 }
 
 func (p *Plane) client() (*http.Client, error) {
@@ -170,12 +150,15 @@ func until(ctx context.Context, try func(context.Context) error) error {
 	}
 }
 
-func (p *Plane) writeKubeconfig() error {
+// WriteKubeconfig writes a file of that name that makes clients of others with
+// what a configuration says of the server and the token. It returns its path, and
+// goes away with the plane.
+func (p *Plane) WriteKubeconfig(file string, c *rest.Config) (string, error) {
 	const name = "plane"
-	return clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:       map[string]*clientcmdapi.Cluster{name: {Server: p.config.Host, CertificateAuthorityData: p.ca}},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: token}},
+	return p.path(file), clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters:       map[string]*clientcmdapi.Cluster{name: {Server: c.Host, CertificateAuthorityData: c.CAData}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: c.BearerToken}},
 		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
 		CurrentContext: name,
-	}, p.path("kubeconfig"))
+	}, p.path(file))
 }

@@ -31,10 +31,12 @@ type Plane struct {
 	ports   ports
 	config  *rest.Config
 	nursery *nursery
+	parts   map[Part]*part
 	kubelet kubelet
 	pods    *http.Server // the way to them for Prometheus
 	stop    func()       // once
 
+	starting   sync.Mutex // held by Start
 	namespaces atomic.Int64
 }
 
@@ -46,9 +48,11 @@ const folder = "serin-e2e-"
 // The caller stops it. Should this process be interrupted, terminated or killed,
 // the parts end with it.
 func Start(ctx context.Context, logf func(format string, args ...any)) (*Plane, error) {
-	p := &Plane{logf: logf, nursery: newNursery()}
+	p := &Plane{logf: logf, nursery: newNursery(), parts: map[Part]*part{}}
 	p.stop = sync.OnceFunc(p.halt)
-	p.stopOnSignal()
+	p.starting.Lock()
+	defer p.starting.Unlock()
+	ctx = p.stopOnSignal(ctx)
 	begin := time.Now()
 	for _, part := range []struct {
 		name  string
@@ -97,15 +101,20 @@ func (p *Plane) Config() *rest.Config { return rest.CopyConfig(p.config) }
 // XDS is the address of istiod's discovery service, in plain gRPC.
 func (p *Plane) XDS() string { return address(p.ports.istioXDS) }
 
-// stopOnSignal stops the plane and the process when it is told to end.
-func (p *Plane) stopOnSignal() {
+// stopOnSignal stops the plane and the process when it is told to end. The context
+// that it returns ends then: what is half started is not to be stopped yet.
+func (p *Plane) stopOnSignal(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		s := <-signals
+		cancel(fmt.Errorf("plane: %v", s))
+		p.starting.Lock()
 		p.Stop()
 		os.Exit(128 + int(s.(syscall.Signal)))
 	}()
+	return ctx
 }
 
 func (p *Plane) build(ctx context.Context) (err error) {

@@ -2,6 +2,7 @@ package plane
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net"
 	"strconv"
 )
@@ -13,8 +14,10 @@ type ports struct {
 	prometheus                                         int
 }
 
-// freePorts finds ports that nobody uses now.
+// freePorts finds ports that nobody uses now, and that no system gives to who asks
+// for any: a part that is away for a while finds its port free.
 func freePorts() (ports, error) {
+	const first, last, tries = 10_000, 32_000, 1000
 	var p ports
 	var errs []error
 	var held []net.Listener
@@ -23,13 +26,16 @@ func freePorts() (ports, error) {
 		&p.istioHTTP, &p.istioWebhook, &p.istioXDS, &p.istioMonitoring,
 		&p.prometheus,
 	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			errs = append(errs, err)
-			break
+		var err error
+		for range tries {
+			*port = first + rand.IntN(last-first)
+			var l net.Listener
+			if l, err = net.Listen("tcp", address(*port)); err == nil {
+				held = append(held, l) // until all are found, so that none is found twice
+				break
+			}
 		}
-		held = append(held, l) // until all are found, so that none is found twice
-		*port = l.Addr().(*net.TCPAddr).Port
+		errs = append(errs, err)
 	}
 	for _, l := range held {
 		errs = append(errs, l.Close())

@@ -41,7 +41,7 @@ func (p *Plane) startPrometheus(ctx context.Context) error {
 	if err := os.WriteFile(p.path("prometheus.yaml"), []byte(config), 0o600); err != nil {
 		return err
 	}
-	return p.startPart(ctx, "prometheus", p.command("prometheus",
+	return p.startPart(ctx, Prometheus, p.command("prometheus",
 		"--config.file="+p.path("prometheus.yaml"), "--storage.tsdb.path="+p.path("prometheus"),
 		"--web.listen-address="+address(p.ports.prometheus), "--log.level=warn", "--scrape.discovery-reload-interval="+Scrape.String(),
 	), p.Prometheus()+"/-/ready")

@@ -1,0 +1,196 @@
+package fake
+
+import (
+	"slices"
+	"strings"
+)
+
+// decide finds the rule for a request, nil if there is none: a pure function of
+// table and request.
+func (t *table) decide(c *call) *action {
+	if c.From.Gateway != "" {
+		return t.enter(c)
+	}
+	s, port := t.dialled(c)
+	host := c.host
+	if s != nil && slices.Contains(s.ports, port) {
+		host = s.host
+	} else {
+		s = nil // on this port it is a name like any other
+	}
+	if v := t.applies(c, host, s != nil, port); v != nil {
+		return t.firstMatch([]*virtualService{v}, c, port)
+	}
+	if s != nil {
+		return &action{split: []share{{destination{host: s.host, port: port}, 1}}}
+	}
+	return nil
+}
+
+// dialled returns the service that the client of a sidecar names, nil if there is
+// none, and the port.
+func (t *table) dialled(c *call) (*service, uint32) {
+	s := t.services[dial(c.host, c.From.Namespace)]
+	switch {
+	case c.Port != 0:
+		return s, c.Port
+	case s != nil:
+		return s, s.ports[0]
+	}
+	return nil, 80
+}
+
+// applies returns the VirtualService that a sidecar obeys for a host: the first
+// one of those for the name, else for the longest pattern, of which its proxy is
+// told a rule. A service has one at most of those for patterns, and none beside
+// those for its name.
+func (t *table) applies(c *call, host string, service bool, port uint32) *virtualService {
+	e := t.entries[door{gateway: sidecars}]
+	if e == nil {
+		return nil
+	}
+	named := visible(e.hosts[host], c)
+	for _, v := range named {
+		if t.known(v, c, port) && t.listens(v, port) {
+			return v
+		}
+	}
+	if service && len(named) > 0 {
+		return nil
+	}
+	for _, pattern := range e.wildcards {
+		if !covers(pattern, host) {
+			continue
+		}
+		for _, v := range visible(e.hosts[pattern], c) {
+			if t.known(v, c, port) && t.listens(v, port) {
+				return v
+			}
+			if service {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// listens reports whether sidecars have routes of v on a port: on 80 always, else
+// where one of its hosts is a service with that port.
+func (t *table) listens(v *virtualService, port uint32) bool {
+	return port == 80 || slices.ContainsFunc(v.hosts, func(host string) bool {
+		if !strings.HasPrefix(host, "*") {
+			s := t.services[host]
+			return s != nil && slices.Contains(s.ports, port)
+		}
+		for _, s := range t.services {
+			if covers(host, s.host) && slices.Contains(s.ports, port) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// known reports whether the sender's proxy is told any rule of v.
+func (t *table) known(v *virtualService, c *call, port uint32) bool {
+	return slices.ContainsFunc(t.flat[v], func(r route) bool { return r.known(c, port) })
+}
+
+// visible returns those that the sender's proxy sees, the nearest first. The
+// result is not to be changed.
+func visible(all []*virtualService, c *call) []*virtualService {
+	if !slices.ContainsFunc(all, func(v *virtualService) bool { return len(v.exportTo) > 0 }) {
+		return all
+	}
+	var found []*virtualService
+	for _, v := range all {
+		if v.visible(c.From.Namespace) {
+			found = append(found, v)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *virtualService) int {
+		return a.nearness(c.From.Namespace) - b.nearness(c.From.Namespace)
+	})
+	return found
+}
+
+// enter decides about a request to a gateway, which merges all VirtualServices
+// that name the same host.
+func (t *table) enter(c *call) *action {
+	port := t.front(c)
+	e := t.entries[door{c.From.Gateway, port}]
+	if e == nil {
+		return nil
+	}
+	if found := t.knownOf(e.hosts[c.host], c, port); len(found) > 0 {
+		return t.firstMatch(found, c, port)
+	}
+	for _, pattern := range e.wildcards {
+		if !covers(pattern, c.host) {
+			continue
+		}
+		if found := t.knownOf(e.hosts[pattern], c, port); len(found) > 0 {
+			return t.firstMatch(found, c, port)
+		}
+	}
+	return nil
+}
+
+// knownOf returns those of which the sender's proxy is told a rule.
+func (t *table) knownOf(all []*virtualService, c *call, port uint32) []*virtualService {
+	var found []*virtualService
+	for _, v := range visible(all, c) {
+		if t.known(v, c, port) {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// front returns the port of a gateway that a request comes in by.
+func (t *table) front(c *call) uint32 {
+	namespace, id, _ := strings.Cut(c.From.Gateway, "/")
+	g := t.world.gateways[name{namespace, id}]
+	if c.Port != 0 || g == nil || len(g.servers) == 0 {
+		return c.Port
+	}
+	return g.servers[0].Port.GetNumber()
+}
+
+// firstMatch walks the rules in their order. Where several objects are merged,
+// routes that match everything come after all others.
+func (t *table) firstMatch(found []*virtualService, c *call, port uint32) *action {
+	var last *action
+	for _, v := range found {
+		for _, r := range t.flat[v] {
+			if !r.holds(c, port) {
+				continue
+			}
+			if len(found) == 1 || !r.open {
+				return r.action
+			}
+			if last == nil {
+				last = r.action
+			}
+			break // what follows a route for everything is never reached
+		}
+	}
+	return last
+}
+
+// aim fills in the port of a destination that does not say it: gateways take the
+// only one of the service, sidecars the one that was dialled, even if the service
+// has it not.
+func (t *table) aim(c *call, to destination) destination {
+	if to.port != 0 {
+		return to
+	}
+	if c.From.Gateway == "" {
+		_, to.port = t.dialled(c)
+	} else if s := t.services[to.host]; s != nil && len(s.ports) == 1 {
+		to.port = s.ports[0]
+	} else {
+		to.port = t.front(c)
+	}
+	return to
+}
