@@ -44,14 +44,14 @@
 // turn); see Turner and Grünwald, arXiv 2203.09785.
 //
 // Nobody knows g, nor when a regression begins. So evidence is the mean over a
-// grid of g, and part of it starts afresh in every block of looks (a minute, and
-// each step of the plan), as a mixture of starting times (Shin, Ramdas and
-// Rinaldo, arXiv 2203.03532):
+// grid of g with weights v(g), and part of it starts afresh in every block of looks
+// (a minute, and each step of the plan), as a mixture of starting times (Shin,
+// Ramdas and Rinaldo, arXiv 2203.03532):
 //
 //	phi  = Phi + tau^2 B ex (1-theta)        ex = e theta + n delta (1-theta)
 //	l(g) = min(ln L(g) / phi, C)
-//	S(g) = e^l(g) (S(g) before + w)          w = Share first, then (1-Share)/(Blocks-1) a block
-//	E    = mean over g of S(g) + what has not started
+//	S(g) = e^l(g) (S(g) before + v(g) w)     w = Share first, then (1-Share)/(Blocks-1) a block
+//	E    = sum over g of S(g) + what has not started
 //
 // C is the cap: no single look decides, a fail takes three. phi tempers the
 // evidence for what is no chance of single requests: Phi for events that come in

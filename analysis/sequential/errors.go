@@ -30,7 +30,7 @@ func NewErrorTest(s Settings) (ErrorTest, error) {
 	return ErrorTest{
 		settings: s, clock: s.clock(),
 		noise: newNoise(s.tau(), s.Phi, s.FixedTau),
-		fail:  newMixture(s.FailGrid, s.Cap), pass: newMixture(s.PassGrid, s.Cap),
+		fail:  newMixture(s.failBets(), s.Cap), pass: newMixture(s.passBets(), s.Cap),
 	}, nil
 }
 

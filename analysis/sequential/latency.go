@@ -64,7 +64,7 @@ func NewLatencyTest(before []Count, s Settings) (LatencyTest, error) {
 	for j, c := range before {
 		t.bounds[j] = bound{
 			past: c.clean(), noise: newNoise(s.tau(), s.Phi, s.FixedTau),
-			fail: newMixture(s.FailGrid, s.Cap), pass: newMixture(s.PassGrid, s.Cap),
+			fail: newMixture(s.failBets(), s.Cap), pass: newMixture(s.passBets(), s.Cap),
 		}
 	}
 	return t, nil

@@ -12,19 +12,6 @@ type Grid [points]float64
 // Multipliers returns those that count.
 func (g Grid) Multipliers() []float64 { return g[:g.size()] }
 
-// below returns the multipliers that count and are below a limit.
-func (g Grid) below(limit float64) Grid {
-	var fit Grid
-	size := 0
-	for _, v := range g[:g.size()] {
-		if v < limit {
-			fit[size] = v
-			size++
-		}
-	}
-	return fit
-}
-
 // size returns how many multipliers count.
 func (g *Grid) size() int {
 	for i, v := range g {
@@ -35,26 +22,58 @@ func (g *Grid) size() int {
 	return points
 }
 
+// bets is a grid with its weights. The zero value of the weights is equal ones.
+type bets struct{ grid, weights Grid }
+
+// below returns the bets on multipliers below a limit.
+func (b bets) below(limit float64) bets {
+	var fit bets
+	size := 0
+	for i, g := range b.grid[:b.grid.size()] {
+		if g < limit {
+			fit.grid[size], fit.weights[size] = g, b.weights[i]
+			size++
+		}
+	}
+	return fit
+}
+
+// shares returns the logarithms of the weights as shares of their sum.
+func (b bets) shares() (logs [points]float64) {
+	size, sum := b.grid.size(), 0.0
+	for i := range size {
+		sum += b.weights[i]
+	}
+	for i := range size {
+		logs[i] = -math.Log(float64(size))
+		if sum > 0 {
+			logs[i] = math.Log(b.weights[i] / sum)
+		}
+	}
+	return logs
+}
+
 // mixture is a process over a grid of multipliers and over starting times
 // (section 2):
 //
-//	S_k(g) = e^l_k(g) (S_k-1(g) + w_k)    E_k = mean over g of S_k(g) + what has not started
+//	S_k(g) = e^l_k(g) (S_k-1(g) + v(g) w_k)    E_k = sum over g of S_k(g) + what has not started
 //
 // The sums are kept as logarithms: many looks neither overflow nor underflow.
 type mixture struct {
 	size      int
 	grid      Grid
 	logGrid   [points]float64
+	shares    [points]float64 // ln v(g)
 	sums      [points]float64 // ln S(g)
 	unstarted float64         // the share that later blocks get
 	cap       float64         // most that one look may add
 }
 
 // newMixture returns a mixture that has not begun.
-func newMixture(grid Grid, limit float64) mixture {
-	m := mixture{size: grid.size(), grid: grid, unstarted: 1, cap: limit}
+func newMixture(b bets, limit float64) mixture {
+	m := mixture{size: b.grid.size(), grid: b.grid, shares: b.shares(), unstarted: 1, cap: limit}
 	for i := range m.size {
-		m.logGrid[i], m.sums[i] = math.Log(grid[i]), math.Inf(-1)
+		m.logGrid[i], m.sums[i] = math.Log(b.grid[i]), math.Inf(-1)
 	}
 	return m
 }
@@ -67,7 +86,7 @@ func (m *mixture) begin(share, rest float64) {
 	}
 	log := math.Log(share)
 	for i := range m.size {
-		m.sums[i] = logAdd(m.sums[i], log)
+		m.sums[i] = logAdd(m.sums[i], m.shares[i]+log)
 	}
 }
 
@@ -97,7 +116,6 @@ func (m *mixture) logE() float64 {
 			sum += math.Exp(s)
 		}
 	}
-	sum /= float64(m.size)
 	if m.unstarted > 0 {
 		sum += m.unstarted * math.Exp(-top)
 	}

@@ -59,6 +59,10 @@ type Settings struct {
 	// than the margin a canary is looked for. Zero: 1.2 to 200, for latency 1.1 to
 	// 60, and 0.05 to 0.9. Gauges and the traffic split have their own.
 	FailGrid, PassGrid Grid
+	// FailWeights and PassWeights say how much evidence is bet on each multiplier
+	// of the grid: what is more likely, or harder to find, deserves more. Zero: equal
+	// weights, or those of the default if the grid is zero as well.
+	FailWeights, PassWeights Grid
 
 	// Phi is the most events that have one cause: 1 + retries if attempts are
 	// counted, 2 if both reporters are summed, the requests of a session if
@@ -91,21 +95,21 @@ type Settings struct {
 type defaults struct {
 	fail, pass, strict Margin
 	tau                float64
-	grid               Grid // of a fail
+	fails              bets
 }
 
 var (
-	rateGrid = Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200}
-	slowGrid = Grid{1.1, 1.25, 1.5, 2, 3, 6, 15, 60}
+	rateBets = bets{grid: Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200}}
+	slowBets = bets{grid: Grid{1.1, 1.25, 1.5, 2, 3, 6, 15, 60}}
 	passGrid = Grid{.05, .2, .4, .6, .75, .9}
 )
 
 var kinds = [...]defaults{
-	Errors:  {fail: Margin{Rho: 1.05}, strict: Margin{Rho: 1.1}, pass: Margin{1.5, 0.0005}, tau: 0.15, grid: rateGrid},
-	SLO:     {fail: Margin{Rho: 1}, strict: Margin{Rho: 1}, pass: Margin{Rho: 1}, tau: 0.15, grid: rateGrid},
-	Latency: {fail: Margin{1.05, 0.001}, strict: Margin{1.1, 0.001}, pass: Margin{1.2, 0.01}, tau: 0.05, grid: slowGrid},
-	Gauge:   {fail: Margin{Rho: 1.1}, strict: Margin{Rho: 1.1}, pass: Margin{Rho: 1.1}, tau: None, grid: rateGrid},
-	Traffic: {fail: Margin{Rho: 1.1}, strict: Margin{Rho: 1.1}, pass: Margin{Rho: 1.1}, tau: None, grid: rateGrid},
+	Errors:  {fail: Margin{Rho: 1.05}, strict: Margin{Rho: 1.1}, pass: Margin{1.5, 0.0005}, tau: 0.15, fails: rateBets},
+	SLO:     {fail: Margin{Rho: 1}, strict: Margin{Rho: 1}, pass: Margin{Rho: 1}, tau: 0.15, fails: rateBets},
+	Latency: {fail: Margin{1.05, 0.001}, strict: Margin{1.1, 0.001}, pass: Margin{1.2, 0.01}, tau: 0.05, fails: slowBets},
+	Gauge:   {fail: Margin{Rho: 1.1}, strict: Margin{Rho: 1.1}, pass: Margin{Rho: 1.1}, tau: None, fails: rateBets},
+	Traffic: {fail: Margin{Rho: 1.1}, strict: Margin{Rho: 1.1}, pass: Margin{Rho: 1.1}, tau: None, fails: rateBets},
 }
 
 // For returns the settings with the defaults of a kind of test in the place of
@@ -136,7 +140,10 @@ func (s Settings) filled(k Kind) Settings {
 	fill(&s.Beta, 0.05)
 	fill(&s.Fail, d.fail)
 	fill(&s.Pass, d.pass)
-	fill(&s.FailGrid, d.grid)
+	if s.FailGrid == (Grid{}) {
+		s.FailGrid = d.fails.grid
+		fill(&s.FailWeights, d.fails.weights)
+	}
 	fill(&s.PassGrid, passGrid)
 	fill(&s.Phi, 1)
 	fill(&s.Tau, d.tau)
@@ -153,6 +160,9 @@ func fill[T comparable](field *T, value T) {
 		*field = value
 	}
 }
+
+func (s Settings) failBets() bets { return bets{s.FailGrid, s.FailWeights} }
+func (s Settings) passBets() bets { return bets{s.PassGrid, s.PassWeights} }
 
 // tau is Tau as a number.
 func (s Settings) tau() float64 { return max(s.Tau, 0) }
@@ -206,6 +216,12 @@ func (s Settings) process() (wrong []error) {
 	}
 	for _, g := range s.PassGrid[:s.PassGrid.size()] {
 		say(!(g > 0 && g < 1), "the pass grid has %v: use multipliers above 0 and below 1", g)
+	}
+	for _, b := range [...]bets{s.failBets(), s.passBets()} {
+		say(b.weights != (Grid{}) && b.weights.size() != b.grid.size(), "the grid has %v multipliers: use as many weights, or none", b.grid.size())
+		for _, w := range b.weights[:b.weights.size()] {
+			say(!(w > 0) || math.IsInf(w, 1), "a multiplier has weight %v: use weights above 0", w)
+		}
 	}
 	say(s.Block < 1, "a block has %v looks: use 1 or more", s.Block)
 	say(s.Blocks < 1, "%v blocks are planned: use 1 or more", s.Blocks)

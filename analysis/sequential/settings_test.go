@@ -42,6 +42,7 @@ func TestEveryMistakeIsNamedWithWhatWouldBeRight(t *testing.T) {
 		Alpha: 1, Beta: nan,
 		Fail: sequential.Margin{Rho: 2, Delta: 0.5}, Pass: sequential.Margin{Rho: 1.2, Delta: 0.1},
 		FailGrid: sequential.Grid{0.5}, PassGrid: sequential.Grid{-1, 2},
+		FailWeights: sequential.Grid{1, 2}, PassWeights: sequential.Grid{1, -3},
 		Phi: 0.5, Tau: nan, Block: -1, Blocks: -2, Share: 1.5, Cap: -1,
 	}.Validate(sequential.Errors)
 	require.Equal(t, strings.Join([]string{
@@ -54,6 +55,8 @@ func TestEveryMistakeIsNamedWithWhatWouldBeRight(t *testing.T) {
 		"sequential: the fail grid has 0.5: use multipliers above 1",
 		"sequential: the pass grid has -1: use multipliers above 0 and below 1",
 		"sequential: the pass grid has 2: use multipliers above 0 and below 1",
+		"sequential: the grid has 1 multipliers: use as many weights, or none",
+		"sequential: a multiplier has weight -3: use weights above 0",
 		"sequential: a block has -1 looks: use 1 or more",
 		"sequential: -2 blocks are planned: use 1 or more",
 		"sequential: share is 1.5: use more than 0, and at most 1, which is all at the first look",

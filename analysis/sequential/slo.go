@@ -31,17 +31,16 @@ func NewSLOTest(objective float64, s Settings) (SLOTest, error) {
 	}
 	return SLOTest{
 		settings: s, clock: s.clock(),
-		fail: newConstant(s.FailGrid, fail, s.Cap), pass: newConstant(s.PassGrid, pass, s.Cap),
+		fail: newConstant(s.failBets(), fail, s.Cap), pass: newConstant(s.passBets(), pass, s.Cap),
 	}, nil
 }
 
 // newConstant leaves out the multipliers that would exceed certainty; should
 // none remain, nothing is ever learned.
-func newConstant(grid Grid, p0, limit float64) constant {
-	grid = grid.below(1 / p0)
-	c := constant{mixture: newMixture(grid, limit), p0: p0}
+func newConstant(b bets, p0, limit float64) constant {
+	c := constant{mixture: newMixture(b.below(1/p0), limit), p0: p0}
 	for i := range c.size {
-		c.logs[i] = newAbsolute(p0, grid[i])
+		c.logs[i] = newAbsolute(p0, c.grid[i])
 	}
 	return c
 }

@@ -33,7 +33,7 @@ func NewTrafficTest(s Settings) (TrafficTest, error) {
 	if err != nil {
 		return TrafficTest{}, err
 	}
-	return TrafficTest{settings: s, clock: s.clock(), odds: newMixture(oddsGrid, s.Cap)}, nil
+	return TrafficTest{settings: s, clock: s.clock(), odds: newMixture(bets{grid: oddsGrid}, s.Cap)}, nil
 }
 
 // Update counts the next look.
