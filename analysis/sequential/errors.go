@@ -60,11 +60,15 @@ func (t *ErrorTest) Update(l Look) {
 
 // weigh adds a look, tempered by the noise that this many events carry.
 func (t *ErrorTest) weigh(m *mixture, s split, events float64) {
-	noise := t.noise.square * float64(t.settings.Block)
-	power := 1 / (t.settings.Phi + noise*s.expected(events)*(1-s.theta))
+	power := 1 / t.dispersion(s, events)
 	for i := range m.size {
 		m.add(i, power*s.factor(m.grid[i], m.logGrid[i]))
 	}
+}
+
+// dispersion is phi of a look.
+func (t *ErrorTest) dispersion(s split, events float64) float64 {
+	return t.settings.Phi + t.noise.square*float64(t.settings.Block)*s.expected(events)*(1-s.theta)
 }
 
 // Evidence returns what was seen so far.

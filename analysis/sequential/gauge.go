@@ -99,13 +99,19 @@ func (s *series) logE(tolerance, sign float64) float64 {
 	if s.n < 2 {
 		return 0
 	}
-	n, off := float64(s.n), max(sign*(s.first+s.mean-tolerance), 0)
-	shrink := s.shrink()
+	n := float64(s.n) * s.shrink()
+	off := max(sign*(s.first+s.mean-tolerance), 0)
 	t := 0.0
 	if off > 0 {
-		t = off * math.Sqrt(n*shrink*(n-1)/s.squares)
+		t = off / s.scale()
 	}
-	return LogT(t, n*shrink, prior)
+	return LogT(t, n, prior)
+}
+
+// scale is what the mean is off zero by where t is 1.
+func (s *series) scale() float64 {
+	n := float64(s.n)
+	return math.Sqrt(s.squares / (n * s.shrink() * (n - 1)))
 }
 
 // shrink returns by what factor persistence makes the batches fewer:
@@ -119,4 +125,58 @@ func (s *series) shrink() float64 {
 	lagged := s.products - s.mean*(s.sum+s.sum-s.last) + (n-1)*s.mean*s.mean
 	rho := min(lagged/s.squares+1/n, 1)
 	return min((1-rho)/(1+rho), 1)
+}
+
+// Ratio estimates how many times higher the canary's value is than the baseline's,
+// with an interval that holds at all looks together with probability 1-alpha: the
+// tolerances without evidence of 1/alpha against them. It is false before the second
+// batch.
+func (t *GaugeTest) Ratio(alpha float64) (Interval, bool) {
+	s := &t.series
+	if s.n < 2 {
+		return Interval{}, false
+	}
+	n, most := float64(s.n)*s.shrink(), math.Inf(1)
+	if LogT(most, n, prior) >= -math.Log(alpha) {
+		most = root(func(t float64) bool { return LogT(t, n, prior) < -math.Log(alpha) })
+	}
+	mean, off := s.first+s.mean, most*s.scale()
+	if s.squares == 0 && math.IsInf(most, 1) {
+		off = most
+	}
+	return Interval{math.Exp(mean), math.Exp(mean - off), math.Exp(mean + off)}, true
+}
+
+// root returns where low turns false, which it is for all greater numbers.
+func root(low func(float64) bool) float64 {
+	from, to := 0.0, 1.0
+	for low(to) {
+		to *= 2
+	}
+	for range 60 {
+		if mid := (from + to) / 2; low(mid) {
+			from = mid
+		} else {
+			to = mid
+		}
+	}
+	return to
+}
+
+// Looks forecasts how many more looks a pass takes, at the level Beta of the
+// settings, if the values go on as so far; false if they do not speak for one.
+func (t *GaugeTest) Looks() (float64, bool) {
+	s := &t.series
+	room := math.Log(t.settings.Pass.Rho) - (s.first + s.mean)
+	if s.n < 2 || !(room > 0) {
+		return 0, false
+	}
+	if t.Evidence().Pass >= -math.Log(t.settings.Beta) {
+		return 0, true
+	}
+	spread, n := s.squares/float64(s.n-1)/s.shrink(), 0.0
+	for range 50 {
+		n = max(2, (-math.Log(t.settings.Beta)+math.Log(max(n, 1)/prior)/2)*2*spread/(room*room))
+	}
+	return max(1, math.Ceil(n)-float64(s.n)) * float64(t.settings.Block), true
 }

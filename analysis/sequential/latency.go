@@ -106,25 +106,35 @@ func (t *LatencyTest) Update(l LatencyLook) {
 }
 
 func (b *bound) update(l Look, s *Settings) {
-	noise := b.noise.square * float64(s.Block)
-	guess := (b.past.Bad + 0.5) / (b.past.Total + 1)
-	b.fail.project(l, s.Fail, guess, s.Phi, noise)
-	b.pass.project(l, s.Pass, guess, s.Phi, noise)
+	guess := b.guess()
+	b.fail.project(l, s.Fail, guess, 1/b.dispersion(l, s.Fail, s))
+	b.pass.project(l, s.Pass, guess, 1/b.dispersion(l, s.Pass, s))
 	b.noise.add(l)
 	b.past.Bad += l.Baseline.Bad
 	b.past.Total += l.Baseline.Total
 }
 
+// guess is the baseline's rate, from the past.
+func (b *bound) guess() float64 { return (b.past.Bad + 0.5) / (b.past.Total + 1) }
+
+// dispersion is phi of a look.
+func (b *bound) dispersion(l Look, margin Margin, s *Settings) float64 {
+	n, o := l.Canary.Total, l.Baseline.Total
+	if n+o == 0 {
+		return s.Phi
+	}
+	q := margin.odds(b.guess())
+	return s.Phi + b.noise.square*float64(s.Block)*q*(1-q)*n*o/(n+o)
+}
+
 // project adds a look of events that are not rare; guess is the baseline's rate,
 // and the multipliers are of the canary's odds.
-func (m *mixture) project(l Look, margin Margin, guess, phi, noise float64) {
+func (m *mixture) project(l Look, margin Margin, guess, power float64) {
 	n, o := l.Canary.Total, l.Baseline.Total
 	if n == 0 || o == 0 {
 		return
 	}
-	edge := margin.of(guess)
-	q := min(edge, 0.999)
-	power := 1 / (phi + noise*q*(1-q)*n*o/(n+o))
+	edge, q := margin.of(guess), margin.odds(guess)
 	line := newLine(n, o, margin, guess)
 	for i := range m.size {
 		g := m.grid[i]

@@ -47,3 +47,6 @@ type Margin struct {
 
 // of returns the worst allowed rate beside a baseline of rate p.
 func (m Margin) of(p float64) float64 { return m.Rho*p + m.Delta }
+
+// odds returns that rate where odds are to be taken of it.
+func (m Margin) odds(p float64) float64 { return min(m.of(p), 0.999) }

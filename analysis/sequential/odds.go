@@ -20,7 +20,7 @@ func LogOdds(n, m, theta0, g float64) float64 {
 // Malek, arXiv 2011.03567).
 func LogDirichlet(n, m, s, concentration float64) float64 {
 	a, b := concentration*s, concentration*(1-s)
-	return logBeta(a+n, b+m) - logBeta(a, b) - n*math.Log(s) - m*math.Log1p(-s)
+	return lnBeta(a+n, b+m) - lnBeta(a, b) - n*math.Log(s) - m*math.Log1p(-s)
 }
 
 // LogBlock returns the log factor of one closed block for a relative margin rho
@@ -40,14 +40,7 @@ func LogBlock(l Look, rho, tau, g float64) float64 {
 	a := 1 / (tau * tau)
 	log := func(odds float64) float64 { // of theta
 		b := a / odds
-		return logBeta(a+l.Canary.Bad, b+l.Baseline.Bad) - logBeta(a, b)
+		return lnBeta(a+l.Canary.Bad, b+l.Baseline.Bad) - lnBeta(a, b)
 	}
 	return log(g*n/m) - log(n/m)
-}
-
-func logBeta(a, b float64) float64 {
-	la, _ := math.Lgamma(a)
-	lb, _ := math.Lgamma(b)
-	lab, _ := math.Lgamma(a + b)
-	return la + lb - lab
 }

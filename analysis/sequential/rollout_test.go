@@ -297,3 +297,53 @@ func TestABoundThatNearlyAllRequestsExceedLearnsNothing(t *testing.T) {
 	require.Equal(t, sequential.Evidence{}, test.Bound(1))
 	require.Equal(t, test.Evidence(), test.Bound(0))
 }
+
+func TestAGaugeIsEstimatedAndForecast(t *testing.T) {
+	const alpha = 0.05
+	gauge, err := sequential.NewGaugeTest(sequential.Settings{})
+	require.NoError(t, err)
+	_, known := gauge.Ratio(alpha)
+	require.False(t, known, "nothing was seen")
+	_, known = gauge.Looks()
+	require.False(t, known)
+	missed, rollouts := 0, 300
+	var first, took []float64
+	r := rand.New(rand.NewPCG(3, 3))
+	for range rollouts {
+		test, wrong, forecast := gauge, false, 0.0
+		for k := 1; k <= 400; k++ {
+			test.Update(sequential.GaugeLook{Canary: 1.02 * math.Exp(0.15*r.NormFloat64()), Baseline: 1})
+			if is, ok := test.Ratio(alpha); ok {
+				require.LessOrEqual(t, is.Lower, is.Estimate)
+				require.LessOrEqual(t, is.Estimate, is.Upper)
+				wrong = wrong || is.Lower > 1.02 || is.Upper < 1.02
+			}
+			if k == 40 {
+				forecast, _ = test.Looks()
+				forecast += 40
+			}
+			if test.Evidence().Pass >= math.Log(20) {
+				if k > 40 {
+					first, took = append(first, forecast), append(took, float64(k))
+				}
+				break
+			}
+		}
+		if wrong {
+			missed++
+		}
+	}
+	require.LessOrEqual(t, float64(missed)/float64(rollouts), bound(alpha, rollouts))
+	require.NotEmpty(t, took)
+	require.InEpsilon(t, median(took), median(first), 0.5, "the forecast is about right")
+
+	high := gauge
+	for range 40 {
+		high.Update(sequential.GaugeLook{Canary: 1.5, Baseline: 1})
+	}
+	_, known = high.Looks()
+	require.False(t, known, "a value that is too high is no way to a pass")
+	is, known := high.Ratio(alpha)
+	require.True(t, known)
+	require.InDelta(t, 1.5, is.Estimate, 1e-12)
+}

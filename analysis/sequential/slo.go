@@ -45,9 +45,14 @@ func newConstant(b bets, p0, limit float64) constant {
 	return c
 }
 
-// update counts the canary of a look; noise is tau^2 B.
-func (c *constant) update(count Count, phi, noise float64) {
-	phi += noise * count.Total * c.p0
+// dispersion is phi of a look.
+func (c *constant) dispersion(count Count, s Settings) float64 {
+	return s.Phi + s.tau()*s.tau()*float64(s.Block)*count.Total*c.p0
+}
+
+// update counts the canary of a look.
+func (c *constant) update(count Count, s Settings) {
+	phi := c.dispersion(count, s)
 	for i := range c.size {
 		c.add(i, c.logs[i].factor(count)/phi)
 	}
@@ -62,10 +67,8 @@ func (t *SLOTest) update(fail, pass Count, step bool) {
 		t.fail.begin(share, rest)
 		t.pass.begin(share, rest)
 	}
-	tau := t.settings.tau()
-	noise := tau * tau * float64(t.settings.Block)
-	t.fail.update(fail, t.settings.Phi, noise)
-	t.pass.update(pass, t.settings.Phi, noise)
+	t.fail.update(fail, t.settings)
+	t.pass.update(pass, t.settings)
 }
 
 // Evidence returns what was seen so far.
