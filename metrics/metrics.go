@@ -3,7 +3,8 @@
 //
 // The package holds the question ([Query], [Window]), the answer ([Counts]),
 // the many ways of having no answer (the errors), and the arithmetic of
-// counters ([Increase]). Package metrics/prometheus puts the question to a
+// counters ([Increase]). What is measured and not counted, such as memory, is
+// asked for in the language of the store ([Gauger]). Package metrics/prometheus puts the question to a
 // Prometheus server.
 package metrics
 
@@ -79,6 +80,20 @@ type Sequencer interface {
 	// time and do not overlap. One without requests has zero Counts; errors are
 	// about all of them together.
 	Sequence(ctx context.Context, q Query, windows []Window) ([]Counts, error)
+}
+
+// Gauger reads what is measured rather than counted: memory, the depth of a
+// queue. Implementations are safe for concurrent use, and end when ctx does.
+type Gauger interface {
+	// Values returns one value for each window, by a query in the language of the
+	// store that yields one series. The windows are in the order of time and do
+	// not overlap. The value of a window in which nothing was measured is NaN; the
+	// others are finite. Errors are about all windows together: ErrNoSeries is
+	// having no value at all.
+	//
+	// The value of a window does not depend on the windows behind it, nor on the
+	// readings after it: evidence that is gathered again is the same, bit for bit.
+	Values(ctx context.Context, query string, windows []Window) ([]float64, error)
 }
 
 // ProviderFunc makes a Provider of a function.

@@ -40,6 +40,37 @@ func Example() {
 	// Output: 12/1530 (0.78%) <nil>
 }
 
+func ExampleProvider_Values() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println(r.FormValue("query"))
+		fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[
+			{"metric":{},"values":[[1772366415,"310"],[1772366430,"330"],[1772366445,"NaN"],[1772366475,"350"]]}]}}`)
+	}))
+	defer server.Close()
+
+	client, err := api.NewClient(api.Config{Address: server.URL})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	provider, err := prometheus.New(v1.NewAPI(client), prometheus.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var windows []metrics.Window
+	for i := range 3 {
+		from := noon.Add(time.Duration(i) * 30 * time.Second)
+		windows = append(windows, metrics.Window{From: from, To: from.Add(30 * time.Second)})
+	}
+	values, err := provider.Values(context.Background(), `avg(cart_open_sessions{version="v2"})`, windows)
+	fmt.Println(values, err)
+	// Output:
+	// (avg(cart_open_sessions{version="v2"}))[1m30s:15s]
+	// [320 NaN 350] <nil>
+}
+
 func ExampleSelector() {
 	canary := metrics.Query{Arm: metrics.Arm{Service: "reviews-canary.bookinfo.svc.cluster.local"}}
 	selector, err := prometheus.Selector(canary, metrics.Names{}, 5*time.Minute)

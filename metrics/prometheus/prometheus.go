@@ -7,6 +7,7 @@
 package prometheus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,12 +35,19 @@ type Config struct {
 	// are looked for so long before the start of a window. It should be at least
 	// two scrape intervals. Zero is DefaultMaxAge.
 	MaxAge time.Duration
+	// Step is how far apart the points are at which Values reads a gauge, in whole
+	// milliseconds. A window shorter than that may have no point, and so no value.
+	// Another Step gives other values. Zero is DefaultStep.
+	Step time.Duration
 }
 
 // DefaultMaxAge is twice Prometheus' own default scrape interval.
 const DefaultMaxAge = 2 * time.Minute
 
-// Provider is a [metrics.Sequencer]. It is safe for concurrent use if its API is.
+// DefaultStep is the scrape interval of Istio's own Prometheus.
+const DefaultStep = 15 * time.Second
+
+// Provider is a [metrics.Sequencer] and a [metrics.Gauger]. It is safe for concurrent use if its API is.
 type Provider struct {
 	api    API
 	config Config
@@ -55,12 +63,14 @@ func New(api API, c Config) (*Provider, error) {
 	if c.MaxAge < 0 {
 		errs = append(errs, fmt.Errorf("prometheus: %w: MaxAge is %v", metrics.ErrBadQuery, c.MaxAge))
 	}
+	if c.Step < 0 || c.Step%time.Millisecond != 0 {
+		errs = append(errs, fmt.Errorf("prometheus: %w: Step is %v; want whole milliseconds", metrics.ErrBadQuery, c.Step))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if c.MaxAge == 0 {
-		c.MaxAge = DefaultMaxAge
-	}
+	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
+	c.Step = cmp.Or(c.Step, DefaultStep)
 	c.Names = c.Names.OrStandard()
 	return &Provider{api, c}, nil
 }
@@ -100,12 +110,9 @@ func (p *Provider) sequence(ctx context.Context, q metrics.Query, windows []metr
 	if err != nil {
 		return nil, err
 	}
-	answer, warnings, err := p.api.Query(ctx, selector, w.To)
+	answer, err := p.ask(ctx, selector, w.To)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
-	}
-	if len(warnings) > 0 {
-		return nil, fmt.Errorf("%w: %s", metrics.ErrPartial, strings.Join(warnings, "; "))
+		return nil, err
 	}
 	series, err := decode(answer, q, p.config.Names)
 	if err != nil {
@@ -115,6 +122,18 @@ func (p *Provider) sequence(ctx context.Context, q metrics.Query, windows []metr
 		return nil, err
 	}
 	return metrics.Increases(series, windows)
+}
+
+// ask returns a whole answer.
+func (p *Provider) ask(ctx context.Context, query string, at time.Time) (model.Value, error) {
+	answer, warnings, err := p.api.Query(ctx, query, at)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
+	}
+	if len(warnings) > 0 {
+		return nil, fmt.Errorf("%w: %s", metrics.ErrPartial, strings.Join(warnings, "; "))
+	}
+	return answer, nil
 }
 
 // fresh reports readings of which even the newest is older than maxAge at the

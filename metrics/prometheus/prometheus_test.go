@@ -211,9 +211,9 @@ func (failing) Query(context.Context, string, time.Time, ...v1.Option) (model.Va
 }
 
 func TestNewReportsEveryMistake(t *testing.T) {
-	_, err := prometheus.New(nil, prometheus.Config{Names: metrics.Names{Service: "not a name"}, MaxAge: -1})
+	_, err := prometheus.New(nil, prometheus.Config{Names: metrics.Names{Service: "not a name"}, MaxAge: -1, Step: 1})
 	require.ErrorIs(t, err, metrics.ErrBadQuery)
-	for _, want := range []string{"Service", "no API", "MaxAge is -1ns"} {
+	for _, want := range []string{"Service", "no API", "MaxAge is -1ns", "Step is 1ns"} {
 		require.ErrorContains(t, err, want)
 	}
 }
