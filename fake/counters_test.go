@@ -17,7 +17,7 @@ import (
 	"github.com/serin-go/serin/metrics/prometheus"
 )
 
-var _ metrics.Provider = (*fake.Mesh)(nil)
+var _ metrics.Slower = (*fake.Mesh)(nil)
 
 func arm(workload string) metrics.Query {
 	return metrics.Query{Arm: metrics.Arm{Workload: workload, Namespace: ns}}
@@ -39,7 +39,7 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // prometheusOf reads a mesh through its HTTP API, by the real client.
-func prometheusOf(t testing.TB, mesh *fake.Mesh) metrics.Provider {
+func prometheusOf(t testing.TB, mesh *fake.Mesh) metrics.Slower {
 	t.Helper()
 	c, err := api.NewClient(api.Config{Address: "http://prometheus", RoundTripper: inProcess{mesh.Prometheus()}})
 	require.NoError(t, err)
@@ -103,6 +103,37 @@ func TestCountersAreReadAlikeDirectlyAndThroughPrometheus(t *testing.T) {
 		mesh.Send(1, client)
 		time.Sleep(10 * time.Minute)
 		require.EqualValues(t, 100*35*60, load.Stop().Sent())
+	})
+}
+
+func TestManyBoundsOfLatencyAreReadAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mesh := fake.NewMesh(bookinfo(t), fake.Config{})
+		for range 4 {
+			mesh.Send(500, client)
+			time.Sleep(30 * time.Second)
+		}
+		bounds := []time.Duration{5 * time.Millisecond, 10 * time.Millisecond, time.Second}
+		windows := []metrics.Window{{From: time.Now().Add(-90 * time.Second), To: time.Now().Add(-time.Minute)}, last(30 * time.Second)}
+		got, err := mesh.Slow(t.Context(), arm("reviews-v1"), bounds, windows)
+		require.NoError(t, err)
+		far, err := prometheusOf(t, mesh).Slow(t.Context(), arm("reviews-v1"), bounds, windows)
+		require.NoError(t, err)
+		require.Equal(t, far, got)
+		for i, bound := range bounds {
+			q := arm("reviews-v1")
+			q.Signal = metrics.SlowerThan(bound)
+			want, err := mesh.Sequence(t.Context(), q, windows)
+			require.NoError(t, err)
+			require.Equal(t, want, got[i])
+		}
+		require.Positive(t, got[0][0].Bad, "all took 10 ms")
+		require.Zero(t, got[1][0].Bad)
+
+		_, err = mesh.Slow(t.Context(), arm("reviews-v1"), nil, windows)
+		require.ErrorIs(t, err, metrics.ErrBadQuery)
+		_, err = mesh.Slow(t.Context(), arm("reviews-v1"), append(bounds, 7*time.Millisecond), windows)
+		require.ErrorIs(t, err, metrics.ErrNoBucket)
 	})
 }
 

@@ -33,6 +33,24 @@ func (m *Mesh) Sequence(ctx context.Context, q metrics.Query, windows []metrics.
 	return counts, nil
 }
 
+// Slow implements metrics.Slower.
+func (m *Mesh) Slow(
+	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,
+) ([][]metrics.Counts, error) {
+	if len(bounds) == 0 {
+		return nil, fmt.Errorf("fake: %w: there is no bound", metrics.ErrBadQuery)
+	}
+	counts := make([][]metrics.Counts, len(bounds))
+	for i, bound := range bounds {
+		var err error
+		q.Signal = metrics.SlowerThan(bound)
+		if counts[i], err = m.Sequence(ctx, q, windows); err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
+}
+
 func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)

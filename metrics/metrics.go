@@ -82,6 +82,16 @@ type Sequencer interface {
 	Sequence(ctx context.Context, q Query, windows []Window) ([]Counts, error)
 }
 
+// Slower is a Sequencer that tells how many requests were slow by many bounds
+// with one question.
+type Slower interface {
+	Sequencer
+	// Slow is Sequence for each Signal SlowerThan(bounds[i]): counts[i][k] is of
+	// window k. The query's own Signal does not matter. Errors are about all bounds
+	// together: one without a bucket is ErrNoBucket for all.
+	Slow(ctx context.Context, q Query, bounds []time.Duration, windows []Window) (counts [][]Counts, err error)
+}
+
 // Gauger reads what is measured rather than counted: memory, the depth of a
 // queue. Implementations are safe for concurrent use, and end when ctx does.
 type Gauger interface {

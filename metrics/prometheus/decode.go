@@ -3,15 +3,18 @@ package prometheus
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/common/model"
 
 	"github.com/serin-go/serin/metrics"
 )
 
-// decode makes counters of an answer to Selector.
-func decode(answer model.Value, q metrics.Query, n metrics.Names) ([]metrics.Series, error) {
+// decode makes counters of an answer to selector: once for each bound, or once if
+// there is none.
+func decode(answer model.Value, q metrics.Query, bounds []time.Duration, n metrics.Names) ([][]metrics.Series, error) {
 	matrix, ok := answer.(model.Matrix)
 	if !ok {
 		return nil, fmt.Errorf("%w: the answer is a %T, not a matrix", metrics.ErrNotCounter, answer)
@@ -21,10 +24,11 @@ func decode(answer model.Value, q metrics.Query, n metrics.Names) ([]metrics.Ser
 			return nil, fmt.Errorf("%w: %s holds native histograms", metrics.ErrNotCounter, stream.Metric)
 		}
 	}
-	if bound, ok := q.Signal.Bound(); ok {
-		return decodeBuckets(matrix, milliseconds(bound), n)
+	if len(bounds) > 0 {
+		return decodeBuckets(matrix, bounds, n)
 	}
-	return decodeRequests(matrix, q.Signal, n)
+	requests, err := decodeRequests(matrix, q.Signal, n)
+	return [][]metrics.Series{requests}, err
 }
 
 // decodeRequests makes a counter of each series of requests, good or bad by its
@@ -65,17 +69,17 @@ func requests(stream *model.SampleStream, target string, failed bool) metrics.Se
 	return s
 }
 
-// histogram is the two buckets that matter of one histogram. The bucket of the
-// bound may be spelt in two ways within one answer, each for its own time.
+// histogram is the buckets that matter of one histogram. The bucket of a bound
+// may be spelt in two ways within one answer, each for its own time.
 type histogram struct {
 	target string
 	all    []model.SamplePair
-	bound  map[model.Time]model.SampleValue
+	within map[time.Duration]map[model.Time]model.SampleValue
 }
 
-// decodeBuckets makes a counter of each histogram: the requests of all, and as
-// good ones those within the bound.
-func decodeBuckets(matrix model.Matrix, bound float64, n metrics.Names) ([]metrics.Series, error) {
+// decodeBuckets makes, for each bound, a counter of each histogram: the requests
+// of all, and as good ones those within the bound.
+func decodeBuckets(matrix model.Matrix, bounds []time.Duration, n metrics.Names) ([][]metrics.Series, error) {
 	histograms := make(map[model.Fingerprint]*histogram)
 	var order []*histogram
 	for _, stream := range matrix {
@@ -85,54 +89,62 @@ func decodeBuckets(matrix model.Matrix, bound float64, n metrics.Names) ([]metri
 		if h == nil {
 			h = &histogram{
 				target: string(labels[model.LabelName(n.Instance)]),
-				bound:  make(map[model.Time]model.SampleValue),
+				within: make(map[time.Duration]map[model.Time]model.SampleValue, len(bounds)),
 			}
 			histograms[labels.Fingerprint()] = h
 			order = append(order, h)
 		}
-		if err := h.add(stream, bound); err != nil {
+		if err := h.add(stream, bounds); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, stream.Metric)
 		}
 	}
-	all := make([]metrics.Series, 0, len(order))
-	for _, h := range order {
-		s := h.series()
-		if len(s.Samples) == 0 {
-			return nil, fmt.Errorf("%w: %g ms, at %q", metrics.ErrNoBucket, bound, h.target)
+	all := make([][]metrics.Series, len(bounds))
+	for i, bound := range bounds {
+		for _, h := range order {
+			s := h.series(bound)
+			if len(s.Samples) == 0 {
+				return nil, fmt.Errorf("%w: %g ms, at %q", metrics.ErrNoBucket, milliseconds(bound), h.target)
+			}
+			all[i] = append(all[i], s)
 		}
-		all = append(all, s)
 	}
 	return all, nil
 }
 
 // add takes the series of a bucket.
-func (h *histogram) add(stream *model.SampleStream, bound float64) error {
+func (h *histogram) add(stream *model.SampleStream, bounds []time.Duration) error {
 	le, err := strconv.ParseFloat(string(stream.Metric[model.BucketLabel]), 64)
-	switch {
-	case err == nil && math.IsInf(le, 1):
+	if err == nil && math.IsInf(le, 1) {
 		if h.all != nil {
 			return metrics.ErrManySeries
 		}
 		h.all = stream.Values
-	case err == nil && le == bound:
-		for _, pair := range stream.Values {
-			if _, taken := h.bound[pair.Timestamp]; taken {
-				return metrics.ErrManySeries
-			}
-			h.bound[pair.Timestamp] = pair.Value
-		}
-	default:
+		return nil
+	}
+	i := slices.IndexFunc(bounds, func(bound time.Duration) bool { return err == nil && le == milliseconds(bound) })
+	if i < 0 {
 		return fmt.Errorf("%w: a bucket that was not asked for", metrics.ErrNotCounter)
+	}
+	within := h.within[bounds[i]]
+	if within == nil {
+		within = make(map[model.Time]model.SampleValue, len(stream.Values))
+		h.within[bounds[i]] = within
+	}
+	for _, pair := range stream.Values {
+		if _, taken := within[pair.Timestamp]; taken {
+			return metrics.ErrManySeries
+		}
+		within[pair.Timestamp] = pair.Value
 	}
 	return nil
 }
 
-// series pairs the readings of the two buckets. A reading without its partner
-// says nothing.
-func (h *histogram) series() metrics.Series {
+// series pairs the readings of all requests with those within the bound. A
+// reading without its partner says nothing.
+func (h *histogram) series(bound time.Duration) metrics.Series {
 	s := metrics.Series{Target: h.target}
 	for _, pair := range h.all {
-		if good, ok := h.bound[pair.Timestamp]; ok {
+		if good, ok := h.within[bound][pair.Timestamp]; ok {
 			s.Samples = append(s.Samples, metrics.Sample{
 				At: pair.Timestamp.Time(), Total: float64(pair.Value), Good: float64(good),
 			})

@@ -47,7 +47,8 @@ const DefaultMaxAge = 2 * time.Minute
 // DefaultStep is the scrape interval of Istio's own Prometheus.
 const DefaultStep = 15 * time.Second
 
-// Provider is a [metrics.Sequencer] and a [metrics.Gauger]. It is safe for concurrent use if its API is.
+// Provider is a [metrics.Slower] and a [metrics.Gauger]. It is safe for
+// concurrent use if its API is.
 type Provider struct {
 	api    API
 	config Config
@@ -94,19 +95,43 @@ func (p *Provider) Counts(ctx context.Context, q metrics.Query, w metrics.Window
 // all readings from the first window to the last, and for those of MaxAge
 // before that.
 func (p *Provider) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
-	counts, err := p.sequence(ctx, q, windows)
+	counts, err := p.sequence(ctx, q, boundsOf(q.Signal), windows)
 	if err != nil {
 		return nil, fmt.Errorf("prometheus: %s: %w", q, err)
+	}
+	return counts[0], nil
+}
+
+// Slow implements [metrics.Slower]. It asks the server once, for the buckets of
+// all bounds.
+func (p *Provider) Slow(
+	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,
+) ([][]metrics.Counts, error) {
+	if len(bounds) == 0 {
+		return nil, fmt.Errorf("prometheus: %w: there is no bound", metrics.ErrBadQuery)
+	}
+	for _, bound := range bounds {
+		q.Signal = metrics.SlowerThan(bound)
+		if err := q.Validate(); err != nil {
+			return nil, fmt.Errorf("prometheus: %s: %w", q, err)
+		}
+	}
+	counts, err := p.sequence(ctx, q, bounds, windows)
+	if err != nil {
+		return nil, fmt.Errorf("prometheus: slow requests to %s, reported by the %s: %w", q.Arm, q.Reporter, err)
 	}
 	return counts, nil
 }
 
-func (p *Provider) sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+// sequence counts once for each bound, or once if there is none.
+func (p *Provider) sequence(
+	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,
+) ([][]metrics.Counts, error) {
 	if err := metrics.Windows(windows); err != nil {
 		return nil, err
 	}
 	w := metrics.Window{From: windows[0].From, To: windows[len(windows)-1].To}
-	selector, err := Selector(q, p.config.Names, w.Length()+p.config.MaxAge)
+	selector, err := selector(q, bounds, p.config.Names, w.Length()+p.config.MaxAge)
 	if err != nil {
 		return nil, err
 	}
@@ -114,14 +139,20 @@ func (p *Provider) sequence(ctx context.Context, q metrics.Query, windows []metr
 	if err != nil {
 		return nil, err
 	}
-	series, err := decode(answer, q, p.config.Names)
+	all, err := decode(answer, q, bounds, p.config.Names)
 	if err != nil {
 		return nil, err
 	}
-	if err := fresh(series, w.To, p.config.MaxAge); err != nil {
-		return nil, err
+	counts := make([][]metrics.Counts, len(all))
+	for i, series := range all {
+		if err := fresh(series, w.To, p.config.MaxAge); err != nil {
+			return nil, err
+		}
+		if counts[i], err = metrics.Increases(series, windows); err != nil {
+			return nil, err
+		}
 	}
-	return metrics.Increases(series, windows)
+	return counts, nil
 }
 
 // ask returns a whole answer.

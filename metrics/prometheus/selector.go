@@ -18,6 +18,19 @@ import (
 // The error is that of Query.Validate and Names.Validate. A time below a
 // millisecond counts as one.
 func Selector(q metrics.Query, n metrics.Names, over time.Duration) (string, error) {
+	return selector(q, boundsOf(q.Signal), n, over)
+}
+
+// boundsOf returns the bound of a Signal if it has one.
+func boundsOf(s metrics.Signal) []time.Duration {
+	if bound, ok := s.Bound(); ok {
+		return []time.Duration{bound}
+	}
+	return nil
+}
+
+// selector asks for requests, or for buckets if there are bounds.
+func selector(q metrics.Query, bounds []time.Duration, n metrics.Names, over time.Duration) (string, error) {
 	if err := q.Validate(); err != nil {
 		return "", err
 	}
@@ -39,9 +52,9 @@ func Selector(q metrics.Query, n metrics.Names, over time.Duration) (string, err
 	if q.Signal.GRPC() {
 		add(n.Protocol, "grpc")
 	}
-	if bound, ok := q.Signal.Bound(); ok {
+	if len(bounds) > 0 {
 		metric = n.Duration + "_bucket"
-		matchers = append(matchers, "le=~"+strconv.Quote(boundPattern(bound)))
+		matchers = append(matchers, "le=~"+strconv.Quote(boundsPattern(bounds)))
 	}
 	window := model.Duration(max(over, time.Millisecond)).String()
 	return metric + "{" + strings.Join(matchers, ",") + "}[" + window + "]", nil
@@ -49,11 +62,22 @@ func Selector(q metrics.Query, n metrics.Names, over time.Duration) (string, err
 
 func equal(label, value string) string { return label + "=" + strconv.Quote(value) }
 
-// boundPattern matches the bucket of the bound as Prometheus 2 and 3 write it,
-// and the bucket of all requests. Prometheus anchors patterns itself. Version 2
-// keeps the proxy's text, "100" or "1800000"; version 3 writes a float, "100.0"
-// or "1.8e+06".
-func boundPattern(bound time.Duration) string {
+// boundsPattern matches the buckets of the bounds as Prometheus 2 and 3 write
+// them, and the bucket of all requests. Prometheus anchors patterns itself.
+func boundsPattern(bounds []time.Duration) string {
+	var forms []string
+	for _, bound := range bounds {
+		forms = append(forms, boundForms(bound)...)
+	}
+	for i, form := range forms {
+		forms[i] = regexp.QuoteMeta(form)
+	}
+	return strings.Join(append(forms, `\+Inf`), "|")
+}
+
+// boundForms returns how a bound is spelt. Version 2 keeps the proxy's text,
+// "100" or "1800000"; version 3 writes a float, "100.0" or "1.8e+06".
+func boundForms(bound time.Duration) []string {
 	ms := milliseconds(bound)
 	plain := strconv.FormatFloat(ms, 'f', -1, 64)
 	short := strconv.FormatFloat(ms, 'g', -1, 64)
@@ -64,10 +88,7 @@ func boundPattern(bound time.Duration) string {
 	if short != plain {
 		forms = append(forms, short)
 	}
-	for i, form := range forms {
-		forms[i] = regexp.QuoteMeta(form)
-	}
-	return strings.Join(append(forms, `\+Inf`), "|")
+	return forms
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
