@@ -74,8 +74,10 @@ type Result struct {
 	Reason string
 	// Values are the numbers that were looked at, of every arm.
 	Values []Value
-	// Findings are what a [Sequential] found out about each metric.
+	// Findings are what a [Sequential] found out about each metric, and Trace how
+	// its evidence developed.
 	Findings []Finding
+	Trace    Trace
 }
 
 // Value is a number behind a verdict.

@@ -13,8 +13,16 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// atOnce is minutes that answer one question for all windows.
-type atOnce struct{ minutes }
+// atOnce is minutes that answer one question for all windows, but not for bounds
+// of latency.
+type atOnce struct {
+	metrics.Sequencer
+	minutes
+}
+
+func (a atOnce) Counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+	return a.minutes.Counts(ctx, q, w)
+}
 
 func (a atOnce) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
 	counts, any := make([]metrics.Counts, len(windows)), false
@@ -33,7 +41,7 @@ func (a atOnce) Sequence(ctx context.Context, q metrics.Query, windows []metrics
 
 // sequence is a Provider that has only this answer for all windows.
 type sequence struct {
-	metrics.Provider
+	metrics.Sequencer
 	counts []metrics.Counts
 	err    error
 }
@@ -48,7 +56,7 @@ func TestOneQuestionForAllChecksIsAnsweredLikeManyQuestions(t *testing.T) {
 			return hundreds(rapid.SliceOfN(rapid.IntRange(-1, 8), 12, 12).Draw(t, name)...)
 		}
 		p := minutes{v2: draw("canary"), v1: draw("baseline")}
-		many, one := peers(p), peers(atOnce{p})
+		many, one := peers(p), peers(atOnce{minutes: p})
 		r := after(time.Duration(rapid.IntRange(0, 12).Draw(t, "length")) * time.Minute)
 		for judge := range many {
 			want, err := many[judge].Analyze(t.Context(), r)

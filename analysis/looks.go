@@ -2,7 +2,7 @@ package analysis
 
 import (
 	"context"
-	"math"
+	"fmt"
 	"time"
 
 	"github.com/serin-go/serin/analysis/sequential"
@@ -17,9 +17,10 @@ type interval struct {
 }
 
 // looks cuts the blocks of a rollout into looks of equal length. The rest of a
-// block that is over is a look as well; one that is not over is left for later.
-// So a look that was there once is there again, whoever asks and whenever.
-func looks(r Request, every time.Duration) []interval {
+// block that is over is a look as well; one that is not over is left for later,
+// and so is one that ended within the lag. So a look that was there once is there
+// again, with the same counts, whoever asks and whenever.
+func looks(r Request, every, lag time.Duration) []interval {
 	now := Block{r.Window, r.Mirrored, r.Canary, r.Baseline}
 	var all []interval
 	for i := range len(r.Earlier) + 1 {
@@ -35,62 +36,106 @@ func looks(r Request, every time.Duration) []interval {
 				}
 				w.To = block.Window.To
 			}
+			if w.To.Add(lag).After(r.Window.To) {
+				return all
+			}
 			all = append(all, interval{w, block, from.Equal(block.Window.From)})
 		}
 	}
 	return all
 }
 
-// table counts both arms in all looks.
-func (s Sequential) table(ctx context.Context, signal metrics.Signal, all []interval) ([]sequential.Look, error) {
-	table := make([]sequential.Look, len(all))
-	for i := range all {
-		table[i].Step = all[i].first
+// question is what to count in all looks: what a signal calls bad, or with bounds,
+// for each of them what is slower.
+type question struct {
+	signal metrics.Signal
+	bounds []time.Duration
+}
+
+func (q question) ask(ctx context.Context, p metrics.Sequencer, query metrics.Query, windows []metrics.Window) ([][]metrics.Counts, error) {
+	if len(q.bounds) > 0 {
+		return p.Slow(ctx, query, q.bounds, windows)
 	}
-	for arm, of := range map[metrics.Arm]func(*sequential.Look) *sequential.Count{
-		s.Canary:   func(l *sequential.Look) *sequential.Count { return &l.Canary },
-		s.Baseline: func(l *sequential.Look) *sequential.Count { return &l.Baseline },
-	} {
-		for _, mirrored := range []bool{false, true} {
-			err := s.fill(ctx, metrics.Query{
-				Arm: arm, Signal: signal, Reporter: reporter(s.Reporter, Request{Mirrored: mirrored}),
-			}, all, mirrored, func(i int, c metrics.Counts) { *of(&table[i]) = sequential.Count{Bad: c.Bad, Total: c.Total} })
-			if err != nil {
-				return nil, err
+	counts, err := p.Sequence(ctx, query, windows)
+	return [][]metrics.Counts{counts}, err
+}
+
+// size is how many counts a look has.
+func (q question) size() int { return max(1, len(q.bounds)) }
+
+// tables counts both arms, for each bound a table. Having counted nothing is no
+// error; silence is then the reason.
+func (s Sequential) tables(ctx context.Context, q question, all []interval) (tables [][]sequential.Look, silence, err error) {
+	tables = make([][]sequential.Look, q.size())
+	for j := range tables {
+		tables[j] = make([]sequential.Look, len(all))
+		for k := range all {
+			tables[j][k].Step = all[k].first
+		}
+	}
+	for arm, of := range []func(*sequential.Look) *sequential.Count{canaryOf, baselineOf} {
+		name := [...]string{canary, s.baseline()}[arm]
+		quiet, err := s.count(ctx, q, arm, all, func(j, k int, c metrics.Counts) { *of(&tables[j][k]) = count(c) })
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if quiet != nil && silence == nil {
+			silence = fmt.Errorf("%s: %w", name, quiet)
+		}
+	}
+	return tables, silence, nil
+}
+
+// count asks for all looks of an arm: for those with copies apart, as another
+// reporter may have to be asked.
+func (s Sequential) count(ctx context.Context, q question, arm int, all []interval, set func(j, k int, c metrics.Counts)) (silence, err error) {
+	for _, mirrored := range []bool{false, true} {
+		var windows []metrics.Window
+		var places []int
+		for k := range all {
+			if all[k].block.Mirrored == mirrored {
+				windows, places = append(windows, all[k].window), append(places, k)
+			}
+		}
+		if len(windows) == 0 {
+			continue
+		}
+		query := s.query(arm, q.signal)
+		query.Reporter = reporter(s.Reporter, Request{Mirrored: mirrored})
+		counts, err := q.ask(ctx, s.Provider, query, windows)
+		if metrics.Nothing(err) {
+			silence = err
+			continue
+		}
+		if err == nil {
+			err = checkCounts(counts, q.size(), len(windows))
+		}
+		if err != nil {
+			return nil, err
+		}
+		for j := range counts {
+			for i, c := range counts[j] {
+				set(j, places[i], c)
 			}
 		}
 	}
-	return table, nil
+	return silence, nil
 }
 
-// fill asks for the looks with or without a mirror and sets what was counted.
-// Having counted nothing is no error: there were no requests.
-func (s Sequential) fill(ctx context.Context, q metrics.Query, all []interval, mirrored bool, set func(i int, c metrics.Counts)) error {
-	var windows []metrics.Window
-	var places []int
-	for i := range all {
-		if all[i].block.Mirrored == mirrored {
-			windows, places = append(windows, all[i].window), append(places, i)
+// checkCounts reports an answer that a Provider may not give.
+func checkCounts(counts [][]metrics.Counts, bounds, windows int) error {
+	if len(counts) != bounds {
+		return fmt.Errorf("%w: counts of %d bounds instead of %d", metrics.ErrPartial, len(counts), bounds)
+	}
+	for _, some := range counts {
+		if len(some) != windows {
+			return fmt.Errorf("%w: counts of %d windows instead of %d", metrics.ErrPartial, len(some), windows)
 		}
-	}
-	if len(windows) == 0 {
-		return nil
-	}
-	counts, err := s.Provider.Sequence(ctx, q, windows)
-	if metrics.Nothing(err) {
-		return nil
-	}
-	if err == nil && len(counts) != len(windows) {
-		err = metrics.ErrPartial
-	}
-	if err != nil {
-		return err
-	}
-	for k, c := range counts {
-		if !(0 <= c.Bad && c.Bad <= c.Total) || math.IsInf(c.Total, 0) {
-			return metrics.ErrNotCounter
+		for _, c := range some {
+			if !sound(c) {
+				return fmt.Errorf("%w: %v bad of %v", metrics.ErrNotCounter, c.Bad, c.Total)
+			}
 		}
-		set(places[k], c)
 	}
 	return nil
 }

@@ -30,7 +30,11 @@ const DefaultEvery = 15 * time.Second
 //
 // What failed stays failed, and what has passed goes on being watched. When
 // everything goes to the canary there is nobody to compare with: what was learnt
-// before that holds.
+// before that holds. While there is no evidence either way the verdict is
+// Inconclusive, and the plan says what then: whether its step waits for a pass
+// ([canary.Step.Judge]), for how long, and what follows (Deadline, OnDeadline).
+//
+// [canary.Step.Judge]: https://pkg.go.dev/github.com/serin-go/serin/canary#Step
 type Sequential struct {
 	Provider metrics.Sequencer
 	Canary   metrics.Arm
@@ -42,32 +46,29 @@ type Sequential struct {
 	// Reporter is who counts. Its zero value, Source, gives way to Destination
 	// while the canary is only mirrored to.
 	Reporter metrics.Reporter
-	// Metrics are what is judged; none is one: answers of 5xx.
+	// Metrics are what is judged; none is Rate{}: answers of 5xx.
 	Metrics []Metric
-	// Levels are the probabilities of being wrong, and Every the length of a look;
-	// zero is DefaultEvery. It should be at least a scrape interval.
+	// Preset is that of all metrics, and of Levels.Alpha.
+	Preset sequential.Preset
+	// Levels are the probabilities of being wrong. A zero Alpha is 0.05, and 0.01
+	// with the preset Strict.
 	Levels sequential.Levels
-	Every  time.Duration
+	// Every is the length of a look; zero is DefaultEvery. It should be at least a
+	// scrape interval.
+	Every time.Duration
+	// Lag is how long it takes until a reading is stored: a look is judged so long
+	// after it is over, as its counts would be others later. Zero is a third of Every.
+	Lag time.Duration
+	// BurnIn is how many looks are left out at the beginning of the rollout: one or
+	// two for a canary that starts cold.
+	BurnIn int
 	// MaxBad is how many bad requests the canary may answer live in the whole
-	// rollout, of any one metric, whatever the baseline does; zero is no limit.
+	// rollout, by any one Rate, whatever the baseline does; zero is no limit.
 	MaxBad float64
 	// AnySplit does not hold the step when the canary gets another share of the
 	// requests than planned. Set it where requests are not routed one by one at
 	// random: by headers, by sessions.
 	AnySplit bool
-}
-
-// Metric is one thing that is judged.
-type Metric struct {
-	// Signal is what makes a request bad; the zero value is an answer of 5xx.
-	Signal metrics.Signal
-	// Objective, unless zero, is the share of good requests that the canary must
-	// have, such as 0.999: it is then not compared with the baseline.
-	Objective float64
-	// Weight is the metric's share of the evidence for a fail; zero is 1.
-	Weight float64
-	// Settings are margins and all else; the zero value is the default.
-	Settings sequential.Settings
 }
 
 // Validate reports every mistake at once. Analyze does so too.
@@ -79,22 +80,28 @@ func (s Sequential) Validate() error {
 	if s.Canary == s.Baseline {
 		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", s.Canary))
 	}
-	if s.Every < 0 {
-		errs = append(errs, fmt.Errorf("Every is %v; want the length of a look", s.Every))
+	if s.Every < 0 || s.Lag < 0 {
+		errs = append(errs, fmt.Errorf("looks of %v with a Lag of %v; want times above zero, or zero for the defaults", s.Every, s.Lag))
+	}
+	if s.BurnIn < 0 {
+		errs = append(errs, fmt.Errorf("BurnIn is %d; want a number of looks", s.BurnIn))
 	}
 	if !(s.MaxBad >= 0) {
 		errs = append(errs, fmt.Errorf("MaxBad is %v; want zero or more", s.MaxBad))
 	}
 	_, err := sequential.NewJudge(s.Levels)
 	errs = append(errs, err)
-	for i, m := range s.metrics() {
-		if _, err := m.test(); err != nil {
-			errs = append(errs, fmt.Errorf("metric %d (%s): %w", i, m.Signal, err))
+	for i, m := range s.Metrics {
+		if m == nil {
+			errs = append(errs, fmt.Errorf("metric %d is nil", i))
 		}
-		for _, arm := range []metrics.Arm{s.Canary, s.Baseline} {
-			if err := (metrics.Query{Arm: arm, Reporter: s.Reporter, Signal: m.Signal}).Validate(); err != nil {
-				errs = append(errs, fmt.Errorf("metric %d: %w", i, err))
-			}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("analysis: sequential: %w", err)
+	}
+	for i, m := range s.metrics() {
+		if err := m.validate(s); err != nil {
+			errs = append(errs, fmt.Errorf("metric %d (%v): %w", i, m, err))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -103,26 +110,40 @@ func (s Sequential) Validate() error {
 	return nil
 }
 
+// metrics returns what is judged.
 func (s Sequential) metrics() []Metric {
 	if len(s.Metrics) == 0 {
-		return []Metric{{}}
+		return []Metric{Rate{}}
 	}
 	return s.Metrics
 }
 
-// test is one e-process: *sequential.ErrorTest or *sequential.SLOTest.
-type test interface {
-	Update(sequential.Look)
-	Evidence() sequential.Evidence
+// levels returns the levels in use.
+func (s Sequential) levels() sequential.Levels {
+	l := s.Levels
+	if l.Alpha == 0 && s.Preset == sequential.Strict {
+		l.Alpha = 0.01
+	}
+	return sequential.Levels{Alpha: cmp.Or(l.Alpha, 0.05), Beta: cmp.Or(l.Beta, 0.05), Split: cmp.Or(l.Split, 0.001)}
 }
 
-func (m Metric) test() (test, error) {
-	if m.Objective != 0 {
-		t, err := sequential.NewSLOTest(m.Objective, m.Settings)
-		return &t, err
-	}
-	t, err := sequential.NewErrorTest(m.Settings)
-	return &t, err
+// settings returns those of a metric, with what holds for all of them.
+func (s Sequential) settings(own sequential.Settings) sequential.Settings {
+	levels := s.levels()
+	own.Preset = max(own.Preset, s.Preset)
+	own.Alpha, own.Beta = cmp.Or(own.Alpha, levels.Alpha), cmp.Or(own.Beta, levels.Beta)
+	return own
+}
+
+func (s Sequential) lag() time.Duration { return cmp.Or(s.Lag, s.every()/3) }
+
+func (s Sequential) every() time.Duration { return cmp.Or(s.Every, DefaultEvery) }
+
+func (s Sequential) baseline() string { return cmp.Or(s.BaselineName, "stable") }
+
+// query is what to ask about an arm. The canary's is the first.
+func (s Sequential) query(arm int, signal metrics.Signal) metrics.Query {
+	return metrics.Query{Arm: [...]metrics.Arm{s.Canary, s.Baseline}[arm], Reporter: s.Reporter, Signal: signal}
 }
 
 // Analyze implements [Analyzer]. Having no series or no requests yet is
@@ -131,16 +152,18 @@ func (s Sequential) Analyze(ctx context.Context, r Request) (Result, error) {
 	if err := s.Validate(); err != nil {
 		return Result{}, err
 	}
-	all := looks(r, cmp.Or(s.Every, DefaultEvery))
+	all := looks(r, s.every(), s.lag())
+	all = all[min(s.BurnIn, len(all)):]
 	if len(all) == 0 {
-		return Result{Reason: fmt.Sprintf("the first look is over in %v", r.Window.From.Add(cmp.Or(s.Every, DefaultEvery)).Sub(r.Window.To).Round(time.Second))}, nil
+		over := r.Window.From.Add(time.Duration(1+s.BurnIn)*s.every() + s.lag())
+		return Result{Reason: fmt.Sprintf("the first look is over in %v", over.Sub(r.Window.To).Round(time.Second))}, nil
 	}
-	tables := make([][]sequential.Look, len(s.metrics()))
+	tests := make([]process, len(s.metrics()))
 	for i, m := range s.metrics() {
 		var err error
-		if tables[i], err = s.table(ctx, m.Signal, all); err != nil {
-			return Result{}, fmt.Errorf("analysis: %w", err)
+		if tests[i], err = m.read(ctx, s, all); err != nil {
+			return Result{}, fmt.Errorf("analysis: %v: %w", m, err)
 		}
 	}
-	return s.judge(all, tables)
+	return s.judge(all, tests)
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/serin-go/serin/metrics/prometheus"
 )
 
-var _ metrics.Slower = (*fake.Mesh)(nil)
+var _ metrics.Sequencer = (*fake.Mesh)(nil)
 
 func arm(workload string) metrics.Query {
 	return metrics.Query{Arm: metrics.Arm{Workload: workload, Namespace: ns}}
@@ -39,7 +39,7 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // prometheusOf reads a mesh through its HTTP API, by the real client.
-func prometheusOf(t testing.TB, mesh *fake.Mesh) metrics.Slower {
+func prometheusOf(t testing.TB, mesh *fake.Mesh) metrics.Sequencer {
 	t.Helper()
 	c, err := api.NewClient(api.Config{Address: "http://prometheus", RoundTripper: inProcess{mesh.Prometheus()}})
 	require.NoError(t, err)

@@ -33,7 +33,7 @@ func (m *Mesh) Sequence(ctx context.Context, q metrics.Query, windows []metrics.
 	return counts, nil
 }
 
-// Slow implements metrics.Slower.
+// Slow implements metrics.Sequencer.
 func (m *Mesh) Slow(
 	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,
 ) ([][]metrics.Counts, error) {

@@ -80,12 +80,6 @@ type Sequencer interface {
 	// time and do not overlap. One without requests has zero Counts; errors are
 	// about all of them together.
 	Sequence(ctx context.Context, q Query, windows []Window) ([]Counts, error)
-}
-
-// Slower is a Sequencer that tells how many requests were slow by many bounds
-// with one question.
-type Slower interface {
-	Sequencer
 	// Slow is Sequence for each Signal SlowerThan(bounds[i]): counts[i][k] is of
 	// window k. The query's own Signal does not matter. Errors are about all bounds
 	// together: one without a bucket is ErrNoBucket for all.

@@ -99,3 +99,13 @@ func (s Signal) validate() error {
 	}
 	return nil
 }
+
+// Bounds returns the bounds of the histogram that Istio's proxies keep unless told
+// otherwise, in order.
+func Bounds() []time.Duration {
+	const ms, s, m = time.Millisecond, time.Second, time.Minute
+	return []time.Duration{
+		ms / 2, ms, 5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms, 250 * ms, 500 * ms,
+		s, 2500 * ms, 5 * s, 10 * s, 30 * s, m, 5 * m, 10 * m, 30 * m, time.Hour,
+	}
+}

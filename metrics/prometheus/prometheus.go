@@ -47,7 +47,7 @@ const DefaultMaxAge = 2 * time.Minute
 // DefaultStep is the scrape interval of Istio's own Prometheus.
 const DefaultStep = 15 * time.Second
 
-// Provider is a [metrics.Slower] and a [metrics.Gauger]. It is safe for
+// Provider is a [metrics.Sequencer] and a [metrics.Gauger]. It is safe for
 // concurrent use if its API is.
 type Provider struct {
 	api    API
@@ -102,7 +102,7 @@ func (p *Provider) Sequence(ctx context.Context, q metrics.Query, windows []metr
 	return counts[0], nil
 }
 
-// Slow implements [metrics.Slower]. It asks the server once, for the buckets of
+// Slow implements [metrics.Sequencer]. It asks the server once, for the buckets of
 // all bounds.
 func (p *Provider) Slow(
 	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,

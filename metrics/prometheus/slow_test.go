@@ -13,7 +13,7 @@ import (
 	"github.com/serin-go/serin/metrics/prometheus"
 )
 
-var _ metrics.Slower = (*prometheus.Provider)(nil)
+var _ metrics.Sequencer = (*prometheus.Provider)(nil)
 
 // latencies is an answer with the buckets 100, in two spellings, 250 and +Inf of
 // two proxies.

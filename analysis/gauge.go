@@ -1,0 +1,109 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/metrics"
+)
+
+// Gauge judges whether a measured value, such as memory per pod, is higher in the
+// canary than in the baseline. What it promises holds for independent normal
+// values only, so it should not roll back alone.
+type Gauge struct {
+	Provider metrics.Gauger
+	// Name says what is measured: "memory per pod".
+	Name string
+	// Canary and Baseline are queries in the language of the Provider's store. Give
+	// means per pod, or per request, and nothing that grows with the arm's size.
+	Canary, Baseline string
+	// Weight is as in [Rate], but zero is 0.5.
+	Weight float64
+	// Settings are as in [Rate]; Fail.Rho and Pass.Rho are the tolerances.
+	Settings sequential.Settings
+}
+
+// String is the name.
+func (g Gauge) String() string { return g.Name }
+
+func (g Gauge) weight() float64 {
+	if g.Weight == 0 {
+		return 0.5
+	}
+	return g.Weight
+}
+
+func (g Gauge) validate(s Sequential) error {
+	errs := []error{s.settings(g.Settings).Validate(sequential.Gauge)}
+	if g.Provider == nil {
+		errs = append(errs, errors.New("there is no Provider to ask"))
+	}
+	if g.Name == "" {
+		errs = append(errs, errors.New("it has no Name, such as \"memory per pod\""))
+	}
+	if g.Canary == g.Baseline {
+		errs = append(errs, errors.New("the canary is compared with itself"))
+	}
+	return errors.Join(errs...)
+}
+
+func (g Gauge) read(ctx context.Context, s Sequential, all []interval) (process, error) {
+	test, err := sequential.NewGaugeTest(s.settings(g.Settings))
+	if err != nil {
+		return nil, err
+	}
+	windows := make([]metrics.Window, len(all))
+	p := &gauge{Gauge: g, test: test, looks: make([]sequential.GaugeLook, len(all))}
+	for i := range all {
+		windows[i], p.looks[i].Step = all[i].window, all[i].first
+	}
+	for arm, query := range []string{g.Canary, g.Baseline} {
+		values, err := g.Provider.Values(ctx, query, windows)
+		if metrics.Nothing(err) {
+			p.quiet = err
+			continue
+		}
+		if err == nil && len(values) != len(windows) {
+			err = metrics.ErrPartial
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range values {
+			*[]*float64{&p.looks[i].Canary, &p.looks[i].Baseline}[arm] = v
+		}
+	}
+	return p, nil
+}
+
+// gauge is the process of a Gauge.
+type gauge struct {
+	Gauge
+	test  sequential.GaugeTest
+	looks []sequential.GaugeLook
+	quiet error
+}
+
+func (p *gauge) update(k int)                  { p.test.Update(p.looks[k]) }
+func (p *gauge) evidence() sequential.Evidence { return p.test.Evidence() }
+func (p *gauge) requests() []sequential.Look   { return nil }
+func (p *gauge) silence() error                { return p.quiet }
+
+func (p *gauge) finding(s Sequential, k int) Finding {
+	f := Finding{Name: p.Name, By: RatioOfValues}
+	measured := 0.0
+	for _, l := range p.looks[:k+1] {
+		if l.Canary > 0 && l.Baseline > 0 {
+			measured++
+			f.CanaryValue += (l.Canary - f.CanaryValue) / measured
+			f.BaselineValue += (l.Baseline - f.BaselineValue) / measured
+		}
+	}
+	f.Compared, f.Known = p.test.Ratio(s.levels().Alpha)
+	if looks, ok := p.test.Looks(); ok {
+		f.After = time.Duration(looks) * s.every()
+	}
+	return f
+}
