@@ -77,34 +77,41 @@ func (f *Finding) need(s Sequential, n sequential.Need, looks int) {
 	f.After, _ = n.After(f.Canary.Total / (time.Duration(looks) * s.every()).Seconds())
 }
 
-// missing says what a pass still needs, and silence why there is nothing.
+// missing says what a pass still needs, and if there is nothing, why.
 func (f Finding) missing(silence error) string {
 	switch {
 	case f.Note != "":
 		return fmt.Sprintf("%v: %s", f, f.Note)
-	case silence != nil:
-		return fmt.Sprintf("%v: %s", f, words(silence))
-	case f.By == RatioOfValues && f.After == 0:
-		return fmt.Sprintf("%v: the values do not speak for a pass yet", f)
 	case f.By == RatioOfValues:
-		return fmt.Sprintf("%v: about %v more", f, f.After)
+		return f.unmeasured(silence)
 	case f.Canary.Total == 0:
-		return "no requests to the canary yet"
+		return "no requests to the canary" + words(silence)
 	case f.By == RatioOfRates && f.Baseline.Total == 0:
-		return fmt.Sprintf("%v: no requests to %s to compare with", f, f.baseline)
+		return fmt.Sprintf("%v: no requests to %s to compare with%s", f, f.baseline, words(silence))
 	case f.After == 0:
 		return fmt.Sprintf("%v: %v", f, f.Need)
 	}
 	return fmt.Sprintf("%v: %v, %v at the present traffic", f, f.Need, f.After.Round(time.Second))
 }
 
+// unmeasured is missing for values.
+func (f Finding) unmeasured(silence error) string {
+	switch {
+	case silence != nil:
+		return fmt.Sprintf("no %s of both arms%s", f.Name, words(silence))
+	case f.After == 0:
+		return fmt.Sprintf("%v: the values do not speak for a pass yet", f)
+	}
+	return fmt.Sprintf("%v: about %v more", f, f.After)
+}
+
 // words are those of one way of having nothing.
 func words(silence error) string {
 	switch {
 	case errors.Is(silence, metrics.ErrNoSeries):
-		return "the store knows no series of it, so it had no requests yet or has other labels"
+		return ": the store knows no series, so there were none yet, or their labels are others"
 	case errors.Is(silence, metrics.ErrTooFewSamples):
-		return "it was not read often enough yet"
+		return ": the store has not read them often enough yet"
 	}
-	return "it has had no requests yet"
+	return " yet"
 }

@@ -13,37 +13,53 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// shop answers from counts per second, which a seed decides.
+// shop answers from what its arms do in a second, which a seed decides.
 type shop struct {
 	metrics.Provider
 	seed  uint64
-	rates map[metrics.Arm]rate
+	arms  map[metrics.Arm]arm
 	asked int
+	err   map[metrics.Arm]error
 }
 
-type rate struct{ requests, bad float64 } // a second
+type arm struct {
+	requests float64       // a second
+	bad      float64       // share
+	mean     time.Duration // of the time that a request takes
+}
 
 func (s *shop) Sequence(_ context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
 	s.asked++
+	if err := s.err[q.Arm]; err != nil {
+		return nil, err
+	}
 	counts := make([]metrics.Counts, len(windows))
 	for i, w := range windows {
 		for at := w.From; at.Before(w.To); at = at.Add(time.Second) {
-			// Each second has its draw, whoever asks for it and in what window.
-			dice := rand.New(rand.NewPCG(s.seed, uint64(at.Unix())<<8|uint64(len(q.Arm.Workload))))
-			r := s.rates[q.Arm]
-			n := r.requests
-			counts[i].Total += n
-			for range int(n) {
-				if dice.Float64() < r.bad {
-					counts[i].Bad++
-				}
-			}
+			counts[i] = counts[i].Add(s.second(q, at))
 		}
 	}
 	return counts, nil
 }
 
+// second draws what happened in a second: the same whoever asks, and for
+// whatever signal.
+func (s *shop) second(q metrics.Query, at time.Time) metrics.Counts {
+	a := s.arms[q.Arm]
+	dice := rand.New(rand.NewPCG(s.seed, uint64(at.Unix())<<8|uint64(len(q.Arm.Workload))))
+	bound, slow := q.Signal.Bound()
+	bad := 0
+	for range int(a.requests) {
+		failed, took := dice.Float64() < a.bad, time.Duration(dice.ExpFloat64()*float64(a.mean))
+		if slow && took > bound || !slow && failed {
+			bad++
+		}
+	}
+	return metrics.Counts{Total: a.requests, Bad: float64(bad)}
+}
+
 func (s *shop) Slow(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) (all [][]metrics.Counts, err error) {
+	asked := s.asked
 	for _, b := range bounds {
 		q.Signal = metrics.SlowerThan(b)
 		counts, err := s.Sequence(ctx, q, windows)
@@ -52,6 +68,7 @@ func (s *shop) Slow(ctx context.Context, q metrics.Query, bounds []time.Duration
 		}
 		all = append(all, counts)
 	}
+	s.asked = asked + 1
 	return all, nil
 }
 
@@ -59,6 +76,12 @@ var (
 	shopV1 = metrics.Arm{Namespace: "shop", Workload: "shop-v1"}
 	shopV2 = metrics.Arm{Namespace: "shop", Workload: "shop-v2.x"} // another length, another draw
 )
+
+// newShop is one whose canary gets 5 % of 200 requests a second.
+func newShop(v1, v2 arm) *shop {
+	v1.requests, v2.requests = 190, 10
+	return &shop{seed: 1, arms: map[metrics.Arm]arm{shopV1: v1, shopV2: v2}}
+}
 
 func judgeOf(s *shop) analysis.Sequential {
 	return analysis.Sequential{Provider: s, Canary: shopV2, Baseline: shopV1, AnySplit: true}
@@ -80,7 +103,7 @@ func TestABadCanaryFailsWithAReasonAndAHealthyOnePasses(t *testing.T) {
 		{"the same errors", 0.005, analysis.Pass, "5xx answers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &shop{seed: 1, rates: map[metrics.Arm]rate{shopV1: {190, 0.005}, shopV2: {10, c.bad}}}
+			s := newShop(arm{bad: 0.005}, arm{bad: c.bad})
 			r, err := judgeOf(s).Analyze(t.Context(), request(3600))
 			require.NoError(t, err)
 			require.Equal(t, c.verdict, r.Verdict, r.Reason)
@@ -92,7 +115,7 @@ func TestABadCanaryFailsWithAReasonAndAHealthyOnePasses(t *testing.T) {
 }
 
 func TestLowTrafficSaysHowMuchIsMissing(t *testing.T) {
-	s := &shop{seed: 1, rates: map[metrics.Arm]rate{shopV1: {19, 0}, shopV2: {1, 0}}}
+	s := &shop{seed: 1, arms: map[metrics.Arm]arm{shopV1: {requests: 19}, shopV2: {requests: 1}}}
 	r, err := judgeOf(s).Analyze(t.Context(), request(300))
 	require.NoError(t, err)
 	require.Equal(t, analysis.Inconclusive, r.Verdict)
@@ -103,7 +126,8 @@ func TestLowTrafficSaysHowMuchIsMissing(t *testing.T) {
 // before, every driver says the same, and what failed stays failed.
 func TestEvidenceIsTheSameWhoeverGathersIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := &shop{seed: rapid.Uint64().Draw(t, "seed"), rates: map[metrics.Arm]rate{shopV1: {95, 0.01}, shopV2: {5, 0.01 * rapid.Float64Range(0.5, 8).Draw(t, "worse")}}}
+		s := newShop(arm{bad: 0.01}, arm{bad: 0.01 * rapid.Float64Range(0.5, 8).Draw(t, "worse")})
+		s.seed = rapid.Uint64().Draw(t, "seed")
 		begin := time.Unix(1e9, 0)
 		var earlier []analysis.Block
 		at := begin

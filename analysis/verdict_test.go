@@ -1,0 +1,231 @@
+package analysis_test
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/metrics"
+)
+
+func TestEachWayOfHavingNothingHasItsWords(t *testing.T) {
+	none := errors.New("none")
+	for _, c := range []struct {
+		canary, stable error
+		says           string
+	}{
+		{metrics.ErrNoSeries, nil, "no requests to the canary: the store knows no series, so there were none yet, or their labels are others"},
+		{metrics.ErrTooFewSamples, nil, "no requests to the canary: the store has not read them often enough yet"},
+		{metrics.ErrNoTraffic, nil, "no requests to the canary yet"},
+		{nil, metrics.ErrNoTraffic, "canary has 0/285 (0.00%) 5xx answers, stable no requests: no requests to stable to compare with yet"},
+	} {
+		s := &shop{
+			arms: map[metrics.Arm]arm{shopV1: {requests: 19}, shopV2: {requests: 1}},
+			err:  map[metrics.Arm]error{shopV1: c.stable, shopV2: c.canary},
+		}
+		r, err := judgeOf(s).Analyze(t.Context(), request(300))
+		require.NoError(t, err)
+		require.Equal(t, analysis.Inconclusive, r.Verdict)
+		require.Equal(t, c.says, r.Reason)
+	}
+	for _, err := range []error{metrics.ErrUnavailable, metrics.ErrPartial, metrics.ErrStale, metrics.ErrNotANumber, none} {
+		for _, metric := range []analysis.Metric{analysis.Rate{}, analysis.Latency{}, analysis.Quantile{Quantile: 0.9, Target: time.Second}} {
+			s := &shop{arms: map[metrics.Arm]arm{shopV1: {requests: 19}}, err: map[metrics.Arm]error{shopV2: err}}
+			judge := judgeOf(s)
+			judge.Metrics = []analysis.Metric{metric}
+			r, got := judge.Analyze(t.Context(), request(300))
+			require.ErrorIs(t, got, err)
+			require.ErrorContains(t, got, "canary: ")
+			require.Equal(t, analysis.Result{}, r, "no evidence, neither good nor bad")
+		}
+	}
+}
+
+func TestTheFirstLookIsAwaited(t *testing.T) {
+	judge := judgeOf(newShop(arm{}, arm{}))
+	for _, c := range []struct {
+		burnIn, seconds int
+		says            string
+	}{
+		{0, 5, "the first look is over in 15s"},
+		{0, 18, "the first look is over in 2s"}, // its last readings are under way
+		{2, 40, "the first look is over in 10s"},
+	} {
+		judge.BurnIn = c.burnIn
+		r, err := judge.Analyze(t.Context(), request(c.seconds))
+		require.NoError(t, err)
+		require.Equal(t, analysis.Inconclusive, r.Verdict)
+		require.Equal(t, c.says, r.Reason)
+	}
+	judge.Lag, judge.Every = time.Second, 10*time.Second
+	judge.BurnIn = 0
+	r, err := judge.Analyze(t.Context(), request(11))
+	require.NoError(t, err)
+	require.Len(t, r.Trace.LogE, 1)
+}
+
+func TestTooManyBadAnswersToUsersFailWhateverTheBaselineDoes(t *testing.T) {
+	judge := judgeOf(newShop(arm{bad: 0.1}, arm{bad: 0.1}))
+	judge.MaxBad = 100
+	r := request(600)
+	result, err := judge.Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, analysis.Fail, result.Verdict)
+	require.Regexp(t, `canary has answered \d+ live requests with 5xx answers, more than the 100 accepted in a whole rollout`, result.Reason)
+
+	r.Mirrored, r.Canary = true, 0 // nobody saw these answers
+	result, err = judge.Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.NotEqual(t, analysis.Fail, result.Verdict, result.Reason)
+
+	judge.MaxBad = 10_000
+	judge.Metrics = []analysis.Metric{analysis.Latency{}, analysis.Rate{}}
+	result, err = judge.Analyze(t.Context(), request(600))
+	require.NoError(t, err)
+	require.NotEqual(t, analysis.Fail, result.Verdict, result.Reason)
+}
+
+func TestRequestsThatAreNotDividedAsPlannedHoldTheStep(t *testing.T) {
+	judge := judgeOf(newShop(arm{bad: 0.005}, arm{bad: 0.005})) // 5 %
+	judge.AnySplit = false
+	r := request(3600)
+	r.Canary = 0.2
+	result, err := judge.Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, analysis.Inconclusive, result.Verdict)
+	require.Contains(t, result.Reason, "the requests are not divided as planned")
+
+	for name, change := range map[string]func(*analysis.Request){
+		"as planned":                    func(r *analysis.Request) { r.Canary = 0.05 },
+		"copies":                        func(r *analysis.Request) { r.Mirrored = true },
+		"beside a baseline of its size": func(r *analysis.Request) { r.Baseline = 0.2 },
+	} {
+		r := request(3600)
+		r.Canary = 0.2
+		change(&r)
+		result, err := judge.Analyze(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, analysis.Pass, result.Verdict, "%s: %s", name, result.Reason)
+	}
+}
+
+func TestEveryMistakeOfASequentialIsNamed(t *testing.T) {
+	same := metrics.Arm{Namespace: "shop", Workload: "shop"}
+	err := analysis.Sequential{
+		Canary: same, Baseline: same, Every: -1, Lag: -1, BurnIn: -1, MaxBad: -1,
+		Levels: sequential.Levels{Alpha: 2}, Metrics: []analysis.Metric{nil},
+	}.Validate()
+	for _, says := range []string{
+		"analysis: sequential: there is no Provider", "compared with itself, ", "looks of -1ns with a Lag of -1ns",
+		"BurnIn is -1", "MaxBad is -1", "alpha is 2", "metric 0 is nil",
+	} {
+		require.ErrorContains(t, err, says)
+	}
+	judge := judgeOf(newShop(arm{}, arm{}))
+	judge.Metrics = []analysis.Metric{
+		analysis.Rate{Objective: 2},
+		analysis.Rate{Settings: sequential.Settings{Phi: 0.1}},
+		analysis.Latency{Bounds: []time.Duration{2, 1}, Before: -1},
+		analysis.Latency{Settings: sequential.Settings{Phi: 0.2}},
+		analysis.Quantile{Quantile: 2, Target: time.Second},
+		analysis.Quantile{Quantile: 0.9, Target: 2 * time.Hour},
+		analysis.Gauge{},
+		analysis.Gauge{Settings: sequential.Settings{Phi: 0.3}},
+	}
+	_, err = judge.Analyze(t.Context(), request(100))
+	for _, says := range []string{
+		"metric 0 (5xx answers): sequential: objective is 2", "metric 1 (5xx answers): sequential: phi is 0.1",
+		"metric 2 (latency): the bounds [2ns 1ns] do not increase", "Before is -1ns", "phi is 0.2",
+		"metric 4 (p200 above 1s): sequential: objective is 2", "the target 2h0m0s is not between two bounds of the histogram",
+		"metric 6 (): there is no Provider", "it has no Name", "the canary is compared with itself", "phi is 0.3",
+	} {
+		require.ErrorContains(t, err, says)
+	}
+	judge = judgeOf(newShop(arm{}, arm{}))
+	judge.Canary = metrics.Arm{}
+	require.ErrorIs(t, judge.Validate(), metrics.ErrBadQuery)
+}
+
+func TestStrictAsksForMoreEvidence(t *testing.T) {
+	judge := judgeOf(newShop(arm{bad: 0.005}, arm{bad: 0.02}))
+	usual, err := judge.Analyze(t.Context(), request(3600))
+	require.NoError(t, err)
+	judge.Preset = sequential.Strict
+	strict, err := judge.Analyze(t.Context(), request(3600))
+	require.NoError(t, err)
+	require.InDelta(t, math.Log(20), usual.Trace.FailAt, 1e-12)
+	require.InDelta(t, math.Log(100), strict.Trace.FailAt, 1e-12)
+	require.Greater(t, len(strict.Trace.LogE), len(usual.Trace.LogE))
+}
+
+func TestATraceIsALineOfTextAndAnImage(t *testing.T) {
+	trace := analysis.Trace{LogE: []float64{-1, 0, 1, 2, math.NaN(), 3, 4}, FailAt: 3}
+	require.Equal(t, "▁▁▃▅▁██", trace.String())
+	require.Empty(t, analysis.Trace{}.String())
+	long := analysis.Trace{LogE: make([]float64, 150), FailAt: 3}
+	long.LogE[149] = 3
+	require.Equal(t, 50, utf8.RuneCountInString(long.String()))
+	require.True(t, strings.HasSuffix(long.String(), "▁█"))
+
+	for _, trace := range []analysis.Trace{trace, long, {}, {LogE: []float64{1}, FailAt: 3}} {
+		for _, size := range []int{-1, 100} {
+			image := trace.SVG(size, size)
+			require.NotContains(t, image, "NaN")
+			for d := xml.NewDecoder(strings.NewReader(image)); ; {
+				_, err := d.Token()
+				if err == io.EOF {
+					break
+				}
+				require.NoError(t, err, image)
+			}
+		}
+	}
+	require.Contains(t, fmt.Sprint(trace.SVG(100, 50)), `points="2.0,48.0 18.0,48.0 34.0,32.7 50.0,17.3 66.0,48.0 82.0,2.0 98.0,2.0"`)
+}
+
+// wrong are Sequencers whose answers have another form than was asked for.
+type wrong struct {
+	*shop
+	counts [][]metrics.Counts
+}
+
+func TestAnAnswerOfAnotherFormIsAnError(t *testing.T) {
+	for _, c := range []struct {
+		counts [][]metrics.Counts
+		err    error
+	}{
+		{nil, metrics.ErrPartial},
+		{[][]metrics.Counts{{}}, metrics.ErrPartial},
+		{[][]metrics.Counts{{{Total: 1, Bad: 2}}}, metrics.ErrNotCounter},
+	} {
+		judge := judgeOf(nil)
+		judge.Provider = wrong{newShop(arm{}, arm{}), c.counts}
+		judge.Metrics = []analysis.Metric{analysis.Latency{Bounds: []time.Duration{time.Second}}}
+		_, err := judge.Analyze(t.Context(), request(20))
+		require.ErrorIs(t, err, c.err)
+	}
+	judge := judgeOf(newShop(arm{}, arm{}))
+	judge.Metrics = []analysis.Metric{analysis.Gauge{Provider: none{}, Name: "memory", Canary: "v2", Baseline: "v1"}}
+	_, err := judge.Analyze(t.Context(), request(20))
+	require.ErrorIs(t, err, metrics.ErrPartial)
+}
+
+func (w wrong) Slow(context.Context, metrics.Query, []time.Duration, []metrics.Window) ([][]metrics.Counts, error) {
+	return w.counts, nil
+}
+
+// none is a Gauger that forgets to answer.
+type none struct{}
+
+func (none) Values(context.Context, string, []metrics.Window) ([]float64, error) { return nil, nil }
