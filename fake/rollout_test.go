@@ -19,7 +19,7 @@ import (
 )
 
 // rollout is the whole library on the simulated mesh, through real clients.
-func rollout(t *testing.T, server *apiserver.Server, mesh *fake.Mesh) *canary.Runner {
+func rollout(t *testing.T, server *apiserver.Server, judge analysis.Analyzer) *canary.Runner {
 	t.Helper()
 	judged := canary.MustPass
 	plan, err := canary.NewPlan("reviews-2").
@@ -45,12 +45,17 @@ func rollout(t *testing.T, server *apiserver.Server, mesh *fake.Mesh) *canary.Ru
 		Router: routing.NewRouter(routing.Object{
 			Client: istioClient.NetworkingV1().VirtualServices(ns), Namespace: ns, Name: "reviews", Renderer: render,
 		}),
-		Analyzer: analysis.Threshold{Provider: mesh, Canary: metrics.Arm{Workload: "reviews-v2", Namespace: ns}, Max: 0.02},
+		Analyzer: judge,
 		Workload: pods,
 	})
 	require.NoError(t, err)
 	return runner
 }
+
+var (
+	reviewsV1 = metrics.Arm{Workload: "reviews-v1", Namespace: ns}
+	reviewsV2 = metrics.Arm{Workload: "reviews-v2", Namespace: ns}
+)
 
 func TestAWholeRolloutOnTheMesh(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -70,7 +75,7 @@ func TestAWholeRolloutOnTheMesh(t *testing.T) {
 					Seed: 6, Delay: time.Second, Spread: 2 * time.Second, Versions: map[string]fake.Behaviour{"reviews:2": c.canary},
 				})
 				load := mesh.Load(20, client)
-				state, err := rollout(t, server, mesh).Run(t.Context())
+				state, err := rollout(t, server, analysis.Threshold{Provider: mesh, Canary: reviewsV2, Max: 0.02}).Run(t.Context())
 				require.ErrorIs(t, err, c.err)
 				require.Equal(t, c.want, state.Phase, state.Reason)
 				time.Sleep(time.Minute)
