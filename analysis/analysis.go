@@ -1,5 +1,10 @@
 // Package analysis judges a canary by what was counted.
 //
+// [Sequential] is the one to take: it may be asked as often as one likes, fails a
+// healthy canary with a probability of at most 5 % over its whole rollout, or
+// what else it is told, and says how much is missing where the requests do not
+// suffice. Package sequential is its statistics, and tells how to choose margins.
+//
 // [Threshold] holds the canary's share of bad requests against a constant,
 // [Compare] against another arm; [All], [Any] and [Warmup] combine. They look at
 // shares and know nothing of chance: looked at again and again, they fail a

@@ -229,3 +229,51 @@ func (w wrong) Slow(context.Context, metrics.Query, []time.Duration, []metrics.W
 type none struct{}
 
 func (none) Values(context.Context, string, []metrics.Window) ([]float64, error) { return nil, nil }
+
+// Errors and latency of the canary are held against stable's, at 10 of 200
+// requests a second.
+func ExampleSequential() {
+	counts := newShop(arm{bad: 0.005, mean: 80 * ms}, arm{bad: 0.015, mean: 80 * ms}) // metrics/prometheus on a cluster
+	judge := analysis.Sequential{
+		Provider: counts,
+		Canary:   metrics.Arm{Namespace: "shop", Workload: "shop-v2.x"},
+		Baseline: metrics.Arm{Namespace: "shop", Workload: "shop-v1"},
+		Metrics:  []analysis.Metric{analysis.Rate{}, analysis.Latency{}},
+	}
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, minutes := range []time.Duration{1, 2} { // a canary.Runner asks
+		r, err := judge.Analyze(context.Background(), analysis.Request{
+			Window: metrics.Window{From: begin, To: begin.Add(minutes * time.Minute)}, Canary: 0.05,
+		})
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(r.Verdict, r.Trace)
+		fmt.Println(r.Reason)
+	}
+	// Output:
+	// inconclusive ▁▁▄
+	// canary has 9/450 (2.00%) 5xx answers, stable 34/8550 (0.40%): 5.03 (1.33 to 14.5) times the rate: about 26000 more requests, 43m22s at the present traffic
+	// fail ▁▁▄▇▇█
+	// canary has 18/900 (2.00%) 5xx answers, stable 82/17100 (0.48%): 4.17 (1.67 to 8.96) times the rate; not by chance (evidence 53, 20 needed)
+}
+
+// A gauge weighs half as much as a rate, and the name of a metric is that of what
+// is bad.
+func ExampleMetric() {
+	for _, m := range []analysis.Metric{
+		analysis.Rate{},
+		analysis.Rate{Signal: metrics.GRPCErrors(), Objective: 0.999},
+		analysis.Latency{},
+		analysis.Quantile{Quantile: 0.99, Target: 300 * time.Millisecond},
+		analysis.Gauge{Name: "memory per pod"},
+	} {
+		fmt.Println(m)
+	}
+	// Output:
+	// 5xx answers
+	// gRPC errors
+	// latency
+	// p99 above 300ms
+	// memory per pod
+}
