@@ -85,10 +85,12 @@ func Example() {
 		Plan:     plan.For("v2"), // each release is a rollout of its own
 		Router:   routing.NewRouter(virtualService),
 		Workload: deployments,
-		Analyzer: analysis.Threshold{
+		Analyzer: analysis.Sequential{
 			Provider: mesh, // metrics/prometheus on a cluster
 			Canary:   metrics.Arm{Namespace: "shop", Workload: "shop-v2"},
-			Max:      0.01,
+			Baseline: metrics.Arm{Namespace: "shop", Workload: "shop-v1"},
+			Metrics:  []analysis.Metric{analysis.Rate{}, analysis.Latency{}},
+			Every:    20 * time.Millisecond,
 		},
 		Observers: []func(canary.Event){func(e canary.Event) {
 			if e.Decision.Reason.Cause == canary.CauseMoved {
