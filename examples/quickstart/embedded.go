@@ -20,7 +20,10 @@ import (
 	"github.com/serin-go/serin/fake/apiserver"
 )
 
-const requestsPerSecond = 400
+const (
+	requestsPerSecond = 400
+	scrape            = 250 * time.Millisecond
+)
 
 // onEmbeddedMesh drives the rollout on a mesh in this process: real servers as
 // v1 and v2, real requests through the gateway, all on loopback.
@@ -38,7 +41,8 @@ func onEmbeddedMesh(ctx context.Context, p canary.Plan, o options, out io.Writer
 
 	load := startLoad(w.gateway)
 	defer load.stop()
-	runner, err := newRunner(p, w.api.Config(), w.prometheus, newScreen(out, p).show)
+	o.prometheus, o.look = w.prometheus, 2*scrape
+	runner, err := newRunner(p, w.api.Config(), o, newScreen(out, p).show)
 	if err != nil {
 		return canary.State{}, err
 	}
@@ -81,7 +85,7 @@ func newWorld(o options) (*world, error) {
 		return nil, err
 	}
 	w.mesh = fake.NewMesh(w.api, fake.Config{
-		Seed: 1, Delay: 50 * time.Millisecond, Spread: 50 * time.Millisecond, Scrape: 250 * time.Millisecond, Start: 400 * time.Millisecond,
+		Seed: 1, Delay: 50 * time.Millisecond, Spread: 50 * time.Millisecond, Scrape: scrape, Start: 400 * time.Millisecond,
 	})
 	if err := w.listen(o.bad); err != nil {
 		w.close()

@@ -19,9 +19,11 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 )
 
@@ -46,6 +48,7 @@ type options struct {
 	bad, fast, role        bool
 	plan, manifests        string
 	kubeconfig, prometheus string
+	look                   time.Duration
 }
 
 func main() {
@@ -65,6 +68,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	flags.StringVar(&o.manifests, "manifests", "", "a bookinfo.yaml of your own (embedded mesh only)")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "run on this cluster")
 	flags.StringVar(&o.prometheus, "prometheus", "", "the URL of the Prometheus server that scrapes that cluster's mesh")
+	flags.DurationVar(&o.look, "look", analysis.DefaultEvery, "how often Prometheus scrapes, or longer: the judge looks at times of this length (on a cluster)")
 	flags.BoolVar(&o.role, "role", false, "print the Role that the plan needs on a cluster, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return usage

@@ -63,7 +63,7 @@ func TestTheSameProgramRunsOnACluster(t *testing.T) {
 	require.NoError(t, clientcmd.WriteToFile(*config, path))
 
 	var out bytes.Buffer
-	args := []string{"-kubeconfig", path, "-prometheus", w.prometheus, "-plan", "testdata/plan.yaml"}
+	args := []string{"-kubeconfig", path, "-prometheus", w.prometheus, "-plan", "testdata/plan.yaml", "-look", "500ms"}
 	require.Equal(t, promoted, run(t.Context(), args, &out), out.String())
 	l.stop()
 	require.Zero(t, l.broken(), l)

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/metrics"
@@ -25,12 +26,12 @@ const namespace = "bookinfo"
 
 // newRunner wires the rollout: what is steered, who judges, what is promoted.
 // The clients may be those of a cluster or of the embedded mesh.
-func newRunner(p canary.Plan, cluster *rest.Config, prometheusURL string, observe func(canary.Event)) (*canary.Runner, error) {
+func newRunner(p canary.Plan, cluster *rest.Config, o options, observe func(canary.Event)) (*canary.Runner, error) {
 	router, deployments, err := newParts(cluster)
 	if err != nil {
 		return nil, err
 	}
-	judge, err := newJudge(prometheusURL)
+	judge, err := newJudge(o)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +69,11 @@ func newParts(cluster *rest.Config) (*routing.Router, *workload.Deployments, err
 	return routing.NewRouter(virtualService), deployments, err
 }
 
-// newJudge compares v2 with v1, and holds v2 to 2 % of errors when v1 has no
-// traffic to compare with.
-func newJudge(prometheusURL string) (analysis.Analyzer, error) {
-	client, err := api.NewClient(api.Config{Address: prometheusURL})
+// newJudge compares v2 with v1, and holds v2 to 2 % of errors, which counts when
+// v1 has no traffic to compare with. 1 % more errors than v1 has are accepted: that
+// can be seen in some hundred requests.
+func newJudge(o options) (analysis.Analyzer, error) {
+	client, err := api.NewClient(api.Config{Address: o.prometheus})
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +81,14 @@ func newJudge(prometheusURL string) (analysis.Analyzer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v1 := metrics.Arm{Workload: "reviews-v1", Namespace: namespace}
-	v2 := metrics.Arm{Workload: "reviews-v2", Namespace: namespace}
-	return analysis.Any(
-		analysis.Compare{Provider: counts, Canary: v2, Baseline: v1, Factor: 1.5, Delta: 0.01},
-		analysis.Threshold{Provider: counts, Canary: v2, Max: 0.02},
-	), nil
+	accepted := sequential.Settings{Pass: sequential.Margin{Rho: 1.5, Delta: 0.01}}
+	return analysis.Sequential{
+		Provider: counts,
+		Canary:   metrics.Arm{Workload: "reviews-v2", Namespace: namespace},
+		Baseline: metrics.Arm{Workload: "reviews-v1", Namespace: namespace},
+		Metrics:  []analysis.Metric{analysis.Rate{Settings: accepted}, analysis.Rate{Objective: 0.98}},
+		Every:    o.look,
+	}, nil
 }
 
 // onCluster drives the rollout on a real cluster.
@@ -96,7 +100,7 @@ func onCluster(ctx context.Context, p canary.Plan, o options, out io.Writer) (ca
 	if err := checkRights(ctx, p, config); err != nil {
 		return canary.State{}, err
 	}
-	runner, err := newRunner(p, config, o.prometheus, newScreen(out, p).show)
+	runner, err := newRunner(p, config, o, newScreen(out, p).show)
 	if err != nil {
 		return canary.State{}, err
 	}

@@ -65,7 +65,7 @@ steps:
 end: {kind: promote stable, deadline: 1m}
 `, name), 0o600))
 	process, err := b.plane.Run("quickstart-"+name, exec.Command(program,
-		"-plan", plan, "-kubeconfig", b.plane.Kubeconfig(), "-prometheus", b.plane.Prometheus()))
+		"-plan", plan, "-kubeconfig", b.plane.Kubeconfig(), "-prometheus", b.plane.Prometheus(), "-look", "500ms"))
 	require.NoError(t, err)
 	return process
 }
