@@ -36,7 +36,11 @@ type tools struct {
 // that changes with everything that they are made of: to ask go whether they are
 // up to date takes seconds.
 func build(ctx context.Context, logf func(string, ...any)) (tools, error) {
+	// Of the last, only files that are no code are needed: no build fetches it.
 	modules := []string{module, "istio.io/api", "sigs.k8s.io/gateway-api"}
+	if _, err := goTool(ctx, ".", append([]string{"mod", "download"}, modules[1:]...)...); err != nil {
+		return tools{}, err
+	}
 	text, err := goTool(ctx, ".", append([]string{"list", "-m", "-f", "{{.Dir}}"}, modules...)...)
 	if err != nil {
 		return tools{}, err
