@@ -17,6 +17,7 @@ package analysis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -124,3 +125,14 @@ type AnalyzerFunc func(ctx context.Context, r Request) (Result, error)
 
 // Analyze calls f.
 func (f AnalyzerFunc) Analyze(ctx context.Context, r Request) (Result, error) { return f(ctx, r) }
+
+// mistakes is what is wrong with a judge, all at once.
+func mistakes(judge string, asks metrics.Provider, errs []error) error {
+	if asks == nil {
+		errs = append(errs, errors.New("there is no Provider to ask"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("analysis: %s: %w", judge, err)
+	}
+	return nil
+}

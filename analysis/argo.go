@@ -97,13 +97,7 @@ func (a Argo) Validate() error {
 	if !a.Success.given() && !a.Failure.given() {
 		errs = append(errs, errors.New("there is no condition"))
 	}
-	if a.Provider == nil {
-		errs = append(errs, errors.New("there is no Provider to ask"))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("analysis: argo: %w", err)
-	}
-	return nil
+	return mistakes("argo", a.Provider, errs)
 }
 
 // Analyze implements [Analyzer]. Whatever keeps the Provider from answering, but

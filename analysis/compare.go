@@ -59,19 +59,13 @@ func (c Compare) Validate() error {
 	if c.Canary == c.Baseline {
 		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", c.Canary))
 	}
-	if c.Provider == nil {
-		errs = append(errs, errors.New("there is no Provider to ask"))
-	}
 	switch factor := c.factor(); {
 	case !(factor >= 1) || math.IsInf(factor, 1):
 		errs = append(errs, fmt.Errorf("the Factor is %v; want 1 or more", factor))
 	case factor == 1 && c.Delta == 0:
 		errs = append(errs, errors.New("with Factor 1 and Delta 0 a healthy canary fails at every second look"))
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("analysis: compare: %w", err)
-	}
-	return nil
+	return mistakes("compare", c.Provider, errs)
 }
 
 // Analyze implements [Analyzer]. Having no series or no requests yet, in either

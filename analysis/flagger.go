@@ -76,13 +76,7 @@ func (f Flagger) Validate() error {
 	if len(f.Metrics) == 0 {
 		errs = append(errs, errors.New("there are no Metrics"))
 	}
-	if f.Provider == nil {
-		errs = append(errs, errors.New("there is no Provider to ask"))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("analysis: flagger: %w", err)
-	}
-	return nil
+	return mistakes("flagger", f.Provider, errs)
 }
 
 // Analyze implements [Analyzer]. Whatever keeps the Provider from answering, but

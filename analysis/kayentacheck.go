@@ -23,13 +23,7 @@ func (k Kayenta) Validate() error {
 	if k.Canary == k.Baseline {
 		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", k.Canary))
 	}
-	if k.Provider == nil {
-		errs = append(errs, errors.New("there is no Provider to ask"))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("analysis: kayenta: %w", err)
-	}
-	return nil
+	return mistakes("kayenta", k.Provider, errs)
 }
 
 // checkGroups finds mistakes in the groups and their metrics.

@@ -21,13 +21,10 @@ type interval struct {
 // and so is one that ended within the lag. So a look that was there once is there
 // again, with the same counts, whoever asks and whenever.
 func looks(r Request, every, lag time.Duration) []interval {
-	now := Block{r.Window, r.Mirrored, r.Canary, r.Baseline}
 	var all []interval
-	for i := range len(r.Earlier) + 1 {
-		block, over := &now, false
-		if i < len(r.Earlier) {
-			block, over = &r.Earlier[i], true
-		}
+	blocks := r.blocks()
+	for i := range blocks {
+		block, over := &blocks[i], i < len(r.Earlier)
 		for from := block.Window.From; from.Before(block.Window.To); from = from.Add(every) {
 			w := metrics.Window{From: from, To: from.Add(every)}
 			if w.To.After(block.Window.To) {

@@ -74,9 +74,6 @@ type Sequential struct {
 // Validate reports every mistake at once. Analyze does so too.
 func (s Sequential) Validate() error {
 	var errs []error
-	if s.Provider == nil {
-		errs = append(errs, errors.New("there is no Provider to ask"))
-	}
 	if s.Canary == s.Baseline {
 		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", s.Canary))
 	}
@@ -96,18 +93,14 @@ func (s Sequential) Validate() error {
 			errs = append(errs, fmt.Errorf("metric %d is nil", i))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("analysis: sequential: %w", err)
-	}
-	for i, m := range s.metrics() {
-		if err := m.validate(s); err != nil {
-			errs = append(errs, fmt.Errorf("metric %d (%v): %w", i, m, err))
+	if err := errors.Join(errs...); err == nil { // so that metrics can be asked
+		for i, m := range s.metrics() {
+			if err := m.validate(s); err != nil {
+				errs = append(errs, fmt.Errorf("metric %d (%v): %w", i, m, err))
+			}
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("analysis: sequential: %w", err)
-	}
-	return nil
+	return mistakes("sequential", s.Provider, errs)
 }
 
 // metrics returns what is judged.

@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/serin-go/serin/metrics"
@@ -43,13 +42,7 @@ type Threshold struct {
 // Validate reports every mistake at once. Analyze does so too.
 func (t Threshold) Validate() error {
 	errs := []error{checkShare("Max", t.Max), checkMin(t.MinRequests), t.query(Request{}).Validate()}
-	if t.Provider == nil {
-		errs = append(errs, errors.New("there is no Provider to ask"))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("analysis: threshold: %w", err)
-	}
-	return nil
+	return mistakes("threshold", t.Provider, errs)
 }
 
 // Analyze implements [Analyzer]. Having no series or no requests yet is

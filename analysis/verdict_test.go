@@ -127,7 +127,7 @@ func TestEveryMistakeOfASequentialIsNamed(t *testing.T) {
 		Levels: sequential.Levels{Alpha: 2}, Metrics: []analysis.Metric{nil},
 	}.Validate()
 	for _, says := range []string{
-		"analysis: sequential: there is no Provider", "compared with itself, ", "looks of -1ns with a Lag of -1ns",
+		"analysis: sequential: the canary is compared with itself, ", "there is no Provider", "looks of -1ns with a Lag of -1ns",
 		"BurnIn is -1", "MaxBad is -1", "alpha is 2", "metric 0 is nil",
 	} {
 		require.ErrorContains(t, err, says)
