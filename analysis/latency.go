@@ -48,7 +48,7 @@ func (l Latency) validate(s Sequential) error {
 		errs = append(errs, fmt.Errorf("the bounds %v do not increase", l.Bounds))
 	}
 	if l.Before < 0 {
-		errs = append(errs, fmt.Errorf("Before is %v; want a time", l.Before))
+		errs = append(errs, fmt.Errorf("the time Before the rollout is %v; want more than zero, or zero for the default", l.Before))
 	}
 	for _, b := range l.bounds() {
 		errs = append(errs, s.query(0, metrics.SlowerThan(b)).Validate())
