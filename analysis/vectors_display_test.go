@@ -2,14 +2,15 @@ package analysis_test
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/serin-go/serin/analysis/rank"
 	"github.com/serin-go/serin/analysis/sequential"
-	"github.com/serin-go/serin/analysis/study"
 )
 
 // displayKinds are the formulas behind what is shown beside a verdict, and their
@@ -126,11 +127,11 @@ func dkw(t *testing.T, v vector) map[string]any {
 	}](t, v)
 	switch v.Kind {
 	case "dkw_fixed":
-		return map[string]any{"half_width": study.FixedDKW(in.N, in.Alpha)}
+		return map[string]any{"half_width": fixedDKW(in.N, in.Alpha)}
 	case "dkw_lil_closed":
-		return map[string]any{"half_width": study.ClosedDKW(in.T, in.Alpha)}
+		return map[string]any{"half_width": closedDKW(in.T, in.Alpha)}
 	}
-	width, c := study.TunedDKW(in.T, in.TMin, in.Alpha, in.A)
+	width, c := tunedDKW(in.T, in.TMin, in.Alpha, in.A)
 	return map[string]any{"half_width": width, "C": c}
 }
 
@@ -139,8 +140,8 @@ func asymptoticCS(t *testing.T, v vector) map[string]any {
 		N, SD, Alpha float64
 		TStar        float64 `json:"t_star"`
 	}](t, v)
-	width, rho := study.AsymptoticCS(in.N, in.SD, in.TStar, in.Alpha)
-	return map[string]any{"half_width": width, "rho": rho}
+	width := rank.AsymptoticCS(in.N, in.SD, in.TStar, in.Alpha)
+	return map[string]any{"half_width": width, "rho": 1 / math.Sqrt(normalRho(in.TStar, in.Alpha))}
 }
 
 func bettingCapital(t *testing.T, v vector) map[string]any {
@@ -148,7 +149,7 @@ func bettingCapital(t *testing.T, v vector) map[string]any {
 		X               []float64
 		M, Alpha, Trunc float64
 	}](t, v)
-	return map[string]any{"capital": study.BettingCapital(in.X, in.M, in.Alpha, in.Trunc)}
+	return map[string]any{"capital": bets(in.X, in.M, in.Alpha, in.Trunc)}
 }
 
 func mixture(t *testing.T, v vector) map[string]any {
@@ -160,18 +161,18 @@ func mixture(t *testing.T, v vector) map[string]any {
 	}](t, v)
 	switch v.Kind {
 	case "gamma_poisson_mixture":
-		return map[string]any{"log_e": study.GammaPoissonMixture(in.S, in.V, in.VOpt, in.C, in.AlphaOpt)}
+		return map[string]any{"log_e": gammaPoissonMixture(in.S, in.V, in.VOpt, in.C, in.AlphaOpt)}
 	case "beta_binomial_mixture":
-		log := study.BetaBinomialMixture(in.S, in.V, in.VOpt, in.G, in.H, in.AlphaOpt, in.OneSided)
+		log := betaBinomialMixture(in.S, in.V, in.VOpt, in.G, in.H, in.AlphaOpt, in.OneSided)
 		return map[string]any{"log_e": log}
 	case "normal_mixture_one_sided":
-		rho := study.NormalRho(in.VOpt, 2*in.AlphaOpt)
-		return map[string]any{"rho": rho, "log_e": study.OneSidedNormalMixture(in.S, in.V, rho)}
+		rho := normalRho(in.VOpt, 2*in.AlphaOpt)
+		return map[string]any{"rho": rho, "log_e": oneSidedNormalMixture(in.S, in.V, rho)}
 	}
-	rho := study.NormalRho(in.VOpt, in.AlphaOpt)
+	rho := normalRho(in.VOpt, in.AlphaOpt)
 	return map[string]any{
-		"rho": rho, "log_e": study.NormalMixture(in.S, in.V, rho),
-		"bound": study.NormalBound(in.V, rho, in.Alpha),
+		"rho": rho, "log_e": normalMixture(in.S, in.V, rho),
+		"bound": normalBound(in.V, rho, in.Alpha),
 	}
 }
 
@@ -180,6 +181,6 @@ func bernoulliCS(t *testing.T, v vector) map[string]any {
 		X, N, Alpha float64
 		TOpt        float64 `json:"t_opt"`
 	}](t, v)
-	lower, upper := study.BernoulliCS(in.X, in.N, in.Alpha, in.TOpt)
+	lower, upper := howardCS(in.X, in.N, in.Alpha, in.TOpt)
 	return map[string]any{"lower": lower, "upper": upper}
 }

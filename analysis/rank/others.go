@@ -97,3 +97,18 @@ func MSPRT(n, diff, sigma2, tau2 float64) float64 {
 	}
 	return logE
 }
+
+// AsymptoticCS returns the half width, after n observations of standard deviation
+// sd, of an asymptotic confidence sequence for a mean that is narrowest at tStar
+// observations (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, arXiv
+// 2103.06476, eq. 9):
+//
+//	sd sqrt( 2 (n rho^2 + 1) / (n rho)^2 ln( sqrt(n rho^2 + 1) / alpha ) )
+//	rho^2 = (2 ln(1/alpha) + ln(1 + 2 ln(1/alpha))) / tStar
+//
+// It may be looked at as often as one likes, but covers for large n only.
+func AsymptoticCS(n, sd, tStar, alpha float64) float64 {
+	l := -2 * math.Log(alpha)
+	rho2 := (l + math.Log1p(l)) / tStar
+	return sd / n * math.Sqrt((n+1/rho2)*(math.Log1p(n*rho2)+l))
+}

@@ -1,26 +1,25 @@
-package study
+package analysis_test
 
 import "math"
 
-// The formulas of this file are bands, confidence sequences and mixtures of the
-// literature: what other tools use, to compare with, and references to test
-// against. The judge itself uses none of them.
+// The formulas of this file are bands and bets of the literature: references for
+// TestVectors. The judge itself uses none of them.
 
-// FixedDKW is the half width of the band around one arm's empirical distribution
+// fixedDKW is the half width of the band around one arm's empirical distribution
 // function after n observations that holds at one look, fixed beforehand (Massart
 // 1990): sqrt(ln(2/alpha) / (2n)).
-func FixedDKW(n, alpha float64) float64 { return math.Sqrt(math.Log(2/alpha) / (2 * n)) }
+func fixedDKW(n, alpha float64) float64 { return math.Sqrt(math.Log(2/alpha) / (2 * n)) }
 
-// ClosedDKW is the half width of the band that holds at all looks t >= 1 (Howard and
+// closedDKW is the half width of the band that holds at all looks t >= 1 (Howard and
 // Ramdas 2022, arXiv 1906.09712): 0.85 sqrt((ln ln(e t) + 0.8 ln(1612/alpha)) / t).
-func ClosedDKW(t, alpha float64) float64 {
+func closedDKW(t, alpha float64) float64 {
 	return 0.85 * math.Sqrt((math.Log1p(math.Log(t))+0.8*math.Log(1612/alpha))/t)
 }
 
-// TunedDKW is the half width at t of the band that holds at all looks t >= tMin
+// tunedDKW is the half width at t of the band that holds at all looks t >= tMin
 // (Howard and Ramdas 2022, theorem 2): a sqrt((ln(1+ln(t/tMin)) + c) / t), with the
 // least c whose error is alpha, for a > 1/sqrt(2). It is +Inf before tMin.
-func TunedDKW(t, tMin, alpha, a float64) (halfWidth, c float64) {
+func tunedDKW(t, tMin, alpha, a float64) (halfWidth, c float64) {
 	c = root(1e-3, 1e6, func(c float64) bool { return dkwError(a, c) > alpha })
 	if t < tMin {
 		return math.Inf(1), c
@@ -59,27 +58,14 @@ func dkwError(a, c float64) float64 {
 	return bound((lo + hi) / 2)
 }
 
-// AsymptoticCS is the half width after n observations of standard deviation sd of
-// an asymptotic confidence sequence for a mean, narrowest at tStar observations
-// (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, arXiv 2103.06476, eq. 9):
-//
-//	sd sqrt( 2 (n rho^2 + 1) / (n rho)^2 * ln( sqrt(n rho^2 + 1) / alpha ) )
-//
-// which is the bound of the normal mixture of variance 1/rho^2. It covers for
-// large n only.
-func AsymptoticCS(n, sd, tStar, alpha float64) (halfWidth, rho float64) {
-	variance := NormalRho(tStar, alpha)
-	return sd / n * NormalBound(n, variance, alpha), 1 / math.Sqrt(variance)
-}
-
-// BettingCapital is the capital after each observation x in [0, 1] of bets that the
+// bets is the capital after each observation x in [0, 1] of bets that the
 // mean is above m: it multiplies by 1 + bet (x-m), with the predictable plug-in bet
 //
 //	sqrt( 2 ln(1/alpha) / (variance t ln(1+t)) ), at most trunc/m
 //
 // of observation t, variance and mean shrunk by one observation at 1/2 with variance
 // 1/4 (Waudby-Smith and Ramdas 2024, arXiv 2010.09686, section 3 and 4).
-func BettingCapital(x []float64, m, alpha, trunc float64) []float64 {
+func bets(x []float64, m, alpha, trunc float64) []float64 {
 	capital := make([]float64, len(x))
 	now, sum, squares, variance := 1.0, 0.5, 0.25, 0.25
 	for i, v := range x {

@@ -1,4 +1,4 @@
-package study_test
+package analysis_test
 
 import (
 	"math"
@@ -6,17 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/serin-go/serin/analysis/study"
 )
-
-// logBinomial is the log probability of x of n.
-func logBinomial(x, n, p float64) float64 {
-	a, _ := math.Lgamma(n + 1)
-	b, _ := math.Lgamma(x + 1)
-	c, _ := math.Lgamma(n - x + 1)
-	return a - b - c + x*math.Log(p) + (n-x)*math.Log1p(-p)
-}
 
 func TestTheBetaBinomialMixtureIsAnEValueOfCoins(t *testing.T) {
 	for _, oneSided := range []bool{false, true} {
@@ -24,7 +14,7 @@ func TestTheBetaBinomialMixtureIsAnEValueOfCoins(t *testing.T) {
 			for _, n := range []float64{1, 40, 300} {
 				mean := 0.0
 				for x := 0.0; x <= n; x++ {
-					log := study.BetaBinomialMixture(x-n*p, n*p*(1-p), 50, p, 1-p, 0.05, oneSided)
+					log := betaBinomialMixture(x-n*p, n*p*(1-p), 50, p, 1-p, 0.05, oneSided)
 					mean += math.Exp(logBinomial(x, n, p) + log)
 				}
 				require.InDelta(t, 1, mean, 1e-9, "p %v, n %v, one-sided %v", p, n, oneSided)
@@ -39,7 +29,7 @@ func TestTheGammaPoissonMixtureIsAnEValueOfCounts(t *testing.T) {
 		for x := 0.0; x < 10*mean+60; x++ {
 			factorial, _ := math.Lgamma(x + 1)
 			sum += math.Exp(x*math.Log(mean) - mean - factorial +
-				study.GammaPoissonMixture(x-mean, mean, 30, 1, 0.05))
+				gammaPoissonMixture(x-mean, mean, 30, 1, 0.05))
 		}
 		require.InDelta(t, 1, sum, 1e-6, "mean %v", mean)
 	}
@@ -47,16 +37,16 @@ func TestTheGammaPoissonMixtureIsAnEValueOfCounts(t *testing.T) {
 
 func TestTheNormalMixturesAreEValuesOfASum(t *testing.T) {
 	const v, step = 40.0, 0.01
-	rho := study.NormalRho(100, 0.05)
+	rho := normalRho(100, 0.05)
 	two, one := 0.0, 0.0
 	for s := -150.0; s <= 150; s += step {
 		density := math.Exp(-s*s/(2*v)) / math.Sqrt(2*math.Pi*v) * step
-		two += density * math.Exp(study.NormalMixture(s, v, rho))
-		one += density * math.Exp(study.OneSidedNormalMixture(s, v, rho))
+		two += density * math.Exp(normalMixture(s, v, rho))
+		one += density * math.Exp(oneSidedNormalMixture(s, v, rho))
 	}
 	require.InDelta(t, 1, two, 1e-6)
 	require.InDelta(t, 1, one, 1e-6)
-	require.InDelta(t, -math.Log(0.05), study.NormalMixture(study.NormalBound(v, rho, 0.05), v, rho), 1e-12)
+	require.InDelta(t, -math.Log(0.05), normalMixture(normalBound(v, rho, 0.05), v, rho), 1e-12)
 }
 
 func TestBettingOnAFairMeanGainsNothing(t *testing.T) {
@@ -69,35 +59,35 @@ func TestBettingOnAFairMeanGainsNothing(t *testing.T) {
 				x[i] = 1
 			}
 		}
-		sum += study.BettingCapital(x, 0.4, 0.05, 0.5)[7]
+		sum += bets(x, 0.4, 0.05, 0.5)[7]
 	}
 	require.InDelta(t, 1, sum/runs, 0.1)
-	require.Empty(t, study.BettingCapital(nil, 0.4, 0.05, 0.5))
+	require.Empty(t, bets(nil, 0.4, 0.05, 0.5))
 }
 
 func TestABandForAllLooksIsWiderThanOneForASingleLook(t *testing.T) {
 	for _, alpha := range []float64{0.01, 0.05, 0.2} {
 		for _, n := range []float64{100, 1000, 1e6} {
-			fixed := study.FixedDKW(n, alpha)
-			tuned, c := study.TunedDKW(n, 100, alpha, 0.85)
+			fixed := fixedDKW(n, alpha)
+			tuned, c := tunedDKW(n, 100, alpha, 0.85)
 			require.Greater(t, tuned, fixed)
-			require.Greater(t, study.ClosedDKW(n, alpha), fixed)
+			require.Greater(t, closedDKW(n, alpha), fixed)
 			require.Positive(t, c)
 		}
 	}
-	early, _ := study.TunedDKW(99, 100, 0.05, 0.85)
+	early, _ := tunedDKW(99, 100, 0.05, 0.85)
 	require.Equal(t, math.Inf(1), early)
 }
 
 func TestAConfidenceSequenceOfAShareHoldsIt(t *testing.T) {
 	for _, x := range []float64{0, 1, 25, 49, 50} {
-		lower, upper := study.BernoulliCS(x, 50, 0.05, 50)
+		lower, upper := howardCS(x, 50, 0.05, 50)
 		require.LessOrEqual(t, lower, x/50)
 		require.GreaterOrEqual(t, upper, x/50)
-		mirroredLower, mirroredUpper := study.BernoulliCS(50-x, 50, 0.05, 50)
+		mirroredLower, mirroredUpper := howardCS(50-x, 50, 0.05, 50)
 		require.InDelta(t, lower, 1-mirroredUpper, 1e-9)
 		require.InDelta(t, upper, 1-mirroredLower, 1e-9)
-		wideLower, wideUpper := study.BernoulliCS(x, 50, 0.001, 50)
+		wideLower, wideUpper := howardCS(x, 50, 0.001, 50)
 		require.LessOrEqual(t, wideLower, lower)
 		require.GreaterOrEqual(t, wideUpper, upper)
 	}

@@ -1,4 +1,4 @@
-package study
+package analysis_test
 
 import "math"
 
@@ -7,47 +7,47 @@ import "math"
 // intrinsic time v, and is tuned: the bound that it implies at level alphaOpt is
 // narrowest near vOpt.
 
-// NormalRho is the variance of the tuned two-sided normal mixture,
+// normalRho is the variance of the tuned two-sided normal mixture,
 // vOpt / (2 ln(1/alpha) + ln(1 + 2 ln(1/alpha))); of the one-sided at 2 alpha.
-func NormalRho(vOpt, alpha float64) float64 {
+func normalRho(vOpt, alpha float64) float64 {
 	l := -2 * math.Log(alpha)
 	return vOpt / (l + math.Log1p(l))
 }
 
-// NormalMixture is the two-sided normal mixture:
+// normalMixture is the two-sided normal mixture:
 // ln(rho/(v+rho))/2 + s^2/(2(v+rho)).
-func NormalMixture(s, v, rho float64) float64 {
+func normalMixture(s, v, rho float64) float64 {
 	return -math.Log1p(v/rho)/2 + s*s/(2*(v+rho))
 }
 
-// NormalBound is the s at which the two-sided normal mixture reaches 1/alpha:
+// normalBound is the s at which the two-sided normal mixture reaches 1/alpha:
 // sqrt((v+rho) (ln(1+v/rho) + 2 ln(1/alpha))).
-func NormalBound(v, rho, alpha float64) float64 {
+func normalBound(v, rho, alpha float64) float64 {
 	return math.Sqrt((v + rho) * (math.Log1p(v/rho) - 2*math.Log(alpha)))
 }
 
-// OneSidedNormalMixture is the normal mixture over positive means:
+// oneSidedNormalMixture is the normal mixture over positive means:
 // ln(4 rho/(v+rho))/2 + s^2/(2(v+rho)) + ln Phi(s/sqrt(v+rho)).
-func OneSidedNormalMixture(s, v, rho float64) float64 {
+func oneSidedNormalMixture(s, v, rho float64) float64 {
 	z := s / math.Sqrt(v+rho)
-	return NormalMixture(s, v, rho) + math.Log(math.Erfc(-z/math.Sqrt2))
+	return normalMixture(s, v, rho) + math.Log(math.Erfc(-z/math.Sqrt2))
 }
 
-// GammaPoissonMixture is for observations with a Poisson-like right tail of scale c
+// gammaPoissonMixture is for observations with a Poisson-like right tail of scale c
 // (their moment generating function is at most that of a centred Poisson count in
 // units of c).
-func GammaPoissonMixture(s, v, vOpt, c, alphaOpt float64) float64 {
-	prior := NormalRho(vOpt, 2*alphaOpt) / (c * c)
+func gammaPoissonMixture(s, v, vOpt, c, alphaOpt float64) float64 {
+	prior := normalRho(vOpt, 2*alphaOpt) / (c * c)
 	time := v / (c * c)
 	return logUpperGamma(s/c+time+prior, time+prior) - (s/c+time+prior)*math.Log(time+prior) + time -
 		(logUpperGamma(prior, prior) - prior*math.Log(prior))
 }
 
-// BetaBinomialMixture is for observations within -g and h of their mean.
-func BetaBinomialMixture(s, v, vOpt, g, h, alphaOpt float64, oneSided bool) float64 {
-	rho := NormalRho(vOpt, alphaOpt)
+// betaBinomialMixture is for observations within -g and h of their mean.
+func betaBinomialMixture(s, v, vOpt, g, h, alphaOpt float64, oneSided bool) float64 {
+	rho := normalRho(vOpt, alphaOpt)
 	if oneSided {
-		rho = NormalRho(vOpt, 2*alphaOpt)
+		rho = normalRho(vOpt, 2*alphaOpt)
 	}
 	r := max(rho-g*h, 1e-3*g*h)
 	at := func(up, down float64) float64 {
@@ -61,12 +61,12 @@ func BetaBinomialMixture(s, v, vOpt, g, h, alphaOpt float64, oneSided bool) floa
 	return v/(g*h)*math.Log(g+h) - up*math.Log(g) - down*math.Log(h) + at(a+up, b+down) - at(a, b)
 }
 
-// BernoulliCS is the confidence sequence for a share from x of n, by the two-sided
+// howardCS is the confidence sequence for a share from x of n, by the two-sided
 // beta-binomial mixture that is tuned at each share p for the time tOpt p (1-p).
-func BernoulliCS(x, n, alpha, tOpt float64) (lower, upper float64) {
+func howardCS(x, n, alpha, tOpt float64) (lower, upper float64) {
 	excluded := func(p float64) bool {
 		v := p * (1 - p)
-		return BetaBinomialMixture(x-n*p, n*v, tOpt*v, p, 1-p, 0.05, false) >= -math.Log(alpha)
+		return betaBinomialMixture(x-n*p, n*v, tOpt*v, p, 1-p, 0.05, false) >= -math.Log(alpha)
 	}
 	share := x / n
 	upper = 1
