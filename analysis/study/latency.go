@@ -1,0 +1,114 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/serin-go/serin/analysis/sequential"
+)
+
+// bounds are the upper ends of Envoy's buckets in ms, without those that no
+// request of these scenarios comes near.
+var bounds = [...]float64{1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, math.Inf(1)}
+
+// The bounds that rules look at, as indices.
+const (
+	judgedBound    = 6 // 250 ms, of the rules that look at one bound
+	objectiveBound = 7 // 500 ms, of Flagger and Argo
+)
+
+// above returns the share of requests slower than a bound: lognormal with a median
+// of 80 ms and sigma 0.6, slowed by a factor.
+func above(bound, slower float64) float64 {
+	return math.Erfc(math.Log(bound/(80*slower))/(0.6*math.Sqrt2)) / 2
+}
+
+// buckets returns how many of n requests fall into each bucket, on the average.
+func buckets(n, slower float64) (mean [len(bounds)]float64) {
+	rest := 1.0
+	for i, b := range bounds {
+		next := above(b, slower)
+		mean[i] = n * (rest - next)
+		rest = next
+	}
+	return mean
+}
+
+// before is what the baseline's histogram showed in an hour before the rollout,
+// and which of its bounds are useful.
+func before() (counts []sequential.Count, useful []int) {
+	var all []sequential.Count
+	for _, b := range bounds[:len(bounds)-1] {
+		all = append(all, sequential.Count{Bad: 1e5 * above(b, 1), Total: 1e5})
+	}
+	useful = sequential.UsefulBounds(all)
+	for _, i := range useful {
+		counts = append(counts, all[i])
+	}
+	return counts, useful
+}
+
+// rollLatency draws a rollout of histograms.
+func (s scenario) rollLatency(r *rand.Rand) rollout {
+	_, useful := before()
+	out := rollout{latency: true}
+	var minute [2][len(bounds)]float64
+	for k := range s.looks {
+		n := s.requests(k)
+		c := drawBuckets(r, buckets(n.canary, s.slower))
+		b := drawBuckets(r, buckets(n.baseline, 1))
+		out.looks = append(out.looks, sequential.Look{Canary: slowerThan(c, judgedBound), Baseline: slowerThan(b, judgedBound)})
+		out.slow = append(out.slow, sequential.LatencyLook{Canary: over(c, useful), Baseline: over(b, useful)})
+		for i := range bounds {
+			minute[0][i] += c[i]
+			minute[1][i] += b[i]
+		}
+		if k%perMinute == perMinute-1 {
+			out.tooSlow = append(out.tooSlow, slowerThan(minute[0], objectiveBound))
+			out.percentiles = append(out.percentiles, arms{percentile(minute[0]), percentile(minute[1])})
+			minute = [2][len(bounds)]float64{}
+		}
+	}
+	out.minutes = byMinute(out.looks)
+	return out
+}
+
+func drawBuckets(r *rand.Rand, mean [len(bounds)]float64) (counts [len(bounds)]float64) {
+	for i, m := range mean {
+		counts[i] = poisson(r, m)
+	}
+	return counts
+}
+
+// slowerThan counts the requests above bound i.
+func slowerThan(counts [len(bounds)]float64, i int) sequential.Count {
+	var c sequential.Count
+	for j, v := range counts {
+		c.Total += v
+		if j > i {
+			c.Bad += v
+		}
+	}
+	return c
+}
+
+// over counts the requests above each useful bound.
+func over(counts [len(bounds)]float64, useful []int) sequential.Slow {
+	var s sequential.Slow
+	for j, i := range useful {
+		c := slowerThan(counts, i)
+		s.Total, s.Over[j] = c.Total, c.Bad
+	}
+	return s
+}
+
+// percentile is the 99th, in the bucket where it lies on a straight line.
+func percentile(counts [len(bounds)]float64) float64 {
+	all := make([]sequential.Bucket, len(bounds))
+	sum := 0.0
+	for i, v := range counts {
+		sum += v
+		all[i] = sequential.Bucket{Le: bounds[i], Count: sum}
+	}
+	return sequential.Quantile(0.99, all)
+}

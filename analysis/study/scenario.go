@@ -1,0 +1,177 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/serin-go/serin/analysis/sequential"
+)
+
+const (
+	perMinute = 4  // looks
+	perLook   = 15 // seconds
+	hour      = 60 * perMinute
+)
+
+// scenario is what happens in a rollout.
+type scenario struct {
+	name string
+	rps  float64 // requests of the canary in a second
+	// looks of 15 seconds.
+	looks int
+	// slower is by what factor the canary answers more slowly; zero if it is not
+	// about latency but about errors.
+	slower float64
+	// errors begins a rollout. What it returns is asked for look after look.
+	errors func(r *rand.Rand) func(look int) moment
+	// times is how often each bad request is counted; zero is once.
+	times float64
+	// ramp raises the canary's share of rps, from 1 to 50 %.
+	ramp bool
+}
+
+// moment is the arms' rates of bad requests in one look.
+type moment struct{ canary, baseline float64 }
+
+// rollout is what was counted in one repetition of a scenario.
+type rollout struct {
+	latency bool
+	// looks and minutes are the requests and the bad ones. If it is about
+	// latency, bad is slower than the judged bound.
+	looks, minutes []sequential.Look
+	// slow has every useful bound, for the same looks; nil for errors.
+	slow []sequential.LatencyLook
+	// tooSlow is, minute by minute, how many were above the objective's bound.
+	tooSlow []sequential.Count
+	// percentiles are the 99th of each minute.
+	percentiles []arms
+}
+
+// arms is a number of each arm.
+type arms struct{ canary, baseline float64 }
+
+// requests returns how many requests the arms get in a look, on the average.
+func (s scenario) requests(look int) arms {
+	n := s.rps * perLook
+	if !s.ramp {
+		return arms{n, 19 * n}
+	}
+	minute := float64(look / perMinute)
+	weight := 0.01 + 0.49*minute/59
+	return arms{n * weight, n * (1 - weight)}
+}
+
+// roll draws a rollout.
+func (s scenario) roll(r *rand.Rand) rollout {
+	if s.slower > 0 {
+		return s.rollLatency(r)
+	}
+	var out rollout
+	now := s.errors(r)
+	for k := range s.looks {
+		n, at := s.requests(k), now(k)
+		out.looks = append(out.looks, sequential.Look{
+			Canary:   s.count(r, n.canary, at.canary),
+			Baseline: s.count(r, n.baseline, at.baseline),
+		})
+	}
+	out.minutes = byMinute(out.looks)
+	return out
+}
+
+// count draws the requests of one arm. Each cause of a bad request is counted as
+// often as the scenario says.
+func (s scenario) count(r *rand.Rand, n, rate float64) sequential.Count {
+	times := max(s.times, 1)
+	rate = min(rate, 1)
+	bad := times * poisson(r, n*rate/times)
+	return sequential.Count{Bad: bad, Total: bad + poisson(r, n*(1-rate))}
+}
+
+// byMinute adds looks up.
+func byMinute(looks []sequential.Look) []sequential.Look {
+	minutes := make([]sequential.Look, 0, len(looks)/perMinute)
+	for k := 0; k+perMinute <= len(looks); k += perMinute {
+		var sum sequential.Look
+		for _, l := range looks[k : k+perMinute] {
+			sum.Canary = plus(sum.Canary, l.Canary)
+			sum.Baseline = plus(sum.Baseline, l.Baseline)
+		}
+		minutes = append(minutes, sum)
+	}
+	return minutes
+}
+
+func plus(a, b sequential.Count) sequential.Count {
+	return sequential.Count{Bad: a.Bad + b.Bad, Total: a.Total + b.Total}
+}
+
+// constant has the same rates all the time.
+func constant(canary, baseline float64) func(*rand.Rand) func(int) moment {
+	return func(*rand.Rand) func(int) moment {
+		return func(int) moment { return moment{canary, baseline} }
+	}
+}
+
+// late has a canary whose rate is multiplied from minute 30 on.
+func late(rate, factor float64) func(*rand.Rand) func(int) moment {
+	return func(*rand.Rand) func(int) moment {
+		return func(look int) moment {
+			if look < 30*perMinute {
+				return moment{rate, rate}
+			}
+			return moment{factor * rate, rate}
+		}
+	}
+}
+
+// burst has 2 % errors in both arms for ten minutes from minute 20 on, and 0.1 %
+// before and after; the canary's are multiplied.
+func burst(factor float64) func(*rand.Rand) func(int) moment {
+	return func(*rand.Rand) func(int) moment {
+		return func(look int) moment {
+			rate := 0.001
+			if minute := look / perMinute; minute >= 20 && minute < 30 {
+				rate = 0.02
+			}
+			return moment{factor * rate, rate}
+		}
+	}
+}
+
+// drift goes from 0.1 to 1 % in both arms; the canary's rate is multiplied.
+func drift(factor float64) func(*rand.Rand) func(int) moment {
+	return func(*rand.Rand) func(int) moment {
+		return func(look int) moment {
+			rate := 0.001 + 0.009*float64(look)/(hour-1)
+			return moment{factor * rate, rate}
+		}
+	}
+}
+
+// private has gamma noise of the canary alone, which changes after so many looks.
+func private(rate, factor, cv float64, looks int) func(*rand.Rand) func(int) moment {
+	return func(r *rand.Rand) func(int) moment {
+		noise := 1.0
+		return func(look int) moment {
+			if look%looks == 0 {
+				noise = gamma(r, cv)
+			}
+			return moment{factor * rate * noise, rate}
+		}
+	}
+}
+
+// persistent has noise of the canary alone whose logarithm is autoregressive from
+// minute to minute, with a mean factor of 1.
+func persistent(rate, phi, sd float64) func(*rand.Rand) func(int) moment {
+	return func(r *rand.Rand) func(int) moment {
+		level := sd * r.NormFloat64()
+		return func(look int) moment {
+			if look > 0 && look%perMinute == 0 {
+				level = phi*level + math.Sqrt(1-phi*phi)*sd*r.NormFloat64()
+			}
+			return moment{rate * math.Exp(level-sd*sd/2), rate}
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// table is scenarios by rules.
+type table struct {
+	number, title string
+	perRate       bool // has a column of the requests in a second
+	rules         []rule
+	scenarios     []scenario
+	cell          func(s scenario, o outcome) string
+}
+
+func all(rates []float64) []table {
+	return []table{
+		{"1", "False rollbacks of healthy canaries, %", true, hourly, atRates(healthy, rates), falsely},
+		{"1", "The same within a day, 5760 looks", true, daily, day(), falsely},
+		{"2", "% detected / median minutes / mean bad requests", true, hourly, atRates(worse, rates), detection},
+		{"3", "Stress: false rollbacks, or % detected and median minutes", false, stressed, stress, brief},
+	}
+}
+
+var (
+	serin = rule{"Serin", judged(defaults)}
+	rec   = rule{"REC", judged(recommended)}
+	often = rule{"E05-15s", judged(plain)}
+
+	hourly = []rule{
+		{"Flagger", flagger}, {"Argo", argo}, {"MW-each", mannWhitneyEach}, {"MW-end", mannWhitneyEnd},
+		{"z-each", pooledZ}, {"AsympCS", asymptoticMinutes}, {"E05", plainMinutes}, often, rec, serin,
+	}
+	daily    = []rule{often, rec, serin}
+	stressed = []rule{
+		{"z-each", pooledZ}, {"AsympCS", asymptoticLooks}, {"MW-each", mannWhitneyEach}, {"E05 plain", judged(plain)},
+		{"BB tau.3", blocks}, rec, {"REC strict", judged(strict)}, {"min(E,T)", both}, serin,
+	}
+)
+
+var (
+	healthy = []scenario{
+		{name: "A/A err 0.1%", errors: constant(0.001, 0.001)},
+		{name: "A/A err 0.5%", errors: constant(0.005, 0.005)},
+		{name: "A/A latency", slower: 1},
+	}
+	worse = []scenario{
+		{name: "err 0.1->0.2%", errors: constant(0.002, 0.001)},
+		{name: "err 0.1->1%", errors: constant(0.01, 0.001)},
+		{name: "err 0.5->5%", errors: constant(0.05, 0.005)},
+		{name: "latency +10%", slower: 1.1},
+		{name: "latency +50%", slower: 1.5},
+	}
+	stress = []scenario{
+		{name: "A/A shared burst 0.1->2% 10min, 10rps", rps: 10, errors: burst(1)},
+		{name: "A/A shared burst, 100rps", rps: 100, errors: burst(1)},
+		{name: "A/A ramp 1->50%, drift .1->1%, 1000rps tot", rps: 1000, ramp: true, errors: drift(1)},
+		{name: "A/A ramp, 100rps tot", rps: 100, ramp: true, errors: drift(1)},
+		{name: "A/A each event twice, p=.5% 10rps", rps: 10, times: 2, errors: constant(0.005, 0.005)},
+		{name: "A/A each event 4x, p=.5% 10rps", rps: 10, times: 4, errors: constant(0.005, 0.005)},
+		{name: "A/A private cv.3/min p=.5% 10rps", rps: 10, errors: private(0.005, 1, 0.3, perMinute)},
+		{name: "A/A private cv.3/min p=.5% 100rps", rps: 100, errors: private(0.005, 1, 0.3, perMinute)},
+		{name: "A/A private cv.3/min p=.5% 1000rps", rps: 1000, errors: private(0.005, 1, 0.3, perMinute)},
+		{name: "A/A private cv.6/min p=.5% 100rps", rps: 100, errors: private(0.005, 1, 0.6, perMinute)},
+		{name: "A/A private cv.3/15s p=.5% 100rps", rps: 100, errors: private(0.005, 1, 0.3, 1)},
+		{name: "A/A private cv1/15s p=.5% 10rps", rps: 10, errors: private(0.005, 1, 1, 1)},
+		{name: "A/A AR1 .9 sd.2 p=.5% 100rps", rps: 100, errors: persistent(0.005, 0.9, 0.2)},
+		{name: "A/A AR1 .9 sd.05 p=.5% 1000rps", rps: 1000, errors: persistent(0.005, 0.9, 0.05)},
+		{name: "DET 2x private cv.3/min p=.5% 100rps", rps: 100, errors: private(0.005, 2, 0.3, perMinute)},
+		{name: "DET 10x private cv.3/min p=.5% 100rps", rps: 100, errors: private(0.005, 10, 0.3, perMinute)},
+		{name: "DET 2x shared burst 100rps", rps: 100, errors: burst(2)},
+		{name: "DET 2x ramp 1000rps tot", rps: 1000, ramp: true, errors: drift(2)},
+		{name: "DET late(30m) 2x p=.1% 100rps", rps: 100, errors: late(0.001, 2)},
+		{name: "DET late(30m) 10x p=.1% 10rps", rps: 10, errors: late(0.001, 10)},
+		{name: "DET late(30m) 2x p=.5% 100rps", rps: 100, errors: late(0.005, 2)},
+	}
+)
+
+// atRates gives every scenario every rate.
+func atRates(some []scenario, rates []float64) (each []scenario) {
+	for _, s := range some {
+		for _, s.rps = range rates {
+			s.looks = hour
+			each = append(each, s)
+		}
+	}
+	return each
+}
+
+// day has the healthy scenarios of errors with a look every 15 seconds for a day.
+func day() (each []scenario) {
+	for _, s := range atRates(healthy[:2], []float64{10, 100}) {
+		s.looks = 24 * hour
+		each = append(each, s)
+	}
+	return each
+}
+
+// print writes the table as markdown, row by row as they are ready.
+func (t table) print(to io.Writer, r run, wanted *regexp.Regexp) {
+	names := []string{"scenario"}
+	if t.perRate {
+		names = append(names, "rps")
+	}
+	for _, rule := range t.rules {
+		names = append(names, rule.name)
+	}
+	fmt.Fprintf(to, "### %s\n\n| %s |\n|%s\n", t.title, strings.Join(names, " | "), strings.Repeat("---|", len(names)))
+	for _, s := range t.scenarios {
+		if !wanted.MatchString(s.name) {
+			continue
+		}
+		cells := []string{s.name}
+		if t.perRate {
+			cells = append(cells, number(s.rps))
+		}
+		for _, o := range r.apply(s, t.rules) {
+			cells = append(cells, t.cell(s, o))
+		}
+		fmt.Fprintf(to, "| %s |\n", strings.Join(cells, " | "))
+	}
+	fmt.Fprintln(to)
+}
+
+func falsely(_ scenario, o outcome) string { return fmt.Sprintf("%.1f", o.share()) }
+
+func detection(_ scenario, o outcome) string {
+	return fmt.Sprintf("%.0f / %s / %s", o.share(), number(o.median()), number(o.meanBad()))
+}
+
+func brief(s scenario, o outcome) string {
+	if !strings.HasPrefix(s.name, "DET") {
+		return fmt.Sprintf("%.1f%%", o.share())
+	}
+	return fmt.Sprintf("%.1f%% %sm", o.share(), number(o.median()))
+}
+
+// number prints three digits and k or M for a thousand or a million.
+func number(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "-"
+	case v >= 1e6:
+		return number(v/1e6) + "M"
+	case v >= 1e3:
+		return number(v/1e3) + "k"
+	}
+	digits := math.Pow10(2 - int(math.Floor(math.Log10(max(v, 1)))))
+	return strconv.FormatFloat(math.Round(v*digits)/digits, 'f', -1, 64)
+}
