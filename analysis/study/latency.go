@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -53,7 +54,7 @@ func (s scenario) rollLatency(r *rand.Rand) rollout {
 	_, useful := before()
 	out := rollout{latency: true}
 	var minute [2][len(bounds)]float64
-	for k := range s.looks {
+	for k := range cmp.Or(s.looks, hour) {
 		n := s.requests(k)
 		c := drawBuckets(r, buckets(n.canary, s.slower))
 		b := drawBuckets(r, buckets(n.baseline, 1))
@@ -69,7 +70,7 @@ func (s scenario) rollLatency(r *rand.Rand) rollout {
 			minute = [2][len(bounds)]float64{}
 		}
 	}
-	out.minutes = byMinute(out.looks)
+	out.minutes = inMinutes(out.looks)
 	return out
 }
 

@@ -1,6 +1,45 @@
+// Study simulates rollouts and prints how the judge of package
+// analysis/sequential does beside the rules of other tools: how often it rolls
+// back a healthy canary, and how soon a bad one.
+//
+//	go run ./analysis/study                          all tables, in some minutes
+//	go run ./analysis/study -n 100 -tables 2 -rps 10 a part, roughly
+//	go run ./analysis/study -h                       all flags
+//
+// A rollout has 60 minutes in looks of 15 seconds; stable gets 19 requests for
+// each one of the canary; traffic is Poisson. Latency is lognormal, with a median
+// of 80 ms and sigma 0.6, in Envoy's buckets; of +10 % or +50 % all requests of the
+// canary are bad ones. The repetitions are the same for every rule, and depend on
+// the seed alone. Two standard errors of 1000 repetitions are 0.6 % at 1 %.
+//
+// The rules, by minute unless something else is said:
+//
+//	Flagger   fails at the 5th check with less than 99 % of success, or a 99th
+//	          percentile above 500 ms [analysis.Flagger]
+//	Argo      fails at the 4th check with less than 95 %, or such a percentile
+//	          [analysis.Argo]
+//	MW        Kayenta's rule on error shares, or 99th percentiles, each minute or
+//	          at the end [analysis.Kayenta]
+//	z         pooled two-proportion z at 5 %; of latency, above 250 ms
+//	AsympCS   an asymptotic confidence sequence for the difference; likewise
+//	E05       section 2 of package sequential without margin, noise, cap, or
+//	          evidence that starts later; of latency, the mean over the bounds
+//	E05-15s   the same at every look
+//	REC       recommended settings with a grid of equal weights, at every look
+//	Serin     the library's defaults, sequential.Settings{}, at every look
+//	REC strict  the preset sequential.Strict
+//	BB tau.3  beta-binomial blocks, noise 0.3, at every look
+//	min(E,T)  the lesser evidence of E05 and of a t process on log ratios
+//
+// In the scenarios of table 3, "private" is gamma noise of the canary alone with
+// this coefficient of variation, "AR1" lognormal noise of the canary alone that is
+// autoregressive from look to look; a "ramp" takes the canary from 1 to 50 % of the
+// traffic while the errors of both drift from 0.1 to 1 %; "late" begins at minute
+// 30.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,27 +66,41 @@ func study(args []string, to io.Writer) error {
 	pattern := flags.String("scenario", "", "only scenarios whose name matches this regular expression")
 	rps := flags.String("rps", "1,10,100,1000", "requests of the canary in a second, for the tables 1 and 2")
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
 		return err
 	}
 	wanted, err := regexp.Compile(*pattern)
 	if err != nil {
 		return err
 	}
-	var rates []float64
-	for _, text := range strings.Split(*rps, ",") {
-		rate, err := strconv.ParseFloat(text, 64)
-		if err != nil || !(rate > 0) || rate > 1e6 {
-			return fmt.Errorf("-rps %q: want numbers above 0, at most a million", text)
-		}
-		rates = append(rates, rate)
+	rates, err := numbers(*rps)
+	if err != nil {
+		return err
 	}
 	if r.n < 1 {
 		return fmt.Errorf("-n %d: want 1 or more", r.n)
 	}
+	if !regexp.MustCompile(`^[123](,[123])*$`).MatchString(*tables) {
+		return fmt.Errorf("-tables %q: want 1, 2, 3 or some of them", *tables)
+	}
 	for _, t := range all(rates) {
-		if strings.Contains(","+*tables+",", ","+t.number+",") {
+		if strings.Contains(*tables, t.number) {
 			t.print(to, r, wanted)
 		}
 	}
 	return nil
+}
+
+// numbers reads the argument of -rps.
+func numbers(list string) (rates []float64, err error) {
+	for text := range strings.SplitSeq(list, ",") {
+		rate, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(rate > 0 && rate <= 1e6) {
+			return nil, fmt.Errorf("-rps %q: want numbers above 0, at most a million", text)
+		}
+		rates = append(rates, rate)
+	}
+	return rates, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -17,14 +18,15 @@ const (
 type scenario struct {
 	name string
 	rps  float64 // requests of the canary in a second
-	// looks of 15 seconds.
+	// looks of 15 seconds; zero is an hour's.
 	looks int
 	// slower is by what factor the canary answers more slowly; zero if it is not
 	// about latency but about errors.
 	slower float64
 	// errors begins a rollout. What it returns is asked for look after look.
 	errors func(r *rand.Rand) func(look int) moment
-	// times is how often each bad request is counted; zero is once.
+	// times is how often each bad request is counted, as if by retries; zero is
+	// once. Rates are of what is bad in itself.
 	times float64
 	// ramp raises the canary's share of rps, from 1 to 50 %.
 	ramp bool
@@ -68,42 +70,23 @@ func (s scenario) roll(r *rand.Rand) rollout {
 	}
 	var out rollout
 	now := s.errors(r)
-	for k := range s.looks {
+	for k := range cmp.Or(s.looks, hour) {
 		n, at := s.requests(k), now(k)
 		out.looks = append(out.looks, sequential.Look{
 			Canary:   s.count(r, n.canary, at.canary),
 			Baseline: s.count(r, n.baseline, at.baseline),
 		})
 	}
-	out.minutes = byMinute(out.looks)
+	out.minutes = inMinutes(out.looks)
 	return out
 }
 
-// count draws the requests of one arm. Each cause of a bad request is counted as
-// often as the scenario says.
+// count draws the requests of one arm.
 func (s scenario) count(r *rand.Rand, n, rate float64) sequential.Count {
 	times := max(s.times, 1)
 	rate = min(rate, 1)
-	bad := times * poisson(r, n*rate/times)
+	bad := times * poisson(r, n*rate)
 	return sequential.Count{Bad: bad, Total: bad + poisson(r, n*(1-rate))}
-}
-
-// byMinute adds looks up.
-func byMinute(looks []sequential.Look) []sequential.Look {
-	minutes := make([]sequential.Look, 0, len(looks)/perMinute)
-	for k := 0; k+perMinute <= len(looks); k += perMinute {
-		var sum sequential.Look
-		for _, l := range looks[k : k+perMinute] {
-			sum.Canary = plus(sum.Canary, l.Canary)
-			sum.Baseline = plus(sum.Baseline, l.Baseline)
-		}
-		minutes = append(minutes, sum)
-	}
-	return minutes
-}
-
-func plus(a, b sequential.Count) sequential.Count {
-	return sequential.Count{Bad: a.Bad + b.Bad, Total: a.Total + b.Total}
 }
 
 // constant has the same rates all the time.
@@ -163,12 +146,12 @@ func private(rate, factor, cv float64, looks int) func(*rand.Rand) func(int) mom
 }
 
 // persistent has noise of the canary alone whose logarithm is autoregressive from
-// minute to minute, with a mean factor of 1.
+// look to look, with a mean factor of 1.
 func persistent(rate, phi, sd float64) func(*rand.Rand) func(int) moment {
 	return func(r *rand.Rand) func(int) moment {
 		level := sd * r.NormFloat64()
 		return func(look int) moment {
-			if look > 0 && look%perMinute == 0 {
+			if look > 0 {
 				level = phi*level + math.Sqrt(1-phi*phi)*sd*r.NormFloat64()
 			}
 			return moment{rate * math.Exp(level-sd*sd/2), rate}

@@ -30,7 +30,7 @@ func all(rates []float64) []table {
 var (
 	serin = rule{"Serin", judged(defaults)}
 	rec   = rule{"REC", judged(recommended)}
-	often = rule{"E05-15s", judged(plain)}
+	often = rule{"E05-15s", plainLooks}
 
 	hourly = []rule{
 		{"Flagger", flagger}, {"Argo", argo}, {"MW-each", mannWhitneyEach}, {"MW-end", mannWhitneyEnd},
@@ -38,7 +38,7 @@ var (
 	}
 	daily    = []rule{often, rec, serin}
 	stressed = []rule{
-		{"z-each", pooledZ}, {"AsympCS", asymptoticLooks}, {"MW-each", mannWhitneyEach}, {"E05 plain", judged(plain)},
+		{"z-each", pooledZ}, {"AsympCS", asymptoticLooks}, {"MW-each", mannWhitneyEach}, {"E05 plain", plainLooks},
 		{"BB tau.3", blocks}, rec, {"REC strict", judged(strict)}, {"min(E,T)", both}, serin,
 	}
 )
@@ -85,7 +85,6 @@ var (
 func atRates(some []scenario, rates []float64) (each []scenario) {
 	for _, s := range some {
 		for _, s.rps = range rates {
-			s.looks = hour
 			each = append(each, s)
 		}
 	}
@@ -117,7 +116,7 @@ func (t table) print(to io.Writer, r run, wanted *regexp.Regexp) {
 		}
 		cells := []string{s.name}
 		if t.perRate {
-			cells = append(cells, number(s.rps))
+			cells = append(cells, decimal(s.rps))
 		}
 		for _, o := range r.apply(s, t.rules) {
 			cells = append(cells, t.cell(s, o))
@@ -130,26 +129,36 @@ func (t table) print(to io.Writer, r run, wanted *regexp.Regexp) {
 func falsely(_ scenario, o outcome) string { return fmt.Sprintf("%.1f", o.share()) }
 
 func detection(_ scenario, o outcome) string {
-	return fmt.Sprintf("%.0f / %s / %s", o.share(), number(o.median()), number(o.meanBad()))
+	return fmt.Sprintf("%.0f / %s / %s", o.share(), decimal(o.median()), number(o.meanBad()))
 }
 
 func brief(s scenario, o outcome) string {
 	if !strings.HasPrefix(s.name, "DET") {
 		return fmt.Sprintf("%.1f%%", o.share())
 	}
-	return fmt.Sprintf("%.1f%% %sm", o.share(), number(o.median()))
+	return fmt.Sprintf("%.1f%% %sm", o.share(), decimal(o.median()))
 }
 
-// number prints three digits and k or M for a thousand or a million.
-func number(v float64) string {
-	switch {
-	case math.IsNaN(v):
+// decimal prints a number with all its digits.
+func decimal(v float64) string {
+	if math.IsNaN(v) {
 		return "-"
-	case v >= 1e6:
-		return number(v/1e6) + "M"
-	case v >= 1e3:
-		return number(v/1e3) + "k"
 	}
-	digits := math.Pow10(2 - int(math.Floor(math.Log10(max(v, 1)))))
-	return strconv.FormatFloat(math.Round(v*digits)/digits, 'f', -1, 64)
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}
+
+// number prints a whole number, or from a thousand on three digits with k or M.
+func number(v float64) string {
+	for unit := range strings.SplitSeq(" k M", " ") {
+		if v < 999.5 || unit == "M" {
+			digits := 0.0
+			if unit != "" {
+				digits = max(0, 2-math.Floor(math.Log10(v)))
+			}
+			scale := math.Pow(10, digits)
+			return decimal(math.Round(v*scale)/scale) + unit
+		}
+		v /= 1000
+	}
+	return ""
 }
