@@ -97,8 +97,8 @@ func study(args []string, to io.Writer) error {
 func numbers(list string) (rates []float64, err error) {
 	for text := range strings.SplitSeq(list, ",") {
 		rate, err := strconv.ParseFloat(text, 64)
-		if err != nil || !(rate > 0 && rate <= 1e6) {
-			return nil, fmt.Errorf("-rps %q: want numbers above 0, at most a million", text)
+		if err != nil || !(rate >= 1 && rate <= 1e6) {
+			return nil, fmt.Errorf("-rps %q: want numbers from 1, so that no minute is empty, to a million", text)
 		}
 		rates = append(rates, rate)
 	}

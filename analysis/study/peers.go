@@ -33,8 +33,7 @@ func (m memory) Sequence(_ context.Context, q metrics.Query, windows []metrics.W
 // fails reports what an analyzer says after so many minutes.
 func fails(a analysis.Analyzer, minutes int) bool {
 	w := metrics.Window{From: start, To: start.Add(time.Duration(minutes) * time.Minute)}
-	result, err := a.Analyze(context.Background(), analysis.Request{Window: w})
-	return err == nil && result.Verdict == analysis.Fail
+	return must(a.Analyze(context.Background(), analysis.Request{Window: w})).Verdict == analysis.Fail
 }
 
 // firstMinute is when an analyzer whose Fail stays fails, as a look; 0 is never.
@@ -129,6 +128,5 @@ func mannWhitneyEnd(ro *rollout) int {
 // mayBeHigh saves the interval where it cannot be above zero: the normal test does
 // not tell the arms apart then. 2.32 is a little below its quantile of 98 %.
 func mayBeHigh(x, y []float64) bool {
-	test, err := rank.Normal(x, y)
-	return err == nil && test.Z > 2.32
+	return must(rank.Normal(x, y)).Z > 2.32
 }

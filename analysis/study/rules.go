@@ -117,7 +117,8 @@ func expected() []sequential.Count {
 	return counts
 }
 
-// must is for settings that are written down here.
+// must is for what cannot fail: settings that are written down here, and minutes
+// that all have requests.
 func must[T any](t T, err error) T {
 	if err != nil {
 		panic(err)
