@@ -12,7 +12,8 @@
 // canary are bad ones. The repetitions are the same for every rule, and depend on
 // the seed alone. Two standard errors of 1000 repetitions are 0.6 % at 1 %.
 //
-// The rules, by minute unless something else is said:
+// The rules, by minute unless something else is said; in table 3, AsympCS and E05
+// are those at every look:
 //
 //	Flagger   fails at the 5th check with less than 99 % of success, or a 99th
 //	          percentile above 500 ms [analysis.Flagger]
