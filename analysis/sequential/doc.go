@@ -23,7 +23,7 @@
 // logarithm of E: 3.0 is 20, 4.6 is 100, 6.9 is 1000.
 //
 // In short: with the defaults a healthy canary is rolled back with a probability
-// of at most 5 % over its whole rollout. In simulations it is 0 to 0.6 %.
+// of at most 5 % over its whole rollout. In simulations it is 0 to 0.8 %.
 //
 // # 2. Errors against the baseline
 //
@@ -192,7 +192,7 @@
 //
 // Hold times. Divide these numbers by the canary's requests a second. At 10 a
 // second and 0.1 % errors, a pass takes 15,400/10 s = 26 minutes (20 in simulations),
-// a doubled error rate 22 minutes, a tenfold one 75 seconds. A plan of steps of 2 minutes at 1 request a
+// a doubled error rate 19 minutes, a tenfold one 75 seconds. A plan of steps of 2 minutes at 1 request a
 // second can only find disasters (ten times the errors: 8 minutes) and passes
 // nothing: give the steps a longer minimum time, a larger weight, or a wider
 // Delta, in this order of preference. A step's time is for reaching Pass; Fail

@@ -27,9 +27,9 @@ func ExampleErrorTest() {
 		}
 	}
 	// Output:
-	// look 1: E = 2.6, continue
-	// look 2: E = 9.7, continue
-	// look 3: E = 39.7, fail
+	// look 1: E = 2.8, continue
+	// look 2: E = 9.6, continue
+	// look 3: E = 37.5, fail
 }
 
 // Several metrics share one alpha: the mean of their evidence counts.
@@ -86,7 +86,7 @@ func ExampleLatencyTest() {
 	fmt.Printf("E = %.0f, of the bounds %.0f and %.0f\n", math.Exp(test.Evidence().Fail),
 		math.Exp(test.Bound(0).Fail), math.Exp(test.Bound(1).Fail))
 	// Output:
-	// E = 203, of the bounds 200 and 206
+	// E = 272, of the bounds 273 and 271
 }
 
 // Half of the planned 5 % arrives.
