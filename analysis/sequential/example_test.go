@@ -27,9 +27,9 @@ func ExampleErrorTest() {
 		}
 	}
 	// Output:
-	// look 1: E = 2.8, continue
-	// look 2: E = 9.6, continue
-	// look 3: E = 37.5, fail
+	// look 1: E = 2.6, continue
+	// look 2: E = 9.7, continue
+	// look 3: E = 39.7, fail
 }
 
 // Several metrics share one alpha: the mean of their evidence counts.

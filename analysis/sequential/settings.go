@@ -99,7 +99,7 @@ type defaults struct {
 }
 
 var (
-	rateBets = bets{Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200}, Grid{1, 1.5, 2, 1, 1, 1, .4, .1}}
+	rateBets = bets{grid: Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200}}
 	slowBets = bets{Grid{1.1, 1.25, 1.5, 2, 3, 6, 15, 60}, Grid{1, 2, 1.5, 1.5, 1, .8, .3, .1}}
 	passGrid = Grid{.05, .2, .4, .6, .75, .9}
 )

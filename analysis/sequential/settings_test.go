@@ -16,13 +16,15 @@ func TestTheZeroValueOfSettingsIsTheDefault(t *testing.T) {
 		Alpha: 0.05, Beta: 0.05,
 		Fail: sequential.Margin{Rho: 1.05}, Pass: sequential.Margin{Rho: 1.5, Delta: 0.0005},
 		FailGrid: sequential.Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200}, PassGrid: sequential.Grid{.05, .2, .4, .6, .75, .9},
-		FailWeights: sequential.Grid{1, 1.5, 2, 1, 1, 1, .4, .1},
-		Phi:         1, Tau: 0.15, Block: 4, Blocks: 60, Share: 0.8, Cap: math.Log(20) / 2,
+		Phi: 1, Tau: 0.15, Block: 4, Blocks: 60, Share: 0.8, Cap: math.Log(20) / 2,
 	}, s)
 	require.Equal(t, better, s.PassGrid.Multipliers())
-	s2, err := sequential.Settings{FailGrid: sequential.Grid{2, 3}}.For(sequential.Errors)
+	slow, err := sequential.Settings{}.For(sequential.Latency)
 	require.NoError(t, err)
-	require.Zero(t, s2.FailWeights, "a grid of one's own has equal weights")
+	require.NotZero(t, slow.FailWeights)
+	slow, err = sequential.Settings{FailGrid: sequential.Grid{2, 3}}.For(sequential.Latency)
+	require.NoError(t, err)
+	require.Zero(t, slow.FailWeights, "a grid of one's own has equal weights")
 	again, err := s.For(sequential.Errors)
 	require.NoError(t, err)
 	require.Equal(t, s, again)
