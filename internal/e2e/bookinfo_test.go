@@ -59,9 +59,8 @@ type bookinfo struct {
 	namespace string
 	v1, v2    *traffic.Server
 	target    routing.Target
-	gateway   *traffic.HTTP // from outside
-	client    *traffic.HTTP // from inside
-	reporter  metrics.Reporter
+	gateway   *traffic.HTTP     // from outside
+	client    *traffic.HTTP     // from inside
 	analyzer  analysis.Analyzer // nil is Threshold
 	processes processes         // of both versions
 }
@@ -124,7 +123,7 @@ func (b *bookinfo) judge(t *testing.T) analysis.Analyzer {
 	if b.analyzer != nil {
 		return b.analyzer
 	}
-	return analysis.Threshold{Provider: b.counts(t), Canary: b.arm("reviews-v2"), Max: 0.01, MinRequests: 50, Reporter: b.reporter}
+	return analysis.Threshold{Provider: b.counts(t), Canary: b.arm("reviews-v2"), Max: 0.01, MinRequests: 50}
 }
 
 // router steers the rules of the quickstart's VirtualService.
