@@ -215,7 +215,7 @@ func (j *judged) requireCounted(t *testing.T, f analysis.Finding, looks int) {
 		some["response_code"] = "500"
 		le, slow := bound(f)
 		if slow {
-			all, some = slowerThan(arm.workload, "+Inf"), slowerThan(arm.workload, le)
+			all, some = within(arm.workload, "+Inf"), within(arm.workload, le)
 		}
 		total, bad := j.reckon(t, all, all, j.began, w), j.reckon(t, some, all, j.began, w)
 		t.Logf("%s: %v: %+v, %+v", arm.workload, f.Name, total, bad)
@@ -244,7 +244,8 @@ func requestsTo(workload string) model.LabelSet {
 	return model.LabelSet{model.MetricNameLabel: "istio_requests_total", "reporter": "destination", "destination_workload": model.LabelValue(workload)}
 }
 
-func slowerThan(workload, le string) model.LabelSet {
+// within are the buckets of those that took at most so many milliseconds.
+func within(workload, le string) model.LabelSet {
 	return requestsTo(workload).Merge(model.LabelSet{
 		model.MetricNameLabel: "istio_request_duration_milliseconds_bucket", model.BucketLabel: model.LabelValue(le),
 	})
