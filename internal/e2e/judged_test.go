@@ -23,7 +23,10 @@ import (
 // processes begin anew and Prometheus is away for a while.
 func TestTheJudgeJudgesWhatRealServersServed(t *testing.T) {
 	const none = -1
+	var beginning sync.RWMutex             // what a new pod serves before its first reading is not counted
 	crash := sync.OnceValue(func() error { // for all, as they share one
+		beginning.Lock()
+		defer beginning.Unlock()
 		return controlPlane(t).Crash(t.Context(), plane.Prometheus, time.Second)
 	})
 	for _, c := range []struct {
@@ -38,8 +41,7 @@ func TestTheJudgeJudgesWhatRealServersServed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			j := newJudged(t, c.change)
-			j.looks(t, 2)
+			j := newJudged(t, c.change, &beginning)
 			require.NoError(t, crash())
 			j.scraped(t)
 			j.plane.RestartPods(j.namespace, "reviews-v1")
@@ -85,8 +87,11 @@ func around(median time.Duration) func(n int64) time.Duration {
 	}
 }
 
-// newJudged sends all requests to v1 for a while, and then half of them to v2.
-func newJudged(t *testing.T, change func(v2 *traffic.Server)) *judged {
+// newJudged sends all requests to v1 for a while, and then half of them to v2. It
+// returns after the first looks; until then nobody else may disturb them.
+func newJudged(t *testing.T, change func(v2 *traffic.Server), undisturbed *sync.RWMutex) *judged {
+	undisturbed.RLock()
+	defer undisturbed.RUnlock()
 	j := &judged{began: time.Now(), bookinfo: newBookinfo(t), answers: map[int]answer{}}
 	for _, s := range []*traffic.Server{j.v1, j.v2} {
 		s.FailEvery, s.Takes = 25, around(6*time.Millisecond)
@@ -101,6 +106,7 @@ func newJudged(t *testing.T, change func(v2 *traffic.Server)) *judged {
 	j.judge = j.sequential(t)
 	j.write(t, share(50))
 	j.from = time.Now()
+	j.looks(t, 2)
 	return j
 }
 
