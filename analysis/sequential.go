@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/serin-go/serin/analysis/sequential"
@@ -56,8 +57,11 @@ type Sequential struct {
 	// Every is the length of a look; zero is DefaultEvery. It should be at least a
 	// scrape interval.
 	Every time.Duration
-	// Lag is how long it takes until a reading is stored: a look is judged so long
-	// after it is over, as its counts would be others later. Zero is a third of Every.
+	// Lag is how long it takes until a reading is stored, for Prometheus at most its
+	// scrape timeout: a look is judged so long after it is over, as its counts would
+	// be others later. Zero is a third of Every. With a [Gauge] it is four thirds:
+	// Prometheus notes more than a scrape interval later, but for the time before,
+	// that the series of a pod that is gone have ended.
 	Lag time.Duration
 	// BurnIn is how many looks are left out at the beginning of the rollout: one or
 	// two for a canary that starts cold.
@@ -128,7 +132,13 @@ func (s Sequential) settings(own sequential.Settings) sequential.Settings {
 	return own
 }
 
-func (s Sequential) lag() time.Duration { return cmp.Or(s.Lag, s.every()/3) }
+func (s Sequential) lag() time.Duration {
+	usual := s.every() / 3
+	if slices.ContainsFunc(s.Metrics, func(m Metric) bool { _, ok := m.(Gauge); return ok }) {
+		usual += s.every()
+	}
+	return cmp.Or(s.Lag, usual)
+}
 
 func (s Sequential) every() time.Duration { return cmp.Or(s.Every, DefaultEvery) }
 

@@ -68,9 +68,13 @@ func TestTheFirstLookIsAwaited(t *testing.T) {
 		require.Equal(t, analysis.Inconclusive, r.Verdict)
 		require.Equal(t, c.says, r.Reason)
 	}
-	judge.Lag, judge.Every = time.Second, 10*time.Second
 	judge.BurnIn = 0
-	r, err := judge.Analyze(t.Context(), request(11))
+	judge.Metrics = []analysis.Metric{analysis.Rate{}, analysis.Gauge{Provider: scales{"v1": 1, "v2": 1}, Name: "memory", Canary: "v2", Baseline: "v1"}}
+	r, err := judge.Analyze(t.Context(), request(34))
+	require.NoError(t, err)
+	require.Equal(t, "the first look is over in 1s", r.Reason, "the end of a series is seen late")
+	judge.Lag, judge.Every = time.Second, 10*time.Second
+	r, err = judge.Analyze(t.Context(), request(11))
 	require.NoError(t, err)
 	require.Len(t, r.Trace.LogE, 1)
 }
@@ -217,7 +221,7 @@ func TestAnAnswerOfAnotherFormIsAnError(t *testing.T) {
 	}
 	judge := judgeOf(newShop(arm{}, arm{}))
 	judge.Metrics = []analysis.Metric{analysis.Gauge{Provider: none{}, Name: "memory", Canary: "v2", Baseline: "v1"}}
-	_, err := judge.Analyze(t.Context(), request(20))
+	_, err := judge.Analyze(t.Context(), request(35))
 	require.ErrorIs(t, err, metrics.ErrPartial)
 }
 

@@ -32,7 +32,10 @@ type Series struct {
 // Nothing is extrapolated.
 //
 // A counter that falls was reset: it counts from zero, and what came between its
-// last reading and the reset is lost. No increment is negative.
+// last reading and the reset is lost. No increment is negative. A counter that was
+// reset and has overtaken its last reading by the next one shows nothing of that: as
+// much as it read before is lost. That takes a gap in the readings as long as the
+// life of the process before it.
 //
 // The first reading of a series may be all that a new counter counted, or years
 // of an old one that the store has only now begun to read. It counts from zero

@@ -129,21 +129,19 @@ func (s *series) shrink() float64 {
 
 // Ratio estimates how many times higher the canary's value is than the baseline's,
 // with an interval that holds at all looks together with probability 1-alpha: the
-// tolerances without evidence of 1/alpha against them. It is false before the second
-// batch.
+// tolerances without evidence of 1/alpha against them. It is false while there are too
+// few batches for any bound.
 func (t *GaugeTest) Ratio(alpha float64) (Interval, bool) {
 	s := &t.series
 	if s.n < 2 {
 		return Interval{}, false
 	}
-	n, most := float64(s.n)*s.shrink(), math.Inf(1)
-	if LogT(most, n, prior) >= -math.Log(alpha) {
-		most = root(func(t float64) bool { return LogT(t, n, prior) < -math.Log(alpha) })
+	n := float64(s.n) * s.shrink()
+	if LogT(math.Inf(1), n, prior) < -math.Log(alpha) {
+		return Interval{}, false
 	}
+	most := root(func(t float64) bool { return LogT(t, n, prior) < -math.Log(alpha) })
 	mean, off := s.first+s.mean, most*s.scale()
-	if s.squares == 0 && math.IsInf(most, 1) {
-		off = most
-	}
 	return Interval{math.Exp(mean), math.Exp(mean - off), math.Exp(mean + off)}, true
 }
 

@@ -338,8 +338,12 @@ func TestAGaugeIsEstimatedAndForecast(t *testing.T) {
 	require.InEpsilon(t, median(took), median(first), 0.5, "the forecast is about right")
 
 	high := gauge
-	for range 40 {
+	for k := range 40 {
 		high.Update(sequential.GaugeLook{Canary: 1.5, Baseline: 1})
+		if k == 7 {
+			_, known = high.Ratio(alpha)
+			require.False(t, known, "two batches bound nothing")
+		}
 	}
 	_, known = high.Looks()
 	require.False(t, known, "a value that is too high is no way to a pass")

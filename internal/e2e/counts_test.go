@@ -112,7 +112,7 @@ func (b *bookinfo) scraped(t *testing.T) {
 	require.Eventually(t, func() bool {
 		pods, err := kube.CoreV1().Pods(b.namespace).List(t.Context(), metav1.ListOptions{})
 		require.NoError(t, err)
-		up, ok := b.ask(t, fmt.Sprintf(`up{namespace=%q} == 1`, b.namespace)).(model.Vector)
+		up, ok := b.ask(t, fmt.Sprintf(`up{namespace=%q} == 1 and time() - timestamp(up) < 1`, b.namespace)).(model.Vector)
 		read := map[string]bool{}
 		for _, sample := range up {
 			read[string(sample.Metric["pod"])] = true

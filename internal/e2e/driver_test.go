@@ -17,6 +17,7 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/internal/e2e/plane"
 	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/metrics/prometheus"
 	"github.com/serin-go/serin/mirror"
@@ -84,12 +85,12 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 }
 
 // newCounts is what a Prometheus server counted.
-func newCounts(url string) (metrics.Provider, error) {
+func newCounts(url string) (*prometheus.Provider, error) {
 	client, err := prom.NewClient(prom.Config{Address: url})
 	if err != nil {
 		return nil, err
 	}
-	return prometheus.New(promapi.NewAPI(client), prometheus.Config{MaxAge: 30 * time.Second})
+	return prometheus.New(promapi.NewAPI(client), prometheus.Config{MaxAge: 30 * time.Second, Step: plane.Scrape})
 }
 
 // The environment variables that make this program a driver of the rollout in a

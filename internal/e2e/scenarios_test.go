@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/metrics"
@@ -71,6 +72,11 @@ func TestMirrorFirstThenWeightsThenStableIsPromoted(t *testing.T) {
 	b := newBookinfo(t)
 	before := b.spec(t)
 	s := watchTraffic()
+	var asked analysis.Request // last
+	b.analyzer = analysis.AnalyzerFunc(func(ctx context.Context, r analysis.Request) (analysis.Result, error) {
+		asked = r
+		return b.briskly(t).Analyze(ctx, r)
+	})
 	load := traffic.Start(b.gateway, 300)
 
 	state, err := b.runner(t, build(t, begin("reviews").
@@ -89,6 +95,26 @@ func TestMirrorFirstThenWeightsThenStableIsPromoted(t *testing.T) {
 	version, err := traffic.Once(b.gateway)
 	require.NoError(t, err)
 	require.Equal(t, "v2", version, "the pods of stable run v2")
+	requireBlocks(t, state.Blocks, asked)
+}
+
+// requireBlocks holds the times that a State remembers for the judge against the
+// plan, and against what the judge was asked last.
+func requireBlocks(t *testing.T, blocks canary.Blocks, asked analysis.Request) {
+	var flowed []canary.Traffic
+	var end time.Time
+	for _, b := range blocks {
+		require.False(t, b.From.Before(end), blocks)
+		require.Greater(t, b.To.Sub(b.From), like.Hold/2, blocks)
+		flowed, end = append(flowed, b.Traffic), b.To
+	}
+	require.Equal(t, []canary.Traffic{mirrored, share(20), share(60), share(100)}, flowed)
+	require.GreaterOrEqual(t, len(asked.Earlier), 3)
+	for i, b := range asked.Earlier {
+		require.Equal(t, metrics.Window{From: blocks[i].From, To: blocks[i].To}, b.Window)
+		require.Equal(t, i == 0, b.Mirrored)
+		require.False(t, asked.Window.From.Before(b.Window.To), asked)
+	}
 }
 
 // S1.
@@ -251,7 +277,7 @@ func TestABadVersionIsRolledBackByWhatPrometheusCounted(t *testing.T) {
 	t.Parallel()
 	b := newBookinfo(t)
 	b.v2.FailEvery = 20
-	b.reporter = metrics.Destination // the rule tries again, so callers see none of the errors
+	b.analyzer = b.briskly(t)
 	before := b.spec(t)
 	load := traffic.Start(b.gateway, 300)
 

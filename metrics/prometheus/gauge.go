@@ -36,7 +36,8 @@ import (
 //
 // Values are the same whenever they are asked for if the query looks back only,
 // without a negative offset, end() or start(), and once the server has stored the
-// readings: a scrape takes some time.
+// readings: a scrape takes some time. That the series of a target that is gone have
+// ended is stored 1.1 scrape intervals after they have.
 //
 // Besides the errors of [Provider.Counts], but never ErrStale: a query that the
 // server cannot read is ErrBadQuery, and several series are ErrManySeries.

@@ -35,8 +35,8 @@ var buckets = []float64{
 	0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000,
 }
 
-func newTelemetry() *telemetry {
-	registry := prometheus.NewRegistry()
+// newTelemetry shows its counters in the registry.
+func newTelemetry(registry *prometheus.Registry) *telemetry {
 	t := &telemetry{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "istio_requests_total", Help: "Requests."}, labels),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{

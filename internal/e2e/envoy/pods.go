@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/serin-go/serin/internal/e2e/plane"
 )
 
@@ -32,7 +34,7 @@ func proxy(p *plane.Plane, gateway bool) plane.Program {
 			DialContext:         func(ctx context.Context, _, address string) (net.Conn, error) { return p.Dial(ctx, address) },
 			MaxIdleConnsPerHost: 64,
 		}
-		self := &Proxy{config: watch.Config, self: self(pod), telemetry: newTelemetry(), pods: transport}
+		self := &Proxy{config: watch.Config, self: self(pod), telemetry: newTelemetry(prometheus.NewRegistry()), pods: transport}
 		stop := serve(l, self)
 		return func() {
 			stop()
@@ -46,8 +48,14 @@ func proxy(p *plane.Plane, gateway bool) plane.Program {
 // App is a program that answers by a handler. Its own proxy counts what it
 // answers, copies as well.
 func App(h http.Handler) plane.Program {
+	return func(pod plane.Pod, l net.Listener) func() { return Process(h, prometheus.NewRegistry())(pod, l) }
+}
+
+// Process is App for one process: what Prometheus reads of it is in the registry,
+// its proxy's counters and the metrics of its own, as Istio merges them.
+func Process(h http.Handler, registry *prometheus.Registry) plane.Program {
 	return func(pod plane.Pod, l net.Listener) func() {
-		return serve(l, &inbound{self(pod), newTelemetry(), h})
+		return serve(l, &inbound{self(pod), newTelemetry(registry), h})
 	}
 }
 

@@ -22,6 +22,8 @@ type Server struct {
 	Version string
 	// FailEvery makes each request of so many fail with 500; 0 is none.
 	FailEvery int64
+	// Takes is how long request n takes, from 1 on; nil is no time.
+	Takes func(n int64) time.Duration
 
 	served, failed, unsafe atomic.Int64
 }
@@ -31,7 +33,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		s.unsafe.Add(1)
 	}
-	if n := s.served.Add(1); s.FailEvery > 0 && n%s.FailEvery == 0 {
+	n := s.served.Add(1)
+	if s.Takes != nil {
+		time.Sleep(s.Takes(n))
+	}
+	if s.FailEvery > 0 && n%s.FailEvery == 0 {
 		s.failed.Add(1)
 		http.Error(w, "no stars", http.StatusInternalServerError)
 		return
