@@ -80,8 +80,8 @@ type Result struct {
 	Reason string
 	// Values are the numbers that were looked at, of every arm.
 	Values []Value
-	// Findings are what a [Sequential] found out about each metric, and Trace how
-	// its evidence developed.
+	// Findings are what a [Sequential] found out about each of its Metrics, in their
+	// order, and Trace how the evidence developed.
 	Findings []Finding
 	Trace    Trace
 }

@@ -22,8 +22,9 @@ type Latency struct {
 	// most eight.
 	Bounds []time.Duration
 	// Before is how long before the rollout the baseline is looked at for that;
-	// zero is ten minutes. Without any requests then, eight of the bounds are taken
-	// that are spread evenly.
+	// zero is ten minutes. Without any requests then, its first look is taken for
+	// that, which is not judged; and without any in that, eight of the bounds are
+	// spread evenly.
 	Before time.Duration
 	// Weight and Settings are as in [Rate].
 	Weight   float64
@@ -57,7 +58,7 @@ func (l Latency) validate(s Sequential) error {
 }
 
 func (l Latency) read(ctx context.Context, s Sequential, all []interval) (process, error) {
-	bounds, before, err := l.choose(ctx, s, all[0].window.From)
+	bounds, before, judged, err := l.choose(ctx, s, all)
 	if err != nil {
 		return nil, err
 	}
@@ -66,35 +67,56 @@ func (l Latency) read(ctx context.Context, s Sequential, all []interval) (proces
 		return nil, err
 	}
 	tables, silence, err := s.tables(ctx, question{bounds: bounds}, all)
+	for j := range tables {
+		clear(tables[j][:judged])
+	}
 	return &latency{test, bounds, tables, silence}, err
 }
 
-// choose returns the bounds that are of use, and what the baseline did before.
-func (l Latency) choose(ctx context.Context, s Sequential, begin time.Time) (bounds []time.Duration, before []sequential.Count, err error) {
+// choose returns the bounds that are of use, what the baseline did before, and
+// from which look on it may be judged: what chose the bounds is no evidence.
+func (l Latency) choose(ctx context.Context, s Sequential, all []interval) (bounds []time.Duration, before []sequential.Count, judged int, err error) {
+	begin := all[0].window.From
+	past := metrics.Window{From: begin.Add(-cmp.Or(l.Before, 10*time.Minute)), To: begin}
+	known, err := l.baseline(ctx, s, past)
+	if err == nil && known[0].Total == 0 {
+		known, err = l.baseline(ctx, s, all[0].window)
+		judged = 1
+	}
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("%s before the rollout: %w", s.baseline(), err)
+	}
+	useful := sequential.UsefulBounds(known)
+	if len(useful) == 0 {
+		n := min(len(known), sequential.Bounds)
+		for i := range n {
+			useful = append(useful, i*(len(known)-1)/max(n-1, 1))
+		}
+	}
+	for _, i := range useful {
+		bounds, before = append(bounds, l.bounds()[i]), append(before, known[i])
+	}
+	return bounds, before, judged, nil
+}
+
+// baseline counts what exceeds each bound; zeros if there is nothing.
+func (l Latency) baseline(ctx context.Context, s Sequential, w metrics.Window) ([]sequential.Count, error) {
 	all := l.bounds()
 	known := make([]sequential.Count, len(all))
-	w := []metrics.Window{{From: begin.Add(-cmp.Or(l.Before, 10*time.Minute)), To: begin}}
-	counts, err := s.Provider.Slow(ctx, s.query(1, metrics.Signal{}), all, w)
-	if err == nil {
-		err = checkCounts(counts, len(all), len(w))
+	counts, err := s.Provider.Slow(ctx, s.query(1, metrics.Signal{}), all, []metrics.Window{w})
+	if metrics.Nothing(err) {
+		return known, nil
 	}
-	if err != nil && !metrics.Nothing(err) {
-		return nil, nil, fmt.Errorf("%s before the rollout: %w", s.baseline(), err)
+	if err == nil {
+		err = checkCounts(counts, len(all), 1)
+	}
+	if err != nil {
+		return nil, err
 	}
 	for i := range counts {
 		known[i] = count(counts[i][0])
 	}
-	useful := sequential.UsefulBounds(known)
-	if len(useful) == 0 {
-		n := min(len(all), sequential.Bounds)
-		for i := range n {
-			useful = append(useful, i*(len(all)-1)/max(n-1, 1))
-		}
-	}
-	for _, i := range useful {
-		bounds, before = append(bounds, all[i]), append(before, known[i])
-	}
-	return bounds, before, nil
+	return known, nil
 }
 
 // latency is the process of a Latency.

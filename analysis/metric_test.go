@@ -40,16 +40,30 @@ func TestASlowerCanaryFailsByTheBoundThatShowsItBest(t *testing.T) {
 	}
 }
 
-func TestLatencyWithoutAPastIsJudgedByBoundsThatAreSpreadEvenly(t *testing.T) {
-	s := newShop(arm{mean: 80 * ms}, arm{mean: 800 * ms})
-	past := &emptyPast{shop: s, begin: request(1).Window.From}
-	judge := judgeOf(s)
-	judge.Provider = past
-	judge.Metrics = []analysis.Metric{analysis.Latency{Bounds: metrics.Bounds()[4:12], Before: time.Minute}}
-	r, err := judge.Analyze(t.Context(), request(600))
+func TestLatencyWithoutAPastChoosesItsBoundsByTheFirstLook(t *testing.T) {
+	for _, c := range []struct {
+		mean    time.Duration
+		verdict analysis.Verdict
+	}{{80 * ms, analysis.Pass}, {160 * ms, analysis.Fail}} {
+		s := newShop(arm{mean: 80 * ms}, arm{mean: c.mean})
+		past := &emptyPast{shop: s, begin: request(1).Window.From}
+		judge := judgeOf(s)
+		judge.Provider = past
+		judge.Metrics = []analysis.Metric{analysis.Latency{Before: time.Minute}}
+		r, err := judge.Analyze(t.Context(), request(3600))
+		require.NoError(t, err)
+		require.Equal(t, c.verdict, r.Verdict, r.Reason)
+		require.Equal(t, time.Minute, past.asked.Length())
+		require.Zero(t, r.Trace.LogE[0], "what chose the bounds is no evidence")
+	}
+	none := newShop(arm{}, arm{mean: 80 * ms})
+	none.err = map[metrics.Arm]error{shopV1: metrics.ErrNoTraffic}
+	judge := judgeOf(none)
+	judge.Metrics = []analysis.Metric{analysis.Latency{}}
+	r, err := judge.Analyze(t.Context(), request(3600))
 	require.NoError(t, err)
-	require.Equal(t, analysis.Fail, r.Verdict, r.Reason)
-	require.Equal(t, time.Minute, past.asked.Length())
+	require.Equal(t, analysis.Inconclusive, r.Verdict)
+	require.Contains(t, r.Reason, "no requests to stable to compare with")
 }
 
 // emptyPast is a shop whose baseline had no requests before the rollout.
