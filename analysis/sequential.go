@@ -67,7 +67,8 @@ type Sequential struct {
 	// two for a canary that starts cold.
 	BurnIn int
 	// MaxBad is how many bad requests the canary may answer live in the whole
-	// rollout, by any one Rate, whatever the baseline does; zero is no limit.
+	// rollout, by any one Rate, whatever the baseline does and chance may do; zero is
+	// no limit.
 	MaxBad float64
 	// AnySplit does not hold the step when the canary gets another share of the
 	// requests than planned. Set it where requests are not routed one by one at
