@@ -1,0 +1,105 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/metrics"
+)
+
+// Quantile judges the canary's latency against a constant: "99 % of the requests
+// take at most 300 ms".
+type Quantile struct {
+	Quantile float64       // such as 0.99
+	Target   time.Duration // what so many requests take at most
+	// Bounds are those of the mesh's histogram; none are metrics.Bounds, Istio's.
+	// If the target lies between two of them, a fail is judged by the requests above
+	// the upper one and a pass by those above the lower one.
+	Bounds []time.Duration
+	// Weight and Settings are as in [Rate].
+	Weight   float64
+	Settings sequential.Settings
+}
+
+// String says what is demanded.
+func (q Quantile) String() string {
+	return fmt.Sprintf("p%.4g above %v", 100*q.Quantile, q.Target)
+}
+
+func (q Quantile) weight() float64 { return q.Weight }
+
+// bracket returns the bounds around the target.
+func (q Quantile) bracket() (low, high time.Duration, err error) {
+	bounds := Latency{Bounds: q.Bounds}.bounds()
+	i, on := slices.BinarySearch(bounds, q.Target)
+	switch {
+	case on:
+		return q.Target, q.Target, nil
+	case i == 0 || i == len(bounds):
+		return 0, 0, fmt.Errorf("the target %v is not between two bounds of the histogram, which are %v", q.Target, bounds)
+	}
+	return bounds[i-1], bounds[i], nil
+}
+
+func (q Quantile) validate(s Sequential) error {
+	_, err := sequential.NewQuantileTest(q.Quantile, s.settings(q.Settings))
+	low, high, outside := q.bracket()
+	if err := errors.Join(err, outside); err != nil {
+		return err
+	}
+	return errors.Join(s.query(0, metrics.SlowerThan(low)).Validate(), s.query(0, metrics.SlowerThan(high)).Validate())
+}
+
+func (q Quantile) read(ctx context.Context, s Sequential, all []interval) (process, error) {
+	test, err := sequential.NewQuantileTest(q.Quantile, s.settings(q.Settings))
+	if err != nil {
+		return nil, err
+	}
+	low, high, err := q.bracket()
+	if err != nil {
+		return nil, err
+	}
+	tables, silence, err := s.tables(ctx, question{bounds: slices.Compact([]time.Duration{low, high})}, all)
+	if err != nil {
+		return nil, err
+	}
+	return &quantile{q, test, high, tables[0], tables[len(tables)-1], silence}, nil
+}
+
+// quantile is the process of a Quantile.
+type quantile struct {
+	Quantile
+	test      sequential.QuantileTest
+	above     time.Duration     // the upper bound
+	low, high []sequential.Look // one and the same if the target is a bound
+	quiet     error
+}
+
+func quantileLook(low, high sequential.Look) sequential.QuantileLook {
+	return sequential.QuantileLook{
+		Total: min(low.Canary.Total, high.Canary.Total), AboveLow: low.Canary.Bad, AboveHigh: high.Canary.Bad, Step: low.Step,
+	}
+}
+
+func (p *quantile) update(k int)                  { p.test.Update(quantileLook(p.low[k], p.high[k])) }
+func (p *quantile) evidence() sequential.Evidence { return p.test.Evidence() }
+func (p *quantile) requests() []sequential.Look   { return p.high }
+func (p *quantile) silence() error                { return p.quiet }
+
+func (p *quantile) finding(s Sequential, k int) Finding {
+	high := p.high[:k+1]
+	f := Finding{
+		Name: metrics.SlowerThan(p.above).String(), By: ShareOfRequests,
+		Canary: total(high, canaryOf), Baseline: total(high, baselineOf),
+	}
+	f.Compared, f.Known = sequential.Rate(count(f.Canary), s.levels().Alpha)
+	if p.test.Coarse() {
+		f.Note = fmt.Sprintf("the bounds of the histogram around %v are too far apart to tell", p.Target)
+	}
+	f.need(s, p.test.Need(quantileLook(usual(p.low[:k+1]), usual(high))), len(high))
+	return f
+}
