@@ -13,7 +13,8 @@ import "math"
 // with 0 < g < 1 while it does not. It is the rare-event limit of Turner and
 // Grünwald's e-variable (arXiv 2203.09785).
 func LogSplit(l Look, m Margin, g float64) float64 {
-	return newSplit(l.clean(), m).factor(g, math.Log(g))
+	s := newSplit(l.clean(), m)
+	return s.factor(g, math.Log(g))
 }
 
 // split is what the log factors of one look have in common.
@@ -21,7 +22,7 @@ type split struct {
 	bad    float64 // x
 	events float64 // x+y
 	theta  float64 // the canary's share of the events, on the margin
-	slack  float64 // n delta: the bad requests that delta allows
+	slack  float64 // n delta (1-theta): of the bad requests that delta allows
 }
 
 func newSplit(l Look, m Margin) split {
@@ -29,29 +30,23 @@ func newSplit(l Look, m Margin) split {
 	if weight == 0 {
 		return split{}
 	}
+	theta := weight / (weight + l.Baseline.Total)
 	return split{
 		bad:    l.Canary.Bad,
 		events: l.Canary.Bad + l.Baseline.Bad,
-		theta:  weight / (weight + l.Baseline.Total),
-		slack:  l.Canary.Total * m.Delta,
+		theta:  theta,
+		slack:  l.Canary.Total * m.Delta * (1 - theta),
 	}
 }
 
 // factor is LogSplit for a multiplier with its logarithm.
-func (s split) factor(g, logG float64) float64 {
+func (s *split) factor(g, logG float64) float64 {
 	d := s.theta * (g - 1)
-	sum := 0.0
-	if s.events != 0 {
-		sum = s.bad*logG - s.events*log1p(d)
-	}
-	if s.slack != 0 {
-		sum -= s.slack * (g - 1) * (1 - s.theta) / (1 + d)
-	}
-	return sum
+	return s.bad*logG - s.events*log1p(d) - s.slack*(g-1)/(1+d)
 }
 
 // expected returns how many bad requests the margin gives to the canary when
 // both arms have this many.
 func (s split) expected(events float64) float64 {
-	return events*s.theta + s.slack*(1-s.theta)
+	return events*s.theta + s.slack
 }
