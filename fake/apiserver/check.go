@@ -139,6 +139,9 @@ func (s fieldSchema) items(value any, path *field.Path) iter.Seq2[*field.Path, a
 }
 
 func (s fieldSchema) checkOne(value any, path *field.Path, found *findings) {
+	if n, ok := whole(value); ok {
+		value = n
+	}
 	switch {
 	case s.kind == "any", s.nullable && value == nil:
 	case s.message != nil:

@@ -116,7 +116,6 @@ func (r *resource) canonical(raw []byte, tree map[string]any, prune bool) (map[s
 
 // trim drops what the CRD of a resource has no use for, and tells which fields it does not know.
 func (r *resource) trim(tree map[string]any, prune bool) []string {
-	wholeNumbers(tree)
 	if r.schema == nil {
 		dropNulls(tree)
 		return nil

@@ -41,22 +41,30 @@ func dropNulls(value any) {
 }
 
 // wholeNumbers makes 1.0 what it is to a CRD: an integer.
-func wholeNumbers(value any) any {
+func wholeNumbers(value any) {
 	switch v := value.(type) {
 	case map[string]any:
 		for k, member := range v {
-			v[k] = wholeNumbers(member)
+			if n, ok := whole(member); ok {
+				v[k] = n
+			}
+			wholeNumbers(member)
 		}
 	case []any:
 		for i, item := range v {
-			v[i] = wholeNumbers(item)
-		}
-	case float64:
-		if whole := int64(v); math.Abs(v) < 1<<53 && float64(whole) == v {
-			return whole
+			if n, ok := whole(item); ok {
+				v[i] = n
+			}
+			wholeNumbers(item)
 		}
 	}
-	return value
+}
+
+// whole returns the integer that a number with a decimal point is.
+func whole(value any) (int64, bool) {
+	v, ok := value.(float64)
+	n := int64(v)
+	return n, ok && math.Abs(v) < 1<<53 && float64(n) == v
 }
 
 // metadata returns the tree's metadata; an empty map that belongs to no tree when there is none.

@@ -23,6 +23,7 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	if err := s.validate(k, tree, nil); err != nil {
 		return nil, err
 	}
+	wholeNumbers(tree)
 	if version != 0 {
 		return nil, errors.New("resourceVersion should not be set on objects to be created")
 	}
@@ -93,12 +94,13 @@ func (s *Server) replace(old entry, next map[string]any, how replacing) (*object
 		}
 	}
 	switch {
-	case equal(old.tree, next):
+	case equal(old.tree, next): // 1.0 in the place of 1 is a change, though both are stored alike
 		return old.object, nil
 	case how.call.Subresource == "" && k.res.generation && k.res.specChanged(old.tree, next):
 		generation, _ := metadata(old.tree)["generation"].(int64)
 		metadata(next)["generation"] = generation + 1
 	}
+	wholeNumbers(next)
 	if how.call.dryRun {
 		return newObject(k, old.version, next)
 	}

@@ -24,9 +24,10 @@ func split(v1, v2 string) string {
 }
 
 const (
-	nowGuard  = `{"op":"replace","path":"/metadata/resourceVersion","value":"$now"}`
-	oldGuard  = `{"op":"replace","path":"/metadata/resourceVersion","value":"$old"}`
-	newWeight = `{"op":"replace","path":"/spec/http/0/route/0/weight","value":70},{"op":"replace","path":"/spec/http/0/route/1/weight","value":30}`
+	nowGuard   = `{"op":"replace","path":"/metadata/resourceVersion","value":"$now"}`
+	oldGuard   = `{"op":"replace","path":"/metadata/resourceVersion","value":"$old"}`
+	newWeight  = `{"op":"replace","path":"/spec/http/0/route/0/weight","value":70},{"op":"replace","path":"/spec/http/0/route/1/weight","value":30}`
+	sameWeight = `{"op":"replace","path":"/spec/http/0/route/0/weight","value":100.0}`
 )
 
 func create(http string) request { return request{"create", virtualService(http, "")} }
@@ -120,6 +121,8 @@ var virtualServiceStories = []story{
 	{"weight of text", []request{create(split(`"x"`, "0"))}},
 	{"weight of a fraction", []request{create(split("1.5", "0"))}},
 	{"weight with a decimal point", []request{create(split("1.0", "0"))}},
+	{"same weight with a decimal point", []request{good, {"dry json patch", "[" + sameWeight + "]"}, jsonPatch(sameWeight),
+		jsonPatch(sameWeight, `{"op":"add","path":"/metadata/annotations","value":{"c":"d"}}`), {"merge patch", `{"spec":{"http":null}}`}, {"get", ""}}},
 	{"weight of null", []request{create(split("null", "100")), {"get", ""}}},
 	{"mirror above 100 per cent", []request{create(`[{"route":[{"destination":{"host":"a"}}],"mirror":{"host":"b"},"mirrorPercentage":{"value":150}}]`)}},
 	{"mirror below 0 per cent", []request{create(`[{"route":[{"destination":{"host":"a"}}],"mirror":{"host":"b"},"mirrorPercentage":{"value":-1}}]`)}},
