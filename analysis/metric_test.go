@@ -54,7 +54,7 @@ func TestLatencyWithoutAPastChoosesItsBoundsByTheFirstLook(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.verdict, r.Verdict, r.Reason)
 		require.Equal(t, time.Minute, past.asked.Length())
-		require.Zero(t, r.Trace.LogE[0], "what chose the bounds is no evidence")
+		require.InDelta(t, 0, r.Trace.LogE[0], 1e-12, "what chose the bounds is no evidence")
 	}
 	none := newShop(arm{}, arm{mean: 80 * ms})
 	none.err = map[metrics.Arm]error{shopV1: metrics.ErrNoTraffic}

@@ -208,7 +208,7 @@
 // found in 19.5 minutes in place of 22, after 27 bad requests in place of 31. But
 // noise of one arm alone then fails some more healthy canaries (9.2 % in place of
 // 8.7 in the worst case below), so they are not the default. Latency has such
-// weights: slower by a tenth at 1 request a second is found in 23.5 minutes in place
+// weights: slower by a tenth at 1 request a second is found in 23 minutes in place
 // of 26, and no more healthy canaries fail.
 //
 // # 10. What breaks the promise

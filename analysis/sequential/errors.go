@@ -60,10 +60,7 @@ func (t *ErrorTest) Update(l Look) {
 
 // weigh adds a look, tempered by the noise that this many events carry.
 func (t *ErrorTest) weigh(m *mixture, s split, events float64) {
-	power := 1 / t.dispersion(s, events)
-	for i := range m.size {
-		m.add(i, power*s.factor(m.grid[i], m.logGrid[i]))
-	}
+	s.tempered(1/t.dispersion(s, events)).weigh(m.grid[:m.size], m.logGrid[:], m.sums[:], m.cap)
 }
 
 // dispersion is phi of a look.

@@ -86,7 +86,7 @@ func ExampleLatencyTest() {
 	fmt.Printf("E = %.0f, of the bounds %.0f and %.0f\n", math.Exp(test.Evidence().Fail),
 		math.Exp(test.Bound(0).Fail), math.Exp(test.Bound(1).Fail))
 	// Output:
-	// E = 272, of the bounds 273 and 271
+	// E = 276, of the bounds 277 and 275
 }
 
 // Half of the planned 5 % arrives.

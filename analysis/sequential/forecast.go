@@ -37,7 +37,7 @@ func (t *LatencyTest) Need(usual LatencyLook) Need {
 		l := usual.bound(j).clean()
 		growth := projectionGrowth(PassRates(l), t.settings.Pass, t.settings.PassGrid.Multipliers())
 		b := &t.bounds[j]
-		n := t.settings.need(growth/b.dispersion(l, t.settings.Pass, &t.settings), b.pass.logE())
+		n := t.settings.need(growth/b.dispersion(l, t.settings.Pass.odds(b.guess()), &t.settings), b.pass.logE())
 		if !n.Decidable() || last.Decidable() && n.Requests > last.Requests {
 			last = n
 		}

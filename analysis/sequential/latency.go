@@ -107,8 +107,8 @@ func (t *LatencyTest) Update(l LatencyLook) {
 
 func (b *bound) update(l Look, s *Settings) {
 	guess := b.guess()
-	b.fail.project(l, s.Fail, guess, 1/b.dispersion(l, s.Fail, s))
-	b.pass.project(l, s.Pass, guess, 1/b.dispersion(l, s.Pass, s))
+	b.fail.project(l, s.Fail, guess, 1/b.dispersion(l, s.Fail.odds(guess), s))
+	b.pass.project(l, s.Pass, guess, 1/b.dispersion(l, s.Pass.odds(guess), s))
 	b.noise.add(l)
 	b.past.Bad += l.Baseline.Bad
 	b.past.Total += l.Baseline.Total
@@ -117,13 +117,12 @@ func (b *bound) update(l Look, s *Settings) {
 // guess is the baseline's rate, from the past.
 func (b *bound) guess() float64 { return (b.past.Bad + 0.5) / (b.past.Total + 1) }
 
-// dispersion is phi of a look.
-func (b *bound) dispersion(l Look, margin Margin, s *Settings) float64 {
+// dispersion is phi of a look when the rate is q.
+func (b *bound) dispersion(l Look, q float64, s *Settings) float64 {
 	n, o := l.Canary.Total, l.Baseline.Total
 	if n+o == 0 {
 		return s.Phi
 	}
-	q := margin.odds(b.guess())
 	return s.Phi + b.noise.square*float64(s.Block)*q*(1-q)*n*o/(n+o)
 }
 
@@ -136,15 +135,22 @@ func (m *mixture) project(l Look, margin Margin, guess, power float64) {
 	}
 	edge, q := margin.of(guess), margin.odds(guess)
 	line := newLine(n, o, margin, guess)
-	for i := range m.size {
-		g := m.grid[i]
-		tc := g * q / (1 - q + g*q)
-		if (tc > edge) != (g > 1) {
-			continue // no alternative to the margin
+	var nearest [points]struct{ tc, c0, b0 float64 } // all of them first, as the processor then overlaps their roots
+	grid := m.grid[:m.size]
+	for i, g := range grid {
+		p := &nearest[i]
+		p.tc = g * q / (1 - q + g*q)
+		ok := (p.tc > edge) == (g > 1)
+		if ok {
+			p.c0, p.b0, ok = line.project(p.tc)
 		}
-		if c0, b0, ok := line.project(tc); ok {
-			m.add(i, power*(logRatio(l.Canary, tc, c0)+logRatio(l.Baseline, guess, b0)))
+		if !ok { // no alternative to the margin
+			p.c0, p.b0 = p.tc, guess
 		}
+	}
+	for i := range grid {
+		p := &nearest[i]
+		m.add(i, power*logRatio(&l, p.tc, guess, p.c0, p.b0))
 	}
 }
 

@@ -105,21 +105,23 @@ func (m *mixture) logE() float64 {
 	}
 	top := math.Inf(-1)
 	for _, s := range m.sums[:m.size] {
-		top = max(top, s)
+		if s > top {
+			top = s
+		}
 	}
-	if m.unstarted > 0 {
-		top = max(top, 0)
+	if m.unstarted > 0 && top < 0 {
+		top = 0
 	}
 	sum := 0.0
 	for _, s := range m.sums[:m.size] {
 		if s -= top; s > -40 { // less than that is lost in the sum
-			sum += math.Exp(s)
+			sum += exp(s)
 		}
 	}
 	if m.unstarted > 0 {
-		sum += m.unstarted * math.Exp(-top)
+		sum += m.unstarted * exp(max(-top, -700))
 	}
-	return top + math.Log(sum)
+	return top + ln(sum)
 }
 
 // logAdd returns ln(e^a + e^b) for a finite b.

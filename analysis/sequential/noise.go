@@ -67,16 +67,19 @@ func (o *noise) estimate(blocks []table) float64 {
 		return o.floor
 	}
 	ratio := o.over / o.under
-	excess, scale := 0.0, 0.0
+	square, usual, scale := 0.0, 0.0, 0.0
 	for i := range blocks {
 		b := &blocks[i]
 		k := ratio * b.odds
 		theta := k / (k + 1)
-		r := b.bad - b.events*theta
-		v := b.events * theta * (1 - theta) * b.good
-		excess += r*r - v*o.phi
+		e := b.events * theta
+		r := b.bad - e
+		v := e * (1 - theta) * b.good
+		square += r * r
+		usual += v
 		scale += v * v
 	}
+	excess := square - usual*o.phi
 	if !(scale > 0) {
 		return o.floor
 	}

@@ -18,12 +18,14 @@ func LogProjection(l Look, m Margin, tc, tb float64) float64 {
 	if !ok {
 		return 0
 	}
-	return logRatio(l.Canary, tc, c0) + logRatio(l.Baseline, tb, b0)
+	return logRatio(&l, tc, tb, c0, b0)
 }
 
-// logRatio returns the log likelihood ratio of two rates.
-func logRatio(c Count, p, p0 float64) float64 {
-	return c.Bad*logQuotient(p, p0) + (c.Total-c.Bad)*logQuotient(1-p, 1-p0)
+// logRatio returns the log likelihood ratio of (tc, tb) and (c0, b0).
+func logRatio(l *Look, tc, tb, c0, b0 float64) float64 {
+	c, b := l.Canary, l.Baseline
+	return c.Bad*ln(tc/c0) + (c.Total-c.Bad)*ln((1-tc)/(1-c0)) +
+		b.Bad*ln(tb/b0) + (b.Total-b.Bad)*ln((1-tb)/(1-b0))
 }
 
 // Project returns the point c0 = rho b0 + delta of the margin for which
@@ -53,32 +55,35 @@ type line struct {
 // newLine weighs the two ends of the line, tb and (tc-delta)/rho, by the
 // variances at tb.
 func newLine(n, m float64, margin Margin, tb float64) line {
-	l := line{Margin: margin, kn: n * margin.Rho, m: m, tb: tb}
-	l.end = min(1, (1-l.Delta)/l.Rho)
+	l := line{Margin: margin, kn: n * margin.Rho, m: m, tb: tb, end: min(1, (1-margin.Delta)/margin.Rho)}
 	wc, wb := l.kn, m
-	if margin == (Margin{Rho: 1}) {
-		l.square = true
-	} else if c := l.of(tb); c < 1 {
-		wc, wb = wc/(c*(1-c)), wb/(tb*(1-tb))
+	if c := l.of(tb); c < 1 {
+		wc, wb = wc*tb*(1-tb), wb*c*(1-c)
 	}
-	l.part = wc / (wc*l.Rho + wb)
-	l.base = (wb*tb - wc*l.Delta) / (wc*l.Rho + wb)
+	l.square = margin == (Margin{Rho: 1})
+	scale := 1 / (wc*l.Rho + wb)
+	l.part = wc * scale
+	l.base = (wb*tb - wc*l.Delta) * scale
 	return l
 }
 
-// project returns the point that is nearest to (tc, tb).
+// project returns the point that is nearest to (tc, tb). Halley's steps triple
+// the digits, so that a step in the third digit is the last one needed; what an
+// error adds to the expectation is of its square.
 func (l *line) project(tc float64) (c0, b0 float64, ok bool) {
-	b0 = l.base + l.part*tc
+	b := l.base + l.part*tc
 	if !l.square {
-		b0 = l.root(tc, b0)
+		_, step := l.step(tc, b)
+		b -= step
+		if !(math.Abs(step) <= 1e-3*b*(l.end-b)) {
+			b = l.root(tc, b)
+		}
 	}
-	c0 = l.of(b0)
-	return c0, b0, b0 > 0 && b0 < 1 && c0 > 0 && c0 < 1
+	c0 = l.of(b)
+	return c0, b, b > 0 && b < 1 && c0 > 0 && c0 < 1
 }
 
-// root finds the zero between the ends of the line. Halley's steps triple the
-// digits, so that a step in the fourth digit is the last one needed; what an
-// error adds to the expectation is of its square. A step that would leave the
+// root finds the zero between the ends of the line: a step that would leave the
 // bracket halves it.
 func (l *line) root(tc, b float64) float64 {
 	low, high := l.tb, (tc-l.Delta)/l.Rho
@@ -92,7 +97,7 @@ func (l *line) root(tc, b float64) float64 {
 	for range 200 {
 		value, step := l.step(tc, b)
 		next := b - step
-		if math.Abs(step) <= 3e-4*b && next > 0 && next < l.end {
+		if math.Abs(step) <= 1e-3*b*(l.end-b) && next > 0 && next < l.end {
 			return next
 		}
 		if value > 0 {
@@ -114,13 +119,13 @@ func (l *line) root(tc, b float64) float64 {
 // step returns the equation's value, times both variances, and Halley's step.
 func (l *line) step(tc, b float64) (value, step float64) {
 	c := l.of(b)
-	dc, db := tc-c, l.tb-b
 	vb, vc := b*(1-b), c*(1-c)
 	ub, uc := 1-2*b, 1-2*c
-	value = l.kn*dc*vb + l.m*db*vc
-	first := l.kn*(dc*ub-l.Rho*vb) + l.m*(db*l.Rho*uc-vc)
-	second := -2 * (l.kn*(l.Rho*ub+dc) + l.m*l.Rho*(uc+l.Rho*db))
-	return value, 2 * value * first / (2*first*first - value*second)
+	wc, wb := l.kn*(tc-c), l.m*(l.tb-b)
+	value = wc*vb + wb*vc
+	first := wc*ub + l.Rho*(wb*uc-l.kn*vb) - l.m*vc
+	second := wc + l.Rho*(l.kn*ub+l.m*uc+l.Rho*wb)
+	return value, value * first / (first*first + value*second)
 }
 
 // LogOrder returns the log factor of one look over the categories of a

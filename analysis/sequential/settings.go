@@ -57,7 +57,7 @@ type Settings struct {
 
 	// FailGrid, above 1, and PassGrid, below 1, are by how much worse and better
 	// than the margin a canary is looked for. Zero: 1.2 to 200, for latency 1.1 to
-	// 60, and 0.05 to 0.9. Gauges and the traffic split have their own.
+	// 15, and 0.05 to 0.9. Gauges and the traffic split have their own.
 	FailGrid, PassGrid Grid
 	// FailWeights and PassWeights say how much evidence is bet on each multiplier
 	// of the grid: what is more likely, or harder to find, deserves more. Zero: equal
@@ -100,7 +100,7 @@ type defaults struct {
 
 var (
 	rateBets = bets{grid: Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200}}
-	slowBets = bets{Grid{1.1, 1.25, 1.5, 2, 3, 6, 15, 60}, Grid{1, 2, 1.5, 1.5, 1, .8, .3, .1}}
+	slowBets = bets{Grid{1.1, 1.25, 1.5, 2, 3, 6, 15}, Grid{1, 2, 1.5, 1.5, 1, .8, .3}}
 	passGrid = Grid{.05, .2, .4, .6, .75, .9}
 )
 

@@ -9,7 +9,7 @@ package sequential
 type TrafficTest struct {
 	settings Settings
 	clock    clock
-	odds     mixture // multipliers above 1: too much; below: too little
+	odds     mixture // multipliers above 1: too much; as many below: too little
 }
 
 // TrafficLook is how many requests went where between two readings.
@@ -44,16 +44,17 @@ func (t *TrafficTest) Update(l TrafficLook) {
 	if !(l.Share > 0 && l.Share < 1) || !sound(l.Canary) || !sound(l.Others) {
 		return
 	}
-	odds := l.Share / (1 - l.Share)
-	most, least := odds*t.settings.Fail.Rho, odds/t.settings.Fail.Rho
-	for i := range t.odds.size {
-		edge := most
-		if t.odds.grid[i] < 1 {
-			edge = least
-		}
-		s := split{bad: l.Canary, events: l.Canary + l.Others, theta: edge / (1 + edge)}
-		t.odds.add(i, s.factor(t.odds.grid[i], t.odds.logGrid[i])/t.settings.Phi)
-	}
+	odds, half := l.Share/(1-l.Share), t.odds.size/2
+	t.weigh(l, odds*t.settings.Fail.Rho, 0, half)
+	t.weigh(l, odds/t.settings.Fail.Rho, half, t.odds.size)
+}
+
+// weigh adds a look to the multipliers of one direction, whose odds are at the
+// edge of the tolerance.
+func (t *TrafficTest) weigh(l TrafficLook, odds float64, from, to int) {
+	s := split{bad: l.Canary, events: l.Canary + l.Others, theta: odds / (1 + odds)}
+	m := &t.odds
+	s.tempered(1/t.settings.Phi).weigh(m.grid[from:to], m.logGrid[from:to], m.sums[from:to], m.cap)
 }
 
 // LogE returns the evidence so far that the split is not as planned.
