@@ -257,9 +257,9 @@ func ExampleSequential() {
 	}
 	// Output:
 	// inconclusive ▁▁▄
-	// canary has 9/450 (2.00%) 5xx answers, stable 34/8550 (0.40%): 5.03 (1.33 to 14.5) times the rate: about 26000 more requests, 43m22s at the present traffic
+	// canary has 9/450 (2.00%) 5xx answers, stable 34/8550 (0.40%): 5.03 (1.31 to 14.7) times the rate: about 26000 more requests, 43m22s at the present traffic
 	// fail ▁▁▄▇▇█
-	// canary has 18/900 (2.00%) 5xx answers, stable 82/17100 (0.48%): 4.17 (1.67 to 8.96) times the rate; not by chance (evidence 53, 20 needed)
+	// canary has 18/900 (2.00%) 5xx answers, stable 82/17100 (0.48%): 4.17 (1.65 to 9.04) times the rate; not by chance (evidence 53, 20 needed)
 }
 
 // A gauge weighs half as much as a rate, and the name of a metric is that of what

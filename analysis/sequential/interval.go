@@ -12,7 +12,7 @@ import (
 // Upper is +Inf where the counts set no upper bound.
 type Interval struct{ Estimate, Lower, Upper float64 }
 
-// String prints three digits: "1.12 (0.552 to 2.24)", or "3.79 or more" if there
+// String prints three digits: "1.12 (0.547 to 2.26)", or "3.79 or more" if there
 // is no upper bound.
 func (i Interval) String() string {
 	if math.IsInf(i.Upper, 1) {
@@ -21,8 +21,9 @@ func (i Interval) String() string {
 	return fmt.Sprintf("%.3g (%.3g to %.3g)", i.Estimate, i.Lower, i.Upper)
 }
 
-// RatioGrid is the grid of ratios that Ratio uses by default.
-func RatioGrid() []float64 { return []float64{0.25, 0.5, 0.8, 1, 1.25, 2, 4, 8} }
+// RatioGrid is the grid of ratios that Ratio uses by default. Its 32 is for a
+// baseline without an error, of which nothing near 1 would say how much it differs.
+func RatioGrid() []float64 { return []float64{0.25, 0.5, 0.8, 1, 1.25, 2, 4, 8, 32} }
 
 // Ratio estimates how many times higher the canary's error rate is than the
 // baseline's, from the looks in any order: x of n bad in the canary, y of m in the

@@ -190,8 +190,8 @@ func ExampleRatio() {
 	}), nil, 0.05)
 	fmt.Println(ratio, ok)
 	// Output:
-	// 1.12 (0.552 to 2.24) true
-	// 3.86 or more true
+	// 1.12 (0.547 to 2.26) true
+	// 10.3 or more true
 }
 
 func ExampleRate() {
