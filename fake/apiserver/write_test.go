@@ -90,6 +90,20 @@ func TestAPatchThatChangesNothingKeepsVersionAndGeneration(t *testing.T) {
 	require.Zero(t, changes)
 }
 
+func TestAWeightSpelledWithADecimalPointIsAnotherVersionAndStoredAsAnInteger(t *testing.T) {
+	s := newServer(t, reviews)
+	c, read := virtualService(t, s)
+	for _, dry := range [][]string{{metav1.DryRunAll}, nil} {
+		written, err := c.Patch(ctx, "reviews", types.JSONPatchType,
+			[]byte(`[{"op":"replace","path":"/spec/http/0/route/0/weight","value":100.0}]`), metav1.PatchOptions{DryRun: dry})
+		require.NoError(t, err)
+		require.Equal(t, read.Generation+1, written.Generation)
+		require.Equal(t, dry != nil, written.ResourceVersion == read.ResourceVersion)
+	}
+	raw, _ := s.Get(virtualServices, "bookinfo", "reviews")
+	require.Contains(t, string(raw), `"weight":100}`)
+}
+
 func TestPatchesThatCannotBeAppliedAreRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
