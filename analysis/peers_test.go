@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/draw"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -146,19 +147,10 @@ func TestConditionsAreChecked(t *testing.T) {
 // poisson returns a Provider of Poisson traffic to the canary, rps requests per
 // second with a share of bad ones, for an hour.
 func poisson(rng *rand.Rand, rps, share float64) minutes {
-	draw := func(mean float64) (n float64) {
-		if mean > 50 { // near enough
-			return math.Round(mean + math.Sqrt(mean)*rng.NormFloat64())
-		}
-		for left := rng.ExpFloat64(); left < mean; left += rng.ExpFloat64() {
-			n++
-		}
-		return n
-	}
 	m := minutes{}
 	for range 60 {
-		bad := draw(60 * rps * share)
-		m[v2] = append(m[v2], of(bad, bad+draw(60*rps*(1-share))))
+		bad := draw.Poisson(rng, 60*rps*share)
+		m[v2] = append(m[v2], of(bad, bad+draw.Poisson(rng, 60*rps*(1-share))))
 	}
 	return m
 }

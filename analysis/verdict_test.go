@@ -250,7 +250,8 @@ func ExampleSequential() {
 			Window: metrics.Window{From: begin, To: begin.Add(minutes * time.Minute)}, Canary: 0.05,
 		})
 		if err != nil {
-			panic(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(r.Verdict, r.Trace)
 		fmt.Println(r.Reason)

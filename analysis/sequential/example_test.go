@@ -11,7 +11,8 @@ import (
 func ExampleErrorTest() {
 	test, err := sequential.NewErrorTest(sequential.Settings{})
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
 	var judge sequential.Judge
 	for look := 1; ; look++ {
@@ -59,7 +60,8 @@ func ExampleSettings_Validate() {
 func ExampleQuantileTest() {
 	test, err := sequential.NewQuantileTest(0.99, sequential.Settings{})
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
 	for range 20 {
 		test.Update(sequential.QuantileLook{Total: 1000, AboveLow: 30, AboveHigh: 4})
@@ -75,7 +77,8 @@ func ExampleLatencyTest() {
 	before := []sequential.Count{{Bad: 3500, Total: 10_000}, {Bad: 120, Total: 10_000}}
 	test, err := sequential.NewLatencyTest(before, sequential.Settings{})
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
 	for range 4 { // a minute
 		test.Update(sequential.LatencyLook{
@@ -93,7 +96,8 @@ func ExampleLatencyTest() {
 func ExampleTrafficTest() {
 	test, err := sequential.NewTrafficTest(sequential.Settings{})
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
 	test.Update(sequential.TrafficLook{Share: 0.05, Canary: 75, Others: 2925})
 	var judge sequential.Judge

@@ -116,51 +116,53 @@ func TestMantelHaenszelNeedsBadRequests(t *testing.T) {
 	require.Equal(t, math.Inf(1), ratio)
 }
 
-// The error rate drifts, the split ramps and one looks at every look: still the
-// true ratio leaves the interval in at most a share alpha of the rollouts.
-func TestTheRatioIsCoveredAtAllLooksAtOnce(t *testing.T) {
-	const runs, alpha = 100, 0.2
-	for _, ratio := range []float64{0.5, 1, 3} {
-		r, missed := rand.New(rand.NewPCG(1, uint64(ratio*8))), 0
-		for range runs {
-			var looks []sequential.Look
-			covered := true
-			for k := 1.0; k <= 30 && covered; k++ {
-				rate, n := 0.001*k, 100*k
-				looks = append(looks, counted(r, n, ratio*rate, 6000-n, rate))
-				if is, ok := sequential.Ratio(slices.Values(looks), nil, alpha); ok {
-					covered = is.Lower <= ratio && ratio <= is.Upper
-				}
-			}
-			if !covered {
+// covers fails the test if the truth leaves an interval at some look in more
+// rollouts than the intervals' alpha allows. A rollout returns the interval of its
+// look k, from 1.
+func covers(t *testing.T, truth float64, runs, looks int, rollout func() func(k, alpha float64) (sequential.Interval, bool)) {
+	t.Helper()
+	const alpha = 0.2
+	missed := 0
+	for range runs {
+		look := rollout()
+		for k := range looks {
+			if is, ok := look(float64(k+1), alpha); ok && (is.Lower > truth || truth > is.Upper) {
 				missed++
+				break
 			}
 		}
-		require.LessOrEqual(t, float64(missed)/runs, bound(alpha, runs), "ratio %v", ratio)
-		t.Logf("ratio %v: %d of %d missed", ratio, missed, runs)
+	}
+	require.LessOrEqual(t, float64(missed)/float64(runs), bound(alpha, runs), "of %v", truth)
+	t.Logf("%v: %d of %d missed", truth, missed, runs)
+}
+
+// The error rate drifts, the split ramps and one looks at every look: still the
+// true ratio stays in the interval.
+func TestTheRatioIsCoveredAtAllLooksAtOnce(t *testing.T) {
+	for _, ratio := range []float64{0.5, 1, 3} {
+		r := rand.New(rand.NewPCG(1, uint64(ratio*8)))
+		covers(t, ratio, 100, 30, func() func(k, alpha float64) (sequential.Interval, bool) {
+			var looks []sequential.Look
+			return func(k, alpha float64) (sequential.Interval, bool) {
+				rate, n := 0.001*k, 100*k
+				looks = append(looks, counted(r, n, ratio*rate, 6000-n, rate))
+				return sequential.Ratio(slices.Values(looks), nil, alpha)
+			}
+		})
 	}
 }
 
 func TestTheRateIsCoveredAtAllLooksAtOnce(t *testing.T) {
-	const runs, alpha = 200, 0.2
 	for _, rate := range []float64{0.0005, 0.01, 0.5, 0.99} {
-		r, missed := rand.New(rand.NewPCG(2, uint64(rate*1e6))), 0
-		for range runs {
+		r := rand.New(rand.NewPCG(2, uint64(rate*1e6)))
+		covers(t, rate, 200, 100, func() func(k, alpha float64) (sequential.Interval, bool) {
 			var total sequential.Count
-			covered := true
-			for k := 0; k < 100 && covered; k++ {
+			return func(_, alpha float64) (sequential.Interval, bool) {
 				look := counted(r, 50, rate, 0, 0).Canary
 				total.Bad, total.Total = total.Bad+look.Bad, total.Total+look.Total
-				if is, ok := sequential.Rate(total, alpha); ok {
-					covered = is.Lower <= rate && rate <= is.Upper
-				}
+				return sequential.Rate(total, alpha)
 			}
-			if !covered {
-				missed++
-			}
-		}
-		require.LessOrEqual(t, float64(missed)/runs, bound(alpha, runs), "rate %v", rate)
-		t.Logf("rate %v: %d of %d missed", rate, missed, runs)
+		})
 	}
 }
 

@@ -5,32 +5,20 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/stretchr/testify/require"
-)
 
-// poisson draws a count; a normal one where the two are the same for a test.
-func poisson(r *rand.Rand, mean float64) float64 {
-	if mean > 60 {
-		return max(0, math.Round(mean+math.Sqrt(mean)*r.NormFloat64()))
-	}
-	k, p, u := 0.0, math.Exp(-mean), r.Float64()
-	for u > p && p > 0 {
-		u -= p
-		k++
-		p *= mean / k
-	}
-	return k
-}
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/draw"
+)
 
 // arms draws a look of both arms, of which the canary has a 20th of the
 // requests.
 func arms(r *rand.Rand, n, pc, pb float64) sequential.Look {
-	draw := func(n, p float64) sequential.Count {
-		total := poisson(r, n)
-		return sequential.Count{Bad: min(poisson(r, n*p), total), Total: total}
+	arm := func(n, p float64) sequential.Count {
+		total := draw.Poisson(r, n)
+		return sequential.Count{Bad: min(draw.Poisson(r, n*p), total), Total: total}
 	}
-	return sequential.Look{Canary: draw(n, pc), Baseline: draw(19*n, pb)}
+	return sequential.Look{Canary: arm(n, pc), Baseline: arm(19*n, pb)}
 }
 
 // decided returns after how many looks the evidence is enough, 0 if never.
@@ -151,7 +139,7 @@ func splitTests(t *testing.T) func(r *rand.Rand) func() float64 {
 	return func(r *rand.Rand) func() float64 {
 		test := fresh
 		return func() float64 {
-			test.Update(sequential.TrafficLook{Share: 0.05, Canary: poisson(r, 5.4), Others: poisson(r, 95)})
+			test.Update(sequential.TrafficLook{Share: 0.05, Canary: draw.Poisson(r, 5.4), Others: draw.Poisson(r, 95)})
 			return test.LogE()
 		}
 	}

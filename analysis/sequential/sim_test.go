@@ -6,25 +6,21 @@ import (
 	"slices"
 
 	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/draw"
 )
 
 // bad draws how many of n requests are bad: one by one if they are few, else as a
-// Poisson count, in pieces, as a sum of such counts is one.
+// Poisson count.
 func bad(r *rand.Rand, n, p float64) (count float64) {
-	if n <= 100 {
-		for range int(n) {
-			if r.Float64() < p {
-				count++
-			}
-		}
-		return count
+	if n > 100 {
+		return min(draw.Poisson(r, n*p), n)
 	}
-	for mean := n * p; mean > 0; mean -= 20 {
-		for product, limit := r.Float64(), math.Exp(-min(mean, 20)); product > limit; product *= r.Float64() {
+	for range int(n) {
+		if r.Float64() < p {
 			count++
 		}
 	}
-	return min(count, n)
+	return count
 }
 
 // counted is a look at n canary and m baseline requests with error rates p and q.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/draw"
 )
 
 // bounds are the upper ends of Envoy's buckets in ms, without those that no
@@ -76,7 +77,7 @@ func (s scenario) rollLatency(r *rand.Rand) rollout {
 
 func drawBuckets(r *rand.Rand, mean [len(bounds)]float64) (counts [len(bounds)]float64) {
 	for i, m := range mean {
-		counts[i] = poisson(r, m)
+		counts[i] = draw.Poisson(r, m)
 	}
 	return counts
 }

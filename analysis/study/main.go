@@ -88,7 +88,9 @@ func study(args []string, to io.Writer) error {
 	}
 	for _, t := range all(rates) {
 		if strings.Contains(*tables, t.number) {
-			t.print(to, r, wanted)
+			if err := t.print(to, r, wanted); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

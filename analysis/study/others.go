@@ -8,20 +8,20 @@ import (
 )
 
 // pooledZ compares all requests so far after every minute, at 5 %.
-func pooledZ(ro *rollout) int {
+func pooledZ(ro *rollout) (int, error) {
 	var c, b sequential.Count
 	for i, l := range ro.minutes {
 		c, b = plus(c, l.Canary), plus(b, l.Baseline)
 		if _, p := rank.PooledZ(c.Bad, c.Total, b.Bad, b.Total); p < 0.05 {
-			return perMinute * (i + 1)
+			return perMinute * (i + 1), nil
 		}
 	}
-	return 0
+	return 0, nil
 }
 
-func asymptoticLooks(ro *rollout) int { return asymptotic(ro.looks) }
+func asymptoticLooks(ro *rollout) (int, error) { return asymptotic(ro.looks), nil }
 
-func asymptoticMinutes(ro *rollout) int { return perMinute * asymptotic(ro.minutes) }
+func asymptoticMinutes(ro *rollout) (int, error) { return perMinute * asymptotic(ro.minutes), nil }
 
 // asymptotic is the confidence sequence for the difference of both rates, as
 // platforms for A/B tests use it: narrowest at 5000 requests, 5 % on the one side
@@ -42,7 +42,7 @@ func asymptotic(looks []sequential.Look) int {
 
 // blocks is the beta-binomial block test, with noise of 0.3, the recommended grid
 // and no margin.
-func blocks(ro *rollout) int {
+func blocks(ro *rollout) (int, error) {
 	grid := recommended(false).FailGrid
 	bets := grid.Multipliers()
 	var closed, now [len(grid)]float64
@@ -56,20 +56,23 @@ func blocks(ro *rollout) int {
 			now[i] = closed[i] + sequential.LogBlock(open, 1, 0.3, g)
 		}
 		return sequential.LogMean(now[:len(bets)], nil)
-	})
+	}), nil
 }
 
 // both is the lesser evidence of the plain process and of the t process on the
 // logarithms of the ratio of each minute's rates: valid if either model is.
-func both(ro *rollout) int {
-	split := newPlain()
-	ratio := must(sequential.NewGaugeTest(sequential.Settings{Fail: sequential.Margin{Rho: 1}, Block: 1}))
+func both(ro *rollout) (int, error) {
+	split, err := newPlain()
+	if err != nil {
+		return 0, err
+	}
+	ratio, err := sequential.NewGaugeTest(sequential.Settings{Fail: sequential.Margin{Rho: 1}, Block: 1})
 	return perMinute * reached(len(ro.minutes), math.Log(20), func(k int) float64 {
 		l := ro.minutes[k]
 		split.Update(l)
 		ratio.Update(sequential.GaugeLook{Canary: rate(l.Canary), Baseline: rate(l.Baseline)})
 		return min(split.Evidence().Fail, ratio.Evidence().Fail)
-	})
+	}), err
 }
 
 // rate is the share of bad requests, with half a request more so that it is never

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sort"
 	"time"
 
@@ -31,17 +32,24 @@ func (m memory) Sequence(_ context.Context, q metrics.Query, windows []metrics.W
 }
 
 // fails reports what an analyzer says after so many minutes.
-func fails(a analysis.Analyzer, minutes int) bool {
+func fails(a analysis.Analyzer, minutes int) (bool, error) {
 	w := metrics.Window{From: start, To: start.Add(time.Duration(minutes) * time.Minute)}
-	return must(a.Analyze(context.Background(), analysis.Request{Window: w})).Verdict == analysis.Fail
+	r, err := a.Analyze(context.Background(), analysis.Request{Window: w})
+	return r.Verdict == analysis.Fail, err
 }
 
 // firstMinute is when an analyzer whose Fail stays fails, as a look; 0 is never.
-func firstMinute(a analysis.Analyzer, minutes int) int {
-	if !fails(a, minutes) {
-		return 0
+func firstMinute(a analysis.Analyzer, minutes int) (int, error) {
+	if failed, err := fails(a, minutes); !failed || err != nil {
+		return 0, err
 	}
-	return perMinute * (1 + sort.Search(minutes-1, func(i int) bool { return fails(a, i+1) }))
+	var wrong error
+	first := 1 + sort.Search(minutes-1, func(i int) bool {
+		failed, err := fails(a, i+1)
+		wrong = errors.Join(wrong, err)
+		return failed
+	})
+	return perMinute * first, wrong
 }
 
 // objective are the canary's requests that miss the objectives of Flagger and
@@ -64,7 +72,7 @@ func counted(c sequential.Count) metrics.Counts {
 
 // flagger asks for 99 % of success, or a 99th percentile of at most 500 ms, and
 // rolls back at the fifth failed check.
-func flagger(ro *rollout) int {
+func flagger(ro *rollout) (int, error) {
 	return firstMinute(analysis.Flagger{
 		Provider: ro.objective(), Canary: canary, Every: time.Minute, Threshold: 5,
 		Metrics: []analysis.FlaggerMetric{{Want: analysis.BadAtMost(0.01)}},
@@ -73,7 +81,7 @@ func flagger(ro *rollout) int {
 
 // argo asks for 95 % of success, or a 99th percentile of at most 500 ms, and rolls
 // back at the fourth failed check.
-func argo(ro *rollout) int {
+func argo(ro *rollout) (int, error) {
 	want := analysis.BadAtMost(0.05)
 	if ro.latency {
 		want = analysis.BadAtMost(0.01)
@@ -104,29 +112,33 @@ func (ro *rollout) kayenta() (k analysis.Kayenta, x, y []float64) {
 }
 
 // mannWhitneyEach applies Kayenta's rule after every minute.
-func mannWhitneyEach(ro *rollout) int {
+func mannWhitneyEach(ro *rollout) (int, error) {
 	k, x, y := ro.kayenta()
 	for n := 5; n <= len(ro.minutes); n++ {
-		k.Lifetime = time.Duration(n) * time.Minute
-		if mayBeHigh(x[:n], y[:n]) && fails(k, n) {
-			return n * perMinute
+		if high, err := high(k, x[:n], y[:n]); high || err != nil {
+			return n * perMinute, err
 		}
 	}
-	return 0
+	return 0, nil
 }
 
 // mannWhitneyEnd applies Kayenta's rule once.
-func mannWhitneyEnd(ro *rollout) int {
+func mannWhitneyEnd(ro *rollout) (int, error) {
 	k, x, y := ro.kayenta()
-	k.Lifetime = time.Duration(len(x)) * time.Minute
-	if mayBeHigh(x, y) && fails(k, len(x)) {
-		return len(x) * perMinute
+	if high, err := high(k, x, y); !high || err != nil {
+		return 0, err
 	}
-	return 0
+	return len(x) * perMinute, nil
 }
 
-// mayBeHigh saves the interval where it cannot be above zero: the normal test does
-// not tell the arms apart then. 2.32 is a little below its quantile of 98 %.
-func mayBeHigh(x, y []float64) bool {
-	return must(rank.Normal(x, y)).Z > 2.32
+// high reports whether Kayenta fails the values of so many minutes. It saves the
+// interval where that cannot be above zero: the normal test does not tell the arms
+// apart then. 2.32 is a little below its quantile of 98 %.
+func high(k analysis.Kayenta, x, y []float64) (bool, error) {
+	normal, err := rank.Normal(x, y)
+	if err != nil || normal.Z <= 2.32 {
+		return false, err
+	}
+	k.Lifetime = time.Duration(len(x)) * time.Minute
+	return fails(k, len(x))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"slices"
 
 	"github.com/serin-go/serin/analysis/sequential"
 )
@@ -10,7 +11,7 @@ import (
 // 0 is never.
 type rule struct {
 	name  string
-	first func(ro *rollout) int
+	first func(ro *rollout) (int, error)
 }
 
 // recommended spells out the settings that the defaults are compared with: a grid
@@ -33,23 +34,25 @@ func defaults(bool) sequential.Settings { return sequential.Settings{} }
 func strict(bool) sequential.Settings { return sequential.Settings{Preset: sequential.Strict} }
 
 // judged makes a rule of the library's tests, at every look.
-func judged(settings func(latency bool) sequential.Settings) func(ro *rollout) int {
-	errors := must(sequential.NewErrorTest(settings(false)))
-	slow := must(sequential.NewLatencyTest(expected(), settings(true)))
-	limit := -math.Log(must(settings(false).For(sequential.Errors)).Alpha)
-	return func(ro *rollout) int {
+func judged(settings func(latency bool) sequential.Settings) func(ro *rollout) (int, error) {
+	return func(ro *rollout) (int, error) {
+		filled, err := settings(false).For(sequential.Errors)
+		if err != nil {
+			return 0, err
+		}
+		limit := -math.Log(filled.Alpha)
 		if ro.latency {
-			t := slow
+			t, err := sequential.NewLatencyTest(expected(), settings(true))
 			return reached(len(ro.slow), limit, func(k int) float64 {
 				t.Update(ro.slow[k])
 				return t.Evidence().Fail
-			})
+			}), err
 		}
-		t := errors
+		t, err := sequential.NewErrorTest(settings(false))
 		return reached(len(ro.looks), limit, func(k int) float64 {
 			t.Update(ro.looks[k])
 			return t.Evidence().Fail
-		})
+		}), err
 	}
 }
 
@@ -66,28 +69,31 @@ func reached(n int, limit float64, logE func(k int) float64) int {
 
 // newPlain is the split of errors alone: without margin, noise, cap, or evidence
 // that starts later.
-func newPlain() sequential.ErrorTest {
+func newPlain() (sequential.ErrorTest, error) {
 	s := recommended(false)
 	s.Fail, s.Share, s.Cap = sequential.Margin{Rho: 1}, 1, math.Inf(1)
 	s.Tau, s.FixedTau = sequential.None, true
-	return must(sequential.NewErrorTest(s))
+	return sequential.NewErrorTest(s)
 }
 
 // plainLooks is the plain process after every look; plainMinutes after every
 // minute.
-func plainLooks(ro *rollout) int { return plain(ro.looks, ro.slow) }
+func plainLooks(ro *rollout) (int, error) { return plain(ro.looks, ro.slow) }
 
-func plainMinutes(ro *rollout) int { return perMinute * plain(ro.minutes, slowMinutes(ro.slow)) }
+func plainMinutes(ro *rollout) (int, error) {
+	minute, err := plain(ro.minutes, slowMinutes(ro.slow))
+	return perMinute * minute, err
+}
 
 // plain takes the mean over the bounds if it is about latency.
-func plain(looks []sequential.Look, slow []sequential.LatencyLook) int {
-	first := newPlain()
-	tests := []sequential.ErrorTest{first}
-	for range len(expected()) - 1 {
-		tests = append(tests, first)
+func plain(looks []sequential.Look, slow []sequential.LatencyLook) (int, error) {
+	first, err := newPlain()
+	if err != nil {
+		return 0, err
 	}
-	if slow == nil {
-		tests = tests[:1]
+	tests := []sequential.ErrorTest{first}
+	if slow != nil {
+		tests = slices.Repeat(tests, len(expected()))
 	}
 	logE := make([]float64, len(tests))
 	return reached(len(looks), math.Log(20), func(k int) float64 {
@@ -100,7 +106,7 @@ func plain(looks []sequential.Look, slow []sequential.LatencyLook) int {
 			logE[j] = tests[j].Evidence().Fail
 		}
 		return sequential.LogMean(logE, nil)
-	})
+	}), nil
 }
 
 // bound is the look of one bound.
@@ -115,13 +121,4 @@ func bound(l sequential.LatencyLook, j int) sequential.Look {
 func expected() []sequential.Count {
 	counts, _ := before()
 	return counts
-}
-
-// must is for what cannot fail: settings that are written down here, and minutes
-// that all have requests.
-func must[T any](t T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return t
 }

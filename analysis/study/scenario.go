@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/draw"
 )
 
 const (
@@ -85,8 +86,8 @@ func (s scenario) roll(r *rand.Rand) rollout {
 func (s scenario) count(r *rand.Rand, n, rate float64) sequential.Count {
 	times := max(s.times, 1)
 	rate = min(rate, 1)
-	bad := times * poisson(r, n*rate)
-	return sequential.Count{Bad: bad, Total: bad + poisson(r, n*(1-rate))}
+	bad := times * draw.Poisson(r, n*rate)
+	return sequential.Count{Bad: bad, Total: bad + draw.Poisson(r, n*(1-rate))}
 }
 
 // constant has the same rates all the time.
@@ -138,7 +139,7 @@ func private(rate, factor, cv float64, looks int) func(*rand.Rand) func(int) mom
 		noise := 1.0
 		return func(look int) moment {
 			if look%looks == 0 {
-				noise = gamma(r, cv)
+				noise = draw.Gamma(r, cv)
 			}
 			return moment{factor * rate * noise, rate}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"math"
 	"math/rand/v2"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis/sequential"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -47,12 +50,29 @@ func TestAMistypedFlagIsAnError(t *testing.T) {
 	require.NotContains(t, printed(t, "-n", "1", "-tables", "1", "-scenario", "latency", "-rps", "1"), "err 0.1%")
 }
 
+// deaf takes nothing.
+type deaf struct{}
+
+func (deaf) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
+
+func TestAStudyThatCannotGoOnSaysWhy(t *testing.T) {
+	require.ErrorContains(t, study([]string{"-n", "1", "-tables", "1", "-rps", "1"}, deaf{}), "the disk is full")
+	mistaken := rule{"mistaken", judged(func(bool) sequential.Settings { return sequential.Settings{Alpha: 2} })}
+	for _, s := range []scenario{healthy[0], healthy[2]} {
+		s.rps = 1
+		_, err := run{n: 3}.apply(s, []rule{rec, mistaken})
+		require.ErrorContains(t, err, s.name+" by mistaken: sequential: alpha is 2")
+	}
+}
+
 func TestHealthyCanariesOfTheStudyAreHardlyEverRolledBack(t *testing.T) {
 	const n = 200
 	limit := 100 * (0.01 + 3*math.Sqrt(0.01*0.99/n))
 	rules := []rule{rec, serin}
 	for _, s := range append(atRates(healthy[:2], []float64{1, 10, 100}), atRates(healthy[2:], []float64{10})...) {
-		for j, o := range (run{n: n, seed: 1}).apply(s, rules) {
+		outcomes, err := run{n: n, seed: 1}.apply(s, rules)
+		require.NoError(t, err)
+		for j, o := range outcomes {
 			require.LessOrEqual(t, o.share(), limit, "%s at %v by %s", s.name, s.rps, rules[j].name)
 		}
 	}
@@ -74,7 +94,9 @@ func TestBadCanariesOfTheStudyAreFoundInTime(t *testing.T) {
 		{scenario{name: "50 % slower", rps: 10, slower: 1.5}, 100, 0.75, 0.75},
 		{scenario{name: "twice the errors from minute 30 on", rps: 100, errors: late(0.005, 2)}, 100, 32, 34},
 	} {
-		o := (run{n: 200, seed: 2}).apply(c.scenario, []rule{serin})[0]
+		outcomes, err := run{n: 200, seed: 2}.apply(c.scenario, []rule{serin})
+		require.NoError(t, err)
+		o := outcomes[0]
 		require.GreaterOrEqual(t, o.share(), c.share, c.scenario.name)
 		require.GreaterOrEqual(t, o.median(), c.earliest, c.scenario.name)
 		require.LessOrEqual(t, o.median(), c.latest, c.scenario.name)
@@ -91,11 +113,14 @@ func TestKayentasRuleIsThatOfTheAnalyzer(t *testing.T) {
 			first := 0
 			for n := 5; n <= 12 && first == 0; n++ {
 				k.Lifetime = time.Duration(n) * time.Minute
-				if fails(k, n) {
+				failed, err := fails(k, n)
+				require.NoError(t, err)
+				if failed {
 					first = n * perMinute
 				}
 			}
-			got := mannWhitneyEach(&ro)
+			got, err := mannWhitneyEach(&ro)
+			require.NoError(t, err)
 			if got > 12*perMinute {
 				got = 0
 			}

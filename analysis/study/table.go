@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -45,24 +47,23 @@ func (o outcome) meanBad() float64 {
 // apply lets all rules judge the same repetitions. Each repetition has a stream of
 // random numbers of its own, so that neither the number of processors nor the
 // other rules change the result.
-func (r run) apply(s scenario, rules []rule) []outcome {
+func (r run) apply(s scenario, rules []rule) ([]outcome, error) {
 	firsts := make([][]int, r.n)
 	bad := make([][]float64, r.n)
 	var wait sync.WaitGroup
 	processors := runtime.GOMAXPROCS(0)
+	wrong := make([]error, processors)
 	for p := range processors {
 		wait.Go(func() {
-			for i := p; i < r.n; i += processors {
-				ro := s.roll(rand.New(rand.NewPCG(r.seed, uint64(i))))
-				for _, rule := range rules {
-					first := rule.first(&ro)
-					firsts[i] = append(firsts[i], first)
-					bad[i] = append(bad[i], ro.badUntil(first))
-				}
+			for i := p; i < r.n && wrong[p] == nil; i += processors {
+				firsts[i], bad[i], wrong[p] = r.repetition(i, s, rules)
 			}
 		})
 	}
 	wait.Wait()
+	if err := errors.Join(wrong...); err != nil {
+		return nil, err
+	}
 	outcomes := make([]outcome, len(rules))
 	for j := range rules {
 		o := outcome{n: r.n}
@@ -75,7 +76,22 @@ func (r run) apply(s scenario, rules []rule) []outcome {
 		slices.Sort(o.looks)
 		outcomes[j] = o
 	}
-	return outcomes
+	return outcomes, nil
+}
+
+// repetition returns after which look each rule rolls back, and the bad requests
+// until then.
+func (r run) repetition(i int, s scenario, rules []rule) (firsts []int, bad []float64, err error) {
+	ro := s.roll(rand.New(rand.NewPCG(r.seed, uint64(i))))
+	for _, rule := range rules {
+		first, err := rule.first(&ro)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s by %s: %w", s.name, rule.name, err)
+		}
+		firsts = append(firsts, first)
+		bad = append(bad, ro.badUntil(first))
+	}
+	return firsts, bad, nil
 }
 
 // badUntil counts the canary's bad requests up to a look, or all; where everything

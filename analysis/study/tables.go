@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"math"
@@ -101,7 +102,7 @@ func day() (each []scenario) {
 }
 
 // print writes the table as markdown, row by row as they are ready.
-func (t table) print(to io.Writer, r run, wanted *regexp.Regexp) {
+func (t table) print(to io.Writer, r run, wanted *regexp.Regexp) error {
 	names := []string{"scenario"}
 	if t.perRate {
 		names = append(names, "rps")
@@ -109,21 +110,30 @@ func (t table) print(to io.Writer, r run, wanted *regexp.Regexp) {
 	for _, rule := range t.rules {
 		names = append(names, rule.name)
 	}
-	fmt.Fprintf(to, "### %s\n\n| %s |\n|%s\n", t.title, strings.Join(names, " | "), strings.Repeat("---|", len(names)))
+	out := bufio.NewWriter(to)
+	fmt.Fprintf(out, "### %s\n\n| %s |\n|%s\n", t.title, strings.Join(names, " | "), strings.Repeat("---|", len(names)))
 	for _, s := range t.scenarios {
 		if !wanted.MatchString(s.name) {
 			continue
+		}
+		outcomes, err := r.apply(s, t.rules)
+		if err != nil {
+			return err
 		}
 		cells := []string{s.name}
 		if t.perRate {
 			cells = append(cells, decimal(s.rps))
 		}
-		for _, o := range r.apply(s, t.rules) {
+		for _, o := range outcomes {
 			cells = append(cells, t.cell(s, o))
 		}
-		fmt.Fprintf(to, "| %s |\n", strings.Join(cells, " | "))
+		fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | "))
+		if err := out.Flush(); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(to)
+	fmt.Fprintln(out)
+	return out.Flush()
 }
 
 func falsely(_ scenario, o outcome) string { return fmt.Sprintf("%.1f", o.share()) }

@@ -40,6 +40,15 @@ func Example() {
 	// Output: 12/1530 (0.78%) <nil>
 }
 
+// connect returns a Provider that asks a server, as Example does.
+func connect(server *httptest.Server) (*prometheus.Provider, error) {
+	client, err := api.NewClient(api.Config{Address: server.URL})
+	if err != nil {
+		return nil, err
+	}
+	return prometheus.New(v1.NewAPI(client), prometheus.Config{})
+}
+
 func ExampleProvider_Values() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println(r.FormValue("query"))
@@ -48,12 +57,7 @@ func ExampleProvider_Values() {
 	}))
 	defer server.Close()
 
-	client, err := api.NewClient(api.Config{Address: server.URL})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	provider, err := prometheus.New(v1.NewAPI(client), prometheus.Config{})
+	provider, err := connect(server)
 	if err != nil {
 		fmt.Println(err)
 		return

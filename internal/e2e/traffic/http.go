@@ -35,7 +35,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	n := s.served.Add(1)
 	if s.Takes != nil {
-		time.Sleep(s.Takes(n))
+		select {
+		case <-time.After(s.Takes(n)):
+		case <-r.Context().Done(): // nobody waits for the answer any more
+		}
 	}
 	if s.FailEvery > 0 && n%s.FailEvery == 0 {
 		s.failed.Add(1)

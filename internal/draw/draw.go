@@ -1,13 +1,14 @@
-package main
+// Package draw draws the random numbers of simulated traffic.
+package draw
 
 import (
 	"math"
 	"math/rand/v2"
 )
 
-// poisson draws a count of the given mean: term by term while it is small, else
+// Poisson draws a count of the given mean: term by term while it is small, else
 // by transformed rejection (Hörmann 1993, PTRS).
-func poisson(r *rand.Rand, mean float64) float64 {
+func Poisson(r *rand.Rand, mean float64) float64 {
 	if mean <= 0 {
 		return 0
 	}
@@ -47,9 +48,9 @@ func fewPoisson(r *rand.Rand, mean float64) float64 {
 	return k
 }
 
-// gamma draws a factor of mean 1 with the given coefficient of variation (Marsaglia
+// Gamma draws a factor of mean 1 with the given coefficient of variation (Marsaglia
 // and Tsang 2000).
-func gamma(r *rand.Rand, cv float64) float64 {
+func Gamma(r *rand.Rand, cv float64) float64 {
 	if cv == 0 {
 		return 1
 	}

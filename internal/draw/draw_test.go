@@ -1,4 +1,4 @@
-package main
+package draw_test
 
 import (
 	"math"
@@ -6,15 +6,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/internal/draw"
 )
 
 // moments returns mean and variance of many draws.
-func moments(draw func(r *rand.Rand) float64) (mean, variance float64) {
+func moments(number func(r *rand.Rand) float64) (mean, variance float64) {
 	const n = 40_000
 	r, sum, squares := rand.New(rand.NewPCG(1, 2)), 0.0, 0.0
-	first := draw(r)
+	first := number(r)
 	for range n {
-		d := draw(r) - first
+		d := number(r) - first
 		sum += d
 		squares += d * d
 	}
@@ -23,18 +25,18 @@ func moments(draw func(r *rand.Rand) float64) (mean, variance float64) {
 
 func TestCountsHaveThePoissonDistribution(t *testing.T) {
 	for _, mean := range []float64{0.01, 0.9, 11.9, 12, 30, 400, 285_000} {
-		m, v := moments(func(r *rand.Rand) float64 { return poisson(r, mean) })
+		m, v := moments(func(r *rand.Rand) float64 { return draw.Poisson(r, mean) })
 		require.InDelta(t, mean, m, 5*math.Sqrt(mean/40_000), "mean of %v", mean)
 		require.InEpsilon(t, mean, v, 0.05+0.05/math.Sqrt(mean), "variance of %v", mean)
 	}
-	require.Zero(t, poisson(rand.New(rand.NewPCG(1, 1)), 0))
+	require.Zero(t, draw.Poisson(rand.New(rand.NewPCG(1, 1)), 0))
 }
 
 func TestEachCountIsAsLikelyAsItShouldBe(t *testing.T) {
 	const mean, n = 14.0, 200_000
 	r, seen := rand.New(rand.NewPCG(5, 5)), map[float64]float64{}
 	for range n {
-		seen[poisson(r, mean)]++
+		seen[draw.Poisson(r, mean)]++
 	}
 	p := math.Exp(-mean)
 	for k := 0.0; k < 40; k++ {
@@ -45,22 +47,9 @@ func TestEachCountIsAsLikelyAsItShouldBe(t *testing.T) {
 
 func TestNoiseHasItsSpread(t *testing.T) {
 	for _, cv := range []float64{0.3, 0.6, 1, 1.5} {
-		m, v := moments(func(r *rand.Rand) float64 { return gamma(r, cv) })
+		m, v := moments(func(r *rand.Rand) float64 { return draw.Gamma(r, cv) })
 		require.InDelta(t, 1, m, 5*cv/200, "mean at %v", cv)
 		require.InDelta(t, cv, math.Sqrt(v), 0.05*cv, "spread at %v", cv)
 	}
-	require.Equal(t, 1.0, gamma(nil, 0))
-}
-
-func TestRequestsFallIntoBucketsAsTheDistributionHasIt(t *testing.T) {
-	mean := buckets(1000, 1)
-	total := 0.0
-	for _, m := range mean {
-		total += m
-	}
-	require.InDelta(t, 1000, total, 1e-9)
-	require.InDelta(t, 0.5, above(80, 1), 1e-12)
-	require.InDelta(t, above(80, 1), above(120, 1.5), 1e-12)
-	_, useful := before()
-	require.Equal(t, []int{4, 5, 6, 7}, useful, "50 to 500 ms")
+	require.Equal(t, 1.0, draw.Gamma(nil, 0))
 }
