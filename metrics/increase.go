@@ -33,9 +33,11 @@ type Series struct {
 //
 // A counter that falls was reset: it counts from zero, and what came between its
 // last reading and the reset is lost. No increment is negative. A counter that was
-// reset and has overtaken its last reading by the next one shows nothing of that: as
-// much as it read before is lost. That takes a gap in the readings as long as the
-// life of the process before it.
+// reset and has overtaken its last reading by the next one does not fall: an error
+// before a crash, and one after it. It counts from zero as well if another series of
+// the same Target that had read more fell meanwhile. If none did, as much as it read
+// before is lost; that takes a gap in the readings as long as the life of the process
+// before it.
 //
 // The first reading of a series may be all that a new counter counted, or years
 // of an old one that the store has only now begun to read. It counts from zero
@@ -111,9 +113,9 @@ func Windows(windows []Window) error {
 // addSteps adds each step to the window that holds its end, and returns how many
 // there were.
 func addSteps(counts []Counts, series []Series, windows []Window) (steps int) {
-	known := firstReadings(series)
+	known := targets(series)
 	for _, s := range series {
-		at := 0
+		at, t := 0, known[s.Target]
 		for i, sample := range s.Samples {
 			for at < len(windows) && sample.At.After(windows[at].To) {
 				at++
@@ -124,8 +126,8 @@ func addSteps(counts []Counts, series []Series, windows []Window) (steps int) {
 			if !windows[at].Contains(sample.At) {
 				continue
 			}
-			if base, ok := baseLine(s, i, known); ok {
-				counts[at] = counts[at].Add(increment(base, sample))
+			if base := t.baseLine(s.Samples, i); base != nil {
+				counts[at] = counts[at].Add(increment(base, &s.Samples[i]))
 				steps++
 			}
 		}
@@ -133,35 +135,78 @@ func addSteps(counts []Counts, series []Series, windows []Window) (steps int) {
 	return steps
 }
 
-// firstReadings returns when each known target was first read.
-func firstReadings(series []Series) map[string]time.Time {
-	first := make(map[string]time.Time)
+// target is what the series of one process say together. The zero value knows
+// nothing.
+type target struct {
+	first time.Time // reading of any
+	falls []fall
+}
+
+// fall is two readings between which a process began anew: a counter that read
+// total at the first of them read less at the second.
+type fall struct {
+	from, to time.Time
+	total    float64
+}
+
+// targets returns what is known of each process that has a name.
+func targets(series []Series) map[string]target {
+	known := make(map[string]target)
 	for _, s := range series {
 		if s.Target == "" || len(s.Samples) == 0 {
 			continue
 		}
-		at := s.Samples[0].At
-		if seen, ok := first[s.Target]; !ok || at.Before(seen) {
-			first[s.Target] = at
+		t, ok := known[s.Target]
+		if at := s.Samples[0].At; !ok || at.Before(t.first) {
+			t.first = at
+		}
+		for i, sample := range s.Samples[1:] {
+			if base := &s.Samples[i]; fell(base, &sample) {
+				t.falls = addFall(t.falls, fall{base.At, sample.At, base.Total})
+			}
+		}
+		known[s.Target] = t
+	}
+	return known
+}
+
+// addFall keeps of falls at the same time the one of the largest counter.
+func addFall(falls []fall, f fall) []fall {
+	for i, other := range falls {
+		if other.from.Equal(f.from) && other.to.Equal(f.to) {
+			falls[i].total = max(other.total, f.total)
+			return falls
 		}
 	}
-	return first
+	return append(falls, f)
 }
 
-// baseLine returns what sample i of s is to be compared with, and false if
+// baseLine returns what reading i of a counter is to be compared with, nil if
 // there is nothing.
-func baseLine(s Series, i int, known map[string]time.Time) (Sample, bool) {
-	if i > 0 {
-		return s.Samples[i-1], true
+func (t *target) baseLine(readings []Sample, i int) *Sample {
+	switch {
+	case i == 0 && (t.first.IsZero() || !t.first.Before(readings[0].At)):
+		return nil
+	case i == 0, len(t.falls) > 0 && t.beganAnew(&readings[i-1], &readings[i]):
+		return new(Sample)
 	}
-	first, ok := known[s.Target]
-	return Sample{}, ok && first.Before(s.Samples[0].At)
+	return &readings[i-1]
 }
+
+// beganAnew reports whether another counter fell between two readings. One that
+// had read less may have been dropped, and found again, by a process that goes on.
+func (t *target) beganAnew(base, next *Sample) bool {
+	return slices.ContainsFunc(t.falls, func(f fall) bool {
+		return f.total > base.Total && !f.from.Before(base.At) && !f.to.After(next.At)
+	})
+}
+
+func fell(base, sample *Sample) bool { return sample.Total < base.Total || sample.Good < base.Good }
 
 // increment returns what was counted between two readings.
-func increment(base, sample Sample) Counts {
-	if sample.Total < base.Total || sample.Good < base.Good {
-		base = Sample{} // a reset
+func increment(base, sample *Sample) Counts {
+	if fell(base, sample) {
+		base = new(Sample) // a reset
 	}
 	total := sample.Total - base.Total
 	// Buckets that are read while they are written can be a request apart.

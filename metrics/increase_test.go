@@ -50,6 +50,21 @@ func TestIncreaseCountsTheStepsOfReadingsInTheWindow(t *testing.T) {
 		"a reading at the end counts, one after does not": {[]metrics.Series{steady}, window(0, 30), metrics.Counts{Total: 25}, nil},
 		"without a base line the first reading is one":    {[]metrics.Series{steady}, window(-60, 45), metrics.Counts{Total: 30}, nil},
 		"a counter that fell counts from zero":            {[]metrics.Series{restart}, window(0, 30), metrics.Counts{Total: 9}, nil},
+		"a counter that was not there when another fell counts from zero": {
+			[]metrics.Series{restart, series("a", badReading(0, 2), badReading(30, 3))},
+			window(0, 30), metrics.Counts{Total: 12, Bad: 3}, nil},
+		"a counter that has overtaken itself when another fell counts from zero": {
+			[]metrics.Series{restart, series("a", badReading(0, 2), badReading(15, 2), badReading(30, 3))},
+			window(0, 30), metrics.Counts{Total: 12, Bad: 3}, nil},
+		"a counter that had read more than what fell goes on": {
+			[]metrics.Series{steady, series("a", badReading(0, 9), badReading(15, 1))},
+			window(0, 15), metrics.Counts{Total: 11, Bad: 1}, nil},
+		"a counter that was read before another fell goes on": {
+			[]metrics.Series{restart, series("a", badReading(5, 2), badReading(15, 2))},
+			window(0, 15), metrics.Counts{Total: 6, Bad: 2}, nil},
+		"a counter of another process goes on": {
+			[]metrics.Series{restart, series("b", badReading(0, 2), badReading(30, 3))},
+			window(0, 30), metrics.Counts{Total: 10, Bad: 1}, nil},
 		"good and bad counters add up": {
 			[]metrics.Series{steady, series("a", badReading(0, 1), badReading(15, 3), badReading(30, 3))},
 			window(0, 30), metrics.Counts{Total: 27, Bad: 2}, nil},

@@ -167,3 +167,39 @@ func TestAGapBetweenScrapesLosesNothing(t *testing.T) {
 		require.Equal(t, float64(total-40), mustIncrease(t, []metrics.Series{s}, window(0, 15*last)).Total)
 	})
 }
+
+// A process begins anew now and then, and at each reading shows a large counter of
+// good requests and those of errors that it has met since. All that was ever read is
+// counted, but for what the first reading shows.
+func TestNoReadingOfAProcessThatBeganAnewIsLost(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const kinds = 3
+		good, bad := series("a"), make([]metrics.Series, kinds)
+		var want metrics.Counts
+		now := 0
+		for life := range rapid.IntRange(1, 5).Draw(t, "lives") {
+			total, errors := 0, [kinds]int{}
+			for reading := range rapid.IntRange(2, 4).Draw(t, "readings") {
+				now += rapid.SampledFrom([]int{15, 30}).Draw(t, "seconds")
+				if total += rapid.IntRange(50, 99).Draw(t, "good"); reading == 0 && life > 0 {
+					total = rapid.IntRange(0, 49).Draw(t, "good at once")
+				}
+				good.Samples = append(good.Samples, metrics.Sample{At: at(now), Total: float64(total), Good: float64(total)})
+				for i := range bad {
+					more := rapid.IntRange(0, 2).Draw(t, "bad")
+					if errors[i] += more; errors[i] > 0 {
+						bad[i].Target = "a"
+						bad[i].Samples = append(bad[i].Samples, badReading(now, float64(errors[i])))
+					}
+					if life+reading > 0 {
+						want = want.Add(metrics.Counts{Total: float64(more), Bad: float64(more)})
+					}
+				}
+			}
+			want.Total += float64(total)
+		}
+		want.Total -= good.Samples[0].Total
+		got := mustIncrease(t, append(bad, good), window(0, now))
+		require.Equal(t, want, got)
+	})
+}
