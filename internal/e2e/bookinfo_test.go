@@ -81,15 +81,17 @@ func newBookinfoIn(t *testing.T, namespace string) *bookinfo {
 func newMesh(t *testing.T, namespace, objects string) *bookinfo {
 	p := controlPlane(t)
 	b := &bookinfo{plane: p, namespace: namespace, v1: &traffic.Server{Version: "v1"}, v2: &traffic.Server{Version: "v2"}}
-	p.Serve(b.namespace, "reviews:1", b.processes.program(b.v1))
-	p.Serve(b.namespace, "reviews:2", b.processes.program(b.v2))
-	p.Serve(b.namespace, "gateway:1", envoy.Gateway(p))
-	p.Serve(b.namespace, "client:1", envoy.Sidecar(p))
+	p.Serve(b.namespace, "reviews:1", b.processes.program(p, b.v1))
+	p.Serve(b.namespace, "reviews:2", b.processes.program(p, b.v2))
+	p.Serve(b.namespace, "gateway:1", envoy.Proxy{Plane: p, Gateway: true}.Run)
+	p.Serve(b.namespace, "client:1", envoy.Proxy{Plane: p}.Run)
 	b.target = routing.Target{Namespace: b.namespace, Name: "reviews", Arms: arms}
 	p.Apply(t, b.namespace, strings.NewReplacer(
 		"namespace: bookinfo", "namespace: "+b.namespace,
 		// Each test has its gateway.
 		"istio: ingressgateway", "istio: "+b.namespace,
+		// What is lost is not to be hidden.
+		"retries: {attempts: 2, retryOn: 5xx}", "retries: {attempts: 0}",
 		// Istio's injector does this.
 		"    metadata: {labels:", `    metadata: {annotations: {prometheus.io/scrape: "true"}, labels:`,
 	).Replace(objects+"---"+callers))

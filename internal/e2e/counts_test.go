@@ -57,9 +57,10 @@ func TestCountsAreWhatTheServersServedAcrossRestarts(t *testing.T) {
 		missed := b.counted(t, metrics.Query{Arm: b.arm("reviews-v2"), Reporter: metrics.Destination}, begin, served)
 		t.Logf("%s: %v served, %v of it before a first reading", c.name, served(), missed)
 	}
-	// The proxies that sent the requests know nothing of the copies. What the rule
-	// tried again, it answered once.
-	b.counted(t, metrics.Query{Arm: b.arm("reviews-v2")}, begin, func() metrics.Counts { return metrics.Counts{Total: float64(live)} })
+	// The proxies that sent the requests know nothing of the copies.
+	b.counted(t, metrics.Query{Arm: b.arm("reviews-v2")}, begin, func() metrics.Counts {
+		return metrics.Counts{Total: float64(live), Bad: float64(b.gateway.Failed())}
+	})
 }
 
 // counted waits until Prometheus has read as much as there was, and returns what

@@ -65,7 +65,7 @@ func newTrial(t *testing.T, seed uint64) *trial {
 	scraped := strings.ReplaceAll(reviews+"---"+callers, "    metadata: {labels:", `    metadata: {annotations: {prometheus.io/scrape: "true"}, labels:`)
 	p := controlPlane(t)
 	r.release = newReleaseOf(t, nil, scraped, map[string]plane.Program{
-		"reviews:1": envoy.App(v1), "reviews:2": envoy.App(canary), "client:1": envoy.Sidecar(p),
+		"reviews:1": envoy.App(p, v1, traffic.Port), "reviews:2": envoy.App(p, canary, traffic.Port), "client:1": envoy.Proxy{Plane: p}.Run,
 	})
 	r.client = traffic.NewHTTP(p, r.namespace, "client", "reviews:9080", "/reviews/1")
 	t.Cleanup(r.client.Close)

@@ -5,117 +5,128 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/serin-go/serin/fake"
-	"github.com/serin-go/serin/internal/e2e/envoy"
 )
 
-// sent is how often each question is asked in the fake mesh.
-const sent = 1_000_000
+// sample is what was seen of some equal requests: of each thing that can be seen
+// of one how often that was, in sum and squared.
+type sample struct {
+	n            float64
+	sum, squares map[string]float64
+	// fates, in the fake mesh, are the shares of what becomes of many requests.
+	fates map[string]float64
+}
 
-// differs describes how an answer differs from what was wanted; "" if it could
-// be the luck of the draw.
-func differs(want []shares, answer fake.Result) string {
-	got := map[string]uint64{}
-	names := map[string]bool{}
-	for _, c := range answer {
-		name := fate(c.Workload, c.Code, c.Flags, c.Mirrored)
-		got[name] += c.N
-		names[name] = true
+// add adds a request, of which these things were seen.
+func (o *sample) add(seen []string) {
+	if o.sum == nil {
+		o.sum, o.squares = map[string]float64{}, map[string]float64{}
 	}
-	for _, s := range want {
-		for name := range s {
-			names[name] = true
-		}
+	o.n++
+	times := map[string]float64{}
+	for _, what := range seen {
+		times[what]++
 	}
-	var b strings.Builder
-	same := true
+	for what, k := range times {
+		o.sum[what] += k
+		o.squares[what] += k * k
+	}
+}
+
+// How many standard deviations are doubtful, and how many are no luck.
+const (
+	doubt     = 2.5
+	certainty = 5
+)
+
+// differences says what was seen more often or less often than in the fake mesh.
+func differences(seen, want sample, limit float64) []string {
+	var all []string
+	names := maps.Clone(seen.sum)
+	maps.Copy(names, want.sum)
+	maps.Copy(names, want.fates)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		mean, band := expectation(want, name)
-		fmt.Fprintf(&b, "  %-20s want %7.0f, got %7d\n", name, mean, got[name])
-		same = same && math.Abs(float64(got[name])-mean) <= band
+		_, isFate := want.fates[name]
+		switch k := seen.sum[name]; {
+		case isFate || isLogged(name):
+			if p := want.fates[name]; unlikely(k, seen.n, p, limit) {
+				all = append(all, fmt.Sprintf("  %s: Envoy %v of %v, the fake %.4f %%", name, k, seen.n, 100*p))
+			}
+		case want.n > 0 && unlike(seen, want, name, limit):
+			all = append(all, fmt.Sprintf("  %s: Envoy %v of %v, the fake %v of %v", name, k, seen.n, want.sum[name], want.n))
+		}
 	}
-	if same {
-		return ""
-	}
-	return b.String()
+	return all
 }
 
-// expectation returns how many of the requests come to one end, and how far off
-// luck can be: six standard deviations for each way there, and some more since
-// small shares are skewed. All and nothing leave nothing to luck.
-func expectation(want []shares, name string) (mean, band float64) {
+// unlikely reports whether k of n is far from a share. All and nothing leave
+// nothing to luck; small shares are skewed.
+func unlikely(k, n, p, limit float64) bool {
 	const nothing = 1e-9
-	for _, s := range want {
-		p := s[name]
-		mean += p * sent
-		if p > nothing && p < 1-nothing {
-			band += 6 + 6*math.Sqrt(p*(1-p)*sent)
+	band := 0.5 // of rounding
+	if p > nothing && p < 1-nothing {
+		band += limit*math.Sqrt(n*p*(1-p)) + limit/2
+	}
+	return math.Abs(k-n*p) > band
+}
+
+// unlike reports whether the means of two samples are far from each other.
+func unlike(a, b sample, name string, limit float64) bool {
+	n := a.n + b.n
+	mean := (a.sum[name] + b.sum[name]) / n
+	variance := max(0, (a.squares[name]+b.squares[name])/n-mean*mean)
+	const nothing = 1e-9
+	return math.Abs(a.sum[name]/a.n-b.sum[name]/b.n) > limit*math.Sqrt(variance*(1/a.n+1/b.n))+nothing
+}
+
+// fit is how well shares that are neither small nor large fit what was seen: the
+// sum of squared deviations, each of which is 1 by luck alone.
+type fit struct{ squares, cells float64 }
+
+func (f *fit) add(seen, want sample) {
+	for name, p := range want.fates {
+		if p > 0.1 && p < 0.9 {
+			d := seen.sum[name] - seen.n*p
+			f.squares += d * d / (seen.n * p * (1 - p))
+			f.cells++
 		}
 	}
-	return mean, band + 0.5 // of rounding
 }
 
-// kindsOf names what becomes of requests in short.
-func kindsOf(want []shares) []string {
-	kinds := map[string]bool{"divided": len(want[0]) > 1}
-	for name := range want[0] {
-		switch {
-		case strings.Contains(name, "-v"):
-			name = "answered"
-		case name[0] == '3':
-			name = "redirected"
-		case name[0] == '4' && name != "404":
-			name = "direct response"
-		}
-		kinds[name] = true
-	}
-	for _, copies := range want[1:] {
-		kinds["mirrored"] = kinds["mirrored"] || len(copies) > 0
-	}
-	maps.DeleteFunc(kinds, func(_ string, is bool) bool { return !is })
-	return slices.Sorted(maps.Keys(kinds))
+// good reports whether the mean deviation is one of luck. The cells of one question
+// depend on each other, hence the 2.
+func (f *fit) good() bool {
+	return math.Abs(f.squares-f.cells) < certainty*2*math.Sqrt(2*max(f.cells, 1))
 }
 
-func TestTheBandHoldsWhatLuckCanDo(t *testing.T) {
-	one := func(p float64, n uint64) string {
-		return differs([]shares{{"a": p}}, fake.Result{{Outcome: fake.Outcome{Workload: "a"}, N: n}})
-	}
-	require.Empty(t, one(0, 0))
-	require.NotEmpty(t, one(0, 1))
-	require.Empty(t, one(1, sent))
-	require.NotEmpty(t, one(1, sent-1))
-	require.Empty(t, one(0.5, sent/2+3000))
-	require.NotEmpty(t, one(0.5, sent/2+3100))
-	require.Empty(t, one(1e-6, 5))
-	require.NotEmpty(t, one(0.0057, 5200), "0.52 % is not 0.57 %")
-	require.NotEmpty(t, differs([]shares{{"a": 1}}, nil))
-	twice := fake.Result{{Outcome: fake.Outcome{Workload: "a", Mirrored: true}, N: 3 * sent / 2}}
-	require.Empty(t, differs([]shares{{}, {"copy to a": 1}, {"copy to a": 0.5}}, twice))
+func (f *fit) String() string {
+	return fmt.Sprintf("chi-square %.3f per cell of %.0f", f.squares/f.cells, f.cells)
 }
 
-// missing says what a caller has not been told yet: the objects that were created
-// last, of each kind that istiod watches on its own, and the pods of each service.
-func (m *meaning) missing(c *envoy.Config, by caller) string {
-	q := question{port: 80, request: fake.Request{Method: "GET", Host: sentinel + ".example.com", Path: "/", From: by.source}}
-	got, err := q.expected(c)
-	if err != nil || len(got) != 1 || got[0]["299"] != 1 {
-		return fmt.Sprintf("the last VirtualService: %v %v", got, err)
-	}
-	if _, ok := c.Endpoints("outbound|80|" + sentinel + "|" + sentinel + "." + m.near + ".svc.cluster.local"); !ok {
-		return "the last DestinationRule"
-	}
-	for _, s := range m.services {
-		for _, port := range s.ports {
-			cluster := fmt.Sprintf("outbound|%d||%s", port, s.host())
-			if pods, _ := c.Endpoints(cluster); len(pods) != s.pods {
-				return fmt.Sprintf("%d pods of %s, not %d", s.pods, cluster, len(pods))
+func TestTheBandsHoldWhatLuckCanDo(t *testing.T) {
+	of := func(n, k int) (o sample) {
+		for i := range n {
+			if i < k {
+				o.add([]string{"a"})
+			} else {
+				o.add(nil)
 			}
 		}
+		return o
 	}
-	return ""
+	require.False(t, unlikely(0, 600, 0, certainty))
+	require.True(t, unlikely(1, 600, 0, certainty))
+	require.True(t, unlikely(599, 600, 1, certainty))
+	require.False(t, unlikely(350, 600, 0.5, certainty))
+	require.True(t, unlikely(370, 600, 0.5, certainty))
+	require.True(t, unlike(of(24, 1), of(24, 24), "a", certainty))
+	require.True(t, unlike(of(600, 0), of(2000, 200), "a", certainty))
+	require.False(t, unlike(of(600, 70), of(2000, 200), "a", certainty))
+	require.NotEmpty(t, differences(of(24, 24), of(24, 0), certainty))
+	require.Empty(t, differences(of(24, 24), of(24, 24), certainty))
+	missing := of(24, 24)
+	missing.fates = map[string]float64{logged(200, "", "v1"): 1}
+	require.NotEmpty(t, differences(of(24, 24), missing, certainty), "the log says nothing")
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/serin-go/serin/fake"
-	"github.com/serin-go/serin/internal/e2e/envoy"
 )
 
 // meaning is what is asked of both: sets of objects, and requests. The seed decides all of it.
@@ -18,14 +17,15 @@ type meaning struct {
 	sets      []set
 	questions []question
 	// The objects, in the order in which they are created: the younger ones are so
-	// by a second at least, and what comes last tells that all is there.
-	older, younger, last batch
+	// by a second at least, and what comes last tells that all is there. The callers
+	// come at the very end, as istiod would tell them everything again and again.
+	older, younger, last, proxies batch
 }
 
-// caller is a proxy, as both know it.
+// caller is a proxy: that of a client's pod, or a gateway.
 type caller struct {
-	source fake.Source
-	node   envoy.Node
+	fake.Source
+	ports []uint32 // that it listens on in any case
 }
 
 // service is one that both know.
@@ -59,13 +59,14 @@ const sentinel = "zz-sentinel"
 func generate(seed uint64, sets int, namespaces [3]string) *meaning {
 	m := &meaning{near: namespaces[0], far: namespaces[1], wild: namespaces[2]}
 	m.callers = map[string]caller{
-		near:  m.sidecar(m.near, map[string]string{"app": "web", "tier": "front"}),
-		far:   m.sidecar(m.far, map[string]string{"app": "job"}),
-		front: m.gateway(m.near, "front"),
-		side:  m.gateway(m.far, "side"),
+		near:  {fake.Source{Namespace: m.near, Workload: "web", Labels: map[string]string{"app": "web", "tier": "front"}}, []uint32{80, 9080}},
+		far:   {fake.Source{Namespace: m.far, Workload: "job", Labels: map[string]string{"app": "job"}}, []uint32{80, 9080}},
+		front: m.gateway(m.near, "front", 80, 8080),
+		side:  m.gateway(m.far, "side", 80),
 	}
-	m.older.begin()
-	m.last.begin()
+	for _, b := range []*batch{&m.older, &m.last, &m.proxies} {
+		b.begin()
+	}
 	m.base()
 	for number := range sets {
 		m.older.begin()
@@ -76,40 +77,29 @@ func generate(seed uint64, sets int, namespaces [3]string) *meaning {
 	return m
 }
 
-func (m *meaning) sidecar(namespace string, labels map[string]string) caller {
-	return caller{
-		fake.Source{Namespace: namespace, Labels: labels},
-		envoy.Node{Namespace: namespace, Name: "client", Address: "10.97.0.1", Labels: labels},
-	}
+func (m *meaning) gateway(namespace, name string, ports ...uint32) caller {
+	labels := map[string]string{"gateway": name + "-" + namespace}
+	return caller{fake.Source{Gateway: namespace + "/" + name, Namespace: namespace, Workload: name, Labels: labels}, ports}
 }
 
-func (m *meaning) gateway(namespace, name string) caller {
-	labels := map[string]string{"gateway": name + "-" + namespace}
-	return caller{
-		fake.Source{Gateway: namespace + "/" + name, Namespace: namespace, Labels: labels},
-		envoy.Node{Namespace: namespace, Name: name, Address: "10.97.0.2", Labels: labels, Gateway: true},
-	}
-}
+// deployed are the applications, a pod of each version.
+var deployed = []struct{ app, version string }{{"one", "v1"}, {"one", "v2"}, {"one", "v3"}, {"two", "v1"}, {"two", "v2"}, {"late", "v1"}, {"deaf", "v1"}}
 
 // base is what all sets share.
 func (m *meaning) base() {
-	for _, d := range []struct{ namespace, app, version string }{
-		{m.near, "one", "v1"}, {m.near, "one", "v2"}, {m.near, "one", "v3"}, {m.far, "two", "v1"}, {m.far, "two", "v2"},
-	} {
-		labels := object{"app": d.app, "version": d.version}
-		m.older.add(d.namespace, "apps/v1", "Deployment", d.app+"-"+d.version, object{
-			"selector": object{"matchLabels": labels},
-			"template": object{
-				"metadata": object{"labels": labels},
-				"spec":     object{"containers": []any{object{"name": "app", "image": "app:" + d.version}}},
-			},
-		})
+	for _, d := range deployed {
+		namespace := map[bool]string{true: m.near, false: m.far}[d.app != "two"]
+		m.deployment(&m.older, namespace, d.app+"-"+d.version, map[string]string{"app": d.app, "version": d.version})
+	}
+	for _, c := range m.callers {
+		m.deployment(&m.proxies, c.Namespace, c.Workload, c.Labels)
 	}
 	m.service(m.near, "one", "one", 80)
 	m.service(m.far, "two", "two", 80)
 	m.service(m.near, "both", "one", 80, 9080)
 	m.service(m.near, "empty", "none", 80)
-	m.service(m.near, sentinel, "none", 80)
+	m.service(m.near, "late", "late", 80)
+	m.service(m.near, "deaf", "deaf", 80)
 	all := []any{subset("v1", "v1"), subset("v2", "v2"), subset("v3", "v3"), subset("gone", "v9")}
 	m.destinationRule(&m.older, m.near, "one", object{"host": "one", "subsets": all})
 	m.destinationRule(&m.older, m.far, "two", object{"host": "two", "subsets": all})
@@ -127,12 +117,25 @@ func (m *meaning) base() {
 		"http":  []any{object{"match": []any{object{"sourceNamespace": m.near}}, "directResponse": object{"status": 433}}},
 	})
 
+	m.serviceIn(&m.last, m.near, sentinel, "one", 80, 8080, 9080)
 	m.destinationRule(&m.last, m.near, sentinel, object{"host": sentinel, "subsets": []any{subset(sentinel, "v1")}})
 	m.last.add(m.near, istioAPI, "VirtualService", sentinel, object{
 		"hosts": []string{sentinel + ".example.com"}, "gateways": []string{"mesh", "front", m.far + "/side"},
 		"http": []any{object{"delegate": object{"name": sentinel + "-delegate"}}},
 	})
-	m.last.add(m.near, istioAPI, "VirtualService", sentinel+"-delegate", object{"http": []any{object{"directResponse": object{"status": 299}}}})
+	to := object{"host": sentinel, "subset": sentinel, "port": object{"number": 80}}
+	m.last.add(m.near, istioAPI, "VirtualService", sentinel+"-delegate", object{"http": []any{object{"route": []any{object{"destination": to}}}}})
+}
+
+// deployment makes one of a pod, whose image is named after it.
+func (m *meaning) deployment(to *batch, namespace, name string, labels map[string]string) {
+	to.add(namespace, "apps/v1", "Deployment", name, object{
+		"selector": object{"matchLabels": labels},
+		"template": object{
+			"metadata": object{"labels": labels},
+			"spec":     object{"containers": []any{object{"name": "app", "image": name}}},
+		},
+	})
 }
 
 const istioAPI = "networking.istio.io/v1"
@@ -142,14 +145,18 @@ func subset(name, version string) object {
 }
 
 // pods is how many each application has.
-var pods = map[string]int{"one": 3, "two": 2}
+var pods = map[string]int{"one": 3, "two": 2, "late": 1, "deaf": 1}
 
 func (m *meaning) service(namespace, name, app string, ports ...uint32) service {
+	return m.serviceIn(&m.older, namespace, name, app, ports...)
+}
+
+func (m *meaning) serviceIn(to *batch, namespace, name, app string, ports ...uint32) service {
 	var list []any
 	for _, port := range ports {
 		list = append(list, object{"name": fmt.Sprintf("http-%d", port), "port": port})
 	}
-	m.older.add(namespace, "v1", "Service", name, object{"selector": object{"app": app}, "ports": list})
+	to.add(namespace, "v1", "Service", name, object{"selector": object{"app": app}, "ports": list})
 	s := service{name, namespace, ports, pods[app]}
 	m.services = append(m.services, s)
 	return s

@@ -144,7 +144,7 @@ func (g *generator) ask() {
 			Path:   pick(g, "/", "/a", "/A", "/a/", "/a/b", "/ab", "/b", "/a?x=1", "/a?x=1&x=2", "/?x=2&y=a", "/b?x=%31", "/a?x", "/?x=&z"),
 			Host: pick(g, g.outside("example.com"), g.outside("example.org"), "www."+g.outside("example.com"),
 				"nobody.example.com", g.service.name, g.service.host()),
-			Scheme: pick(g, "http", "http", "https"), Headers: g.headers(),
+			Headers: g.headers(),
 		}
 		if g.chance(80) {
 			t := pick(g, g.targets...)
@@ -158,14 +158,14 @@ func (g *generator) ask() {
 // dial chooses a form of the host, and the port.
 func (g *generator) dial(q *question) {
 	from := g.callers[q.caller]
-	q.request.From = from.source
+	q.request.From = from.Source
 	r := &q.request
 	switch {
-	case r.Host == g.service.host() && !from.node.Gateway:
+	case r.Host == g.service.host() && from.Gateway == "":
 		q.port = pick(g, g.service.ports...)
 		short := g.service.name + "." + g.service.namespace
 		r.Host = pick(g, r.Host, r.Host, r.Host+".", r.Host+":1", strings.ToUpper(r.Host), short, short+".svc")
-		if from.source.Namespace == g.service.namespace && g.chance(30) {
+		if from.Namespace == g.service.namespace && g.chance(30) {
 			r.Host = g.service.name
 		}
 	case q.caller == front && g.chance(20):
@@ -173,9 +173,24 @@ func (g *generator) dial(q *question) {
 	case g.chance(20):
 		r.Host = strings.ToUpper(r.Host) + ":80"
 	}
+	q.first = q.port == g.firstPort(from, r.Host)
 	if r.Port = q.port; q.port == 80 && strings.Contains(r.Host, "example") && g.chance(50) {
 		r.Port = 0 // which means the same there
 	}
+}
+
+// firstPort is the port that is dialled unless the client says which.
+func (g *generator) firstPort(from caller, host string) uint32 {
+	bare, _, _ := strings.Cut(strings.ToLower(host), ":")
+	short := g.service.name + "." + g.service.namespace
+	forms := []string{short, short + ".svc", g.service.host(), g.service.host() + "."}
+	if from.Namespace == g.service.namespace {
+		forms = append(forms, g.service.name)
+	}
+	if from.Gateway == "" && slices.Contains(forms, bare) {
+		return g.service.ports[0]
+	}
+	return 80
 }
 
 func (g *generator) headers() map[string]string {

@@ -4,6 +4,9 @@ package e2e_test
 // as headers.
 var headerNames = []string{"x-user", "x-team", "method", "uri"}
 
+// changedNames are those of headers that rules change, and nobody sends.
+var changedNames = []string{"x-new", "x-upper"}
+
 // httpRules makes the rules of a VirtualService, and the delegates that it needs.
 func (g *generator) httpRules(to *batch, letter, namespace string) []any {
 	var rules []any
@@ -18,6 +21,7 @@ func (g *generator) httpRules(to *batch, letter, namespace string) []any {
 		if g.chance(12) {
 			rule["delegate"] = g.delegateTo(to, letter)
 			g.maybeMirror(rule, namespace)
+			g.changes(rule)
 		} else {
 			g.action(rule, namespace)
 		}
@@ -86,17 +90,14 @@ func (g *generator) block() object {
 func (g *generator) action(rule object, namespace string) {
 	switch g.IntN(10) {
 	case 0:
-		redirect := object{"uri": "/elsewhere"}
-		if g.chance(60) {
-			redirect["redirectCode"] = pick(g, 301, 302, 303, 307, 308)
-		}
-		rule["redirect"] = redirect
+		rule["redirect"] = g.redirect()
 	case 1:
 		rule["directResponse"] = object{"status": g.status()}
 	default:
 		rule["route"] = g.split(namespace)
 		g.maybeMirror(rule, namespace)
 	}
+	g.changes(rule)
 }
 
 // status is another one for each rule of the set.
@@ -119,6 +120,9 @@ func (g *generator) split(namespace string) []any {
 		if some = some || weight > 0; weight > 0 || g.chance(50) {
 			d["weight"] = weight
 		}
+		if g.chance(12) {
+			d["headers"] = g.headerChanges()
+		}
 		to = append(to, d)
 	}
 	return to
@@ -138,6 +142,10 @@ func (g *generator) to(namespace string) object {
 		d = object{"host": pick(g, "nobody", "one."+g.near, "one", "two")}
 	case 3:
 		delete(d, "subset")
+	case 4:
+		if g.chance(40) {
+			d = object{"host": shared(pick(g, "late", "deaf"), g.near), "port": object{"number": 80}}
+		}
 	}
 	if g.chance(20) {
 		d["port"] = object{"number": pick(g, 80, 9080, 1)}

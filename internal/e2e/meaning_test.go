@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"net/http"
@@ -10,12 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
-	"github.com/serin-go/serin/internal/e2e/envoy"
 	"github.com/serin-go/serin/internal/e2e/plane"
 )
 
@@ -25,81 +25,153 @@ var (
 )
 
 // enough sets that differ are told in full.
-const enough = 5
+const enough = 8
 
-func TestWhateverTheRulesTheFakeMeshChoosesAsIstiodTellsEnvoy(t *testing.T) {
+// Both are asked the same: a real Envoy for each caller, told by istiod, and the
+// fake mesh. What differs is asked again and again until it is no luck of the draw.
+func TestWhateverTheRulesTheFakeMeshDoesAsEnvoyDoes(t *testing.T) {
+	const few, many = 24, 600
 	p := controlPlane(t)
 	m := generate(*meaningSeed, *meaningSets, [3]string{p.Namespace(t), p.Namespace(t), p.Namespace(t)})
 	t.Logf("-meaning.seed %d -meaning.sets %d", *meaningSeed, *meaningSets)
 	begin := time.Now()
-	watches := m.tell(t, p)
-	t.Logf("istiod told all after %.1f s", time.Since(begin).Seconds())
+	real := m.tell(t, p)
+	t.Logf("Envoy was told all after %.1f s", time.Since(begin).Seconds())
 	begin = time.Now()
-	answers, problems := m.simulate(t)
-	t.Logf("the fake mesh answered after %.1f s", time.Since(begin).Seconds())
-	assert.Empty(t, problems)
-	differing := map[int]int{} // requests by set
-	kinds := map[string]int{}  // requests by what becomes of them
+	seen := real.ask(t, m.questions, few)
+	t.Logf("%d requests: Envoy had answered after %.1f s", real.asked, time.Since(begin).Seconds())
+	begin = time.Now()
+	want := m.simulate(t, m.questions, few)
+	t.Logf("and the fake mesh after %.1f s", time.Since(begin).Seconds())
+
+	var doubtful []question
+	luck := &fit{}
 	for i, q := range m.questions {
-		want, err := q.expected(watches[q.caller].Config())
-		require.NoError(t, err, "%v", q)
-		for _, kind := range kindsOf(want) {
-			kinds[kind]++
+		luck.add(seen[i], want[i])
+		if len(differences(seen[i], want[i], doubt)) > 0 {
+			doubtful = append(doubtful, q)
 		}
-		difference := differs(want, answers[i])
-		if difference == "" {
+	}
+	seen, want = real.ask(t, doubtful, many), m.simulate(t, doubtful, many)
+	differing := map[int]int{} // questions by set
+	for i, q := range doubtful {
+		d := differences(seen[i], want[i], certainty)
+		if len(d) == 0 {
 			continue
 		}
 		if differing[q.set]++; differing[q.set] == 1 && len(differing) <= enough {
-			t.Errorf("%v\n%s%s", q, difference, m.sets[q.set])
+			t.Errorf("%v\n%s\n%s", q, strings.Join(d, "\n"), m.sets[q.set])
 		}
 	}
-	t.Logf("%d requests, of these %v", len(m.questions), kinds)
-	require.Empty(t, differing, "the fake differs in these sets, for so many requests")
+	t.Logf("%d questions, %d of them asked again; %d requests to Envoy; %v; %v", len(m.questions), len(doubtful), real.asked, kinds(m.questions, want), luck)
+	require.Empty(t, differing, "the fake differs in these sets, for so many questions")
+	require.True(t, luck.good(), luck)
+	for _, c := range m.callers {
+		require.Empty(t, p.Refusals(c.Namespace))
+	}
 }
 
-// tell makes the objects known to istiod, and returns what callers are told when
-// they are told everything. They ask when all is there, since istiod would tell
-// them everything again and again.
-func (m *meaning) tell(t *testing.T, p *plane.Plane) map[string]*envoy.Watch {
+// tell makes the objects known to istiod, and then starts the callers. It returns
+// when they know everything.
+func (m *meaning) tell(t *testing.T, p *plane.Plane) *real {
+	r := newReal(p, m)
 	m.older.create(t, p.Config())
 	// Ages are compared by the second.
 	begin := time.Now().Unix()
 	require.Eventually(t, func() bool { return time.Now().Unix() > begin }, 2*time.Second, 10*time.Millisecond)
 	m.younger.create(t, p.Config())
+	m.awaitEndpoints(t)
 	m.last.create(t, p.Config())
-	watches := map[string]*envoy.Watch{}
+	m.proxies.create(t, p.Config())
 	for name, c := range m.callers {
-		w, err := envoy.NewWatch(p.XDS(), c.node)
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, w.Close()) })
-		watches[name] = w
+		for _, port := range c.ports {
+			q := question{caller: name, port: port, request: fake.Request{Host: sentinel + ".example.com", From: c.Source}}
+			require.Eventually(t, func() bool { return r.reaches(q) }, time.Minute, 20*time.Millisecond, "%s on port %d", name, port)
+		}
 	}
-	for name, w := range watches {
-		require.EventuallyWithT(t, func(t *assert.CollectT) {
-			require.Empty(t, m.missing(w.Config(), m.callers[name]))
-		}, time.Minute, 20*time.Millisecond, name)
-	}
-	return watches
+	return r
 }
 
-// simulate returns what becomes of each question in the fake mesh, and what that
-// did not understand.
-func (m *meaning) simulate(t *testing.T) (answers []fake.Result, problems []error) {
-	answers = make([]fake.Result, len(m.questions))
+// awaitEndpoints waits until the pods of all services are known, so that the
+// endpoints of the sentinel are what istiod hears of last.
+func (m *meaning) awaitEndpoints(t *testing.T) {
+	_, kube := clients(t)
+	want := map[string]int{}
+	for _, s := range m.services {
+		if s.name != sentinel {
+			want[s.namespace+"/"+s.name] = s.pods
+		}
+	}
+	require.Eventually(t, func() bool {
+		ready := map[string]int{}
+		for _, namespace := range []string{m.near, m.far, m.wild} {
+			slicesOf, err := kube.DiscoveryV1().EndpointSlices(namespace).List(t.Context(), metav1.ListOptions{})
+			require.NoError(t, err)
+			for _, s := range slicesOf.Items {
+				for _, e := range s.Endpoints {
+					if e.Conditions.Ready != nil && *e.Conditions.Ready {
+						ready[namespace+"/"+s.Labels["kubernetes.io/service-name"]]++
+					}
+				}
+			}
+		}
+		for name, pods := range want {
+			if ready[name] != pods {
+				return false
+			}
+		}
+		return true
+	}, 2*time.Minute, 200*time.Millisecond)
+}
+
+// simulate asks the fake mesh: by real requests, so many times, and in a crowd.
+func (m *meaning) simulate(t *testing.T, questions []question, times int) []sample {
+	answers := make([]sample, len(questions))
 	synctest.Test(t, func(t *testing.T) {
 		server := apiserver.New()
 		server.ValidateIstio()
 		require.NoError(t, server.Load(m.older.documents()))
 		time.Sleep(2 * time.Second)
 		require.NoError(t, server.Load(m.younger.documents()))
-		mesh := fake.NewMesh(server, fake.Config{Seed: *meaningSeed})
-		problems = mesh.Problems()
-		for i, q := range m.questions {
-			answers[i] = mesh.Send(sent, q.request)
+		mesh := fake.NewMesh(server, fake.Config{Seed: *meaningSeed, Versions: behaviours})
+		require.Empty(t, mesh.Problems())
+		mesh.Crash(m.near, silent, true)
+		w := newWitness()
+		for _, image := range m.images() {
+			mesh.Handle(image, w.pod(image))
+		}
+		for i, q := range questions {
+			answers[i] = m.imagine(mesh, w, q, i, times)
 		}
 	})
-	return answers, problems
+	return answers
+}
+
+// crowd is how often each question is asked in the fake mesh at once.
+const crowd = 1_000_000
+
+func (m *meaning) imagine(mesh *fake.Mesh, w *witness, q question, number, times int) sample {
+	o := sample{}
+	entry := mesh.Entry(q.request.From)
+	if !q.first {
+		times = 0
+	}
+	for n := range times {
+		id := identify(number, n)
+		request, answer := httptest.NewRequest(q.request.Method, q.request.Path, nil), httptest.NewRecorder()
+		q.dress(request, id)
+		entry.ServeHTTP(answer, request)
+		mesh.Wait()
+		w.answered(id, q, answer.Code, answer.Header())
+		o.add(w.take(id))
+	}
+	o.fates = map[string]float64{}
+	for _, c := range mesh.Send(crowd, q.request) {
+		if !c.Mirrored {
+			o.fates[fate(q, c.Workload, c.Code, c.Flags)] += float64(c.N) / crowd
+		}
+	}
+	return o
 }
 
 // question is a request by one of the callers.
@@ -107,7 +179,20 @@ type question struct {
 	set     int
 	caller  string
 	port    uint32 // that is dialled
+	first   bool   // it is the one that Mesh.Entry dials
 	request fake.Request
+}
+
+// inside reports whether a sidecar is asked.
+func (q question) inside() bool { return q.request.From.Gateway == "" }
+
+// dress makes a request that of the question.
+func (q question) dress(r *http.Request, id string) {
+	r.Host = q.request.Host
+	for name, value := range q.request.Headers {
+		r.Header.Set(name, value)
+	}
+	r.Header.Set("User-Agent", id)
 }
 
 func (q question) String() string {
@@ -115,78 +200,46 @@ func (q question) String() string {
 	return fmt.Sprintf("set %d, %s, port %d: %s %s%s %v", q.set, q.caller, q.port, r.Method, r.Host, r.Path, r.Headers)
 }
 
-// shares are those of the requests that go to each workload, or that Envoy answers
-// by itself.
-type shares map[string]float64
-
-// expected returns what Envoy does by its configuration: what becomes of the
-// requests, and then of the copies for each mirror.
-func (q question) expected(c *envoy.Config) ([]shares, error) {
-	r := httptest.NewRequest(q.request.Method, q.request.Path, nil)
-	r.Host = q.request.Host
-	r.URL.Scheme = q.request.Scheme
-	for name, value := range q.request.Headers {
-		r.Header.Set(name, value)
+// fate names what becomes of a request, as the proxy that sends it sees it. A
+// sidecar lets requests out of the mesh, where nobody is; the fake knows no outside.
+func fate(q question, workload string, code int, flags string) string {
+	if code == http.StatusNotFound && workload == "" && q.inside() {
+		return nowhere
 	}
-	choice, err := c.Choose(q.port, r)
-	if err != nil {
-		return nil, err
-	}
-	if choice.Status != 0 {
-		return []shares{{fate("", choice.Status, "", false): 1}}, nil
-	}
-	var sum, reached float64
-	for _, to := range choice.Clusters {
-		sum += float64(to.Weight)
-	}
-	all := []shares{{}}
-	for _, to := range choice.Clusters {
-		if spread(all[0], c, to.Cluster, float64(to.Weight)/sum, false) {
-			reached += float64(to.Weight) / sum
-		}
-	}
-	for _, to := range choice.Mirrors {
-		copies := shares{}
-		spread(copies, c, to.Cluster, reached*float64(to.Weight)/1e6, true)
-		all = append(all, copies)
-	}
-	return all, nil
+	return logged(code, flags, workload)
 }
 
-// spread divides a share among the pods of a cluster, and reports whether there
-// are any. Copies that find none are gone.
-func spread(to shares, c *envoy.Config, cluster string, share float64, mirrored bool) bool {
-	pods, ok := c.Endpoints(cluster)
-	trouble := ""
-	switch {
-	case strings.HasPrefix(cluster, "Passthrough"): // to who is not in the mesh
-		trouble = fate("", http.StatusNotFound, "NR", false)
-	case !ok:
-		trouble = fate("", http.StatusServiceUnavailable, "NC", false)
-	case len(pods) == 0:
-		trouble = fate("", http.StatusServiceUnavailable, "UH", false)
-	}
-	if trouble != "" {
-		if !mirrored {
-			to[trouble] += share
-		}
-		return false
-	}
-	for _, pod := range pods {
-		to[fate(pod.Workload, http.StatusOK, "", mirrored)] += share / float64(len(pods))
-	}
-	return true
+// logged is what a proxy says of a request.
+func logged(code int, flags, workload string) string {
+	return fmt.Sprintf("logged %d %s to %s", code, cmp.Or(flags, "-"), cmp.Or(workload, "nobody"))
 }
 
-// fate names what becomes of a request.
-func fate(workload string, status int, flags string, mirrored bool) string {
-	switch {
-	case mirrored:
-		return "copy to " + workload
-	case workload != "":
-		return workload
-	case flags == "NR":
-		flags = "" // Envoy's answer has no other 404
+func isLogged(name string) bool { return strings.HasPrefix(name, "logged ") }
+
+const nowhere = "nowhere"
+
+// kinds counts the questions by what was seen of them.
+func kinds(questions []question, all []sample) map[string]int {
+	found := map[string]int{}
+	for i := range all {
+		of := map[string]bool{}
+		for name := range all[i].fates {
+			of[strings.Join(strings.Fields(name)[:min(2, len(strings.Fields(name)))], " ")] = true
+		}
+		for name := range of {
+			found[name]++
+		}
 	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s", status, flags))
+	return found
+}
+
+// images are those of all pods that serve.
+func (m *meaning) images() []string {
+	var all []string
+	for _, d := range deployed {
+		if image := d.app + "-" + d.version; image != silent {
+			all = append(all, image)
+		}
+	}
+	return all
 }

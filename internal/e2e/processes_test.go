@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -36,8 +35,8 @@ const (
 )
 
 // program runs a version, a process for each pod.
-func (p *processes) program(server *traffic.Server) plane.Program {
-	return func(pod plane.Pod, l net.Listener) func() {
+func (p *processes) program(on *plane.Plane, server *traffic.Server) plane.Program {
+	return func(pod plane.Pod) (func(), error) {
 		registry := prometheus.NewRegistry()
 		p.mu.Lock()
 		number := float64(len(p.all))
@@ -49,7 +48,7 @@ func (p *processes) program(server *traffic.Server) plane.Program {
 				served, _ := server.Served()
 				return 1e8 * (1 + 0.02*math.Sin(float64(served))) // it wavers
 			}))
-		return envoy.Process(server, registry)(pod, l)
+		return envoy.Process(on, server, registry, traffic.Port)(pod)
 	}
 }
 

@@ -248,9 +248,9 @@ metadata: {name: reviews}
 spec:
   hosts: [reviews]
   http:
-  - {name: next, match: [{uri: {prefix: /v2}}], route: [{destination: {host: reviews-v2}}]}
-  - {name: old, match: [{uri: {prefix: /old}}], route: [{destination: {host: reviews}}]}
-  - {name: main, route: [{destination: {host: reviews}}]}
+  - {name: next, match: [{uri: {prefix: /v2}}], route: [{destination: {host: reviews-v2}}], retries: {attempts: 0}}
+  - {name: old, match: [{uri: {prefix: /old}}], route: [{destination: {host: reviews}}], retries: {attempts: 0}}
+  - {name: main, route: [{destination: {host: reviews}}], retries: {attempts: 0}}
 ---
 apiVersion: apps/v1
 kind: Deployment

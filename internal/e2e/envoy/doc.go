@@ -1,14 +1,15 @@
-// Package envoy does with HTTP requests what Envoy would, told by istiod what to
-// do. No Envoy can be built here; so a proxy of this package presents itself to
-// istiod as a sidecar or a gateway, follows the listeners, routes, clusters and
-// endpoints that it is sent, and counts requests as Istio's proxies do.
+// Package envoy runs Envoys that istiod tells what to do, as gateways and as
+// sidecars of clients, in the pods of a plane.
 //
-// It goes by virtual hosts, the order of routes, their conditions on path,
-// headers and query, weighted clusters, mirrors, redirects, direct responses,
-// rewrites of path and host, timeouts, retries, and endpoints in turn. A route
-// that asks for something else is answered 501 and says what, so that no test
-// passes because something was overlooked. Ports must be named as those of HTTP.
-// Hosts that are not in the mesh are not reached: they are answered 503. TLS, load
-// balancing policies, outlier detection, connection pools, filters such as faults
-// and CORS, and changes of headers are not there.
+// Between each Envoy and istiod there is a relay, which puts the addresses of this
+// machine in the places of those that exist only in the cluster, and lets all else
+// through. Envoy listens at its pod's address on the ports that istiod names:
+// clients dial them there, where in a cluster iptables would lead them. Listeners
+// of one address only, as those of TCP services, are left out, and so is all that
+// comes to a pod.
+//
+// Istio's own filters, which count requests, are in Istio's build of Envoy alone.
+// So requests are counted by what Envoy's access log says of them, with Istio's
+// names and labels, and by the application's pods for themselves. There is no
+// mutual TLS, and no ambient mode.
 package envoy

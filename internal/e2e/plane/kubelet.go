@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -26,11 +27,13 @@ const node = "node"
 // as well. Each event brings a pod one state further; what comes of that is the
 // next event. The zero value does nothing.
 type kubelet struct {
-	client  kubernetes.Interface
-	logf    func(string, ...any)
-	ctx     context.Context
-	cancel  context.CancelFunc
-	factory informers.SharedInformerFactory
+	client   kubernetes.Interface
+	logf     func(string, ...any)
+	places   *places
+	ctx      context.Context
+	cancel   context.CancelFunc
+	factory  informers.SharedInformerFactory
+	services listers.ServiceLister
 
 	mu       sync.Mutex
 	next     int // address
@@ -51,7 +54,7 @@ func (p *Plane) startKubelet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.client, k.logf = client, p.logf
+	k.client, k.logf, k.places = client, p.logf, p.places
 	k.programs, k.running = map[program]Program{}, map[types.UID]*server{}
 	const again = time.Second // for what went wrong
 	k.factory = informers.NewSharedInformerFactory(client, again)
@@ -63,8 +66,10 @@ func (p *Plane) startKubelet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	services := k.factory.Core().V1().Services()
+	k.services = services.Lister()
 	k.factory.Start(k.ctx.Done())
-	if !cache.WaitForCacheSync(ctx.Done(), pods.HasSynced) {
+	if !cache.WaitForCacheSync(ctx.Done(), pods.HasSynced, services.Informer().HasSynced) {
 		return context.Cause(ctx)
 	}
 	return nil

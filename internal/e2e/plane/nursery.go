@@ -44,14 +44,18 @@ func newNursery() *nursery {
 	return n
 }
 
-// start runs a program whose output goes to the file log.
+// start runs a program whose output goes to the file log, but for what the command
+// says.
 func (n *nursery) start(name, log string, cmd *exec.Cmd) (*Process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, attributes()
+	cmd.Stderr, cmd.SysProcAttr = out, attributes()
+	if cmd.Stdout == nil {
+		cmd.Stdout = out
+	}
 	p := &Process{name: name, cmd: cmd, log: log, done: make(chan struct{})}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -26,14 +27,14 @@ const token = "serin-e2e"
 func (p *Plane) startEtcd(ctx context.Context) error {
 	client, peer := "http://"+address(p.ports.etcd), "http://"+address(p.ports.etcdPeer)
 	return p.startPart(ctx, Etcd, p.command("server",
-		"--data-dir", p.path("etcd"), "--unsafe-no-fsync", "--log-level", "warn",
+		"--data-dir", p.Path("etcd"), "--unsafe-no-fsync", "--log-level", "warn",
 		"--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer,
 	), client+"/health")
 }
 
 func (p *Plane) startAPIServer(ctx context.Context) error {
-	if err := os.WriteFile(p.path("tokens.csv"), []byte(token+",admin,admin,system:masters\n"), 0o600); err != nil {
+	if err := os.WriteFile(p.Path("tokens.csv"), []byte(token+",admin,admin,system:masters\n"), 0o600); err != nil {
 		return err
 	}
 	p.config = &rest.Config{
@@ -47,10 +48,10 @@ func (p *Plane) startAPIServer(ctx context.Context) error {
 		"--etcd-servers=http://"+address(p.ports.etcd),
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+strconv.Itoa(p.ports.apiServer),
 		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.98.0.0/16",
-		"--cert-dir="+p.path("apiserver"), "--tls-cert-file="+p.path(certFile), "--tls-private-key-file="+p.path(keyFile),
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+p.path(keyFile),
-		"--service-account-signing-key-file="+p.path(keyFile),
-		"--token-auth-file="+p.path("tokens.csv"), "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
+		"--cert-dir="+p.Path("apiserver"), "--tls-cert-file="+p.Path(certFile), "--tls-private-key-file="+p.Path(keyFile),
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+p.Path(keyFile),
+		"--service-account-signing-key-file="+p.Path(keyFile),
+		"--token-auth-file="+p.Path("tokens.csv"), "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
 	), p.config.Host+"/readyz")
 }
 
@@ -59,44 +60,53 @@ func (p *Plane) startControllerManager(ctx context.Context) error {
 		"--kubeconfig="+p.Kubeconfig(), "--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=1000",
 		"--controllers=deployment-controller,replicaset-controller,endpointslice-controller,garbage-collector-controller,namespace-controller",
 		"--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(p.ports.controllers),
-		"--cert-dir="+p.path("controllers"), "--tls-cert-file="+p.path(certFile), "--tls-private-key-file="+p.path(keyFile),
+		"--cert-dir="+p.Path("controllers"), "--tls-cert-file="+p.Path(certFile), "--tls-private-key-file="+p.Path(keyFile),
 	), "https://"+address(p.ports.controllers)+"/healthz")
 }
+
+// meshConfig is that of istiod.
+//
+//go:embed mesh.yaml
+var meshConfig []byte
 
 func (p *Plane) startIstiod(ctx context.Context) error {
 	if err := p.createNamespace(ctx, "istio-system", nil); err != nil {
 		return err
 	}
-	if err := os.WriteFile(p.path("mesh.yaml"), []byte("{}\n"), 0o644); err != nil {
+	if err := os.WriteFile(p.Path("mesh.yaml"), meshConfig, 0o644); err != nil {
 		return err
 	}
 	cmd := p.command("pilot-discovery", "discovery",
-		"--kubeconfig="+p.Kubeconfig(), "--meshConfig="+p.path("mesh.yaml"), "--ctrlz_port=0",
+		"--kubeconfig="+p.Kubeconfig(), "--meshConfig="+p.Path("mesh.yaml"), "--ctrlz_port=0",
 		"--httpAddr="+address(p.ports.istioHTTP), "--httpsAddr="+address(p.ports.istioWebhook),
 		"--grpcAddr="+address(p.ports.istioXDS), "--secureGRPCAddr=", "--monitoringAddr="+address(p.ports.istioMonitoring),
-		"--tlsCertFile="+p.path(certFile), "--tlsKeyFile="+p.path(keyFile), "--caCertFile="+p.path(caFile),
+		"--tlsCertFile="+p.Path(certFile), "--tlsKeyFile="+p.Path(keyFile), "--caCertFile="+p.Path(caFile),
 	)
 	cmd.Env = append(os.Environ(),
 		"POD_NAMESPACE=istio-system", "POD_NAME=istiod-0", "ENABLE_CA_SERVER=false",
-		"VALIDATION_WEBHOOK_CONFIG_NAME=", "INJECTION_WEBHOOK_CONFIG_NAME=", "PILOT_DEBOUNCE_AFTER=10ms")
+		"VALIDATION_WEBHOOK_CONFIG_NAME=", "INJECTION_WEBHOOK_CONFIG_NAME=", "PILOT_DEBOUNCE_AFTER=10ms",
+		// What a stock Envoy has no filters for.
+		"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false")
 	return p.startPart(ctx, Istiod, cmd, "http://"+address(p.ports.istioHTTP)+"/ready")
 }
 
-// Run starts a process that ends with the plane at the latest.
+// Run starts a process that ends with the plane at the latest. What it prints goes
+// into its log, unless the command says where else.
 func (p *Plane) Run(name string, cmd *exec.Cmd) (*Process, error) {
-	return p.nursery.start(name, p.path(name+".log"), cmd)
+	return p.nursery.start(name, p.Path(name+".log"), cmd)
 }
 
 // kubeconfig is the file that says what Config does.
 const kubeconfig = "kubeconfig"
 
 // Kubeconfig is the path of a file that says what Config does.
-func (p *Plane) Kubeconfig() string { return p.path(kubeconfig) }
+func (p *Plane) Kubeconfig() string { return p.Path(kubeconfig) }
 
-func (p *Plane) path(name string) string { return filepath.Join(p.dir, name) }
+// Path is where a file of that name is, or may be put: it goes away with the plane.
+func (p *Plane) Path(name string) string { return filepath.Join(p.dir, name) }
 
 func (p *Plane) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(p.tools.bin, program), args...)
+	cmd := exec.Command(filepath.Join(p.programs.bin, program), args...)
 	cmd.Dir = p.dir
 	return cmd
 }
@@ -155,10 +165,10 @@ func until(ctx context.Context, try func(context.Context) error) error {
 // goes away with the plane.
 func (p *Plane) WriteKubeconfig(file string, c *rest.Config) (string, error) {
 	const name = "plane"
-	return p.path(file), clientcmd.WriteToFile(clientcmdapi.Config{
+	return p.Path(file), clientcmd.WriteToFile(clientcmdapi.Config{
 		Clusters:       map[string]*clientcmdapi.Cluster{name: {Server: c.Host, CertificateAuthorityData: c.CAData}},
 		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: c.BearerToken}},
 		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
 		CurrentContext: name,
-	}, p.path(file))
+	}, p.Path(file))
 }

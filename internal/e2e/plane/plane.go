@@ -1,19 +1,17 @@
 // Package plane is a real control plane for tests: etcd, kube-apiserver,
 // kube-controller-manager, istiod and Prometheus, built from this module and run
 // on free loopback ports, with the CRDs of Istio and the Gateway API, Istio's
-// validating webhook and a kubelet that pretends.
+// validating webhook and a kubelet that pretends. Its pods have addresses on
+// loopback; package envoy runs Envoys in them.
 package plane
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,20 +22,24 @@ import (
 
 // Plane is a running control plane. It is safe for concurrent use.
 type Plane struct {
-	logf    func(format string, args ...any)
-	tools   tools
-	dir     string // of all files
-	ca      []byte
-	ports   ports
-	config  *rest.Config
-	nursery *nursery
-	parts   map[Part]*part
-	kubelet kubelet
-	pods    *http.Server // the way to them for Prometheus
-	stop    func()       // once
+	logf     func(format string, args ...any)
+	programs programs
+	dir      string // of all files
+	ca       []byte
+	ports    ports
+	places   *places
+	config   *rest.Config
+	nursery  *nursery
+	parts    map[Part]*part
+	kubelet  kubelet
+	pods     *http.Server // the way to them for Prometheus
+	stop     func()       // once
 
 	starting   sync.Mutex // held by Start
 	namespaces atomic.Int64
+
+	mu       sync.Mutex
+	refusals map[string][]string // of Envoys, by namespace
 }
 
 // folder begins the names of the folders of planes in the folder for temporary
@@ -48,7 +50,7 @@ const folder = "serin-e2e-"
 // The caller stops it. Should this process be interrupted, terminated or killed,
 // the parts end with it.
 func Start(ctx context.Context, logf func(format string, args ...any)) (*Plane, error) {
-	p := &Plane{logf: logf, nursery: newNursery(), parts: map[Part]*part{}}
+	p := &Plane{logf: logf, nursery: newNursery(), places: newPlaces(), parts: map[Part]*part{}, refusals: map[string][]string{}}
 	p.stop = sync.OnceFunc(p.halt)
 	p.starting.Lock()
 	defer p.starting.Unlock()
@@ -58,7 +60,7 @@ func Start(ctx context.Context, logf func(format string, args ...any)) (*Plane, 
 		name  string
 		start func(context.Context) error
 	}{
-		{"programs", p.build},
+		{"programs", p.findPrograms},
 		{"certificates", p.prepare},
 		{"etcd", p.startEtcd},
 		{"kube-apiserver", p.startAPIServer},
@@ -117,13 +119,18 @@ func (p *Plane) stopOnSignal(ctx context.Context) context.Context {
 	return ctx
 }
 
-func (p *Plane) build(ctx context.Context) (err error) {
-	p.tools, err = build(ctx, p.logf)
-	return err
+func (p *Plane) findPrograms(ctx context.Context) (err error) {
+	if p.programs, err = find(ctx); err != nil {
+		return err
+	}
+	if err := p.programs.missing(); err != nil {
+		return fmt.Errorf("go -C internal/e2e run ./install gets what is missing: %w", err)
+	}
+	return p.checkEnvoy(ctx)
 }
 
 func (p *Plane) prepare(context.Context) error {
-	if err := sweep(); err != nil {
+	if err := sweep(os.TempDir(), folder); err != nil {
 		return err
 	}
 	var err error
@@ -134,19 +141,5 @@ func (p *Plane) prepare(context.Context) error {
 		return err
 	}
 	p.ports, err = freePorts()
-	return err
-}
-
-// sweep removes the folders of planes whose process is gone.
-func sweep() error {
-	left, err := filepath.Glob(filepath.Join(os.TempDir(), folder+"*"))
-	for _, dir := range left {
-		text, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), folder), "-")
-		pid, e := strconv.Atoi(text)
-		if e != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			continue
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}
 	return err
 }

@@ -14,33 +14,35 @@ type ports struct {
 	prometheus                                         int
 }
 
-// freePorts finds ports that nobody uses now, and that no system gives to who asks
-// for any: a part that is away for a while finds its port free.
+// freePorts finds ports that nobody uses now.
 func freePorts() (ports, error) {
-	const first, last, tries = 10_000, 32_000, 1000
 	var p ports
 	var errs []error
-	var held []net.Listener
 	for _, port := range []*int{
 		&p.etcd, &p.etcdPeer, &p.apiServer, &p.controllers,
 		&p.istioHTTP, &p.istioWebhook, &p.istioXDS, &p.istioMonitoring,
 		&p.prometheus,
 	} {
-		var err error
-		for range tries {
-			*port = first + rand.IntN(last-first)
-			var l net.Listener
-			if l, err = net.Listen("tcp", address(*port)); err == nil {
-				held = append(held, l) // until all are found, so that none is found twice
-				break
-			}
+		l, err := listenFree()
+		if err != nil {
+			return p, err
 		}
-		errs = append(errs, err)
-	}
-	for _, l := range held {
-		errs = append(errs, l.Close())
+		defer func() { errs = append(errs, l.Close()) }() // when all are found, so that none is found twice
+		*port = l.Addr().(*net.TCPAddr).Port
 	}
 	return p, errors.Join(errs...)
+}
+
+// listenFree listens on a port that nobody uses now, and that no system gives to
+// who asks for any: a part that is away for a while finds its port free.
+func listenFree() (l net.Listener, err error) {
+	const first, last, tries = 10_000, 32_000, 1000
+	for range tries {
+		if l, err = net.Listen("tcp", address(first+rand.IntN(last-first))); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }

@@ -14,6 +14,9 @@ import (
 // Scrape is how often Prometheus reads the metrics of a pod.
 const Scrape = 200 * time.Millisecond
 
+// MetricsPort is where Prometheus looks for the metrics of a pod.
+const MetricsPort = 15020
+
 // prometheusConfig makes Prometheus find the pods that want to be scraped as
 // Istio's own addon does: by their annotation. It reaches them through a proxy,
 // because their addresses exist only in the cluster.
@@ -27,7 +30,7 @@ scrape_configs:
   relabel_configs:
   - {source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scrape], regex: "true", action: keep}
   - {source_labels: [__meta_kubernetes_pod_phase], regex: Running, action: keep}
-  - {source_labels: [__meta_kubernetes_pod_ip], target_label: __address__, replacement: "$1:15020"}
+  - {source_labels: [__meta_kubernetes_pod_ip], target_label: __address__, replacement: "$1:%[4]d"}
   - {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
   - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
 `
@@ -37,12 +40,12 @@ func (p *Plane) startPrometheus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config := fmt.Sprintf(prometheusConfig, Scrape, pods, p.Kubeconfig())
-	if err := os.WriteFile(p.path("prometheus.yaml"), []byte(config), 0o600); err != nil {
+	config := fmt.Sprintf(prometheusConfig, Scrape, pods, p.Kubeconfig(), MetricsPort)
+	if err := os.WriteFile(p.Path("prometheus.yaml"), []byte(config), 0o600); err != nil {
 		return err
 	}
 	return p.startPart(ctx, Prometheus, p.command("prometheus",
-		"--config.file="+p.path("prometheus.yaml"), "--storage.tsdb.path="+p.path("prometheus"),
+		"--config.file="+p.Path("prometheus.yaml"), "--storage.tsdb.path="+p.Path("prometheus"),
 		"--web.listen-address="+address(p.ports.prometheus), "--log.level=warn", "--scrape.discovery-reload-interval="+Scrape.String(),
 	), p.Prometheus()+"/-/ready")
 }

@@ -80,7 +80,7 @@ func (p *Plane) BadRoad(seed uint64) (*Road, error) {
 	r.server.Protocols.SetHTTP1(true)
 	go func() {
 		defer close(r.served)
-		_ = r.server.ServeTLS(l, p.path(certFile), p.path(keyFile)) // until Close
+		_ = r.server.ServeTLS(l, p.Path(certFile), p.Path(keyFile)) // until Close
 	}()
 	return r, nil
 }

@@ -1,13 +1,17 @@
 package plane
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -19,11 +23,21 @@ type Pod struct {
 	// Workload is the name of its Deployment; that of the pod if it has none.
 	Workload string
 	Labels   map[string]string
+	places   *places
 }
 
-// Program is what a pod does: it begins to serve on the listener, whatever the
-// port that is called, and the function that it returns ends that.
-type Program func(pod Pod, l net.Listener) (stop func())
+// Listen listens on a port of the pod's address.
+func (p Pod) Listen(port int) (net.Listener, error) {
+	at, err := p.places.of(p.Address, port)
+	if err != nil {
+		return nil, err
+	}
+	return net.Listen("tcp", at)
+}
+
+// Program is what a pod does: it begins to serve, and the function that it returns
+// ends that.
+type Program func(pod Pod) (stop func(), err error)
 
 // program names one: the image of a pod's first container, in a namespace.
 type program struct{ namespace, image string }
@@ -32,9 +46,8 @@ type program struct{ namespace, image string }
 type server struct {
 	pod     Pod
 	program program
-	address string // where it is really
-	stop    func()
-	goes    bool // the pod is deleted
+	stop    func() // nil if it has no program
+	goes    bool   // the pod is deleted
 }
 
 // linger is how long a pod that is deleted goes on serving, as a preStop hook
@@ -43,46 +56,49 @@ const linger = 500 * time.Millisecond
 
 // Serve makes the pods of an image run a program. Pods that run already are left
 // as they are. A pod without a program is ready and serves nothing.
-//
-// The address of a pod is no address of this machine: Dial finds it.
 func (p *Plane) Serve(namespace, image string, run Program) {
 	p.kubelet.mu.Lock()
 	defer p.kubelet.mu.Unlock()
 	p.kubelet.programs[program{namespace, image}] = run
 }
 
-// Dial connects to a pod by its address, on any port.
+// Dial connects to an address of the cluster.
 func (p *Plane) Dial(ctx context.Context, address string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
+	ip, text, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	return p.dial(ctx, address, func(pod Pod) bool { return pod.Address == host })
-}
-
-// DialWorkload connects to one of the pods of a Deployment.
-func (p *Plane) DialWorkload(ctx context.Context, namespace, name string) (net.Conn, error) {
-	return p.dial(ctx, namespace+"/"+name, func(pod Pod) bool { return pod.Namespace == namespace && pod.Workload == name })
-}
-
-func (p *Plane) dial(ctx context.Context, name string, wanted func(Pod) bool) (net.Conn, error) {
-	address, ok := p.kubelet.find(wanted)
-	if !ok {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("plane: no pod serves at %s", name)}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, err
+	}
+	at, err := p.Place(ip, port)
+	if err != nil {
+		return nil, err
 	}
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp", address)
+	return d.DialContext(ctx, "tcp", at)
 }
 
-func (k *kubelet) find(wanted func(Pod) bool) (string, bool) {
+// DialWorkload connects to a port of one of the pods of a Deployment.
+func (p *Plane) DialWorkload(ctx context.Context, namespace, name, port string) (net.Conn, error) {
+	pod, ok := p.kubelet.find(func(pod Pod) bool { return pod.Namespace == namespace && pod.Workload == name })
+	if !ok {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("plane: %s/%s has no pod that serves", namespace, name)}
+	}
+	return p.Dial(ctx, net.JoinHostPort(pod.Address, port))
+}
+
+// find returns a pod whose program runs.
+func (k *kubelet) find(wanted func(Pod) bool) (Pod, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range k.running {
-		if s.address != "" && wanted(s.pod) {
-			return s.address, true
+		if s.stop != nil && wanted(s.pod) {
+			return s.pod, true
 		}
 	}
-	return "", false
+	return Pod{}, false
 }
 
 // serve starts the program of a pod, if it has one, and returns the pod's
@@ -94,10 +110,11 @@ func (k *kubelet) serve(pod *corev1.Pod) (string, error) {
 		return s.pod.Address, nil
 	}
 	k.next++
-	s := &server{pod: describe(pod, fmt.Sprintf("10.99.%d.%d", k.next/250, 1+k.next%250)), stop: func() {}}
-	s.program = program{pod.Namespace, pod.Spec.Containers[0].Image}
+	s := &server{pod: describe(pod), program: program{pod.Namespace, pod.Spec.Containers[0].Image}}
+	s.pod.Address, s.pod.places = fmt.Sprintf("10.99.%d.%d", k.next/250, 1+k.next%250), k.places
 	if run, ok := k.programs[s.program]; ok {
-		if err := s.start(run); err != nil {
+		var err error
+		if s.stop, err = run(s.pod); err != nil {
 			return "", err
 		}
 	}
@@ -105,12 +122,12 @@ func (k *kubelet) serve(pod *corev1.Pod) (string, error) {
 	return s.pod.Address, nil
 }
 
-func describe(pod *corev1.Pod, address string) Pod {
+func describe(pod *corev1.Pod) Pod {
 	workload := pod.Name
 	if hash, ok := pod.Labels["pod-template-hash"]; ok && len(pod.OwnerReferences) > 0 {
 		workload = strings.TrimSuffix(pod.OwnerReferences[0].Name, "-"+hash)
 	}
-	return Pod{pod.Namespace, pod.Name, address, workload, pod.Labels}
+	return Pod{Namespace: pod.Namespace, Name: pod.Name, Workload: workload, Labels: pod.Labels}
 }
 
 // lingers reports whether a pod that is deleted is still to be waited for. In
@@ -129,31 +146,37 @@ func (k *kubelet) lingers(pod *corev1.Pod) bool {
 	return true
 }
 
+// ServiceOf is the name of the first of the Services that lead to a pod; "" if there
+// is none.
+func (p *Plane) ServiceOf(pod Pod) string {
+	all, err := p.kubelet.services.Services(pod.Namespace).List(labels.Everything())
+	all = slices.DeleteFunc(all, func(s *corev1.Service) bool {
+		return len(s.Spec.Selector) == 0 || !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels))
+	})
+	if err != nil || len(all) == 0 {
+		return ""
+	}
+	return slices.MinFunc(all, func(a, b *corev1.Service) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	}).Name
+}
+
 // RestartPods makes the programs in the pods of a Deployment begin anew, as a
-// container does that ended: the pods stay what they are.
+// container does that ended: the pods stay what and where they are.
 func (p *Plane) RestartPods(namespace, name string) {
 	k := &p.kubelet
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range k.running {
-		if s.address == "" || s.pod.Namespace != namespace || s.pod.Workload != name {
+		if s.stop == nil || s.pod.Namespace != namespace || s.pod.Workload != name {
 			continue
 		}
 		s.stop()
-		if err := s.start(k.programs[s.program]); err != nil {
+		var err error
+		if s.stop, err = k.programs[s.program](s.pod); err != nil {
 			k.logf("kubelet: pod %s/%s: %v", namespace, s.pod.Name, err)
 		}
 	}
-}
-
-// start runs the program, on a port of its own.
-func (s *server) start(run Program) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.address, s.stop = l.Addr().String(), run(s.pod, l)
-	return nil
 }
 
 // remove stops the program of a pod.
@@ -162,7 +185,7 @@ func (k *kubelet) remove(pod types.UID) {
 	s, ok := k.running[pod]
 	delete(k.running, pod)
 	k.mu.Unlock()
-	if ok {
+	if ok && s.stop != nil {
 		s.stop()
 	}
 }
@@ -171,6 +194,8 @@ func (k *kubelet) stopAll() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range k.running {
-		s.stop()
+		if s.stop != nil {
+			s.stop()
+		}
 	}
 }

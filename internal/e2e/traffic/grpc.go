@@ -5,7 +5,6 @@ package traffic
 import (
 	"context"
 	"fmt"
-	"net"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -17,6 +16,9 @@ import (
 )
 
 const method = "/reviews.Reviews/Version"
+
+// Port is where reviews serves.
+const Port = 9080
 
 // Version is a program that tells its version to whoever calls by gRPC.
 func Version(version string) plane.Program {
@@ -30,11 +32,15 @@ func Version(version string) plane.Program {
 		ServiceName: "reviews.Reviews", HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "Version", Handler: handler}},
 	}
-	return func(_ plane.Pod, l net.Listener) func() {
+	return func(pod plane.Pod) (func(), error) {
+		l, err := pod.Listen(Port)
+		if err != nil {
+			return nil, err
+		}
 		s := grpc.NewServer()
 		s.RegisterService(service, nil)
 		go s.Serve(l) // ends with the server
-		return s.GracefulStop
+		return s.GracefulStop, nil
 	}
 }
 

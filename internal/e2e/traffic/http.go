@@ -58,6 +58,7 @@ func (s *Server) Unsafe() int64 { return s.unsafe.Load() }
 // HTTP calls through the proxy of a workload.
 type HTTP struct {
 	client *http.Client
+	failed *atomic.Int64
 	// Method, Host and Path are those of every request; "" is GET.
 	Method, Host, Path string
 }
@@ -65,10 +66,14 @@ type HTTP struct {
 // NewHTTP returns a client that reaches the mesh through a Deployment, such as a
 // gateway, and asks for a URL there.
 func NewHTTP(p *plane.Plane, namespace, through, host, path string) *HTTP {
-	return &HTTP{Host: host, Path: path, client: &http.Client{
+	return &HTTP{Host: host, Path: path, failed: new(atomic.Int64), client: &http.Client{
 		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return p.DialWorkload(ctx, namespace, through)
+			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+				_, port, err := net.SplitHostPort(address)
+				if err != nil {
+					return nil, err
+				}
+				return p.DialWorkload(ctx, namespace, through, port)
 			},
 			MaxIdleConnsPerHost: 16,
 		},
@@ -98,10 +103,16 @@ func (c *HTTP) Call(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if version := answer.Header.Get(versionHeader); version != "" {
+		if answer.StatusCode >= http.StatusInternalServerError {
+			c.failed.Add(1)
+		}
 		return version, nil
 	}
 	return "", fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text)))
 }
+
+// Failed is how many calls a version has answered with 5xx, by whatever method.
+func (c *HTTP) Failed() int64 { return c.failed.Load() }
 
 // Close ends what is kept open between calls.
 func (c *HTTP) Close() { c.client.CloseIdleConnections() }

@@ -29,6 +29,8 @@ type Load struct {
 type Tally struct {
 	// Sent is how many calls ended, Lost how many of them without an answer.
 	Sent, Lost int
+	// Worst is how long the slowest call took.
+	Worst time.Duration
 	// By counts the answers of each version.
 	By map[string]int
 	// Errors counts the lost calls by what they were told.
@@ -42,7 +44,7 @@ func (t Tally) String() string {
 	for _, version := range slices.Sorted(maps.Keys(t.By)) {
 		fmt.Fprintf(&b, ", %d to %s", t.By[version], version)
 	}
-	fmt.Fprintf(&b, ", %d lost", t.Lost)
+	fmt.Fprintf(&b, ", %d lost, %v at worst", t.Lost, t.Worst.Round(time.Millisecond))
 	for _, text := range slices.Sorted(maps.Keys(t.Errors)) {
 		fmt.Fprintf(&b, "\n%6d: %s", t.Errors[text], text)
 	}
@@ -69,7 +71,9 @@ func (l *Load) call(ctx context.Context, c Caller, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			l.count(Once(c))
+			begin := time.Now()
+			version, err := Once(c)
+			l.count(version, err, time.Since(begin))
 		}
 	}
 }
@@ -81,10 +85,11 @@ func Once(c Caller) (string, error) {
 	return c.Call(ctx)
 }
 
-func (l *Load) count(version string, err error) {
+func (l *Load) count(version string, err error, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tally.Sent++
+	l.tally.Worst = max(l.tally.Worst, took)
 	if err != nil {
 		l.tally.Lost++
 		l.tally.Errors[err.Error()]++

@@ -33,12 +33,12 @@ var crds = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "
 // installCRDs creates the CRDs of Istio and of the Gateway API and waits until
 // they are served.
 func (p *Plane) installCRDs(ctx context.Context) error {
-	files, err := filepath.Glob(filepath.Join(p.tools.gateway, "config", "crd", "standard", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(p.programs.gateway, "config", "crd", "standard", "*.yaml"))
 	if err != nil {
 		return err
 	}
 	var objects []*unstructured.Unstructured
-	for _, file := range append(files, filepath.Join(p.tools.istio, "kubernetes", "customresourcedefinitions.gen.yaml")) {
+	for _, file := range append(files, filepath.Join(p.programs.istio, "kubernetes", "customresourcedefinitions.gen.yaml")) {
 		read, err := readCRDs(file)
 		if err != nil {
 			return err

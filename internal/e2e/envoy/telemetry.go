@@ -2,24 +2,21 @@ package envoy
 
 import (
 	"cmp"
-	"net/http"
+	"encoding/json"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/serin-go/serin/internal/e2e/plane"
 )
 
-// metricsPath is where the metrics of a proxy are, as with Istio.
-const metricsPath = "/stats/prometheus"
-
 // telemetry counts requests with Istio's names. It begins at nothing with each
-// pod.
+// process.
 type telemetry struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
-	handler  http.Handler
 }
 
 var labels = []string{
@@ -27,7 +24,7 @@ var labels = []string{
 	"source_workload", "source_workload_namespace", "source_canonical_service", "source_canonical_revision",
 	"destination_workload", "destination_workload_namespace", "destination_canonical_service", "destination_canonical_revision",
 	"destination_service", "destination_service_name", "destination_service_namespace",
-	"request_protocol", "response_code", "response_flags", "connection_security_policy",
+	"request_protocol", "response_code", "grpc_response_status", "response_flags", "connection_security_policy",
 }
 
 // buckets are Istio's, in milliseconds.
@@ -42,36 +39,73 @@ func newTelemetry(registry *prometheus.Registry) *telemetry {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "istio_request_duration_milliseconds", Help: "Time to answer.", Buckets: buckets,
 		}, labels),
-		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
 	registry.MustRegister(t.requests, t.duration)
 	return t
 }
 
-// peer is one side of a request.
+// serveMetrics shows a registry where Prometheus looks for a pod's metrics.
+func serveMetrics(pod plane.Pod, registry *prometheus.Registry) (stop func(), err error) {
+	return serve(pod, plane.MetricsPort, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+}
+
+// peer is one side of a request: a workload, and its canonical service and
+// revision.
 type peer struct{ Workload, Namespace, Service, Revision string }
+
+func self(pod plane.Pod) peer {
+	return peer{
+		Workload: pod.Workload, Namespace: pod.Namespace,
+		Service:  cmp.Or(pod.Labels["service.istio.io/canonical-name"], pod.Labels["app"], pod.Workload),
+		Revision: cmp.Or(pod.Labels["service.istio.io/canonical-revision"], pod.Labels["version"]),
+	}
+}
+
+// peerHeader tells a pod who asks, as Istio's proxies tell each other.
+const peerHeader = "X-Envoy-Peer-Metadata"
+
+// encode is the value of the header.
+func (p peer) encode() string {
+	b, _ := json.Marshal(p) // strings always have an encoding
+	return string(b)
+}
+
+// decodePeer reads the header; who is no proxy is nobody.
+func decodePeer(text string) (p peer) {
+	if json.Unmarshal([]byte(text), &p) != nil {
+		return peer{}
+	}
+	return p
+}
+
+// service is one that is asked for.
+type service struct{ Host, Name, Namespace string }
 
 // report is one request as one side saw it.
 type report struct {
 	reporter    string
 	source      peer
 	destination peer
-	host        string // of the service that was asked for
-	status      int
+	service     service
+	grpc        bool
+	status      string // of gRPC
+	code        int
 	flags       string
 	took        time.Duration
 }
 
 func (t *telemetry) count(r report) {
-	name, rest, _ := strings.Cut(r.host, ".")
-	namespace, _, _ := strings.Cut(rest, ".")
 	known := func(s string) string { return cmp.Or(s, "unknown") }
+	protocol := "http"
+	if r.grpc {
+		protocol = "grpc"
+	}
 	values := []string{
 		r.reporter,
 		known(r.source.Workload), known(r.source.Namespace), known(r.source.Service), cmp.Or(r.source.Revision, "latest"),
 		known(r.destination.Workload), known(r.destination.Namespace), known(r.destination.Service), cmp.Or(r.destination.Revision, "latest"),
-		known(r.host), known(name), known(namespace),
-		"http", strconv.Itoa(r.status), cmp.Or(r.flags, "-"), "none",
+		known(r.service.Host), known(r.service.Name), known(r.service.Namespace),
+		protocol, strconv.Itoa(r.code), r.status, cmp.Or(r.flags, "-"), "none",
 	}
 	t.requests.WithLabelValues(values...).Inc()
 	t.duration.WithLabelValues(values...).Observe(float64(r.took) / float64(time.Millisecond))

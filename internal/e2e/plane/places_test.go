@@ -1,0 +1,48 @@
+package plane
+
+import (
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEachPortOfEachAddressHasAPlaceOfItsOwn(t *testing.T) {
+	for name, p := range map[string]*places{
+		"where all of 127/8 is loopback": {whole: true},
+		"where 127.0.0.1 alone is":       {given: map[string]string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			whose := map[string]string{}
+			for _, ip := range []string{"10.99.0.1", "10.99.0.2", "10.99.1.1"} {
+				for _, port := range []int{80, 443, 9080, 15020} {
+					at, err := p.of(ip, port)
+					require.NoError(t, err)
+					again, err := p.of(ip, port)
+					require.NoError(t, err)
+					require.Equal(t, at, again)
+					require.Empty(t, whose[at])
+					whose[at] = fmt.Sprint(ip, port)
+					addr, err := net.ResolveTCPAddr("tcp", at)
+					require.NoError(t, err)
+					require.True(t, addr.IP.IsLoopback())
+					require.GreaterOrEqual(t, addr.Port, 1024, "nobody has to be root")
+				}
+			}
+			_, err := p.of("192.0.2.1", 80)
+			require.Error(t, err)
+		})
+	}
+}
+
+func TestAPodThatBeginsAnewIsWhereItWas(t *testing.T) {
+	pod := Pod{Address: "10.99.200.1", places: newPlaces()}
+	first, err := pod.Listen(9080)
+	require.NoError(t, err)
+	require.NoError(t, first.Close())
+	second, err := pod.Listen(9080)
+	require.NoError(t, err)
+	defer second.Close()
+	require.Equal(t, first.Addr(), second.Addr())
+}
