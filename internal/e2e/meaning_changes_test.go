@@ -18,7 +18,7 @@ func (g *generator) changes(rule object) {
 		rule["fault"] = g.fault()
 	}
 	if g.chance(15) {
-		rule["timeout"] = pick(g, "0s", late, late, "10s")
+		rule["timeout"] = pick(g, late, late, "10s")
 	}
 	switch {
 	case g.chance(50): // Istio's own policy

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/fake"
 )
 
 // sample is what was seen of some equal requests: of each thing that can be seen
@@ -48,9 +50,8 @@ func differences(seen, want sample, limit float64) []string {
 	maps.Copy(names, want.sum)
 	maps.Copy(names, want.fates)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		_, isFate := want.fates[name]
 		switch k := seen.sum[name]; {
-		case isFate || isLogged(name):
+		case isFate(name):
 			if p := want.fates[name]; unlikely(k, seen.n, p, limit) {
 				all = append(all, fmt.Sprintf("  %s: Envoy %v of %v, the fake %.4f %%", name, k, seen.n, 100*p))
 			}
@@ -127,6 +128,6 @@ func TestTheBandsHoldWhatLuckCanDo(t *testing.T) {
 	require.NotEmpty(t, differences(of(24, 24), of(24, 0), certainty))
 	require.Empty(t, differences(of(24, 24), of(24, 24), certainty))
 	missing := of(24, 24)
-	missing.fates = map[string]float64{logged(200, "", "v1"): 1}
+	missing.fates = map[string]float64{fate(fake.Source{}, "v1", 200, ""): 1}
 	require.NotEmpty(t, differences(of(24, 24), missing, certainty), "the log says nothing")
 }

@@ -120,7 +120,7 @@ func (m *meaning) base() {
 	m.serviceIn(&m.last, m.near, sentinel, "one", 80, 8080, 9080)
 	m.destinationRule(&m.last, m.near, sentinel, object{"host": sentinel, "subsets": []any{subset(sentinel, "v1")}})
 	m.last.add(m.near, istioAPI, "VirtualService", sentinel, object{
-		"hosts": []string{sentinel + ".example.com"}, "gateways": []string{"mesh", "front", m.far + "/side"},
+		"hosts": []string{sentinel + ".example.com", sentinel + "." + m.near + ".svc.cluster.local"}, "gateways": []string{"mesh", "front", m.far + "/side"},
 		"http": []any{object{"delegate": object{"name": sentinel + "-delegate"}}},
 	})
 	to := object{"host": sentinel, "subset": sentinel, "port": object{"number": 80}}

@@ -85,7 +85,11 @@ func (m *meaning) tell(t *testing.T, p *plane.Plane) *real {
 	m.proxies.create(t, p.Config())
 	for name, c := range m.callers {
 		for _, port := range c.ports {
-			q := question{caller: name, port: port, request: fake.Request{Host: sentinel + ".example.com", From: c.Source}}
+			host := sentinel + ".example.com"
+			if c.Gateway == "" {
+				host = sentinel + "." + m.near + ".svc.cluster.local"
+			}
+			q := question{caller: name, port: port, request: fake.Request{Host: host, From: c.Source}}
 			require.Eventually(t, func() bool { return r.reaches(q) }, time.Minute, 20*time.Millisecond, "%s on port %d", name, port)
 		}
 	}
@@ -162,13 +166,16 @@ func (m *meaning) imagine(mesh *fake.Mesh, w *witness, q question, number, times
 		q.dress(request, id)
 		entry.ServeHTTP(answer, request)
 		mesh.Wait()
-		w.answered(id, q, answer.Code, answer.Header())
+		w.answered(id, answer.Code, answer.Header())
+		if answer.Code == http.StatusNotFound && q.request.From.Gateway == "" {
+			w.note(id, nowhere)
+		}
 		o.add(w.take(id))
 	}
 	o.fates = map[string]float64{}
 	for _, c := range mesh.Send(crowd, q.request) {
 		if !c.Mirrored {
-			o.fates[fate(q, c.Workload, c.Code, c.Flags)] += float64(c.N) / crowd
+			o.fates[fate(q.request.From, c.Workload, c.Code, c.Flags)] += float64(c.N) / crowd
 		}
 	}
 	return o
@@ -182,9 +189,6 @@ type question struct {
 	first   bool   // it is the one that Mesh.Entry dials
 	request fake.Request
 }
-
-// inside reports whether a sidecar is asked.
-func (q question) inside() bool { return q.request.From.Gateway == "" }
 
 // dress makes a request that of the question.
 func (q question) dress(r *http.Request, id string) {
@@ -200,23 +204,18 @@ func (q question) String() string {
 	return fmt.Sprintf("set %d, %s, port %d: %s %s%s %v", q.set, q.caller, q.port, r.Method, r.Host, r.Path, r.Headers)
 }
 
-// fate names what becomes of a request, as the proxy that sends it sees it. A
-// sidecar lets requests out of the mesh, where nobody is; the fake knows no outside.
-func fate(q question, workload string, code int, flags string) string {
-	if code == http.StatusNotFound && workload == "" && q.inside() {
+// fate names what becomes of a request, as the proxy that sends it sees it.
+func fate(from fake.Source, workload string, code int, flags string) string {
+	if code == http.StatusNotFound && workload == "" && from.Gateway == "" {
 		return nowhere
 	}
-	return logged(code, flags, workload)
-}
-
-// logged is what a proxy says of a request.
-func logged(code int, flags, workload string) string {
+	if strings.Contains(flags, "UF") || strings.Contains(flags, "UT") {
+		workload = "" // it has not answered
+	}
 	return fmt.Sprintf("logged %d %s to %s", code, cmp.Or(flags, "-"), cmp.Or(workload, "nobody"))
 }
 
-func isLogged(name string) bool { return strings.HasPrefix(name, "logged ") }
-
-const nowhere = "nowhere"
+func isFate(name string) bool { return name == nowhere || strings.HasPrefix(name, "logged ") }
 
 // kinds counts the questions by what was seen of them.
 func kinds(questions []question, all []sample) map[string]int {

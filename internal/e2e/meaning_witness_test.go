@@ -29,14 +29,6 @@ func (w *witness) note(id, what string) {
 	w.seen[id] = append(w.seen[id], what)
 }
 
-// take returns what was seen of a request, and forgets it.
-func (w *witness) take(id string) []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	defer delete(w.seen, id)
-	return w.seen[id]
-}
-
 // behaviours are those of the images that do more than answer.
 var behaviours = map[string]fake.Behaviour{
 	"one-v3":  {ErrorRate: 0.3, Status: http.StatusServiceUnavailable},
@@ -66,13 +58,24 @@ func (w *witness) pod(image string) http.Handler {
 }
 
 // answered notes what a client was told.
-func (w *witness) answered(id string, q question, code int, h http.Header) {
-	what := fmt.Sprintf("answered %d %s%s %s", code, h.Get(workloadHeader), h.Get("Location"), shown(h))
-	if code == http.StatusNotFound && q.inside() {
-		what = nowhere
-	}
-	w.note(id, what)
+func (w *witness) answered(id string, code int, h http.Header) {
+	w.note(id, fmt.Sprintf("answered %d %s%s %s", code, h.Get(workloadHeader), h.Get("Location"), shown(h)))
 }
+
+// take returns what was seen of a request, and forgets it.
+func (w *witness) take(id string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer delete(w.seen, id)
+	if slices.Contains(w.seen[id], nowhere) {
+		return []string{nowhere}
+	}
+	return w.seen[id]
+}
+
+// nowhere is what becomes of requests of a sidecar for which there is no rule. They
+// leave the mesh, where nobody is; the fake knows no outside, and answers 404.
+const nowhere = "nowhere"
 
 // shown are the headers that rules and requests of this test name.
 func shown(h http.Header) string {
