@@ -40,6 +40,11 @@ func inheriting(root, below *networking.HTTPRoute, match []*networking.HTTPMatch
 		Match: match, Route: below.Route, Redirect: below.Redirect,
 		DirectResponse: or(below.DirectResponse, root.DirectResponse),
 		Fault:          or(below.Fault, root.Fault),
+		Rewrite:        or(below.Rewrite, root.Rewrite),
+		Headers:        or(below.Headers, root.Headers),
+		Timeout:        or(below.Timeout, root.Timeout),
+		Retries:        or(below.Retries, root.Retries),
+		CorsPolicy:     or(below.CorsPolicy, root.CorsPolicy),
 		Mirror:         or(below.Mirror, root.Mirror),
 		Mirrors:        below.Mirrors,
 		//lint:ignore SA1019 people still write it, and Istio still obeys it

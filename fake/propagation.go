@@ -36,6 +36,12 @@ func (v *view) table() *table {
 	return v.compiled
 }
 
+// flow sends calls by what the proxies know.
+func (v *view) flow(m *Mesh, c *call) flow {
+	t := v.table()
+	return flow{m: m, t: t, pods: t, c: c}
+}
+
 const manyProxies = 8
 
 func newViews(c Config, first *view) views {
