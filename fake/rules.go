@@ -72,7 +72,7 @@ func decodeRules(rules []*networking.HTTPRoute, ns string) ([]rule, error) {
 			err = errors.Join(err, errors.New("mirror and mirrors together"))
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("http rule %d %q: %w", i, r.Name, err))
+			errs = append(errs, place(ruleName(i, rule{HTTPRoute: r}), err))
 		}
 		decoded[i] = rule{r, routes}
 	}
