@@ -42,8 +42,11 @@ func bucketOf(ms float64) int {
 // version is a Behaviour made ready for drawing.
 type version struct {
 	Behaviour
-	below [len(bounds) + 1]float64 // probability of a bucket or one before it
-	mean  [len(bounds) + 1]float64 // mean duration within the bucket, in milliseconds
+	median float64                  // in milliseconds
+	below  [len(bounds) + 1]float64 // probability of a bucket or one before it
+	mean   [len(bounds) + 1]float64 // mean duration within the bucket, in milliseconds
+	late   float64                  // probability of a duration that the limit cuts off
+	cuts   map[float64]*version     // the same with limits, in milliseconds
 }
 
 func newVersion(b Behaviour) *version {
@@ -54,36 +57,64 @@ func newVersion(b Behaviour) *version {
 	if math.IsNaN(b.ErrorRate) {
 		b.ErrorRate = 0
 	}
-	v := &version{Behaviour: b}
-	median := float64(b.Median) / float64(time.Millisecond)
 	if !(b.Sigma > 0) || math.IsInf(b.Sigma, 1) {
-		only := bucketOf(median)
-		for i := only; i < len(v.below); i++ {
-			v.below[i] = 1
-		}
-		v.mean[only] = median
-		return v
+		b.Sigma = 0
 	}
-	v.fill(math.Log(median), b.Sigma)
+	v := &version{Behaviour: b, median: milliseconds(b.Median)}
+	v.fill(math.Inf(1))
 	return v
 }
 
-// fill computes share and mean of each bucket of a lognormal distribution.
-func (v *version) fill(mu, sigma float64) {
-	total := math.Exp(mu + sigma*sigma/2)
+// maxCuts bounds what is kept for limits.
+const maxCuts = 64
+
+// within returns the version with durations up to a limit, and the probability
+// that one is longer.
+func (v *version) within(limit float64) *version {
+	if cut, ok := v.cuts[limit]; ok {
+		return cut
+	}
+	if len(v.cuts) >= maxCuts || v.cuts == nil {
+		v.cuts = map[float64]*version{}
+	}
+	cut := &version{Behaviour: v.Behaviour, median: v.median}
+	cut.fill(limit)
+	v.cuts[limit] = cut
+	return cut
+}
+
+// fill computes share and mean of each bucket, of the durations up to a limit.
+func (v *version) fill(limit float64) {
+	all, partOfAll := v.upTo(limit)
+	v.late = 1 - all
 	before, partBefore := 0.0, 0.0
 	for i := range v.below {
-		v.below[i] = 1
-		part := total
-		if i < len(bounds) {
-			z := (math.Log(bounds[i]) - mu) / sigma
-			v.below[i], part = normal(z), total*normal(z-sigma)
+		share, part := all, partOfAll
+		if i < len(bounds) && bounds[i] < limit {
+			share, part = v.upTo(bounds[i])
 		}
-		if p := v.below[i] - before; p > 0 {
+		if p := share - before; p > 0 {
 			v.mean[i] = (part - partBefore) / p
 		}
-		before, partBefore = v.below[i], part
+		v.below[i] = 1
+		if all > 0 {
+			v.below[i] = share / all
+		}
+		before, partBefore = share, part
 	}
+}
+
+// upTo returns the share of the durations up to a limit, and their part of the
+// mean.
+func (v *version) upTo(limit float64) (share, part float64) {
+	if v.Sigma == 0 {
+		if v.median > limit {
+			return 0, 0
+		}
+		return 1, v.median
+	}
+	z := (math.Log(limit) - math.Log(v.median)) / v.Sigma
+	return normal(z), math.Exp(math.Log(v.median)+v.Sigma*v.Sigma/2) * normal(z-v.Sigma)
 }
 
 // normal is the distribution function of the standard normal distribution.

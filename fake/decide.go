@@ -22,7 +22,7 @@ func (t *table) decide(c *call) *action {
 		return t.firstMatch([]*virtualService{v}, c, port)
 	}
 	if s != nil {
-		return &action{split: []share{{destination{host: s.host, port: port}, 1}}}
+		return &action{split: []share{{to: destination{host: s.host, port: port}, weight: 1}}, retry: usual}
 	}
 	return nil
 }
@@ -145,6 +145,15 @@ func (t *table) knownOf(all []*virtualService, c *call, port uint32) []*virtualS
 		}
 	}
 	return found
+}
+
+// portOf returns the port of the route table that decides.
+func (t *table) portOf(c *call) uint32 {
+	if c.From.Gateway != "" {
+		return t.front(c)
+	}
+	_, port := t.dialled(c)
+	return port
 }
 
 // front returns the port of a gateway that a request comes in by.

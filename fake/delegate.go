@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,25 +13,37 @@ import (
 // delegate that is not there, or not for the namespace of v, has no routes.
 func resolve(v *virtualService, all map[name]*virtualService) []route {
 	var routes []route
-	for _, r := range v.rules {
+	for i, r := range v.rules {
 		if r.Delegate == nil {
-			routes = append(routes, r.routes...)
+			routes = appendPlaced(routes, ruleName(i, r), r.routes)
 			continue
 		}
-		to := all[name{r.Delegate.Namespace, r.Delegate.Name}]
+		id := name{r.Delegate.Namespace, r.Delegate.Name}
+		to := all[id]
 		if to == nil || len(to.hosts) > 0 || !to.visible(v.namespace) {
 			continue
 		}
-		for _, below := range to.rules {
+		for j, below := range to.rules {
 			if match, ok := narrowed(r.Match, below.Match); ok && below.Delegate == nil {
 				compiled, err := compileRule(inheriting(r.HTTPRoute, below.HTTPRoute, match))
 				if err == nil { // the parts have been compiled before
-					routes = append(routes, compiled...)
+					routes = appendPlaced(routes, fmt.Sprintf("%s: delegate %s: %s", ruleName(i, r), id, ruleName(j, below)), compiled)
 				}
 			}
 		}
 	}
 	return routes
+}
+
+func ruleName(i int, r rule) string { return fmt.Sprintf("http rule %d %q", i, r.Name) }
+
+// appendPlaced adds routes, and to what is refused of them where it is.
+func appendPlaced(all []route, where string, routes []route) []route {
+	for _, r := range routes {
+		r.refused = place(where, r.refused)
+		all = append(all, r)
+	}
+	return all
 }
 
 // inheriting returns a delegate's rule with another match, and with what only
@@ -40,6 +53,11 @@ func inheriting(root, below *networking.HTTPRoute, match []*networking.HTTPMatch
 		Match: match, Route: below.Route, Redirect: below.Redirect,
 		DirectResponse: or(below.DirectResponse, root.DirectResponse),
 		Fault:          or(below.Fault, root.Fault),
+		Rewrite:        or(below.Rewrite, root.Rewrite),
+		Headers:        or(below.Headers, root.Headers),
+		Timeout:        or(below.Timeout, root.Timeout),
+		Retries:        or(below.Retries, root.Retries),
+		CorsPolicy:     or(below.CorsPolicy, root.CorsPolicy),
 		Mirror:         or(below.Mirror, root.Mirror),
 		Mirrors:        below.Mirrors,
 		//lint:ignore SA1019 people still write it, and Istio still obeys it

@@ -82,7 +82,7 @@ func TestWhatADelegateInherits(t *testing.T) {
 	within(t, n, 0.1, copies(mirror, "mirrorPercentage: {value: 10}, "))
 	require.EqualValues(t, 2*n, copies("mirrors: [{destination: {host: reviews, subset: v2}}]", mirror+", "), "both")
 
-	fault := "fault: {abort: {httpStatus: 418}}"
+	fault := "fault: {abort: {httpStatus: 418, percentage: {value: 100}}}"
 	require.Equal(t, 418, answer(delegated(t, fault, "{"+route+"}"), client))
 	require.Equal(t, 418, answer(delegated(t, "name: root", "{"+fault+", "+route+"}"), client))
 }

@@ -92,9 +92,9 @@ func TestTheMeshAnswersByItself(t *testing.T) {
 		"no rule":           {"[{match: [{uri: {exact: /x}}], directResponse: {status: 200}}]", 404, "no answer from the mesh: flag NR", ""},
 		"missing subset":    {"[{route: [{destination: {host: reviews, subset: v9}}]}]", 503, "no answer from the mesh: flag NC", ""},
 		"direct response":   {"[{directResponse: {status: 418, body: {string: teapot}}}]", 418, "teapot", ""},
-		"redirect":          {"[{redirect: {uri: /new}}]", 301, "", "/new"},
+		"redirect":          {"[{redirect: {uri: /new}}]", 301, "", "http://reviews.example.com/new"},
 		"redirect to host":  {"[{redirect: {authority: other, scheme: https, uri: /x, redirectCode: 302}}]", 302, "", "https://other/x"},
-		"redirect, no uri":  {"[{redirect: {authority: other}}]", 301, "", "//other"},
+		"redirect, no uri":  {"[{redirect: {authority: other}}]", 301, "", "http://other/"},
 		"simulated version": {toV1, 200, "reviews-v1", ""},
 	}
 	for name, c := range cases {

@@ -83,8 +83,9 @@ func (c *call) header(name string) (string, bool) {
 	return "", false
 }
 
-// compileBlock makes a match block ready.
-func compileBlock(m *networking.HTTPMatchRequest) (block, error) {
+// compileBlock makes a match block ready. It returns what no Envoy takes, and what
+// Istio's validation refuses.
+func compileBlock(m *networking.HTTPMatchRequest) (b block, refused, err error) {
 	var c blockCompiler
 	c.uri(m)
 	c.text("scheme", m.Scheme, func(c *call) string { return c.Scheme })
@@ -99,8 +100,8 @@ func compileBlock(m *networking.HTTPMatchRequest) (block, error) {
 	for name, want := range m.QueryParams {
 		c.parameter(name, want)
 	}
-	b := block{compileSources(m), c.conditions, m.Port, len(c.conditions) == 0}
-	return b, errors.Join(c.errs...)
+	b = block{compileSources(m), c.conditions, m.Port, len(c.conditions) == 0}
+	return b, badMatch(m), errors.Join(c.errs...)
 }
 
 // compileSources makes ready what asks for the sender. As with Istio, nothing but

@@ -114,7 +114,9 @@ func TestRules(t *testing.T) {
 		{"a port that the service lacks is 503 NC", "[{route: [{destination: {host: reviews, port: {number: 1}}}]}]", 503, "NC"},
 		{"a port that the service has", "[{route: [{destination: {host: reviews, port: {number: 9080}}}]}]", 200, ""},
 		{"a subset without pods is 503 UH", "[{route: [{destination: {host: reviews, subset: v3}}]}]", 503, "UH"},
-		{"an abort without percentage takes all", "[{fault: {abort: {httpStatus: 418}}, route: [{destination: {host: reviews}}]}]", 418, "FI"},
+		{"an abort without percentage takes nothing", "[{fault: {abort: {httpStatus: 418}}, route: [{destination: {host: reviews}}]}]", 200, ""},
+		{"an abort of everything takes all", "[{fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, route: [{destination: {host: reviews}}]}]", 418, "FI"},
+		{"an abort with a status of gRPC is 200", "[{fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}}, route: [{destination: {host: reviews}}]}]", 200, "FI"},
 		{"an abort of nothing takes nothing", "[{fault: {abort: {httpStatus: 418, percentage: {value: 0}}}, route: [{destination: {host: reviews}}]}]", 200, ""},
 	}
 	for _, c := range cases {

@@ -124,7 +124,9 @@ func (m *Mesh) send(n uint64, c *call) Result {
 		k := m.dice.portion(n, v.proxies, left)
 		n, left = n-k, left-v.proxies
 		if k > 0 {
-			flow{m: m, t: v.table(), c: c, result: &result}.pass(k)
+			f := v.flow(m, c)
+			f.result = &result
+			f.pass(k)
 		}
 	}
 	return result

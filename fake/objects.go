@@ -74,6 +74,7 @@ type virtualService struct {
 	hosts    []string
 	gateways []string
 	rules    []rule
+	refused  bool // no Envoy takes one of its rules
 }
 
 // rule is an http rule with its names qualified, which is never changed, and what
@@ -134,6 +135,9 @@ func decodeVirtualService(raw json.RawMessage) (*virtualService, error) {
 	}
 	var err error
 	v.rules, err = decodeRules(o.Spec.Http, o.Namespace)
+	v.refused = slices.ContainsFunc(v.rules, func(r rule) bool {
+		return slices.ContainsFunc(r.routes, func(r route) bool { return r.refused != nil })
+	})
 	return v, err
 }
 

@@ -10,6 +10,7 @@ type view struct {
 	at    time.Time
 	// compiled is the table of the world, once somebody needed it.
 	compiled *table
+	holds    []*held
 }
 
 // views is what the proxies know. The proxies are few, stand for many, and learn
@@ -18,14 +19,14 @@ type views struct {
 	delay, spread time.Duration
 	proxies       int
 	all           []*view // oldest first
-	seen          []*view // what each proxy knows
+	seen          []*held // what each proxy knows
 	inForce       []served
 	stalled       time.Time // zero if it is not
 }
 
 // served is a view and the number of proxies that serve it.
 type served struct {
-	*view
+	*held
 	proxies uint64
 }
 
@@ -44,7 +45,7 @@ func newViews(c Config, first *view) views {
 		v.proxies = manyProxies
 	}
 	for range v.proxies {
-		v.seen = append(v.seen, first)
+		v.seen = append(v.seen, first.hold(nil))
 	}
 	v.gather()
 	return v
@@ -67,7 +68,7 @@ func (v *views) next() (time.Time, bool) {
 	var first time.Time
 	found := false
 	for proxy, seen := range v.seen {
-		after := v.after(seen)
+		after := v.after(seen.view)
 		if after == nil || !v.stalled.IsZero() && after.at.Add(v.lag(proxy)).After(v.stalled) {
 			continue
 		}
@@ -88,31 +89,39 @@ func (v *views) after(seen *view) *view {
 	return nil
 }
 
-// learn lets every proxy know what it knows at the time now, and forgets what
-// all have left behind.
+// learn tells every proxy what it knows at the time now, and forgets what all
+// have left behind.
 func (v *views) learn(now time.Time) {
 	if !v.stalled.IsZero() && now.After(v.stalled) {
 		now = v.stalled
 	}
-	for proxy := range v.seen {
-		for {
-			after := v.after(v.seen[proxy])
-			if after == nil || after.at.Add(v.lag(proxy)).After(now) {
-				break
-			}
-			v.seen[proxy] = after
+	for proxy, seen := range v.seen {
+		if last := v.due(proxy, now); last != seen.view {
+			v.seen[proxy] = last.after(seen) // what lies between it was never told
 		}
 	}
-	for v.all[0] != v.seen[v.proxies-1] { // the last one is the slowest
+	for v.all[0] != v.seen[v.proxies-1].view { // the last one is the slowest
 		v.all = v.all[1:]
 	}
 	v.gather()
 }
 
+// due returns the last view that a proxy has been told by the time now.
+func (v *views) due(proxy int, now time.Time) *view {
+	last := v.seen[proxy].view
+	for {
+		after := v.after(last)
+		if after == nil || after.at.Add(v.lag(proxy)).After(now) {
+			return last
+		}
+		last = after
+	}
+}
+
 func (v *views) gather() {
 	v.inForce = v.inForce[:0]
 	for _, seen := range v.seen {
-		if last := len(v.inForce) - 1; last >= 0 && v.inForce[last].view == seen {
+		if last := len(v.inForce) - 1; last >= 0 && v.inForce[last].held == seen {
 			v.inForce[last].proxies++
 		} else {
 			v.inForce = append(v.inForce, served{seen, 1})

@@ -77,7 +77,7 @@ func TestPodsThatCrashAnswerNothingWhileTheirEndpointsStay(t *testing.T) {
 	mesh := fake.NewMesh(server, fake.Config{})
 	mesh.Crash(ns, "reviews-v1", true)
 	mesh.Crash(ns, "reviews-v2", true)
-	require.Equal(t, "10 x {Workload: Revision: Image: Code:503 Flags:UF Mirrored:false}\n", outcomes(mesh.Send(10, client)))
+	require.Equal(t, "10 x {Workload: Revision: Image: Code:503 Flags:URX,UF Mirrored:false}\n", outcomes(mesh.Send(10, client)))
 	mesh.Crash(ns, "reviews-v1", false)
 	require.Zero(t, mesh.Send(10, client).Broken())
 }

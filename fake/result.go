@@ -1,6 +1,9 @@
 package fake
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Outcome is what became of a request.
 type Outcome struct {
@@ -9,18 +12,32 @@ type Outcome struct {
 	Workload, Revision, Image string
 	// Code is the status of the answer.
 	Code int
-	// Flags is Envoy's word for an answer that the mesh itself gave: NC (no such
-	// cluster: a missing host, subset or port), UH (no healthy endpoint), NR (no
-	// rule), UF (the pod could not be reached), FI (fault injection); "" for
-	// answers of pods, redirects and direct responses.
+	// Flags is Envoy's response flags, separated by commas: NC (no such cluster:
+	// a missing host, subset or port), UH (no healthy endpoint), NR (no rule), UF
+	// (the pod could not be reached), UT (the answer came too late), URX (it was
+	// tried again in vain), DI and FI (a delay or an abort was injected), DC (a
+	// copy whose answer came too late). Answers of pods, redirects and direct
+	// responses have none, DI, or URX: that is a pod's own answer, of the last
+	// try.
 	Flags string
 	// Mirrored is a copy, whose answer nobody saw.
 	Mirrored bool
 }
 
-// Broken reports whether the mesh had no way to get the request answered.
+// Broken reports whether the mesh had no way to get the request answered (NC, UH,
+// NR or UF). An answer that is bad or too late is one of the version or of the
+// rule, and so is what is injected.
 func (o Outcome) Broken() bool {
-	return !o.Mirrored && o.Flags != "" && o.Flags != "FI"
+	if o.Mirrored || o.Flags == "" {
+		return false
+	}
+	for flag := range strings.SplitSeq(o.Flags, ",") {
+		switch flag {
+		case "NC", "UH", "NR", "UF":
+			return true
+		}
+	}
+	return false
 }
 
 // Count is how many requests had an Outcome.

@@ -1,10 +1,11 @@
 package fake
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
+	"time"
 
 	networking "istio.io/api/networking/v1alpha3"
 )
@@ -14,26 +15,28 @@ import (
 type route struct {
 	block
 	action *action
+	// refused is why no Envoy takes the route, nil if all do.
+	refused error
 }
 
 // action is what is done with a request that a rule matches.
 type action struct {
 	abort   fault
+	delay   pause
 	answer  *answer // a redirect or a direct response: nothing is sent on
 	split   []share
 	mirrors []mirror
-}
-
-// fault is a share of requests, in parts per million, that get a status.
-type fault struct {
-	ppm  uint64
-	code int
+	changes *changes // nil for none
+	path    rewriter // nil keeps it
+	timeout time.Duration
+	retry   *retries
 }
 
 // answer is given by the proxy itself.
 type answer struct {
-	code           int
-	body, location string
+	code     int
+	body     string
+	redirect *redirect // nil for a direct response
 }
 
 // destination names a cluster: the fully qualified host, the subset and the
@@ -45,8 +48,9 @@ type destination struct {
 
 // share is a destination and its part of the requests.
 type share struct {
-	to     destination
-	weight uint64
+	to      destination
+	weight  uint64
+	changes *changes // nil for none
 }
 
 // mirror is a destination and the parts per million of the requests that it
@@ -68,7 +72,7 @@ func decodeRules(rules []*networking.HTTPRoute, ns string) ([]rule, error) {
 			err = errors.Join(err, errors.New("mirror and mirrors together"))
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("http rule %d %q: %w", i, r.Name, err))
+			errs = append(errs, place(ruleName(i, rule{HTTPRoute: r}), err))
 		}
 		decoded[i] = rule{r, routes}
 	}
@@ -77,87 +81,115 @@ func decodeRules(rules []*networking.HTTPRoute, ns string) ([]rule, error) {
 
 // compileRule makes an http rule ready whose names are qualified.
 func compileRule(r *networking.HTTPRoute) ([]route, error) {
-	what, err := compileAction(r)
+	blocks := r.Match
+	if len(blocks) == 0 {
+		blocks = []*networking.HTTPMatchRequest{{}}
+	}
+	what, refused, err := compileAction(r)
 	if err != nil {
 		return nil, err
 	}
-	if len(r.Match) == 0 {
-		return []route{{block{open: true}, what}}, nil
-	}
-	routes := make([]route, len(r.Match))
-	for i, m := range r.Match {
-		b, err := compileBlock(m)
+	routes := make([]route, len(blocks))
+	for i, m := range blocks {
+		b, badMatch, err := compileBlock(m)
 		if err != nil {
 			return nil, err
 		}
-		routes[i] = route{b, what}
+		own, badPath, err := what.below(r, m)
+		if err != nil {
+			return nil, err
+		}
+		routes[i] = route{b, own, errors.Join(place(fmt.Sprintf("match %d", i), badMatch), badPath, refused)}
 	}
 	return routes, nil
 }
 
-func compileAction(r *networking.HTTPRoute) (*action, error) {
-	a := &action{abort: compileAbort(r.Fault.GetAbort()), mirrors: compileMirrors(r)}
-	var err error
+// compileAction makes ready what does not depend on the match block. It returns
+// what no Envoy takes, and what Istio's validation refuses.
+func compileAction(r *networking.HTTPRoute) (a *action, refused, err error) {
+	a = &action{mirrors: compileMirrors(r), delay: compileDelay(r.Fault.GetDelay()), timeout: max(0, r.Timeout.AsDuration())}
+	a.abort, refused = compileAbort(r.Fault.GetAbort())
+	of, bad := compileHeaders(r.Headers)
+	refused = errors.Join(refused, bad, badOrigins(r.CorsPolicy))
+	of.authority = cmp.Or(r.Rewrite.GetAuthority(), of.authority)
 	switch {
 	case r.Redirect != nil:
-		a.answer = compileRedirect(r.Redirect)
 	case r.DirectResponse != nil:
-		a.answer = &answer{code: int(r.DirectResponse.Status), body: r.DirectResponse.Body.GetString_()}
+		a.answer, bad = compileDirect(r.DirectResponse)
+		refused = errors.Join(refused, bad)
 	case r.Delegate == nil:
-		a.split, err = compileSplit(r.Route)
+		a.retry = compileRetries(r.Retries)
+		a.split, bad, err = compileSplit(r.Route, &of)
+		refused = errors.Join(refused, bad)
 	}
-	return a, err
+	if r.Headers != nil || of.authority != "" || len(r.Route) == 1 && r.Route[0].Headers != nil {
+		a.changes = &of
+	}
+	return a, refused, err
 }
 
-func compileRedirect(r *networking.HTTPRedirect) *answer {
-	a := &answer{code: int(r.RedirectCode)}
-	if a.code == 0 {
-		a.code = http.StatusMovedPermanently
+// below returns a with what depends on a match block.
+func (a *action) below(r *networking.HTTPRoute, m *networking.HTTPMatchRequest) (own *action, refused, err error) {
+	if r.Redirect == nil && (r.Rewrite == nil || a.answer != nil) {
+		return a, nil, nil
 	}
-	if r.Authority != "" {
-		a.location = "//" + r.Authority
-		if r.Scheme != "" {
-			a.location = r.Scheme + ":" + a.location
-		}
+	copied := *a
+	if r.Redirect != nil {
+		copied.answer, refused = compileRedirect(r.Redirect, m)
+		return &copied, refused, nil
 	}
-	a.location += r.Uri
-	return a
+	copied.path, refused, err = compileRewrite(r.Rewrite, m)
+	return &copied, refused, err
 }
 
-func compileAbort(a *networking.HTTPFaultInjection_Abort) fault {
-	if a == nil {
-		return fault{}
+func compileDirect(d *networking.HTTPDirectResponse) (*answer, error) {
+	a := &answer{code: int(d.Status), body: d.Body.GetString_()}
+	if b := d.Body.GetBytes(); b != nil {
+		a.body = string(b)
 	}
-	ppm := uint64(million)
-	if a.Percentage != nil {
-		ppm = partsPerMillion(a.Percentage)
-	}
-	return fault{ppm, int(a.GetHttpStatus())}
+	return a, place("directResponse.status", badStatus(a.code))
 }
 
 // compileSplit drops destinations of weight 0, and gives everything to a lone
-// destination whatever its weight.
-func compileSplit(to []*networking.HTTPRouteDestination) ([]share, error) {
+// destination whatever its weight. The changes of a lone one join those of the
+// rule.
+func compileSplit(to []*networking.HTTPRouteDestination, rule *changes) (split []share, refused, err error) {
 	if len(to) == 0 {
-		return nil, errors.New("no destination")
+		return nil, nil, errors.New("no destination")
 	}
-	var split []share
-	for _, d := range to {
+	for i, d := range to {
 		if d.Weight < 0 {
-			return nil, fmt.Errorf("weight %d is negative", d.Weight)
+			return nil, nil, fmt.Errorf("weight %d is negative", d.Weight)
 		}
-		weight := uint64(d.Weight)
-		if len(to) == 1 {
-			weight = 1
+		own, bad := compileHeaders(d.Headers)
+		s := share{compileDestination(d.Destination), uint64(d.Weight), nil}
+		switch {
+		case len(to) == 1:
+			s.weight = 1
+			rule.join(own)
+		case d.Weight == 0:
+			continue
+		case d.Headers != nil:
+			s.changes = &own
 		}
-		if weight > 0 {
-			split = append(split, share{compileDestination(d.Destination), weight})
-		}
+		refused = errors.Join(refused, place(fmt.Sprintf("route %d", i), bad))
+		split = append(split, s)
 	}
-	if len(split) == 0 {
-		return nil, errors.New("the weights sum to 0")
+	switch sum := total(split); {
+	case sum == 0:
+		return nil, nil, errors.New("the weights sum to 0")
+	case sum > math.MaxUint32:
+		refused = errors.Join(refused, fmt.Errorf("the weights sum to %d, more than %d", sum, uint32(math.MaxUint32)))
 	}
-	return split, nil
+	return split, refused, nil
+}
+
+func total(split []share) uint64 {
+	var sum uint64
+	for _, s := range split {
+		sum += s.weight
+	}
+	return sum
 }
 
 func compileDestination(d *networking.Destination) destination {

@@ -14,6 +14,7 @@ type table struct {
 	rules    []*destinationRule  // oldest first
 	entries  map[door]*entry
 	flat     map[*virtualService][]route // with delegates resolved
+	bad      []*virtualService           // with a route that no Envoy takes
 	clusters map[clusterKey]*cluster
 }
 
@@ -47,6 +48,9 @@ func compile(w world) *table {
 			continue // a delegate
 		}
 		t.flat[v] = resolve(v, w.virtualServices)
+		if slices.ContainsFunc(t.flat[v], func(r route) bool { return r.refused != nil }) {
+			t.bad = append(t.bad, v)
+		}
 		for _, g := range v.gateways {
 			if g == sidecars {
 				t.add(door{gateway: sidecars}, v.hosts, v)

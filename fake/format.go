@@ -1,0 +1,173 @@
+package fake
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// format is the value of a header to be: text, and commands of Envoy's between
+// percent signs.
+type format []func(values) string
+
+// values is what a format may refer to.
+type values struct {
+	request  *http.Request
+	response http.Header // nil while there is no answer
+	code     int         // 0 for answers that the proxy gives by itself
+	flags    string
+}
+
+func (f format) render(v values) string {
+	var b strings.Builder
+	for _, part := range f {
+		b.WriteString(part(v))
+	}
+	return b.String()
+}
+
+// maxValue is the size of the largest value that Envoy takes, in bytes.
+const maxValue = 16 << 10
+
+var command = regexp.MustCompile(`^%([A-Z0-9_]+)(?:\((.*?)\))?(?::([0-9]+))?%`)
+
+// compileFormat reads the value of a header, or tells why no Envoy takes it.
+func compileFormat(text string) (format, error) {
+	if len(text) > maxValue {
+		return nil, fmt.Errorf("a value of more than %d bytes", maxValue)
+	}
+	if err := badText(text); err != nil {
+		return nil, err
+	}
+	var f format
+	for text != "" {
+		literal, rest, found := strings.Cut(text, "%")
+		if literal != "" {
+			f = append(f, constant(literal))
+		}
+		if !found {
+			break
+		}
+		if after, ok := strings.CutPrefix(rest, "%"); ok {
+			f, text = append(f, constant("%")), after
+			continue
+		}
+		m := command.FindStringSubmatch("%" + rest)
+		if m == nil {
+			return nil, fmt.Errorf("%q does not begin with a command", "%"+rest)
+		}
+		part, err := compileCommand(m[0], m[1], m[2], m[3])
+		if err != nil {
+			return nil, err
+		}
+		f, text = append(f, part), rest[len(m[0])-1:]
+	}
+	return f, nil
+}
+
+func constant(s string) func(values) string { return func(values) string { return s } }
+
+// compileCommand makes one command ready. Commands that Envoy knows and that are
+// not simulated stay what they are.
+func compileCommand(whole, name, args, limit string) (func(values) string, error) {
+	kind, known := commands[name]
+	switch {
+	case !known:
+		return nil, fmt.Errorf("unknown command %s", whole)
+	case kind == withArgs && args == "":
+		return nil, fmt.Errorf("%s needs a parameter", whole)
+	case kind == alone && whole != "%"+name+"%":
+		return nil, fmt.Errorf("%s takes no parameter", whole)
+	}
+	switch name {
+	case "REQ", "RESP":
+		return compileHeaderCommand(name, args, limit)
+	case "PROTOCOL":
+		return func(v values) string { return v.request.Proto }, nil
+	case "RESPONSE_CODE":
+		return func(v values) string { return strconv.Itoa(v.code) }, nil
+	case "RESPONSE_FLAGS":
+		return func(v values) string { return flagsOr(v.flags, "-") }, nil
+	}
+	return constant(whole), nil
+}
+
+func flagsOr(flags, otherwise string) string {
+	if flags == "" {
+		return otherwise
+	}
+	return flags
+}
+
+// compileHeaderCommand makes %REQ(name?other):length% ready: the first value of a
+// header, or else that of another one, up to a length.
+func compileHeaderCommand(command, args, limit string) (func(values) string, error) {
+	first, second, _ := strings.Cut(args, "?")
+	if strings.Contains(second, "?") {
+		return nil, fmt.Errorf("%s(%s): more than two headers", command, args)
+	}
+	if strings.ContainsAny(args, " \r\n") {
+		return nil, fmt.Errorf("%s(%s): no name of a header", command, args)
+	}
+	length := maxValue
+	if limit != "" {
+		n, err := strconv.Atoi(limit)
+		if err != nil {
+			return nil, fmt.Errorf("%s(%s): %w", command, args, err)
+		}
+		length = n
+	}
+	lookup := values.requested
+	if command == "RESP" {
+		lookup = values.responded
+	}
+	return func(v values) string {
+		value, ok := lookup(v, first)
+		if !ok && second != "" {
+			value, _ = lookup(v, second)
+		}
+		return value[:min(length, len(value))]
+	}, nil
+}
+
+func (v values) requested(name string) (string, bool) {
+	switch r := v.request; strings.ToLower(name) {
+	case ":path":
+		return r.URL.RequestURI(), true
+	case ":authority", "host":
+		return r.Host, true
+	case ":method":
+		return r.Method, true
+	case ":scheme":
+		return schemeOf(r), true
+	default:
+		return firstOf(r.Header, name)
+	}
+}
+
+func (v values) responded(name string) (string, bool) { return firstOf(v.response, name) }
+
+func firstOf(h http.Header, name string) (string, bool) {
+	if all := h.Values(name); len(all) > 0 {
+		return all[0], true
+	}
+	return "", false
+}
+
+func schemeOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// badText tells what Envoy takes nowhere in its configuration.
+func badText(s string) error {
+	if strings.ContainsAny(s, "\x00\r\n") {
+		return errors.New("a line break or a zero byte")
+	}
+	return nil
+}

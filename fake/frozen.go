@@ -1,0 +1,217 @@
+package fake
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// Envoy takes the route table of a port as a whole or not at all. As long as it
+// refuses one, the last one that it took stays in force for that port, while
+// clusters and their pods change. So proxies hold a chain of views: the one that
+// they were told last, and those before it that may be in force somewhere.
+
+// held is a view that proxies were told, and what is in force where they refuse
+// it.
+type held struct {
+	*view
+	before *held // nil if there is nothing: all was accepted, or nothing ever
+}
+
+// maxHeld bounds the chain. What is forgotten is in the middle of it, so that it
+// matters to nobody unless many objects of different reach are refused at once.
+const maxHeld = 16
+
+// none decides for a proxy that never accepted a table: it knows no route.
+var none = compile(world{})
+
+// after returns what proxies hold that are told v while they hold h.
+func (v *view) after(h *held) *held {
+	switch {
+	case !v.suspect():
+		return v.hold(nil)
+	case !h.suspect():
+		return v.hold(h)
+	case alike(v.table(), h.table()):
+		return v.hold(h.before) // whoever refuses v refused that of h
+	case h.depth() >= maxHeld:
+		return v.hold(h.hold(h.before.before))
+	}
+	return v.hold(h)
+}
+
+func (h *held) depth() int {
+	if h == nil {
+		return 0
+	}
+	return 1 + h.before.depth()
+}
+
+// hold returns the one held of v for what was before, so that proxies with the
+// same past are told apart no further.
+func (v *view) hold(before *held) *held {
+	for _, h := range v.holds {
+		if h.before == before {
+			return h
+		}
+	}
+	h := &held{v, before}
+	v.holds = append(v.holds, h)
+	return h
+}
+
+// suspect reports whether some proxy may refuse a table of v.
+func (v *view) suspect() bool {
+	for _, s := range v.world.virtualServices {
+		if s.refused {
+			return len(v.table().bad) > 0
+		}
+	}
+	return false
+}
+
+// flow sends calls by what the proxies have accepted.
+func (h *held) flow(m *Mesh, c *call) flow {
+	told := h.table()
+	f := flow{m: m, t: told, pods: told, c: c}
+	if len(told.bad) > 0 {
+		f.t = h.accepted(c)
+	}
+	return f
+}
+
+// accepted returns the last table that the proxy of a call took for its port.
+func (h *held) accepted(c *call) *table {
+	for ; h != nil; h = h.before {
+		if t := h.table(); !t.refuses(c) {
+			return t
+		}
+	}
+	return none
+}
+
+// refuses reports whether the sender's proxy is told a route, for the port of the
+// call, that it does not take.
+func (t *table) refuses(c *call) bool {
+	port := t.portOf(c)
+	at := door{gateway: sidecars}
+	if c.From.Gateway != "" {
+		at = door{c.From.Gateway, port}
+	}
+	e := t.entries[at]
+	return e != nil && slices.ContainsFunc(t.bad, func(v *virtualService) bool {
+		return v.visible(c.From.Namespace) && t.tells(v, c, port) && t.serves(e, v, c, port)
+	})
+}
+
+// tells reports whether a route that no Envoy takes is among those of v for a
+// proxy and a port.
+func (t *table) tells(v *virtualService, c *call, port uint32) bool {
+	for _, r := range t.flat[v] {
+		switch {
+		case !r.known(c, port):
+		case r.refused != nil:
+			return true
+		case r.open:
+			return false
+		}
+	}
+	return false
+}
+
+// serves reports whether v is in the route table of a port: in a gateway's if it
+// shares a host with it, in a sidecar's if it is the first one for a host.
+func (t *table) serves(e *entry, v *virtualService, c *call, port uint32) bool {
+	if c.From.Gateway != "" {
+		return e.has(v)
+	}
+	return t.listens(v, port) && slices.ContainsFunc(v.hosts, func(host string) bool {
+		for _, first := range visible(e.hosts[host], c) {
+			if t.known(first, c, port) && t.listens(first, port) {
+				return first == v
+			}
+		}
+		return false
+	})
+}
+
+func (e *entry) has(v *virtualService) bool {
+	for _, all := range e.hosts {
+		if slices.Contains(all, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// alike reports whether the same proxies refuse two tables: nothing but weights
+// and the like differs between them.
+func alike(a, b *table) bool {
+	return maps.Equal(a.world.services, b.world.services) && maps.Equal(a.world.gateways, b.world.gateways) &&
+		maps.EqualFunc(a.world.virtualServices, b.world.virtualServices, sameReach)
+}
+
+// sameReach reports whether two states of a VirtualService are told the same
+// proxies, and are refused or not alike.
+func sameReach(a, b *virtualService) bool {
+	if a == b {
+		return true
+	}
+	return a.created.Equal(b.created) && slices.Equal(a.exportTo, b.exportTo) && slices.Equal(a.hosts, b.hosts) &&
+		slices.Equal(a.gateways, b.gateways) && slices.EqualFunc(a.rules, b.rules, sameMatches)
+}
+
+func sameMatches(a, b rule) bool {
+	refused := func(r route) bool { return r.refused != nil }
+	return slices.EqualFunc(a.Match, b.Match, func(x, y *networking.HTTPMatchRequest) bool { return proto.Equal(x, y) }) &&
+		proto.Equal(a.Delegate, b.Delegate) &&
+		slices.EqualFunc(a.routes, b.routes, func(x, y route) bool { return refused(x) == refused(y) })
+}
+
+// Refused returns which of the rules that proxies are told now no Envoy takes,
+// although the API server and all validation do. Each error names the
+// VirtualService, the place in it, and why.
+//
+// An Envoy refuses the whole route table of a port that such a rule is in: for
+// every proxy that is told the rule, no route of that port changes any more until
+// the rule is gone. A proxy that never took a table answers 404 (NR). Rules that
+// only some proxies or none at all are told are listed too.
+func (m *Mesh) Refused() []error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(time.Now())
+	var all []error
+	seen := map[string]bool{}
+	for _, served := range m.views.inForce {
+		t := served.table()
+		for _, v := range t.bad {
+			for _, why := range t.refusals(v) {
+				err := fmt.Errorf("fake: virtualservices %s/%s: %w", v.namespace, v.name, why)
+				if !seen[err.Error()] {
+					seen[err.Error()] = true
+					all = append(all, err)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// refusals returns what is refused of v, up to the first route for everything.
+func (t *table) refusals(v *virtualService) []error {
+	var all []error
+	for _, r := range t.flat[v] {
+		if r.refused != nil {
+			all = append(all, r.refused)
+		}
+		if r.open && r.port == 0 && len(r.sources) == 0 {
+			break
+		}
+	}
+	return all
+}

@@ -1,0 +1,151 @@
+package fake
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// changes are what a rule or one of its destinations does to the headers of a
+// request and of its answer. The zero value does nothing.
+type changes struct {
+	request, response edit
+	authority         string // the new Host; "" keeps it
+}
+
+// edit removes headers, then sets some, then adds some.
+type edit struct {
+	remove   []string
+	set, add []field
+}
+
+// field is a header and how to make its value.
+type field struct {
+	name  string
+	value format
+}
+
+// compileHeaders makes a list of changes ready. The errors say what no Envoy
+// takes.
+func compileHeaders(h *networking.Headers) (changes, error) {
+	if h == nil {
+		return changes{}, nil
+	}
+	request, err := compileEdit(h.Request)
+	response, err2 := compileEdit(h.Response)
+	return changes{request, response, authorityIn(h.Request)}, errors.Join(place("request headers", err), place("response headers", err2))
+}
+
+// authorityIn returns the Host among the headers to set, or else among those to
+// add: Istio makes a rewrite of it.
+func authorityIn(o *networking.Headers_HeaderOperations) string {
+	find := func(values map[string]string) (found string) {
+		for name, value := range values {
+			if isAuthority(name) {
+				found = value
+			}
+		}
+		return found
+	}
+	return cmp.Or(find(o.GetSet()), find(o.GetAdd()))
+}
+
+func isAuthority(name string) bool {
+	return strings.EqualFold(name, ":authority") || strings.EqualFold(name, "host")
+}
+
+// untouchable reports a name that Istio leaves out of every list of changes.
+func untouchable(name string) bool {
+	return strings.HasPrefix(name, ":") || strings.EqualFold(name, "host")
+}
+
+// maxChanges is how many headers Envoy sets and adds by one list.
+const maxChanges = 1000
+
+func compileEdit(o *networking.Headers_HeaderOperations) (edit, error) {
+	if o == nil {
+		return edit{}, nil
+	}
+	var e edit
+	var errs []error
+	for _, name := range o.Remove {
+		if !untouchable(name) {
+			e.remove = append(e.remove, name)
+			errs = append(errs, badName(name))
+		}
+	}
+	e.set, errs = compileFields(o.Set, errs)
+	e.add, errs = compileFields(o.Add, errs)
+	if len(e.set)+len(e.add) > maxChanges {
+		errs = append(errs, fmt.Errorf("more than %d headers", maxChanges))
+	}
+	return e, errors.Join(errs...)
+}
+
+// compileFields returns the headers in the order of their names.
+func compileFields(values map[string]string, errs []error) ([]field, []error) {
+	var fields []field
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if untouchable(name) {
+			continue
+		}
+		value, err := compileFormat(values[name])
+		fields = append(fields, field{name, value})
+		errs = append(errs, badName(name), place(name, err))
+	}
+	return fields, errs
+}
+
+func badName(name string) error {
+	if name == "" {
+		return errors.New("a header without a name")
+	}
+	return place(fmt.Sprintf("name %q", name), badText(name))
+}
+
+// and is both lists as one.
+func (e edit) and(other edit) edit {
+	return edit{
+		slices.Concat(e.remove, other.remove), slices.Concat(e.set, other.set), slices.Concat(e.add, other.add),
+	}
+}
+
+// join adds what the only destination of a rule changes, as Istio writes it: the
+// Host of the rule counts before that of the destination.
+func (c *changes) join(own changes) {
+	c.request, c.response = c.request.and(own.request), c.response.and(own.response)
+	c.authority = cmp.Or(c.authority, own.authority)
+}
+
+// apply changes headers. All values are made before the first one is set; one
+// that is empty changes nothing.
+func (e edit) apply(h http.Header, v values) {
+	for _, name := range e.remove {
+		h.Del(name)
+	}
+	set, add := e.render(e.set, v), e.render(e.add, v)
+	for i, value := range set {
+		if value != "" {
+			h.Set(e.set[i].name, value)
+		}
+	}
+	for i, value := range add {
+		if value != "" {
+			h.Add(e.add[i].name, value)
+		}
+	}
+}
+
+func (e edit) render(fields []field, v values) []string {
+	rendered := make([]string, len(fields))
+	for i, f := range fields {
+		rendered[i] = f.value.render(v)
+	}
+	return rendered
+}

@@ -1,0 +1,153 @@
+package fake
+
+import (
+	"math"
+	"net/http"
+	"time"
+)
+
+// serve lets the pods of an arm answer k of the requests that went the same way,
+// and returns those that are to be tried again.
+func (f flow) serve(c *cluster, arm int, k uint64, h tries) tries {
+	again := tries{made: h.made + 1, pods: h.pods, twice: h.twice}
+	if k == 0 {
+		return again
+	}
+	a := &c.arms[arm]
+	if f.m.crashed[name{a.namespace, a.workload}] {
+		f.refuse(a, k, h, &again)
+		return again
+	}
+	if f.passage != nil && f.passage.take(c, arm, h, f.copied) {
+		return again
+	}
+	v := f.m.version(a.image)
+	limit, last := f.limit(h)
+	if !math.IsInf(limit, 1) {
+		v = v.within(limit)
+		late := f.m.dice.binomial(k, v.late)
+		f.cut(a, late, limit, last, h, &again)
+		k -= late
+	}
+	bad := f.m.dice.binomial(k, v.ErrorRate)
+	f.answered(a, k-bad, http.StatusOK, v, h, &again)
+	f.answered(a, bad, v.Status, v, h, &again)
+	return again
+}
+
+// retry reports whether requests are to be tried again after a failure, and else
+// the flag of a limit that was reached.
+func (f flow) retry(how failure, code int, h tries) (again bool, flag string) {
+	switch p := f.a.retry; {
+	case f.copied || !p.wants(how, code):
+		return false, ""
+	case h.made >= p.attempts:
+		return false, "URX"
+	}
+	return true, ""
+}
+
+// limit returns how many milliseconds the next try may take, and whether it is
+// the last one because the time of the whole request is over then.
+func (f flow) limit(h tries) (limit float64, last bool) {
+	whole, one := math.Inf(1), math.Inf(1)
+	if f.a.timeout > 0 {
+		whole = max(0, milliseconds(f.a.timeout)-h.spent)
+	}
+	if p := f.a.retry; p != nil && !f.copied && p.perTry > 0 && (f.a.timeout == 0 || p.perTry < f.a.timeout) {
+		one = milliseconds(p.perTry)
+	}
+	return min(whole, one), whole <= one
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// refuse is the end of tries to pods that cannot be reached.
+func (f flow) refuse(a *arm, k uint64, h tries, next *tries) {
+	again, flag := f.retry(unreachable, 0, h)
+	switch {
+	case again:
+		next.and(k, h.spent)
+	case !f.copied:
+		f.fail(a.identity, k, http.StatusServiceUnavailable, joined(flag, "UF"), h.spent)
+	}
+}
+
+func joined(first, second string) string {
+	if first == "" || second == "" {
+		return first + second
+	}
+	return first + "," + second
+}
+
+// cut is the end of tries that took too long: the pods see a client that leaves.
+func (f flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tries) {
+	if k == 0 {
+		return
+	}
+	f.count(byDestination, a.identity, k, 0, "DC", instant(k, limit))
+	again, flag := false, ""
+	if !last {
+		again, flag = f.retry(tooLate, 0, h)
+	}
+	switch {
+	case again:
+		next.and(k, h.spent+limit)
+	case f.copied:
+		f.result.add(a.outcome(0, "DC", true), k)
+	default:
+		f.fail(a.identity, k, http.StatusGatewayTimeout, joined(flag, "UT"), h.spent+limit)
+	}
+}
+
+// answered is the end of tries that the pods answered with a status.
+func (f flow) answered(a *arm, k uint64, code int, v *version, h tries, next *tries) {
+	if k == 0 {
+		return
+	}
+	var t timing
+	t.sum = v.durations(f.m.dice, k, &t.buckets)
+	f.count(byDestination, a.identity, k, code, "", t)
+	again, flag := f.retry(answered, code, h)
+	if again {
+		next.and(k, h.spent+t.sum/float64(k))
+		return
+	}
+	flags := flag
+	if !f.copied {
+		flags = f.flagged(flag)
+		if before := h.spent + f.pause; before > 0 {
+			t = v.later(t, k, before)
+		}
+		f.count(bySource, a.identity, k, code, flags, t)
+	}
+	f.result.add(a.outcome(code, flags, f.copied), k)
+}
+
+func (a *arm) outcome(code int, flags string, mirrored bool) Outcome {
+	return Outcome{a.workload, a.identity.Value().revision, a.image, code, flags, mirrored}
+}
+
+// timing is the durations of some requests.
+type timing struct {
+	sum     float64 // in milliseconds
+	buckets histogram
+}
+
+// instant is the timing of n requests that took the same number of milliseconds.
+func instant(n uint64, ms float64) timing {
+	t := timing{sum: ms * float64(n)}
+	t.buckets[bucketOf(ms)] = n
+	return t
+}
+
+// later is the timing of k answers as a client saw them that had waited before.
+func (v *version) later(t timing, k uint64, before float64) timing {
+	moved := timing{sum: t.sum + before*float64(k)}
+	for i, n := range t.buckets {
+		if n > 0 {
+			moved.buckets[bucketOf(v.mean[i]+before)] += n
+		}
+	}
+	return moved
+}
