@@ -37,35 +37,52 @@ func (f flow) pass(n uint64) {
 // enter lets requests go their ways that have waited for what is injected.
 func (f flow) enter(n uint64) {
 	a := f.a
-	if k := f.m.dice.binomial(n, float64(a.abort.ppm)/million); k > 0 {
-		f.fail(f.stranger(), k, a.abort.code, "FI", 0)
-		n -= k
-	}
+	aborted := f.m.dice.binomial(n, float64(a.abort.ppm)/million)
+	n -= aborted
 	if a.answer != nil {
+		f.fail(f.stranger(), aborted, a.abort.code, "FI", 0)
 		f.fail(f.stranger(), n, a.answer.code, "", 0)
 		return
 	}
-	left := total(a.split)
+	f.divide(aborted, func(s *share, k uint64) { f.fail(f.addressee(s), k, a.abort.code, "FI", 0) })
 	reached := uint64(0)
-	for i := range a.split {
-		s := &a.split[i]
-		k := f.m.dice.portion(n, s.weight, left)
-		n, left = n-k, left-s.weight
-		reached += f.deliver(s, k)
-	}
+	f.divide(n, func(s *share, k uint64) { reached += f.deliver(s, k) })
 	for _, copies := range a.mirrors {
 		f.copy(copies.to, f.m.dice.binomial(reached, float64(copies.ppm)/million))
 	}
 }
 
-// stranger is the destination in the metrics of a request that was not routed:
-// sidecars fall back to the host that the client named, gateways do not.
+// divide deals n requests out to the destinations by their weights.
+func (f flow) divide(n uint64, to func(s *share, k uint64)) {
+	left := total(f.a.split)
+	for i := range f.a.split {
+		s := &f.a.split[i]
+		if k := f.m.dice.portion(n, s.weight, left); k > 0 {
+			n -= k
+			to(s, k)
+		}
+		left -= s.weight
+	}
+}
+
+// stranger is the destination in the metrics of a request that has no cluster:
+// sidecars fall back to the host as the client wrote it, gateways do not.
 func (f flow) stranger() who {
 	id := nobody
 	if f.c.From.Gateway == "" {
-		id.host, id.hostName = f.c.host, f.c.host
+		id.host, id.hostName = f.c.Host, f.c.Host
 	}
 	return unique.Make(id)
+}
+
+// addressee is the destination in the metrics of a request that reached no pod of
+// a cluster.
+func (f flow) addressee(s *share) who {
+	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.to))
+	if c.missing {
+		return f.stranger()
+	}
+	return nobodyAt(c.service)
 }
 
 // fail counts n requests that got no answer of a pod, after some milliseconds in
@@ -92,9 +109,6 @@ func (f flow) flagged(flags string) string {
 // deliver sends n requests to the pods of a destination, and returns how many
 // found one.
 func (f flow) deliver(s *share, n uint64) uint64 {
-	if n == 0 {
-		return 0
-	}
 	if f.passage != nil {
 		f.passage.share = s
 	}

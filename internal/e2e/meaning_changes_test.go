@@ -17,7 +17,7 @@ func (g *generator) changes(rule object) {
 	if g.chance(15) {
 		rule["fault"] = g.fault()
 	}
-	if g.chance(15) {
+	if g.chance(25) {
 		rule["timeout"] = pick(g, late, late, "10s")
 	}
 	switch {

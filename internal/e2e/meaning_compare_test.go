@@ -96,11 +96,10 @@ func (f *fit) add(seen, want sample) {
 	}
 }
 
-// good reports whether the mean deviation is one of luck. The cells of one question
-// depend on each other, hence the 2.
-func (f *fit) good() bool {
-	return math.Abs(f.squares-f.cells) < certainty*2*math.Sqrt(2*max(f.cells, 1))
-}
+// good reports whether luck explains the deviations. The cells of one question
+// depend on each other, hence the 2; and Envoy deals requests out to the pods of a
+// cluster more evenly than luck would.
+func (f *fit) good() bool { return f.squares-f.cells < certainty*2*math.Sqrt(2*f.cells) }
 
 func (f *fit) String() string {
 	return fmt.Sprintf("chi-square %.3f per cell of %.0f", f.squares/f.cells, f.cells)

@@ -143,7 +143,7 @@ func (g *generator) to(namespace string) object {
 	case 3:
 		delete(d, "subset")
 	case 4:
-		if g.chance(40) {
+		if g.chance(70) {
 			d = object{"host": shared(pick(g, "late", "deaf"), g.near), "port": object{"number": 80}}
 		}
 	}

@@ -44,6 +44,7 @@ func TestWhateverTheRulesTheFakeMeshDoesAsEnvoyDoes(t *testing.T) {
 	want := m.simulate(t, m.questions, few)
 	t.Logf("and the fake mesh after %.1f s", time.Since(begin).Seconds())
 
+	seenKinds := kinds(want)
 	var doubtful []question
 	luck := &fit{}
 	for i, q := range m.questions {
@@ -63,7 +64,7 @@ func TestWhateverTheRulesTheFakeMeshDoesAsEnvoyDoes(t *testing.T) {
 			t.Errorf("%v\n%s\n%s", q, strings.Join(d, "\n"), m.sets[q.set])
 		}
 	}
-	t.Logf("%d questions, %d of them asked again; %d requests to Envoy; %v; %v", len(m.questions), len(doubtful), real.asked, kinds(m.questions, want), luck)
+	t.Logf("%d questions, %d of them asked again; %d requests to Envoy; %v; %v", len(m.questions), len(doubtful), real.asked, seenKinds, luck)
 	require.Empty(t, differing, "the fake differs in these sets, for so many questions")
 	require.True(t, luck.good(), luck)
 	for _, c := range m.callers {
@@ -218,15 +219,21 @@ func fate(from fake.Source, workload string, code int, flags string) string {
 func isFate(name string) bool { return name == nowhere || strings.HasPrefix(name, "logged ") }
 
 // kinds counts the questions by what was seen of them.
-func kinds(questions []question, all []sample) map[string]int {
+func kinds(all []sample) map[string]int {
 	found := map[string]int{}
 	for i := range all {
-		of := map[string]bool{}
+		of := map[string]bool{"divided": len(all[i].fates) > 1}
 		for name := range all[i].fates {
-			of[strings.Join(strings.Fields(name)[:min(2, len(strings.Fields(name)))], " ")] = true
+			what, _, answered := strings.Cut(strings.TrimPrefix(name, "logged "), " to ")
+			if what[0] == '4' {
+				what = "4.." + what[3:]
+			}
+			of[what] = answered || name == nowhere
 		}
-		for name := range of {
-			found[name]++
+		for name, is := range of {
+			if is {
+				found[name]++
+			}
 		}
 	}
 	return found
