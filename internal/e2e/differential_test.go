@@ -169,12 +169,9 @@ type pair struct {
 func newPair(t *testing.T, resource schema.GroupVersionResource, webhook bool) pair {
 	p, f := controlPlane(t), apiserver.New()
 	f.PruneUnknown() // the CRDs of the control plane are of the version of the fake's types
-	namespace := ""
+	namespace := p.Aside(t, webhook)
 	if webhook {
 		f.ValidateIstio()
-		namespace = p.Namespace(t)
-	} else {
-		namespace = p.Unvalidated(t)
 	}
 	open := func(c *rest.Config) dynamic.ResourceInterface {
 		c.WarningHandler = rest.NoWarnings{}

@@ -2,10 +2,8 @@ package e2e_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,19 +16,20 @@ import (
 
 	"github.com/serin-go/serin/internal/e2e/envoy"
 	"github.com/serin-go/serin/internal/e2e/plane"
+	"github.com/serin-go/serin/internal/e2e/traffic"
 )
 
 // real asks Envoys.
 type real struct {
 	*witness
 	callers map[string]caller
-	clients map[string]*http.Client
+	clients map[string]*http.Transport
 	asked   int
 	logged  atomic.Int64
 }
 
 func newReal(p *plane.Plane, m *meaning) *real {
-	r := &real{witness: newWitness(), callers: m.callers, clients: map[string]*http.Client{}}
+	r := &real{witness: newWitness(), callers: m.callers, clients: map[string]*http.Transport{}}
 	for _, namespace := range []string{m.near, m.far} {
 		for _, image := range m.images() {
 			p.Serve(namespace, image, envoy.App(p, r.pod(image), 80, 9080))
@@ -38,19 +37,7 @@ func newReal(p *plane.Plane, m *meaning) *real {
 	}
 	for name, c := range m.callers {
 		p.Serve(c.Namespace, c.Workload, envoy.Proxy{Plane: p, Gateway: c.Gateway != "", Log: func(e envoy.Entry) { r.log(c, e) }}.Run)
-		r.clients[name] = &http.Client{
-			Transport: &http.Transport{
-				DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-					_, port, err := net.SplitHostPort(address)
-					if err != nil {
-						return nil, err
-					}
-					return p.DialWorkload(ctx, c.Namespace, c.Workload, port)
-				},
-				MaxIdleConnsPerHost: 64,
-			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+		r.clients[name] = traffic.Through(p, c.Namespace, c.Workload)
 	}
 	return r
 }
@@ -117,7 +104,7 @@ func (r *real) send(q question, id string) (code int, h http.Header, err error) 
 		return 0, nil, err
 	}
 	q.dress(request, id)
-	answer, err := r.clients[q.caller].Do(request)
+	answer, err := r.clients[q.caller].RoundTrip(request)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -129,7 +116,9 @@ func (r *real) send(q question, id string) (code int, h http.Header, err error) 
 // idle reports whether no proxy waits for a pod.
 func (r *real) idle(t *testing.T) bool {
 	for _, client := range r.clients {
-		answer, err := client.Get(fmt.Sprintf("http://proxy:%d/stats?usedonly&filter=upstream_rq(_pending)?_active", envoy.AdminPort))
+		stats, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://proxy:%d/stats?usedonly&filter=upstream_rq(_pending)?_active", envoy.AdminPort), nil)
+		require.NoError(t, err)
+		answer, err := client.RoundTrip(stats)
 		require.NoError(t, err)
 		defer answer.Body.Close()
 		for lines := bufio.NewScanner(answer.Body); lines.Scan(); {

@@ -34,9 +34,9 @@ func TestTheRouterKeepsItsContractOnARealAPIServer(t *testing.T) {
 		namespace string
 		renderer  func(*routing.HTTP) routing.Renderer
 	}{
-		{"with no more than the CRDs", p.Unvalidated(t), plain},
-		{"with Istio's webhook", p.Namespace(t), plain},
-		{"with Istio's webhook and a safe mirror", p.Namespace(t), safe},
+		{"with no more than the CRDs", p.Aside(t, false), plain},
+		{"with Istio's webhook", p.Aside(t, true), plain},
+		{"with Istio's webhook and a safe mirror", p.Aside(t, true), safe},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.NoError(t, canarytest.TestRouter(t.Context(), opener(t, c.namespace, c.renderer)))

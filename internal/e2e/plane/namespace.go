@@ -20,11 +20,18 @@ import (
 func (p *Plane) Namespace(t testing.TB) string { return p.Named(t, p.newName()) }
 
 // Named is Namespace with a name of one's own.
-func (p *Plane) Named(t testing.TB, name string) string { return p.namespace(t, name, validated) }
+func (p *Plane) Named(t testing.TB, name string) string { return p.namespace(t, name, inMesh) }
 
-// Unvalidated creates a namespace for one test that Istio's webhook does not
-// look at, as on a cluster that has none.
-func (p *Plane) Unvalidated(t testing.TB) string { return p.namespace(t, p.newName(), nil) }
+// Aside creates a namespace for one test that istiod does not look at, so that
+// what is written there reaches no Envoy. Istio's webhook may be away as well, as
+// on a cluster that has none.
+func (p *Plane) Aside(t testing.TB, webhook bool) string {
+	labels := validated
+	if !webhook {
+		labels = nil
+	}
+	return p.namespace(t, p.newName(), labels)
+}
 
 func (p *Plane) newName() string { return fmt.Sprintf("test-%d", p.namespaces.Add(1)) }
 

@@ -28,6 +28,9 @@ import (
 // validated is the label of the namespaces whose objects Istio's webhook sees.
 var validated = map[string]string{"serin-e2e/validated": "yes"}
 
+// inMesh are the labels of those whose objects istiod tells Envoys of as well.
+var inMesh = map[string]string{"serin-e2e/validated": "yes", "serin-e2e/mesh": "yes"}
+
 var crds = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
 // installCRDs creates the CRDs of Istio and of the Gateway API and waits until

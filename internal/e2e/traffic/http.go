@@ -67,18 +67,24 @@ type HTTP struct {
 // gateway, and asks for a URL there.
 func NewHTTP(p *plane.Plane, namespace, through, host, path string) *HTTP {
 	return &HTTP{Host: host, Path: path, failed: new(atomic.Int64), client: &http.Client{
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-				_, port, err := net.SplitHostPort(address)
-				if err != nil {
-					return nil, err
-				}
-				return p.DialWorkload(ctx, namespace, through, port)
-			},
-			MaxIdleConnsPerHost: 16,
-		},
+		Transport:     Through(p, namespace, through),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// Through dials a pod of a Deployment, whatever the host of a request, on the port
+// that the host has.
+func Through(p *plane.Plane, namespace, workload string) *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			_, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			return p.DialWorkload(ctx, namespace, workload, port)
+		},
+		MaxIdleConnsPerHost: 64,
+	}
 }
 
 // Using is the same client with another method.
