@@ -148,12 +148,12 @@ func TestADelegateInheritsEveryChange(t *testing.T) {
 	} {
 		mesh := delegated(t, root, "{"+below+"route: [{"+toArm1+"}]}")
 		mesh.Handle("reviews:1", echo)
-		body := get2(mesh.Entry(visitor.From), "/p")
+		body := bodyAt(mesh.Entry(visitor.From), "/p")
 		require.Contains(t, body, want, "a delegate's own lists replace those of its root")
 	}
 }
 
-// get2 returns the body of an answer to a GET of a path.
-func get2(h http.Handler, path string) string {
+// bodyAt returns the body of the answer to a GET of a path.
+func bodyAt(h http.Handler, path string) string {
 	return call(h, httptest.NewRequest(http.MethodGet, path, nil)).Body.String()
 }
