@@ -59,6 +59,29 @@ func BenchmarkSend(b *testing.B) {
 	}
 }
 
+// BenchmarkSendPlain sends by ten rules of which none says how to retry or what
+// to change.
+func BenchmarkSendPlain(b *testing.B) {
+	server := bookinfo(b)
+	require.NoError(b, server.Delete(virtualservices, ns, "reviews"))
+	var plain strings.Builder
+	for line := range strings.Lines(tenRules()) {
+		if word := strings.TrimSpace(line); !strings.HasPrefix(word, "timeout") && !strings.HasPrefix(word, "retries") && !strings.HasPrefix(word, "headers") {
+			plain.WriteString(line)
+		}
+	}
+	require.NoError(b, server.Load([]byte(plain.String())))
+	mesh := fake.NewMesh(server, fake.Config{Versions: map[string]fake.Behaviour{"reviews:1": {ErrorRate: 0.01, Sigma: 0.5}}})
+	for _, n := range []int{1, 1000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				mesh.Send(n, rule4)
+			}
+		})
+	}
+}
+
 // BenchmarkCompile changes the VirtualService of ten rules and lets the mesh
 // route by it.
 func BenchmarkCompile(b *testing.B) {

@@ -2,9 +2,14 @@
 //
 // A [Mesh] reads its objects from an apiserver.Server and routes requests by
 // them as Istio does: hosts, gateways, match blocks, rule order, weights,
-// mirrors, redirects, direct responses, injected aborts, delegates, subsets, and
-// who sees which object. For generated objects that is compared with what a real
-// istiod tells Envoy.
+// mirrors, redirects, direct responses, injected aborts and delays, retries,
+// timeouts, rewrites, changes of headers, delegates, subsets, and who sees which
+// object. For generated objects that is compared with what a real istiod tells
+// Envoy.
+//
+// Envoy refuses some objects that the API server, Istio's webhook and istiod
+// take, and then keeps its last routes of the whole port. The mesh does so too,
+// and [Mesh.Refused] names the rules.
 //
 // Requests are sent with [Mesh.Send] and [Mesh.Load] in virtual time (a
 // testing/synctest bubble), or are real ones that enter by [Mesh.Entry] and are
@@ -37,9 +42,19 @@
 //     share. Locality and warm-up.
 //   - Claims of tokens in match blocks. Paths are matched as they are sent; proxies
 //     first take out what is superfluous in them.
-//   - Retries, timeouts, delays by fault injection, CORS, rewrites, headers that a
-//     rule sets or removes. Istio retries a request that cannot reach its pod
-//     (flag UF) twice by default; here each request is tried once.
+//   - Retries: the time between two tries, conditions on gRPC, HTTP/2 and headers
+//     of an answer, headers by which a client asks for retries, and the retries of
+//     the pods' own proxies. More than 100 count as 100. For simulated pods, all
+//     that go the same way have waited equally long before their next try.
+//   - Headers: CORS, commands in values but for REQ, RESP, PROTOCOL, RESPONSE_CODE
+//     and RESPONSE_FLAGS, which stay as they are written, and what proxies add of
+//     their own, such as x-request-id and server. X-Envoy-Attempt-Count,
+//     X-Envoy-Original-Path and X-Envoy-Original-Host are there. The answer to a
+//     gRPC request that the mesh gives itself looks like any other.
+//   - What Envoy refuses for the size of a regular expression is estimated. Of
+//     commands in values, it is not looked at whether their parameters are right,
+//     but for REQ and RESP. DestinationRules and Gateways that Envoy refuses are
+//     taken.
 //   - REGISTRY_ONLY and ALLOW_ANY: a host that nobody knows is 404 NR.
 //   - Ambient mode and waypoints, TCP and gRPC metrics.
 //   - One proxy per pod: a workload has one series for each outcome, as if all

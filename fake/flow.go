@@ -19,7 +19,7 @@ type flow struct {
 }
 
 // pass decides about n equal requests and lets them go their ways.
-func (f flow) pass(n uint64) {
+func (f *flow) pass(n uint64) {
 	f.a = f.t.decide(f.c)
 	if f.a == nil {
 		f.fail(f.stranger(), n, http.StatusNotFound, "NR", 0)
@@ -27,7 +27,7 @@ func (f flow) pass(n uint64) {
 	}
 	late := f.m.dice.binomial(n, float64(f.a.delay.ppm)/million)
 	if late > 0 {
-		delayed := f
+		delayed := *f
 		delayed.pause = milliseconds(f.a.delay.by)
 		delayed.enter(late)
 	}
@@ -35,7 +35,7 @@ func (f flow) pass(n uint64) {
 }
 
 // enter lets requests go their ways that have waited for what is injected.
-func (f flow) enter(n uint64) {
+func (f *flow) enter(n uint64) {
 	a := f.a
 	aborted := f.m.dice.binomial(n, float64(a.abort.ppm)/million)
 	n -= aborted
@@ -53,7 +53,7 @@ func (f flow) enter(n uint64) {
 }
 
 // divide deals n requests out to the destinations by their weights.
-func (f flow) divide(n uint64, to func(s *share, k uint64)) {
+func (f *flow) divide(n uint64, to func(s *share, k uint64)) {
 	left := total(f.a.split)
 	for i := range f.a.split {
 		s := &f.a.split[i]
@@ -67,7 +67,7 @@ func (f flow) divide(n uint64, to func(s *share, k uint64)) {
 
 // stranger is the destination in the metrics of a request that has no cluster:
 // sidecars fall back to the host as the client wrote it, gateways do not.
-func (f flow) stranger() who {
+func (f *flow) stranger() who {
 	id := nobody
 	if f.c.From.Gateway == "" {
 		id.host, id.hostName = f.c.Host, f.c.Host
@@ -77,7 +77,7 @@ func (f flow) stranger() who {
 
 // addressee is the destination in the metrics of a request that reached no pod of
 // a cluster.
-func (f flow) addressee(s *share) who {
+func (f *flow) addressee(s *share) who {
 	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.to))
 	if c.missing {
 		return f.stranger()
@@ -87,16 +87,17 @@ func (f flow) addressee(s *share) who {
 
 // fail counts n requests that got no answer of a pod, after some milliseconds in
 // which tries were made.
-func (f flow) fail(to who, n uint64, code int, flags string, spent float64) {
+func (f *flow) fail(to who, n uint64, code int, flags string, spent float64) {
 	if n == 0 {
 		return
 	}
-	f.count(bySource, to, n, code, f.flagged(flags), instant(n, spent+f.pause))
+	t := instant(n, spent+f.pause)
+	f.count(bySource, to, n, code, f.flagged(flags), &t)
 	f.result.add(Outcome{Code: code, Flags: f.flagged(flags)}, n)
 }
 
 // flagged puts the flag of an injected delay before others.
-func (f flow) flagged(flags string) string {
+func (f *flow) flagged(flags string) string {
 	switch {
 	case f.pause == 0:
 		return flags
@@ -108,7 +109,7 @@ func (f flow) flagged(flags string) string {
 
 // deliver sends n requests to the pods of a destination, and returns how many
 // found one.
-func (f flow) deliver(s *share, n uint64) uint64 {
+func (f *flow) deliver(s *share, n uint64) uint64 {
 	if f.passage != nil {
 		f.passage.share = s
 	}
@@ -127,15 +128,16 @@ func (f flow) deliver(s *share, n uint64) uint64 {
 
 // copy sends n mirrored requests. Those that find no pod are gone without a
 // trace.
-func (f flow) copy(to destination, n uint64) {
+func (f *flow) copy(to destination, n uint64) {
 	if c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, to)); n > 0 && !c.missing {
-		f.copied, f.pause = true, 0
-		f.spread(c, n)
+		copies := *f
+		copies.copied, copies.pause = true, 0
+		copies.spread(c, n)
 	}
 }
 
 // spread shares n requests out among the pods of a cluster.
-func (f flow) spread(c *cluster, n uint64) {
+func (f *flow) spread(c *cluster, n uint64) {
 	left := c.pods
 	var failed []tries
 	for i := range c.arms {
@@ -150,9 +152,9 @@ func (f flow) spread(c *cluster, n uint64) {
 }
 
 // anywhere reports whether retries may go to pods that have failed.
-func (f flow) anywhere() bool { return f.a.retry != nil && f.a.retry.anywhere }
+func (f *flow) anywhere() bool { return f.a.retry != nil && f.a.retry.anywhere }
 
-func (f flow) count(by reporter, to who, n uint64, code int, flags string, t timing) {
+func (f *flow) count(by reporter, to who, n uint64, code int, flags string, t *timing) {
 	if flags == "" {
 		flags = "-"
 	}

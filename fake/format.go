@@ -32,6 +32,9 @@ func (f format) render(v values) string {
 // maxValue is the size of the largest value that Envoy takes, in bytes.
 const maxValue = 16 << 10
 
+// headerNames is one name, or a second one that stands in for it.
+var headerNames = regexp.MustCompile("^:?[-!#$%&'*+.^_`|~0-9A-Za-z]+([?]:?[-!#$%&'*+.^_`|~0-9A-Za-z]*)?$")
+
 var command = regexp.MustCompile(`^%([A-Z0-9_]+)(?:\((.*?)\))?(?::([0-9]+))?%`)
 
 // compileFormat reads the value of a header, or tells why no Envoy takes it.
@@ -109,7 +112,7 @@ func compileHeaderCommand(command, args, limit string) (func(values) string, err
 	if strings.Contains(second, "?") {
 		return nil, fmt.Errorf("%s(%s): more than two headers", command, args)
 	}
-	if strings.ContainsAny(args, " \r\n") {
+	if !headerNames.MatchString(args) {
 		return nil, fmt.Errorf("%s(%s): no name of a header", command, args)
 	}
 	length := maxValue

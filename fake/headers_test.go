@@ -54,6 +54,7 @@ func TestChangesOfRequestHeaders(t *testing.T) {
 		{"read the request as it was before the first of them", "headers: {request: {set: {x-b: '%REQ(x-a)%', x-a: '%REQ(x-b)%'}}}, route: [{" + toArm1 + "}]", "X-A c\nX-B a\n"},
 		{"but for what was removed", "headers: {request: {remove: [x-a], set: {x-b: '%REQ(x-a)%-'}}}, route: [{" + toArm1 + "}]", "X-B -\n"},
 		{"know path, Host and method", "headers: {request: {set: {x-c: '%REQ(:method)% %REQ(:authority)%%REQ(:path)% %REQ(:scheme)% %PROTOCOL%'}}}, route: [{" + toArm1 + "}]", "X-A a|b\nX-B c\nX-C GET reviews.example.com/p?q=1 http HTTP/1.1\n"},
+		{"leave alone what no list may change", "headers: {request: {remove: [':path', host], set: {':path': /no}}}, route: [{" + toArm1 + "}]", "X-A a|b\nX-B c\n"},
 		{"that are empty change nothing", "headers: {request: {set: {x-a: '', x-b: '%REQ(no)%'}}}, route: [{" + toArm1 + "}]", "X-A a|b\nX-B c\n"},
 		{"keep commands that are not simulated", "headers: {request: {set: {x-b: '%START_TIME%'}}}, route: [{" + toArm1 + "}]", "X-A a|b\nX-B %START_TIME%\n"},
 	}
@@ -147,12 +148,12 @@ func TestADelegateInheritsEveryChange(t *testing.T) {
 	} {
 		mesh := delegated(t, root, "{"+below+"route: [{"+toArm1+"}]}")
 		mesh.Handle("reviews:1", echo)
-		body := get2(mesh.Entry(visitor.From), "/p")
+		body := bodyAt(mesh.Entry(visitor.From), "/p")
 		require.Contains(t, body, want, "a delegate's own lists replace those of its root")
 	}
 }
 
-// get2 returns the body of an answer to a GET of a path.
-func get2(h http.Handler, path string) string {
+// bodyAt returns the body of the answer to a GET of a path.
+func bodyAt(h http.Handler, path string) string {
 	return call(h, httptest.NewRequest(http.MethodGet, path, nil)).Body.String()
 }

@@ -14,7 +14,10 @@ func (m *Mesh) handler(image string) http.Handler {
 }
 
 // since is the timing of one request.
-func since(began time.Time) timing { return instant(1, milliseconds(time.Since(began))) }
+func since(began time.Time) *timing {
+	t := instant(1, milliseconds(time.Since(began)))
+	return &t
+}
 
 // copy lets a handler answer a copy, and counts how.
 func (p *passage) copy(a *arm, r *http.Request) {
@@ -29,7 +32,7 @@ func (p *passage) copy(a *arm, r *http.Request) {
 	case !ended:
 		code, flags = http.StatusServiceUnavailable, "UC"
 	}
-	p.locked(func(f flow) { f.count(byDestination, a.identity, 1, code, flags, since(began)) })
+	p.locked(func(f *flow) { f.count(byDestination, a.identity, 1, code, flags, since(began)) })
 }
 
 // try lets the handler of a pod answer, and counts how. It leaves the next pod
@@ -103,7 +106,7 @@ func endingOf(code int, ended, late, last, left bool) ending {
 func (p *passage) next(l *live, e ending, began time.Time) {
 	h := l.tries
 	h.n, h.made, h.spent = 1, h.made+1, milliseconds(time.Since(p.began))
-	p.locked(func(f flow) {
+	p.locked(func(f *flow) {
 		f.count(byDestination, l.at().identity, 1, e.arrived, e.arrivedWith, since(began))
 		f.repeat(l.cluster, merge(nil, h, l.cluster, l.arm))
 	})
@@ -111,17 +114,17 @@ func (p *passage) next(l *live, e ending, began time.Time) {
 
 // conclude counts the last try and answers for a handler that did not: or if an
 // answer has begun, the connection is closed.
-func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e ending, t timing, unsaid bool) {
+func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e ending, t *timing, unsaid bool) {
 	flags := e.flags
 	if !e.final {
 		_, limit := p.flow.retry(e.how, e.code, l.tries)
 		flags = joined(limit, flags)
 	}
 	flags = p.flow.flagged(flags)
-	p.locked(func(f flow) {
+	p.locked(func(f *flow) {
 		f.count(byDestination, l.at().identity, 1, e.arrived, e.arrivedWith, t)
 		whole := instant(1, t.sum+l.tries.spent+f.pause)
-		f.count(bySource, l.at().identity, 1, e.code, flags, whole)
+		f.count(bySource, l.at().identity, 1, e.code, flags, &whole)
 	})
 	if e.how == answered {
 		return

@@ -62,11 +62,11 @@ func (p *passage) take(c *cluster, arm int, h tries, copied bool) bool {
 
 func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 	if p.flow.pause > 0 && !wait(r.Context(), p.flow.a.delay.by) {
-		p.locked(func(f flow) { f.fail(f.stranger(), 1, 0, "DC", 0) })
+		p.locked(func(f *flow) { f.fail(f.stranger(), 1, 0, "DC", 0) })
 		return
 	}
 	p.began = time.Now()
-	p.locked(func(f flow) {
+	p.locked(func(f *flow) {
 		if f.a == nil {
 			f.pass(1)
 		} else {
@@ -86,11 +86,11 @@ func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // locked changes counters.
-func (p *passage) locked(change func(flow)) {
+func (p *passage) locked(change func(*flow)) {
 	p.m.mu.Lock()
 	defer p.m.mu.Unlock()
 	p.m.advance(time.Now())
-	change(p.flow)
+	change(&p.flow)
 }
 
 // wait reports whether the time passed before the client left.
@@ -162,7 +162,7 @@ func (p *passage) edit(h http.Header, sent *http.Request, code int, flags string
 // not get so far.
 func (p *passage) chosen() *share {
 	if a := p.flow.a; p.share == nil && len(a.split) > 0 {
-		p.locked(func(f flow) {
+		p.locked(func(f *flow) {
 			left := total(a.split)
 			for i := range a.split {
 				p.share = &a.split[i]

@@ -106,11 +106,8 @@ type tries struct {
 	twice bool     // the pod of this try is one of them
 }
 
-// and merges more requests into these.
+// and merges some more requests into these.
 func (h *tries) and(n uint64, spent float64) {
-	if n == 0 {
-		return
-	}
 	h.spent = (h.spent*float64(h.n) + spent*float64(n)) / float64(h.n+n)
 	h.n += n
 }
@@ -121,7 +118,7 @@ const reselections = 6
 
 // repeat sends failed requests to other pods of their cluster until none is to
 // be tried again.
-func (f flow) repeat(c *cluster, failed []tries) {
+func (f *flow) repeat(c *cluster, failed []tries) {
 	for len(failed) > 0 {
 		var next []tries
 		for _, h := range failed {
@@ -132,7 +129,7 @@ func (f flow) repeat(c *cluster, failed []tries) {
 }
 
 // again makes one more try, and adds those that fail to next.
-func (f flow) again(c *cluster, h tries, next []tries) []tries {
+func (f *flow) again(c *cluster, h tries, next []tries) []tries {
 	var failed uint64 // pods
 	for _, k := range h.pods {
 		failed += k

@@ -8,7 +8,7 @@ import (
 
 // serve lets the pods of an arm answer k of the requests that went the same way,
 // and returns those that are to be tried again.
-func (f flow) serve(c *cluster, arm int, k uint64, h tries) tries {
+func (f *flow) serve(c *cluster, arm int, k uint64, h tries) tries {
 	again := tries{made: h.made + 1, pods: h.pods, twice: h.twice}
 	if k == 0 {
 		return again
@@ -37,7 +37,7 @@ func (f flow) serve(c *cluster, arm int, k uint64, h tries) tries {
 
 // retry reports whether requests are to be tried again after a failure, and else
 // the flag of a limit that was reached.
-func (f flow) retry(how failure, code int, h tries) (again bool, flag string) {
+func (f *flow) retry(how failure, code int, h tries) (again bool, flag string) {
 	switch p := f.a.retry; {
 	case f.copied || !p.wants(how, code):
 		return false, ""
@@ -49,7 +49,7 @@ func (f flow) retry(how failure, code int, h tries) (again bool, flag string) {
 
 // limit returns how many milliseconds the next try may take, and whether it is
 // the last one because the time of the whole request is over then.
-func (f flow) limit(h tries) (limit float64, last bool) {
+func (f *flow) limit(h tries) (limit float64, last bool) {
 	whole, one := math.Inf(1), math.Inf(1)
 	if f.a.timeout > 0 {
 		whole = max(0, milliseconds(f.a.timeout)-h.spent)
@@ -63,7 +63,7 @@ func (f flow) limit(h tries) (limit float64, last bool) {
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // refuse is the end of tries to pods that cannot be reached.
-func (f flow) refuse(a *arm, k uint64, h tries, next *tries) {
+func (f *flow) refuse(a *arm, k uint64, h tries, next *tries) {
 	again, flag := f.retry(unreachable, 0, h)
 	switch {
 	case again:
@@ -81,11 +81,12 @@ func joined(first, second string) string {
 }
 
 // cut is the end of tries that took too long: the pods see a client that leaves.
-func (f flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tries) {
+func (f *flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tries) {
 	if k == 0 {
 		return
 	}
-	f.count(byDestination, a.identity, k, 0, "DC", instant(k, limit))
+	t := instant(k, limit)
+	f.count(byDestination, a.identity, k, 0, "DC", &t)
 	again, flag := false, ""
 	if !last {
 		again, flag = f.retry(tooLate, 0, h)
@@ -101,13 +102,13 @@ func (f flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tri
 }
 
 // answered is the end of tries that the pods answered with a status.
-func (f flow) answered(a *arm, k uint64, code int, v *version, h tries, next *tries) {
+func (f *flow) answered(a *arm, k uint64, code int, v *version, h tries, next *tries) {
 	if k == 0 {
 		return
 	}
 	var t timing
 	t.sum = v.durations(f.m.dice, k, &t.buckets)
-	f.count(byDestination, a.identity, k, code, "", t)
+	f.count(byDestination, a.identity, k, code, "", &t)
 	again, flag := f.retry(answered, code, h)
 	if again {
 		next.and(k, h.spent+t.sum/float64(k))
@@ -117,9 +118,9 @@ func (f flow) answered(a *arm, k uint64, code int, v *version, h tries, next *tr
 	if !f.copied {
 		flags = f.flagged(flag)
 		if before := h.spent + f.pause; before > 0 {
-			t = v.later(t, k, before)
+			t = v.later(&t, k, before)
 		}
-		f.count(bySource, a.identity, k, code, flags, t)
+		f.count(bySource, a.identity, k, code, flags, &t)
 	}
 	f.result.add(a.outcome(code, flags, f.copied), k)
 }
@@ -142,7 +143,7 @@ func instant(n uint64, ms float64) timing {
 }
 
 // later is the timing of k answers as a client saw them that had waited before.
-func (v *version) later(t timing, k uint64, before float64) timing {
+func (v *version) later(t *timing, k uint64, before float64) timing {
 	moved := timing{sum: t.sum + before*float64(k)}
 	for i, n := range t.buckets {
 		if n > 0 {

@@ -1,5 +1,10 @@
 package e2e_test
 
+import (
+	"fmt"
+	"strings"
+)
+
 // changes gives a rule some of what else Istio does with requests: headers, another
 // path or host, faults, timeouts and retries.
 func (g *generator) changes(rule object) {
@@ -12,7 +17,13 @@ func (g *generator) changes(rule object) {
 		return
 	}
 	if g.chance(15) {
-		rule["rewrite"] = g.rewrite()
+		rewrite := g.rewrite()
+		if setsHost(rule) {
+			delete(rewrite, "authority") // Istio takes one of them
+		}
+		if len(rewrite) > 0 {
+			rule["rewrite"] = rewrite
+		}
 	}
 	if g.chance(15) {
 		rule["fault"] = g.fault()
@@ -34,6 +45,12 @@ func (g *generator) changes(rule object) {
 		}
 		rule["retries"] = retries
 	}
+}
+
+// setsHost reports whether a rule or one of its destinations sets the Host.
+func setsHost(rule object) bool {
+	text := fmt.Sprint(rule["headers"], rule["route"])
+	return strings.Contains(text, "set.example.com")
 }
 
 // late is a timeout that pods keep, but for those that are slow.
