@@ -4,8 +4,8 @@
 // them as Istio does: hosts, gateways, match blocks, rule order, weights,
 // mirrors, redirects, direct responses, injected aborts and delays, retries,
 // timeouts, rewrites, changes of headers, delegates, subsets, and who sees which
-// object. For generated objects that is compared with what a real istiod tells
-// Envoy.
+// object. For generated objects and requests that is compared with what a real
+// Envoy 1.40 does that istiod 1.31 tells, and so are the labels of its metrics.
 //
 // Envoy refuses some objects that the API server, Istio's webhook and istiod
 // take, and then keeps its last routes of the whole port. The mesh does so too,

@@ -59,6 +59,9 @@ func (f *flow) divide(n uint64, to func(s *share, k uint64)) {
 		s := &f.a.split[i]
 		if k := f.m.dice.portion(n, s.weight, left); k > 0 {
 			n -= k
+			if f.passage != nil {
+				f.passage.share = s
+			}
 			to(s, k)
 		}
 		left -= s.weight
@@ -110,9 +113,6 @@ func (f *flow) flagged(flags string) string {
 // deliver sends n requests to the pods of a destination, and returns how many
 // found one.
 func (f *flow) deliver(s *share, n uint64) uint64 {
-	if f.passage != nil {
-		f.passage.share = s
-	}
 	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.to))
 	switch {
 	case c.missing:

@@ -16,7 +16,7 @@ type passage struct {
 	m      *Mesh
 	flow   flow
 	result Result
-	share  *share // the destination that was drawn
+	share  *share // the destination that was drawn, nil if there is none
 	live   *live  // nil if no handler is to answer
 	copies []*arm
 	began  time.Time // after injected delays
@@ -150,30 +150,12 @@ func (p *passage) edit(h http.Header, sent *http.Request, code int, flags string
 		return
 	}
 	v := values{sent, h, code, flags}
-	if s := p.chosen(); s != nil && s.changes != nil {
+	if s := p.share; s != nil && s.changes != nil {
 		s.changes.response.apply(h, v)
 	}
 	if a.changes != nil {
 		a.changes.response.apply(h, v)
 	}
-}
-
-// chosen returns the destination, which Envoy draws even for requests that do
-// not get so far.
-func (p *passage) chosen() *share {
-	if a := p.flow.a; p.share == nil && len(a.split) > 0 {
-		p.locked(func(f *flow) {
-			left := total(a.split)
-			for i := range a.split {
-				p.share = &a.split[i]
-				if f.m.dice.portion(1, p.share.weight, left) == 1 {
-					return
-				}
-				left -= p.share.weight
-			}
-		})
-	}
-	return p.share
 }
 
 // forward is the request as pods see it in their first, second or later try.
