@@ -104,7 +104,7 @@ func TestHoweverARequestEndsTheFakeMeshCountsItAsEnvoyDoes(t *testing.T) {
 	t.Parallel()
 	p := controlPlane(t)
 	namespace := p.Namespace(t)
-	p.Serve(namespace, "reviews:1", envoy.App(p, http.HandlerFunc((&traffic.Server{Version: "v1"}).ServeHTTP), traffic.Port))
+	p.Serve(namespace, "reviews:1", envoy.App(p, &traffic.Server{Version: "v1"}, traffic.Port))
 	p.Serve(namespace, "client:1", envoy.Proxy{Plane: p}.Run)
 	p.Serve(namespace, "gateway:1", envoy.Proxy{Plane: p, Gateway: true}.Run)
 	objects := strings.ReplaceAll(reached, "NAMESPACE", namespace)

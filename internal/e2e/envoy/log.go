@@ -3,6 +3,7 @@ package envoy
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -31,8 +32,8 @@ type Entry struct {
 	Workload    string    // of the pod, with its namespace, and its canonical service and revision
 }
 
-// Write counts the lines that end. What is no entry is not Envoy's access log, and
-// an error that ends Envoy.
+// Write counts the lines that end. After a line that is no entry nothing could be
+// relied on: that error ends Envoy.
 func (a *accessLog) Write(b []byte) (int, error) {
 	a.part = append(a.part, b...)
 	for {
@@ -43,7 +44,7 @@ func (a *accessLog) Write(b []byte) (int, error) {
 		a.part = rest
 		var e Entry
 		if err := json.Unmarshal(line, &e); err != nil {
-			return 0, err
+			return 0, fmt.Errorf("envoy: access log: %w: %q", err, line)
 		}
 		a.telemetry.count(a.report(e))
 		if a.proxy.Log != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync/atomic"
 	"text/template"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,7 +45,14 @@ func (x Proxy) Run(pod plane.Pod) (func(), error) {
 		hide()
 		return nil, err
 	}
+	var stopped atomic.Bool
+	go func() {
+		if why := process.Ended(); !stopped.Load() {
+			x.Plane.Logf("plane: %v", why)
+		}
+	}()
 	return func() {
+		stopped.Store(true)
 		process.Kill()
 		r.close()
 		hide()

@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -27,6 +28,7 @@ type Process struct {
 	cmd  *exec.Cmd
 	log  string // path
 	done chan struct{}
+	err  error // of cmd.Wait, when it is done
 }
 
 var errStopped = errors.New("the plane was stopped")
@@ -69,7 +71,7 @@ func (n *nursery) start(name, log string, cmd *exec.Cmd) (*Process, error) {
 	}
 	n.running = append(n.running, p)
 	go func() {
-		_ = cmd.Wait() // ProcessState tells it too
+		p.err = cmd.Wait()
 		close(p.done)
 	}()
 	return p, nil
@@ -107,12 +109,17 @@ func (p *Process) Kill() {
 	}
 }
 
-// ended returns why the process is not running any more, with the end of its
-// log; nil if it runs.
+// Ended waits until the process has ended and returns why, with the end of its log.
+func (p *Process) Ended() error {
+	<-p.done
+	return fmt.Errorf("%s has ended: %w\n%s", p.name, cmp.Or(p.err, errors.New(p.cmd.ProcessState.String())), p.Log())
+}
+
+// ended is Ended for a process that may be running: nil if it is.
 func (p *Process) ended() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended: %v\n%s", p.name, p.cmd.ProcessState, p.Log())
+		return p.Ended()
 	default:
 		return nil
 	}

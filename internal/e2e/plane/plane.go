@@ -100,6 +100,9 @@ func (p *Plane) halt() {
 // queries.
 func (p *Plane) Config() *rest.Config { return rest.CopyConfig(p.config) }
 
+// Logf says something that whoever reads the log of the plane should know.
+func (p *Plane) Logf(format string, args ...any) { p.logf(format, args...) }
+
 // XDS is the address of istiod's discovery service, in plain gRPC.
 func (p *Plane) XDS() string { return address(p.ports.istioXDS) }
 
