@@ -31,7 +31,7 @@ kind: DestinationRule
 metadata: {name: reviews, namespace: NAMESPACE}
 spec:
   host: reviews
-  subsets: [{name: v1, labels: {version: v1}}, {name: deaf, labels: {version: deaf}}, {name: empty, labels: {version: v9}}]
+  subsets: [{name: v1, labels: {version: v1}}, {name: deaf, labels: {version: v2}}, {name: empty, labels: {version: v9}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -55,46 +55,42 @@ spec:
   - {match: [{uri: {prefix: /empty-fault}}], route: [{destination: {host: reviews, subset: empty}}], fault: {abort: {httpStatus: 419, percentage: {value: 100}}}}
   - {match: [{uri: {prefix: /late}}], route: [{destination: {host: reviews, subset: v1}}], fault: {delay: {fixedDelay: 1ms, percentage: {value: 100}}}}
   - {match: [{uri: {prefix: /redirect}}], redirect: {uri: /}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: reviews-v1, namespace: NAMESPACE}
-spec:
-  selector: {matchLabels: {app: reviews, version: v1}}
-  template:
-    metadata: {annotations: {prometheus.io/scrape: "true"}, labels: {app: reviews, version: v1}}
-    spec: {containers: [{name: reviews, image: "reviews:1"}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: reviews-deaf, namespace: NAMESPACE}
-spec:
-  selector: {matchLabels: {app: reviews, version: deaf}}
-  template:
-    metadata: {labels: {app: reviews, version: deaf}}
-    spec: {containers: [{name: reviews, image: "reviews:deaf"}]}
 `
 
-// reachedBy are the pods that ask.
-const reachedBy = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: client}
-spec:
-  selector: {matchLabels: {app: client}}
-  template:
-    metadata: {annotations: {prometheus.io/scrape: "true"}, labels: {app: client}}
-    spec: {containers: [{name: proxy, image: "client:1"}]}
+// podOf is the manifest of a Deployment of one pod, of which Prometheus reads the metrics.
+func podOf(namespace, name, image, labels string) string {
+	return fmt.Sprintf(`
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: gateway}
+metadata: {name: %[2]s, namespace: %[1]s}
 spec:
-  selector: {matchLabels: {gateway: NAMESPACE}}
+  selector: {matchLabels: {%[4]s}}
   template:
-    metadata: {annotations: {prometheus.io/scrape: "true"}, labels: {gateway: NAMESPACE}}
-    spec: {containers: [{name: proxy, image: "gateway:1"}]}
-`
+    metadata: {annotations: {prometheus.io/scrape: "true"}, labels: {%[4]s}}
+    spec: {containers: [{name: %[2]s, image: %[3]q}]}
+`, namespace, name, image, labels)
+}
+
+// reviewsOf are the objects of a namespace, with two versions of reviews.
+func reviewsOf(namespace, objects string) string {
+	return strings.ReplaceAll(objects, "NAMESPACE", namespace) +
+		podOf(namespace, "reviews-v1", "reviews:1", "app: reviews, version: v1") +
+		podOf(namespace, "reviews-v2", "reviews:2", "app: reviews, version: v2")
+}
+
+// serveReached runs the first version and those who ask; the second one is deaf.
+func serveReached(t *testing.T, namespace string, v1 http.Handler) (objects string) {
+	p := controlPlane(t)
+	p.Serve(namespace, "reviews:1", envoy.App(p, v1, traffic.Port))
+	p.Serve(namespace, "client:1", envoy.Proxy{Plane: p}.Run)
+	p.Serve(namespace, "gateway:1", envoy.Proxy{Plane: p, Gateway: true}.Run)
+	objects = reviewsOf(namespace, reached)
+	p.Apply(t, namespace, objects+
+		podOf(namespace, "client", "client:1", "app: client")+
+		podOf(namespace, "gateway", "gateway:1", "gateway: "+namespace))
+	return objects
+}
 
 var ways = []string{"/answered", "/no-cluster", "/no-pod", "/deaf", "/retried", "/fault", "/lost-fault", "/empty-fault", "/late", "/redirect", "/no-rule"}
 
@@ -104,12 +100,7 @@ func TestHoweverARequestEndsTheFakeMeshCountsItAsEnvoyDoes(t *testing.T) {
 	t.Parallel()
 	p := controlPlane(t)
 	namespace := p.Namespace(t)
-	p.Serve(namespace, "reviews:1", envoy.App(p, &traffic.Server{Version: "v1"}, traffic.Port))
-	p.Serve(namespace, "client:1", envoy.Proxy{Plane: p}.Run)
-	p.Serve(namespace, "gateway:1", envoy.Proxy{Plane: p, Gateway: true}.Run)
-	objects := strings.ReplaceAll(reached, "NAMESPACE", namespace)
-	p.Apply(t, namespace, objects)
-	p.Apply(t, namespace, strings.ReplaceAll(reachedBy, "NAMESPACE", namespace))
+	objects := serveReached(t, namespace, &traffic.Server{Version: "v1"})
 	for _, through := range []struct{ workload, host string }{{"client", "reviews:9080"}, {"gateway", "reviews.example.com"}} {
 		c := traffic.NewHTTP(p, namespace, through.workload, through.host, ways[0])
 		t.Cleanup(c.Close)
@@ -157,7 +148,7 @@ func countedByTheFake(t *testing.T, namespace, objects string) (all []string) {
 		require.NoError(t, server.Load([]byte(objects)))
 		mesh := fake.NewMesh(server, fake.Config{})
 		require.Empty(t, mesh.Problems())
-		mesh.Crash(namespace, "reviews-deaf", true)
+		mesh.Crash(namespace, "reviews-v2", true)
 		for _, path := range ways {
 			mesh.Send(1, fake.Request{Host: "reviews:9080", Port: 9080, Path: path, From: fake.Source{Namespace: namespace, Workload: "client"}})
 			mesh.Send(1, fake.Request{Host: "reviews.example.com", Path: path, From: fake.Source{Gateway: namespace + "/front", Namespace: namespace, Workload: "gateway"}})

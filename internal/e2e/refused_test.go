@@ -53,24 +53,6 @@ apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: reviews, namespace: NAMESPACE}
 spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: v1}}]}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: reviews-v1, namespace: NAMESPACE}
-spec:
-  selector: {matchLabels: {app: reviews, version: v1}}
-  template:
-    metadata: {labels: {app: reviews, version: v1}}
-    spec: {containers: [{name: reviews, image: "reviews:1"}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: reviews-v2, namespace: NAMESPACE}
-spec:
-  selector: {matchLabels: {app: reviews, version: v2}}
-  template:
-    metadata: {labels: {app: reviews, version: v2}}
-    spec: {containers: [{name: reviews, image: "reviews:2"}]}
 `
 
 // mesh is a real one or a fake one, in which somebody asks for reviews.
@@ -90,7 +72,7 @@ func TestATableThatEnvoyRefusesStaysAsItWas(t *testing.T) {
 	p := controlPlane(t)
 	namespace := p.Namespace(t)
 	client, _ := clients(t)
-	objects := strings.ReplaceAll(refusing, "NAMESPACE", namespace)
+	objects := reviewsOf(namespace, refusing)
 	b := newMesh(t, namespace, objects)
 	c := b.through(t, "client", "reviews", "/")
 	real := mesh{client, namespace,

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 )
 
 // module is the one whose go.mod has the programs as tools.
@@ -88,11 +89,13 @@ func ldflags() string {
 	return "-s -w" + set + "gitVersion=v" + kubernetesVersion + set + "gitMajor=" + parts[0] + set + "gitMinor=" + parts[1]
 }
 
-// command is one that ends, where the kernel can see to that, with the thread
-// that starts it, and so with this process.
+// command is one that ends, with all that it has started, when ctx does. Where the
+// kernel can see to that, it ends with the thread that starts it too, and so with
+// this process.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = attributes()
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	return cmd
 }
 
