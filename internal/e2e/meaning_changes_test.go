@@ -28,7 +28,7 @@ func (g *generator) changes(rule object) {
 	if g.chance(15) {
 		rule["fault"] = g.fault()
 	}
-	if g.chance(25) {
+	if g.chance(25) || strings.Contains(fmt.Sprint(rule["route"]), "late.") {
 		rule["timeout"] = pick(g, late, late, "10s")
 	}
 	switch {
@@ -53,8 +53,9 @@ func setsHost(rule object) bool {
 	return strings.Contains(text, "set.example.com")
 }
 
-// late is a timeout that pods keep, but for those that are slow.
-const late = "0.15s"
+// late is a timeout that pods keep, but for those that are slow. It is longer than
+// what Envoy waits between four tries, which the fake leaves out.
+const late = "0.3s"
 
 func (g *generator) headerChanges() object {
 	operations := func(hosts bool) object {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +18,8 @@ import (
 type sample struct {
 	n            float64
 	sum, squares map[string]float64
-	// fates, in the fake mesh, are the shares of what becomes of many requests.
+	// fates, in the fake mesh, are the shares of what becomes of many requests; nil
+	// where it cannot know.
 	fates map[string]float64
 }
 
@@ -51,6 +53,7 @@ func differences(seen, want sample, limit float64) []string {
 	maps.Copy(names, want.fates)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		switch k := seen.sum[name]; {
+		case isFate(name) && want.fates == nil: // the fake knows them one by one only
 		case isFate(name):
 			if p := want.fates[name]; unlikely(k, seen.n, p, limit) {
 				all = append(all, fmt.Sprintf("  %s: Envoy %v of %v, the fake %.4f %%", name, k, seen.n, 100*p))
@@ -75,11 +78,58 @@ func unlikely(k, n, p, limit float64) bool {
 
 // unlike reports whether the means of two samples are far from each other.
 func unlike(a, b sample, name string, limit float64) bool {
-	n := a.n + b.n
-	mean := (a.sum[name] + b.sum[name]) / n
-	variance := max(0, (a.squares[name]+b.squares[name])/n-mean*mean)
+	_, variance := both(a, b, name)
 	const nothing = 1e-9
 	return math.Abs(a.sum[name]/a.n-b.sum[name]/b.n) > limit*math.Sqrt(variance*(1/a.n+1/b.n))+nothing
+}
+
+// both is the mean and the variance of what was seen of one request.
+func both(a, b sample, name string) (mean, variance float64) {
+	n := a.n + b.n
+	mean = (a.sum[name] + b.sum[name]) / n
+	return mean, max(0, (a.squares[name]+b.squares[name])/n-mean*mean)
+}
+
+// pools are deviations of many questions, summed up by what they are about: copies,
+// retries, faults and weights that are a little off show in the sum.
+type pools map[string]*struct{ deviation, variance float64 }
+
+func (p pools) add(seen, want sample) {
+	for name, share := range want.fates {
+		what, workload, _ := strings.Cut(name, " to ")
+		for _, of := range []string{what, "to " + workload} {
+			p.sum(of, seen.sum[name]-seen.n*share, seen.n*share*(1-share))
+		}
+	}
+	if want.n == 0 {
+		return
+	}
+	names := maps.Clone(want.sum)
+	maps.Copy(names, seen.sum)
+	for name := range names {
+		if of, _, arrived := strings.Cut(name, ":"); arrived && strings.HasPrefix(of, "arrived") {
+			_, variance := both(seen, want, name)
+			p.sum(of, seen.sum[name]-seen.n*want.sum[name]/want.n, seen.n*variance*(1+seen.n/want.n))
+		}
+	}
+}
+
+func (p pools) sum(of string, deviation, variance float64) {
+	if p[of] == nil {
+		p[of] = &struct{ deviation, variance float64 }{}
+	}
+	p[of].deviation += deviation
+	p[of].variance += variance
+}
+
+// far says which sums are no luck.
+func (p pools) far() (all []string) {
+	for _, of := range slices.Sorted(maps.Keys(p)) {
+		if s := p[of]; math.Abs(s.deviation) > certainty*math.Sqrt(s.variance)+1 {
+			all = append(all, fmt.Sprintf("%s: %+.0f, with a standard deviation of %.0f", of, s.deviation, math.Sqrt(s.variance)))
+		}
+	}
+	return all
 }
 
 // fit is how well shares that are neither small nor large fit what was seen: the
@@ -129,4 +179,24 @@ func TestTheBandsHoldWhatLuckCanDo(t *testing.T) {
 	missing := of(24, 24)
 	missing.fates = map[string]float64{fate(fake.Source{}, "v1", 200, ""): 1}
 	require.NotEmpty(t, differences(of(24, 24), missing, certainty), "the log says nothing")
+}
+
+func TestSmallDeviationsShowInTheSum(t *testing.T) {
+	copies := func(n, k int) (o sample) {
+		for i := range n {
+			if i < k {
+				o.add([]string{"arrived at v2: GET /"})
+			} else {
+				o.add(nil)
+			}
+		}
+		return o
+	}
+	good, bad := pools{}, pools{}
+	for range 100 {
+		good.add(copies(24, 8), copies(72, 24))
+		bad.add(copies(24, 10), copies(72, 24))
+	}
+	require.Empty(t, good.far())
+	require.Len(t, bad.far(), 1, "41.7 % are not 33.3 %")
 }

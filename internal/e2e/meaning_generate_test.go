@@ -83,7 +83,11 @@ func (m *meaning) gateway(namespace, name string, ports ...uint32) caller {
 }
 
 // deployed are the applications, a pod of each version.
-var deployed = []struct{ app, version string }{{"one", "v1"}, {"one", "v2"}, {"one", "v3"}, {"two", "v1"}, {"two", "v2"}, {"late", "v1"}, {"deaf", "v1"}}
+var deployed = []struct{ app, version string }{{"one", "v1"}, {"one", "v2"}, {"one", "v3"}, {"two", "v1"}, {"two", "v2"}, {"late", "v1"}, {"deaf", "v1"}, {"cut", "v1"}, {"busy", "v1"}}
+
+// oddities are the applications that are slow, do not listen, hang up, and answer
+// 409.
+var oddities = []string{"late", "deaf", "cut", "busy"}
 
 // base is what all sets share.
 func (m *meaning) base() {
@@ -98,8 +102,9 @@ func (m *meaning) base() {
 	m.service(m.far, "two", "two", 80)
 	m.service(m.near, "both", "one", 80, 9080)
 	m.service(m.near, "empty", "none", 80)
-	m.service(m.near, "late", "late", 80)
-	m.service(m.near, "deaf", "deaf", 80)
+	for _, app := range oddities {
+		m.service(m.near, app, app, 80)
+	}
 	all := []any{subset("v1", "v1"), subset("v2", "v2"), subset("v3", "v3"), subset("gone", "v9")}
 	m.destinationRule(&m.older, m.near, "one", object{"host": "one", "subsets": all})
 	m.destinationRule(&m.older, m.far, "two", object{"host": "two", "subsets": all})
@@ -145,7 +150,7 @@ func subset(name, version string) object {
 }
 
 // pods is how many each application has.
-var pods = map[string]int{"one": 3, "two": 2, "late": 1, "deaf": 1}
+var pods = map[string]int{"one": 3, "two": 2, "late": 1, "deaf": 1, "cut": 1, "busy": 1}
 
 func (m *meaning) service(namespace, name, app string, ports ...uint32) service {
 	return m.serviceIn(&m.older, namespace, name, app, ports...)

@@ -144,7 +144,7 @@ func (g *generator) to(namespace string) object {
 		delete(d, "subset")
 	case 4:
 		if g.chance(70) {
-			d = object{"host": shared(pick(g, "late", "deaf"), g.near), "port": object{"number": 80}}
+			d = object{"host": shared(pick(g, oddities...), g.near), "port": object{"number": 80}}
 		}
 	}
 	if g.chance(20) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -41,14 +42,15 @@ func TestWhateverTheRulesTheFakeMeshDoesAsEnvoyDoes(t *testing.T) {
 	seen := real.ask(t, m.questions, few)
 	t.Logf("%d requests: Envoy had answered after %.1f s", real.asked, time.Since(begin).Seconds())
 	begin = time.Now()
-	want := m.simulate(t, m.questions, few)
+	want := m.simulate(t, m.questions, 3*few)
 	t.Logf("and the fake mesh after %.1f s", time.Since(begin).Seconds())
 
-	seenKinds := kinds(want)
+	shown := kinds(want)
 	var doubtful []question
-	luck := &fit{}
+	luck, sums := &fit{}, pools{}
 	for i, q := range m.questions {
 		luck.add(seen[i], want[i])
+		sums.add(seen[i], want[i])
 		if len(differences(seen[i], want[i], doubt)) > 0 {
 			doubtful = append(doubtful, q)
 		}
@@ -64,9 +66,16 @@ func TestWhateverTheRulesTheFakeMeshDoesAsEnvoyDoes(t *testing.T) {
 			t.Errorf("%v\n%s\n%s", q, strings.Join(d, "\n"), m.sets[q.set])
 		}
 	}
-	t.Logf("%d questions, %d of them asked again; %d requests to Envoy; %v; %v", len(m.questions), len(doubtful), real.asked, seenKinds, luck)
+	t.Logf("%d questions, %d of them asked again; %d requests to Envoy; %v; %v", len(m.questions), len(doubtful), real.asked, shown, luck)
 	require.Empty(t, differing, "the fake differs in these sets, for so many questions")
 	require.True(t, luck.good(), luck)
+	require.Empty(t, sums.far())
+	for _, kind := range []string{
+		"200 -", "200 DI", "301 -", "4.. -", "4.. FI", "4.. NR", "503 NC", "503 UH", "503 UF", "503 URX", "503 URX,UF", "504 UT",
+		"divided", "copied or repeated", "by Send alone", nowhere,
+	} {
+		require.NotZero(t, shown[kind], "no question is about %q", kind)
+	}
 	for _, c := range m.callers {
 		require.Empty(t, p.Refusals(c.Namespace))
 	}
@@ -100,19 +109,27 @@ func (m *meaning) tell(t *testing.T, p *plane.Plane) *real {
 // awaitEndpoints waits until the pods of all services are known, so that the
 // endpoints of the sentinel are what istiod hears of last.
 func (m *meaning) awaitEndpoints(t *testing.T) {
-	_, kube := clients(t)
 	want := map[string]int{}
 	for _, s := range m.services {
 		if s.name != sentinel {
 			want[s.namespace+"/"+s.name] = s.pods
 		}
 	}
+	awaitEndpoints(t, want, m.near, m.far, m.wild)
+}
+
+// awaitEndpoints waits until Services have so many ready pods; they are named
+// namespace/name.
+func awaitEndpoints(t *testing.T, want map[string]int, namespaces ...string) {
+	_, kube := clients(t)
 	require.Eventually(t, func() bool {
 		ready := map[string]int{}
-		for _, namespace := range []string{m.near, m.far, m.wild} {
-			slicesOf, err := kube.DiscoveryV1().EndpointSlices(namespace).List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err)
-			for _, s := range slicesOf.Items {
+		for _, namespace := range namespaces {
+			all, err := kube.DiscoveryV1().EndpointSlices(namespace).List(t.Context(), metav1.ListOptions{})
+			if err != nil {
+				return false
+			}
+			for _, s := range all.Items {
 				for _, e := range s.Endpoints {
 					if e.Conditions.Ready != nil && *e.Conditions.Ready {
 						ready[namespace+"/"+s.Labels["kubernetes.io/service-name"]]++
@@ -126,7 +143,7 @@ func (m *meaning) awaitEndpoints(t *testing.T) {
 			}
 		}
 		return true
-	}, 2*time.Minute, 200*time.Millisecond)
+	}, 2*time.Minute, 100*time.Millisecond)
 }
 
 // simulate asks the fake mesh: by real requests, so many times, and in a crowd.
@@ -175,6 +192,10 @@ func (m *meaning) imagine(mesh *fake.Mesh, w *witness, q question, number, times
 	}
 	o.fates = map[string]float64{}
 	for _, c := range mesh.Send(crowd, q.request) {
+		if c.Workload == hangingUp {
+			o.fates = nil // a Behaviour does not hang up
+			break
+		}
 		if !c.Mirrored {
 			o.fates[fate(q.request.From, c.Workload, c.Code, c.Flags)] += float64(c.N) / crowd
 		}
@@ -198,6 +219,10 @@ func (q question) dress(r *http.Request, id string) {
 		r.Header.Set(name, value)
 	}
 	r.Header.Set("User-Agent", id)
+	if r.Method == http.MethodPost {
+		const body = "a body"
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	}
 }
 
 func (q question) String() string {
@@ -222,7 +247,14 @@ func isFate(name string) bool { return name == nowhere || strings.HasPrefix(name
 func kinds(all []sample) map[string]int {
 	found := map[string]int{}
 	for i := range all {
-		of := map[string]bool{"divided": len(all[i].fates) > 1}
+		of := map[string]bool{"divided": len(all[i].fates) > 1, "by Send alone": all[i].n == 0}
+		arrived := 0.0
+		for name, k := range all[i].sum {
+			if strings.HasPrefix(name, "arrived") {
+				arrived += k
+			}
+		}
+		of["copied or repeated"] = arrived > all[i].n
 		for name := range all[i].fates {
 			what, _, answered := strings.Cut(strings.TrimPrefix(name, "logged "), " to ")
 			if what[0] == '4' {

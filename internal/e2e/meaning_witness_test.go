@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -32,8 +33,12 @@ func (w *witness) note(id, what string) {
 // behaviours are those of the images that do more than answer.
 var behaviours = map[string]fake.Behaviour{
 	"one-v3":  {ErrorRate: 0.3, Status: http.StatusServiceUnavailable},
-	"late-v1": {Median: 400 * time.Millisecond},
+	"late-v1": {Median: 700 * time.Millisecond},
+	"busy-v1": {ErrorRate: 1, Status: http.StatusConflict},
 }
+
+// hangingUp is the workload whose pods close the connection and do not answer.
+const hangingUp = "cut-v1"
 
 // silent is the workload whose pods listen on no port.
 const silent = "deaf-v1"
@@ -44,7 +49,11 @@ const workloadHeader = "X-Workload"
 // pod is what runs in the pods of an image.
 func (w *witness) pod(image string) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.note(r.UserAgent(), fmt.Sprintf("arrived at %s: %s %s%s %s", image, r.Method, r.Host, r.RequestURI, shown(r.Header)))
+		body, _ := io.ReadAll(r.Body) // what can be had of it
+		w.note(r.UserAgent(), fmt.Sprintf("arrived at %s: %s %s%s %s %q", image, r.Method, r.Host, r.RequestURI, shown(r.Header), body))
+		if image == hangingUp {
+			panic(http.ErrAbortHandler)
+		}
 		rw.Header().Set(workloadHeader, image)
 		b := behaviours[image]
 		select {
@@ -77,10 +86,13 @@ func (w *witness) take(id string) []string {
 // leave the mesh, where nobody is; the fake knows no outside, and answers 404.
 const nowhere = "nowhere"
 
-// shown are the headers that rules and requests of this test name.
+// envoyNames are those of headers by which Envoy tells pods what it has done.
+var envoyNames = []string{"x-envoy-attempt-count", "x-envoy-original-path", "x-envoy-original-host"}
+
+// shown are the headers that rules and requests of this test name, and Envoy's own.
 func shown(h http.Header) string {
 	var all []string
-	for _, name := range slices.Concat(headerNames, changedNames) {
+	for _, name := range slices.Concat(headerNames, changedNames, envoyNames) {
 		if values, ok := h[http.CanonicalHeaderKey(name)]; ok {
 			all = append(all, name+"="+strings.Join(values, ","))
 		}

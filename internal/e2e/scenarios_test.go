@@ -293,6 +293,9 @@ func TestABadVersionIsRolledBackByWhatPrometheusCounted(t *testing.T) {
 	require.JSONEq(t, before, b.spec(t))
 }
 
+// halfway is what the test says that a rollout is in the midst of its way.
+const halfway = "half of the traffic goes to v2"
+
 func TestAnAbortTurnsEverythingBackAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBookinfo(t)
@@ -306,6 +309,7 @@ func TestAnAbortTurnsEverythingBackAtOnce(t *testing.T) {
 		ended <- state
 	}()
 	s.wait(t, share(50))
+	t.Log(halfway)
 
 	// Whoever can write the object can command.
 	require.NoError(t, canary.Send(t.Context(), b.router(t), canary.Command{Order: canary.Abort, By: "somebody", Why: "customers call"}))

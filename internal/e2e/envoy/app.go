@@ -59,11 +59,14 @@ func (i *inbound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := decodePeer(r.Header.Get(peerHeader))
 	r.Header.Del(peerHeader)
 	answer := &recorder{ResponseWriter: w, status: http.StatusOK}
-	// Also if the application panics, which ends the connection.
+	returned := false
 	defer func() {
 		code, flags := answer.status, ""
-		if r.Context().Err() != nil {
-			code, flags = 0, "DC" // the client has left
+		switch {
+		case r.Context().Err() != nil: // the client has left
+			code, flags = 0, "DC"
+		case !returned: // the application has panicked, which ends the connection
+			code, flags = http.StatusServiceUnavailable, "UC"
 		}
 		i.telemetry.count(report{
 			reporter: "destination", source: from, destination: self(i.pod), service: i.service(),
@@ -71,6 +74,7 @@ func (i *inbound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 	}()
 	i.app.ServeHTTP(answer, r)
+	returned = true
 }
 
 // service is the first one that leads to the pod, once there is one.

@@ -15,6 +15,9 @@ type accessLog struct {
 	self      peer
 	proxy     Proxy
 	part      []byte // of a line
+	// unreadable ends Envoy: after a line that is not understood, nothing that is
+	// counted could be relied on.
+	unreadable func()
 }
 
 // Entry is a line of the access log, as the plane's mesh.yaml makes it. What Envoy
@@ -32,8 +35,7 @@ type Entry struct {
 	Workload    string    // of the pod, with its namespace, and its canonical service and revision
 }
 
-// Write counts the lines that end. After a line that is no entry nothing could be
-// relied on: that error ends Envoy.
+// Write counts the lines that are complete.
 func (a *accessLog) Write(b []byte) (int, error) {
 	a.part = append(a.part, b...)
 	for {
@@ -44,6 +46,7 @@ func (a *accessLog) Write(b []byte) (int, error) {
 		a.part = rest
 		var e Entry
 		if err := json.Unmarshal(line, &e); err != nil {
+			a.unreadable()
 			return 0, fmt.Errorf("envoy: access log: %w: %q", err, line)
 		}
 		a.telemetry.count(a.report(e))

@@ -58,8 +58,10 @@ func TestAGRPCRequestHasAStatus(t *testing.T) {
 	require.Subset(t, counted(t, false, line)[0], map[string]string{"request_protocol": "grpc", "grpc_response_status": "14"})
 }
 
-func TestWhatIsNoAccessLogIsAnError(t *testing.T) {
-	log := &accessLog{telemetry: newTelemetry(prometheus.NewRegistry())}
+func TestALineThatIsNotUnderstoodEndsEnvoy(t *testing.T) {
+	ended := false
+	log := &accessLog{telemetry: newTelemetry(prometheus.NewRegistry()), unreadable: func() { ended = true }}
 	_, err := log.Write([]byte("terminate called\n"))
-	require.Error(t, err)
+	require.ErrorContains(t, err, "terminate called")
+	require.True(t, ended)
 }

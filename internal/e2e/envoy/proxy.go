@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func (x Proxy) Run(pod plane.Pod) (func(), error) {
 	var stopped atomic.Bool
 	go func() {
 		if why := process.Ended(); !stopped.Load() {
-			x.Plane.Logf("plane: %v", why)
+			x.Plane.Logf("plane: an Envoy has ended by itself: %v", why)
 		}
 	}()
 	return func() {
@@ -89,9 +90,10 @@ func (x Proxy) start(pod plane.Pod, relay string, counters *prometheus.Registry)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(x.Plane.Envoy(), "-c", file.Name(), "--disable-hot-restart", "--concurrency", "1",
+	ctx, kill := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, x.Plane.Envoy(), "-c", file.Name(), "--disable-hot-restart", "--concurrency", "1",
 		"--log-level", "warning", "--file-flush-interval-msec", "10", "--drain-time-s", "1")
-	cmd.Stdout = &accessLog{telemetry: newTelemetry(counters), self: self(pod), proxy: x}
+	cmd.Stdout = &accessLog{telemetry: newTelemetry(counters), self: self(pod), proxy: x, unreadable: kill}
 	return x.Plane.Run(name, cmd)
 }
 

@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -44,7 +45,7 @@ func newRelay(p *plane.Plane, pod plane.Pod) (*relay, error) {
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, istiod.Close())
 	}
 	r := &relay{plane: p, pod: pod, istiod: istiod, server: grpc.NewServer(), listener: l}
 	discovery.RegisterAggregatedDiscoveryServiceServer(r.server, r)
@@ -164,7 +165,7 @@ func (r *relay) place(a *endpoints.ClusterLoadAssignment) error {
 	for _, locality := range a.GetEndpoints() {
 		for _, e := range locality.GetLbEndpoints() {
 			at := e.GetEndpoint().GetAddress().GetSocketAddress()
-			if !plane.IsPod(at.GetAddress()) {
+			if !r.plane.IsPod(at.GetAddress()) {
 				continue
 			}
 			if err := r.move(at, at.Address); err != nil {

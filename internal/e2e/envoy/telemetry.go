@@ -70,7 +70,7 @@ func (p peer) encode() string {
 	return string(b)
 }
 
-// decodePeer reads the header; who is no proxy is nobody.
+// decodePeer reads the header. Without it the peer is zero.
 func decodePeer(text string) (p peer) {
 	if json.Unmarshal([]byte(text), &p) != nil {
 		return peer{}

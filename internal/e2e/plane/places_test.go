@@ -10,12 +10,13 @@ import (
 
 func TestEachPortOfEachAddressHasAPlaceOfItsOwn(t *testing.T) {
 	for name, p := range map[string]*places{
-		"where all of 127/8 is loopback": {whole: true},
-		"where 127.0.0.1 alone is":       {given: map[string]string{}},
+		"where all of 127/8 is loopback": newPlaces(),
+		"where 127.0.0.1 alone is":       {network: firstNetwork, given: map[string]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			defer p.close()
 			whose := map[string]string{}
-			for _, ip := range []string{"10.99.0.1", "10.99.0.2", "10.99.1.1"} {
+			for _, ip := range []string{p.pod(0), p.pod(1), p.pod(250)} {
 				for _, port := range []int{80, 443, 9080, 15020} {
 					at, err := p.of(ip, port)
 					require.NoError(t, err)
@@ -37,7 +38,9 @@ func TestEachPortOfEachAddressHasAPlaceOfItsOwn(t *testing.T) {
 }
 
 func TestAPodThatBeginsAnewIsWhereItWas(t *testing.T) {
-	pod := Pod{Address: "10.99.200.1", places: newPlaces()}
+	p := newPlaces()
+	defer p.close()
+	pod := Pod{Address: p.pod(0), places: p}
 	first, err := pod.Listen(9080)
 	require.NoError(t, err)
 	require.NoError(t, first.Close())
@@ -45,4 +48,16 @@ func TestAPodThatBeginsAnewIsWhereItWas(t *testing.T) {
 	require.NoError(t, err)
 	defer second.Close()
 	require.Equal(t, first.Addr(), second.Addr())
+}
+
+func TestTwoPlanesOnAMachineHaveNoAddressInCommon(t *testing.T) {
+	one, two := newPlaces(), newPlaces()
+	defer one.close()
+	defer two.close()
+	if one.claim == nil {
+		require.Nil(t, two.claim) // each port is chosen free
+		return
+	}
+	require.NotEqual(t, one.pod(0), two.pod(0))
+	require.NotEqual(t, "10.98", two.pod(0)[:5], "the network of Services")
 }

@@ -91,6 +91,7 @@ func (p *Plane) halt() {
 		_ = p.pods.Close() // its listener may be closed already
 	}
 	p.nursery.close()
+	p.places.close()
 	if p.dir != "" {
 		_ = os.RemoveAll(p.dir) // what is left is swept away by the next plane
 	}

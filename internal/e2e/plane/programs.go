@@ -62,7 +62,11 @@ func (p programs) missing() error {
 	if p.istio == "" || p.gateway == "" {
 		errs = append(errs, errors.New("modules"))
 	}
-	for _, file := range []string{p.bin, p.envoy} {
+	files := []string{p.bin}
+	if p.fetched {
+		files = append(files, p.envoy)
+	}
+	for _, file := range files {
 		if _, err := os.Stat(file); err != nil {
 			errs = append(errs, err)
 		}
@@ -72,7 +76,7 @@ func (p programs) missing() error {
 
 func buildKey(root string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, runtime.Version(), runtime.GOARCH, tags, ldflags())
+	fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH, tags, ldflags())
 	for _, name := range []string{"go.mod", "go.sum"} {
 		b, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {

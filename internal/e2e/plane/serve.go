@@ -111,7 +111,7 @@ func (k *kubelet) serve(pod *corev1.Pod) (string, error) {
 	}
 	k.next++
 	s := &server{pod: describe(pod), program: program{pod.Namespace, pod.Spec.Containers[0].Image}}
-	s.pod.Address, s.pod.places = fmt.Sprintf("10.99.%d.%d", k.next/250, 1+k.next%250), k.places
+	s.pod.Address, s.pod.places = k.places.pod(k.next), k.places
 	if run, ok := k.programs[s.program]; ok {
 		var err error
 		if s.stop, err = run(s.pod); err != nil {
