@@ -110,10 +110,11 @@ func provide(folder string, fill func(string) error) error {
 	if err := sweep(parent, unfinished); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(parent, unfinished+strconv.Itoa(os.Getpid())+"-")
+	tmp, release, err := claim(parent, unfinished)
 	if err != nil {
 		return err
 	}
+	defer release()
 	defer os.RemoveAll(tmp)
 	if err := fill(tmp); err != nil {
 		return err
@@ -124,18 +125,44 @@ func provide(folder string, fill func(string) error) error {
 	return nil
 }
 
-// sweep removes the folders of processes that are gone: those whose names are the
-// prefix, the id of the process and something else.
+// claim makes a folder that no sweep of another process removes until release, or
+// the end of this process.
+func claim(parent, prefix string) (folder string, release func(), err error) {
+	folder, err = os.MkdirTemp(parent, prefix+strconv.Itoa(os.Getpid())+"-")
+	if err != nil {
+		return "", nil, err
+	}
+	lock, err := os.Open(folder)
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	return folder, func() { _ = lock.Close() }, err // reading it cannot fail
+}
+
+// sweep removes the folders that nobody claims any more. The id of the process is
+// in the name, so that a folder is not taken for one of the dead before it is
+// locked; where the dead keep their id for a while, a minute has to pass.
 func sweep(parent, prefix string) error {
+	const young = time.Minute
 	all, err := os.ReadDir(parent)
-	for _, folder := range all {
-		rest, ok := strings.CutPrefix(folder.Name(), prefix)
+	for _, entry := range all {
+		rest, ok := strings.CutPrefix(entry.Name(), prefix)
 		text, _, _ := strings.Cut(rest, "-")
 		pid, e := strconv.Atoi(text)
-		if !ok || e != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		if !ok || e != nil {
 			continue
 		}
-		err = errors.Join(err, os.RemoveAll(filepath.Join(parent, folder.Name())))
+		folder := filepath.Join(parent, entry.Name())
+		info, e := os.Stat(folder)
+		if e != nil || time.Since(info.ModTime()) < young && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			continue
+		}
+		if lock, e := os.Open(folder); e == nil {
+			if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+				err = errors.Join(err, os.RemoveAll(folder))
+			}
+			err = errors.Join(err, lock.Close())
+		}
 	}
 	return err
 }

@@ -54,13 +54,26 @@ func TestWhatAKilledProcessLeftIsSweptAway(t *testing.T) {
 	require.NoError(t, gone.Run())
 	parent := t.TempDir()
 	dead := filepath.Join(parent, fmt.Sprintf("%s%d-1", unfinished, gone.Process.Pid))
-	alive := filepath.Join(parent, unfinished+strconv.Itoa(os.Getpid())+"-1")
-	for _, folder := range []string{dead, alive} {
-		require.NoError(t, os.Mkdir(folder, 0o755))
+	undead := filepath.Join(parent, unfinished+strconv.Itoa(os.Getpid())+"-1") // nobody holds it
+	alive, release, err := claim(parent, unfinished)
+	require.NoError(t, err)
+	defer release()
+	for _, folder := range []string{dead, undead, alive} {
+		require.NoError(t, os.MkdirAll(folder, 0o755))
 		require.NoError(t, write(folder))
+		long := time.Now().Add(-time.Hour)
+		require.NoError(t, os.Chtimes(folder, long, long))
 	}
 	require.NoError(t, provide(filepath.Join(parent, "programs"), write))
 	require.Equal(t, []string{"programs", filepath.Base(alive)}, names(t, parent))
+}
+
+func TestAFolderIsNotSweptAwayBeforeItIsLocked(t *testing.T) {
+	parent := t.TempDir()
+	young := filepath.Join(parent, unfinished+strconv.Itoa(os.Getpid())+"-1")
+	require.NoError(t, os.Mkdir(young, 0o755))
+	require.NoError(t, sweep(parent, unfinished))
+	require.DirExists(t, young)
 }
 
 func TestABuildSaysHowFarItIs(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,6 +24,7 @@ type Plane struct {
 	logf     func(format string, args ...any)
 	programs programs
 	dir      string // of all files
+	release  func() // it
 	ca       []byte
 	ports    ports
 	places   *places
@@ -94,6 +94,7 @@ func (p *Plane) halt() {
 	p.places.close()
 	if p.dir != "" {
 		_ = os.RemoveAll(p.dir) // what is left is swept away by the next plane
+		p.release()
 	}
 }
 
@@ -138,7 +139,7 @@ func (p *Plane) prepare(context.Context) error {
 		return err
 	}
 	var err error
-	if p.dir, err = os.MkdirTemp("", folder+strconv.Itoa(os.Getpid())+"-"); err != nil {
+	if p.dir, p.release, err = claim(os.TempDir(), folder); err != nil {
 		return err
 	}
 	if p.ca, err = writeCertificates(p.dir); err != nil {
