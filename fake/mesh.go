@@ -67,6 +67,7 @@ type Mesh struct {
 	problems []error
 	handlers map[string]http.Handler // by image
 	copies   chan struct{}           // a token for each mirrored request under way
+	running  *running
 }
 
 // NewMesh returns a mesh over the objects of a server. Deployments that are
@@ -87,6 +88,7 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 		crashed:  map[name]bool{},
 		handlers: map[string]http.Handler{},
 		copies:   make(chan struct{}, maxCopies),
+		running:  newRunning(),
 		counters: counters{index: map[seriesKey]int{}},
 		history:  history{next: now.Add(c.Scrape), every: c.Scrape, keep: c.Retention},
 	}
