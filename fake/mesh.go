@@ -152,7 +152,8 @@ func (m *Mesh) Restart(namespace, workload string) {
 }
 
 // Stall stops the propagation of changes to all proxies, or ends that: then they
-// learn at once what they missed.
+// learn at once what they missed. Changes that come after the call are stalled, and
+// so are those before it that a proxy has not learned of yet.
 func (m *Mesh) Stall(stalled bool) {
 	m.now(func() { m.views.stall(stalled, m.clock) })
 }
