@@ -43,12 +43,13 @@ func compileHeaders(h *networking.Headers) (changes, error) {
 }
 
 // authorityIn returns the Host among the headers to set, or else among those to
-// add: Istio makes a rewrite of it.
+// add: Istio makes a rewrite of it. The last one counts, in the order of the names:
+// Istio's webhook refuses several on a rule, but not on a destination.
 func authorityIn(o *networking.Headers_HeaderOperations) string {
 	find := func(values map[string]string) (found string) {
-		for name, value := range values {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
 			if isAuthority(name) {
-				found = value
+				found = values[name]
 			}
 		}
 		return found
