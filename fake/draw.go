@@ -82,8 +82,13 @@ func lnFactorial(k float64) float64 {
 // portion draws the part of n that takes a way of the given weight, of all that
 // is left. Taking portion after portion, each time of the rest, shares n out.
 func (d dice) portion(n, weight, left uint64) uint64 {
-	if weight >= left {
+	return d.part(n, float64(weight), float64(left))
+}
+
+// part is portion for weights that need not be whole.
+func (d dice) part(n uint64, weight, left float64) uint64 {
+	if weight >= left-1e-9 { // but for errors of rounding
 		return n
 	}
-	return d.binomial(n, float64(weight)/float64(left))
+	return d.binomial(n, weight/left)
 }

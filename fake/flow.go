@@ -114,11 +114,14 @@ func (f *flow) flagged(flags string) string {
 // found one.
 func (f *flow) deliver(s *share, n uint64) uint64 {
 	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.to))
-	switch {
-	case c.missing:
+	if c.missing {
 		f.fail(f.stranger(), n, http.StatusServiceUnavailable, "NC", 0)
 		return 0
-	case c.pods == 0:
+	}
+	if f.passage != nil {
+		f.passage.reached = true
+	}
+	if c.pods == 0 {
 		f.fail(nobodyAt(c.service), n, http.StatusServiceUnavailable, "UH", 0)
 		return 0
 	}

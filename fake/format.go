@@ -113,7 +113,7 @@ func compileHeaderCommand(command, args, limit string) (func(values) string, err
 		return nil, fmt.Errorf("%s(%s): more than two headers", command, args)
 	}
 	if !headerNames.MatchString(args) {
-		return nil, fmt.Errorf("%s(%s): no name of a header", command, args)
+		return nil, fmt.Errorf("%s(%s): invalid header name", command, args)
 	}
 	length := maxValue
 	if limit != "" {

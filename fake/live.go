@@ -6,33 +6,10 @@ import (
 	"time"
 )
 
-// handler returns what answers for an image.
-func (m *Mesh) handler(image string) http.Handler {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.handlers[image]
-}
-
 // since is the timing of one request.
 func since(began time.Time) *timing {
 	t := instant(1, milliseconds(time.Since(began)))
 	return &t
-}
-
-// copy lets a handler answer a copy, and counts how.
-func (p *passage) copy(a *arm, r *http.Request) {
-	answer := &reply{w: &discard{header: http.Header{}}}
-	began := time.Now()
-	ended, late := answer.within(p.flow.a.timeout, p.m.handler(a.image), r)
-	answer.cut()
-	code, flags := answer.code, ""
-	switch {
-	case late:
-		code, flags = 0, "DC"
-	case !ended:
-		code, flags = http.StatusServiceUnavailable, "UC"
-	}
-	p.locked(func(f *flow) { f.count(byDestination, a.identity, 1, code, flags, since(began)) })
 }
 
 // try lets the handler of a pod answer, and counts how. It leaves the next pod
@@ -46,17 +23,19 @@ func (p *passage) try(w http.ResponseWriter, r *http.Request) {
 		sent.Body = p.body.next()
 	}
 	before := w.Header().Clone()
-	answer := &reply{w: w, hold: func(code int) bool { return p.retry(answered, code, l) }}
+	answer := &reply{w: w, left: func() bool { return r.Context().Err() != nil }}
+	answer.hold = func(code int) bool { return p.again(answered, code, l) }
 	answer.edit = func(h http.Header, code int) { p.edit(h, sent, code, p.flow.flagged("")) }
 	limit, last := p.flow.limit(l.tries)
 	began := time.Now()
-	ended, late := answer.within(durationOf(limit), p.m.handler(l.at().image), sent)
+	// The handler may change what it got, also when it is late.
+	ended, late := answer.within(durationOf(limit), l.handler, sent.Clone(sent.Context()), p.m.running)
 	unsaid := answer.cut()
-	e := endingOf(answer.code, ended, late, last, r.Context().Err() != nil)
 	if unsaid {
 		restore(w.Header(), before)
 	}
-	if unsaid && !e.final && p.retry(e.how, e.code, l) {
+	e := endingOf(answer, ended, late, last)
+	if !e.final && (answer.held || unsaid && p.again(e.how, e.code, l)) {
 		p.next(l, e, began)
 		return
 	}
@@ -71,13 +50,11 @@ func durationOf(limit float64) time.Duration {
 	return max(1, time.Duration(limit*float64(time.Millisecond)))
 }
 
-func (l *live) at() *arm { return &l.cluster.arms[l.arm] }
-
-// retry reports whether a request that failed may be tried again. The body must
-// be there once more.
-func (p *passage) retry(how failure, code int, l *live) bool {
+// again reports whether a request that failed is tried again: then this try reads
+// no more of the body, of which everything must be there.
+func (p *passage) again(how failure, code int, l *live) bool {
 	again, _ := p.flow.retry(how, code, l.tries)
-	return again && p.body.whole()
+	return again && p.body.end()
 }
 
 // ending is how a try of a real request ended.
@@ -90,25 +67,35 @@ type ending struct {
 	arrivedWith string
 }
 
-func endingOf(code int, ended, late, last, left bool) ending {
+func endingOf(a *reply, ended, late, last bool) ending {
 	switch {
-	case left:
+	case a.complete:
+		return ending{answered, true, a.code, "", a.code, ""}
+	case a.left():
 		return ending{final: true, flags: "DC", arrivedWith: "DC"}
+	case a.held:
 	case late:
 		return ending{tooLate, last, http.StatusGatewayTimeout, "UT", 0, "DC"}
 	case !ended:
 		return ending{hungUp, false, http.StatusServiceUnavailable, "UC", http.StatusServiceUnavailable, "UC"}
 	}
-	return ending{answered, false, code, "", code, ""}
+	return ending{answered, false, a.code, "", a.code, ""}
 }
 
-// next sends a request on to another pod.
+// next sends a request on to another pod that is there now.
 func (p *passage) next(l *live, e ending, began time.Time) {
 	h := l.tries
 	h.n, h.made, h.spent = 1, h.made+1, milliseconds(time.Since(p.began))
 	p.locked(func(f *flow) {
-		f.count(byDestination, l.at().identity, 1, e.arrived, e.arrivedWith, since(began))
-		f.repeat(l.cluster, merge(nil, h, l.cluster, l.arm))
+		f.count(byDestination, l.identity, 1, e.arrived, e.arrivedWith, since(began))
+		failed := merge(nil, h, l.cluster, l.index)
+		c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, p.share.to))
+		if c.pods == 0 {
+			f.fail(f.addressee(p.share), 1, http.StatusServiceUnavailable, "UH", h.spent)
+			return
+		}
+		failed[0].pods = c.still(failed[0].pods, l.cluster)
+		f.repeat(c, failed)
 	})
 }
 
@@ -122,9 +109,9 @@ func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e
 	}
 	flags = p.flow.flagged(flags)
 	p.locked(func(f *flow) {
-		f.count(byDestination, l.at().identity, 1, e.arrived, e.arrivedWith, t)
+		f.count(byDestination, l.identity, 1, e.arrived, e.arrivedWith, t)
 		whole := instant(1, t.sum+l.tries.spent+f.pause)
-		f.count(bySource, l.at().identity, 1, e.code, flags, &whole)
+		f.count(bySource, l.identity, 1, e.code, flags, &whole)
 	})
 	if e.how == answered {
 		return
@@ -133,5 +120,5 @@ func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e
 		panic(http.ErrAbortHandler)
 	}
 	p.edit(w.Header(), sent, 0, flags)
-	w.WriteHeader(e.code)
+	writeStatus(w, e.code)
 }

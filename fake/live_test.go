@@ -55,7 +55,7 @@ func TestALargeBodyIsSentOnce(t *testing.T) {
 
 func TestAHandlerMayFailBeforeASimulatedPodAnswers(t *testing.T) {
 	mesh, entry, _ := entered(t, "[{retries: {attempts: 9, retryOn: reset}, "+bothVersions+"}]")
-	mesh.Handle("reviews:1", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("bug") }))
+	mesh.Handle("reviews:1", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	for range 100 {
 		require.Equal(t, "reviews-v2", get(entry).Body.String())
 	}

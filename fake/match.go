@@ -3,6 +3,7 @@ package fake
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"regexp"
 	"slices"
@@ -73,14 +74,16 @@ func parseQuery(query string) map[string]string {
 	return values
 }
 
-// header returns the value of a header by its name in any case.
+// header returns the value of a header by its name in any case, and of one that
+// is there in several cases the first one in the order of the names.
 func (c *call) header(name string) (string, bool) {
-	for key, value := range c.Headers {
-		if strings.EqualFold(key, name) {
-			return value, true
+	found, ok := "", false
+	for key := range c.Headers {
+		if strings.EqualFold(key, name) && (!ok || key < found) {
+			found, ok = key, true
 		}
 	}
-	return "", false
+	return c.Headers[found], ok
 }
 
 // compileBlock makes a match block ready. It returns what no Envoy takes, and what
@@ -91,14 +94,14 @@ func compileBlock(m *networking.HTTPMatchRequest) (b block, refused, err error) 
 	c.text("scheme", m.Scheme, func(c *call) string { return c.Scheme })
 	c.text("method", m.Method, func(c *call) string { return c.Method })
 	c.text("authority", m.Authority, func(c *call) string { return c.Host })
-	for name, want := range m.Headers {
-		c.header(name, want)
+	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
+		c.header(name, m.Headers[name])
 	}
-	for name, want := range m.WithoutHeaders {
-		c.withoutHeader(name, want)
+	for _, name := range slices.Sorted(maps.Keys(m.WithoutHeaders)) {
+		c.withoutHeader(name, m.WithoutHeaders[name])
 	}
-	for name, want := range m.QueryParams {
-		c.parameter(name, want)
+	for _, name := range slices.Sorted(maps.Keys(m.QueryParams)) {
+		c.parameter(name, m.QueryParams[name])
 	}
 	b = block{compileSources(m), c.conditions, m.Port, len(c.conditions) == 0}
 	return b, badMatch(m), errors.Join(c.errs...)

@@ -141,3 +141,25 @@ func TestAnAbortTakesItsShare(t *testing.T) {
 	within(t, 100_000, 0.1, result.Failed())
 	require.Zero(t, result.Broken(), "it was asked for")
 }
+
+func TestAHeaderThatIsThereTwiceIsTheSameInEveryRun(t *testing.T) {
+	mesh, _, _ := entered(t, "[{match: [{headers: {x-a: {exact: one}}}], route: [{"+toArm1+"}]}]")
+	r := client
+	r.Headers = map[string]string{"X-A": "one", "x-a": "two", "X-a": "three"}
+	for range 100 {
+		require.EqualValues(t, 1, mesh.Send(1, r).To("reviews-v1"))
+	}
+}
+
+func TestMistakesAreToldInTheSameOrderInEveryRun(t *testing.T) {
+	problem := func() string {
+		server := bookinfo(t)
+		mesh := fake.NewMesh(server, fake.Config{})
+		setRules(t, server, "[{match: [{headers: {a: {regex: '('}, b: {regex: '['}, c: {regex: ')'}}}], route: [{"+toArm1+"}]}]")
+		require.Len(t, mesh.Problems(), 1)
+		return mesh.Problems()[0].Error()
+	}
+	for first := range 20 {
+		require.Equal(t, problem(), problem(), first)
+	}
+}

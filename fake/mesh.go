@@ -67,6 +67,7 @@ type Mesh struct {
 	problems []error
 	handlers map[string]http.Handler // by image
 	copies   chan struct{}           // a token for each mirrored request under way
+	running  *running
 }
 
 // NewMesh returns a mesh over the objects of a server. Deployments that are
@@ -87,6 +88,7 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 		crashed:  map[name]bool{},
 		handlers: map[string]http.Handler{},
 		copies:   make(chan struct{}, maxCopies),
+		running:  newRunning(),
 		counters: counters{index: map[seriesKey]int{}},
 		history:  history{next: now.Add(c.Scrape), every: c.Scrape, keep: c.Retention},
 	}
@@ -150,7 +152,8 @@ func (m *Mesh) Restart(namespace, workload string) {
 }
 
 // Stall stops the propagation of changes to all proxies, or ends that: then they
-// learn at once what they missed.
+// learn at once what they missed. Changes that come after the call are stalled, and
+// so are those before it that a proxy has not learned of yet.
 func (m *Mesh) Stall(stalled bool) {
 	m.now(func() { m.views.stall(stalled, m.clock) })
 }

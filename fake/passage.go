@@ -1,7 +1,6 @@
 package fake
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,20 +12,30 @@ import (
 
 // passage is the way of one real request.
 type passage struct {
-	m      *Mesh
-	flow   flow
-	result Result
-	share  *share // the destination that was drawn, nil if there is none
-	live   *live  // nil if no handler is to answer
-	copies []*arm
-	began  time.Time // after injected delays
-	body   *replay
+	m       *Mesh
+	proxy   int
+	flow    flow
+	result  Result
+	share   *share // the destination that was drawn, nil if there is none
+	reached bool   // it came to the pods of a cluster, or found none
+	live    *live  // nil if no handler is to answer
+	copies  []answerer
+	began   time.Time // after injected delays
+	body    *replay   // nil if nothing is kept
 }
 
-// live is a pod with a handler, and the tries that were made before.
+// answerer is a pod with a handler.
+type answerer struct {
+	*arm
+	handler http.Handler
+}
+
+// live is a pod with a handler that is to answer, and the tries that were made
+// before.
 type live struct {
+	answerer
 	cluster *cluster
-	arm     int
+	index   int // of the pod's arm
 	tries   tries
 }
 
@@ -35,8 +44,8 @@ func (m *Mesh) meet(r Request) *passage {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	p := &passage{m: m}
-	p.flow = m.views.seen[m.dice.IntN(len(m.views.seen))].flow(m, newCall(r))
+	p := &passage{m: m, proxy: m.dice.IntN(len(m.views.seen))}
+	p.flow = m.views.seen[p.proxy].flow(m, newCall(r))
 	p.flow.result, p.flow.passage = &p.result, p
 	a := p.flow.t.decide(p.flow.c)
 	p.flow.a = a
@@ -48,20 +57,22 @@ func (m *Mesh) meet(r Request) *passage {
 
 // take keeps the pods that have a handler.
 func (p *passage) take(c *cluster, arm int, h tries, copied bool) bool {
-	a := &c.arms[arm]
-	if p.m.handlers[a.image] == nil {
+	to := answerer{&c.arms[arm], p.m.handlers[c.arms[arm].image]}
+	switch {
+	case to.handler == nil:
 		return false
-	}
-	if copied {
-		p.copies = append(p.copies, a)
-	} else {
-		p.live = &live{c, arm, h}
+	case copied:
+		p.copies = append(p.copies, to)
+	default:
+		p.live = &live{to, c, arm, h}
 	}
 	return true
 }
 
 func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
+	arrived := time.Now()
 	if p.flow.pause > 0 && !wait(r.Context(), p.flow.a.delay.by) {
+		p.flow.pause = milliseconds(max(1, time.Since(arrived)))
 		p.locked(func(f *flow) { f.fail(f.stranger(), 1, 0, "DC", 0) })
 		return
 	}
@@ -73,11 +84,11 @@ func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 			f.enter(1)
 		}
 	})
-	if len(p.copies) > 0 {
-		r = p.mirror(r)
-	}
-	if p.live != nil && p.flow.a.retry != nil {
+	if len(p.copies) > 0 || p.live != nil && p.flow.a.retry.live() {
 		p.body = newReplay(r.Body)
+	}
+	if len(p.copies) > 0 {
+		p.mirror(r)
 	}
 	for p.live != nil {
 		p.try(w, r)
@@ -85,11 +96,13 @@ func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 	p.answer(w, r)
 }
 
-// locked changes counters.
+// locked changes counters, and sends requests on to the pods that the proxy knows
+// now.
 func (p *passage) locked(change func(*flow)) {
 	p.m.mu.Lock()
 	defer p.m.mu.Unlock()
 	p.m.advance(time.Now())
+	p.flow.pods = p.m.views.seen[p.proxy].table()
 	change(&p.flow)
 }
 
@@ -111,25 +124,28 @@ func (p *passage) answer(w http.ResponseWriter, r *http.Request) {
 		if c.Mirrored {
 			continue
 		}
-		body := c.Workload
-		switch a := p.flow.a; {
-		case a != nil && a.answer != nil && !strings.Contains(c.Flags, "FI"):
+		code, body := c.Code, c.Workload
+		if c.Workload == "" {
+			code, body = 0, "no answer from the mesh: flag "+c.Flags
+		}
+		if a := p.flow.a; a != nil && a.answer != nil && !strings.Contains(c.Flags, "FI") {
 			body = a.answer.body
 			p.redirect(w, r)
-		case c.Workload == "":
-			body = "no answer from the mesh: flag " + c.Flags
 		}
-		if c.Workload != "" || strings.Contains(c.Flags, "U") { // it had come to a cluster
+		if p.reached {
 			r = p.forward(r, 1)
 		}
-		code := c.Code
-		if c.Workload == "" {
-			code = 0
-		}
 		p.edit(w.Header(), r, code, c.Flags)
-		w.WriteHeader(c.Code)
+		writeStatus(w, c.Code)
 		_, _ = io.WriteString(w, body) // a client that left needs no answer
 	}
+}
+
+// writeStatus begins an answer, also while a body is still being read: without
+// full duplex a server would wait for that.
+func writeStatus(w http.ResponseWriter, code int) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // others have no need of it
+	w.WriteHeader(code)
 }
 
 func (p *passage) redirect(w http.ResponseWriter, r *http.Request) {
@@ -180,34 +196,6 @@ func (p *passage) forward(r *http.Request, try int) *http.Request {
 	}
 	out.Header.Set("X-Envoy-Attempt-Count", fmt.Sprint(try))
 	return out
-}
-
-// mirror sends the copies off and returns the request with its body in place.
-func (p *passage) mirror(r *http.Request) *http.Request {
-	head, err := io.ReadAll(io.LimitReader(r.Body, maxKept+1))
-	whole := err == nil && len(head) <= maxKept
-	rest := r.Body
-	r = r.WithContext(r.Context())
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), rest), rest}
-	if !whole {
-		return r
-	}
-	for _, a := range p.copies {
-		c := p.forward(r, 1).WithContext(context.WithoutCancel(r.Context()))
-		c.Body = io.NopCloser(bytes.NewReader(head))
-		select {
-		case p.m.copies <- struct{}{}:
-			go func() {
-				defer func() { <-p.m.copies }()
-				p.copy(a, c)
-			}()
-		default: // too many are under way
-		}
-	}
-	return r
 }
 
 // restore puts headers back that a failed try has changed.

@@ -21,7 +21,7 @@ type views struct {
 	all           []*view // oldest first
 	seen          []*held // what each proxy knows
 	inForce       []served
-	stalled       time.Time // zero if it is not
+	stalled       bool
 }
 
 // served is a view and the number of proxies that serve it.
@@ -67,9 +67,12 @@ func (v *views) push(w world, at time.Time) { v.all = append(v.all, &view{world:
 func (v *views) next() (time.Time, bool) {
 	var first time.Time
 	found := false
+	if v.stalled {
+		return first, found
+	}
 	for proxy, seen := range v.seen {
 		after := v.after(seen.view)
-		if after == nil || !v.stalled.IsZero() && after.at.Add(v.lag(proxy)).After(v.stalled) {
+		if after == nil {
 			continue
 		}
 		if at := after.at.Add(v.lag(proxy)); !found || at.Before(first) {
@@ -90,10 +93,10 @@ func (v *views) after(seen *view) *view {
 }
 
 // learn tells every proxy what it knows at the time now, and forgets what all
-// have left behind.
+// have left behind. While propagation is stalled, it tells nothing.
 func (v *views) learn(now time.Time) {
-	if !v.stalled.IsZero() && now.After(v.stalled) {
-		now = v.stalled
+	if v.stalled {
+		return
 	}
 	for proxy, seen := range v.seen {
 		if last := v.due(proxy, now); last != seen.view {
@@ -129,12 +132,8 @@ func (v *views) gather() {
 	}
 }
 
+// stall begins or ends a stall. All that was due up to now has been told.
 func (v *views) stall(stalled bool, now time.Time) {
-	switch {
-	case !stalled:
-		v.stalled = time.Time{}
-		v.learn(now)
-	case v.stalled.IsZero():
-		v.stalled = now
-	}
+	v.stalled = stalled
+	v.learn(now)
 }

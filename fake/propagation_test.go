@@ -71,6 +71,20 @@ func TestPropagationCanStall(t *testing.T) {
 	})
 }
 
+func TestAStallHoldsChangesOfTheSameInstant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bookinfo(t)
+		mesh := fake.NewMesh(server, fake.Config{})
+		setWeights(t, server, 100, 0)
+		mesh.Stall(true)
+		setWeights(t, server, 0, 100)
+		time.Sleep(time.Second)
+		require.EqualValues(t, 1000, mesh.Send(1000, client).To("reviews-v1"))
+		mesh.Stall(false)
+		require.EqualValues(t, 1000, mesh.Send(1000, client).To("reviews-v2"))
+	})
+}
+
 func TestPodsThatCrashAnswerNothingWhileTheirEndpointsStay(t *testing.T) {
 	server := bookinfo(t)
 	setRules(t, server, "[{route: [{destination: {host: reviews, subset: v1}}], mirror: {host: reviews, subset: v2}}]")

@@ -45,10 +45,12 @@ func TestWhatNoEnvoyTakes(t *testing.T) {
 		{"command without parameter", of("'%REQ%'"), "needs a parameter"},
 		{"command with one too many", of("'%PROTOCOL(a)%'"), "takes no parameter"},
 		{"three headers", of("'%REQ(a?b?c)%'"), "more than two headers"},
-		{"header that is none", of("'%REQ(a b)%'"), "no name of a header"},
-		{"two headers in one", of("'%REQ(a:b)%'"), "no name of a header"},
-		{"header without a name", "headers: {request: {remove: ['']}}" + to, "a header without a name"},
-		{"too many headers", "headers: {response: {add: {" + manyHeaders() + "}}}" + to, "more than 1000 headers"},
+		{"header that is none", of("'%REQ(a b)%'"), "invalid header name"},
+		{"two headers in one", of("'%REQ(a:b)%'"), "invalid header name"},
+		{"empty name of a header", "headers: {request: {remove: ['']}}" + to, "empty header name"},
+		{"too many headers", "headers: {response: {add: {" + manyHeaders("x", 1001) + "}}}" + to, "response headers: more than 1000 headers"},
+		{"too many headers of one of two destinations", "route: [{" + toArm1 + ", weight: 1}, {" + toArm2 + ", weight: 1, headers: {request: {set: {" + manyHeaders("x", 1001) + "}}}}]", "route 1: request headers: more than 1000 headers"},
+		{"too many headers of a rule and its only destination", "headers: {request: {set: {" + manyHeaders("a", 600) + "}}}, route: [{" + toArm1 + ", headers: {request: {add: {" + manyHeaders("b", 401) + "}}}}]", "request headers: more than 1000 headers"},
 		{"long value", of("'" + strings.Repeat("x", 16<<10+1) + "'"), "more than 16384 bytes"},
 		{"line break in a value", of(`"a\nb"`), "x-a: a line break"},
 		{"line break in a name", `headers: {request: {set: {"a\nb": c}}}` + to, "a line break"},
@@ -86,10 +88,10 @@ func TestWhatNoEnvoyTakes(t *testing.T) {
 	}
 }
 
-func manyHeaders() string {
+func manyHeaders(prefix string, n int) string {
 	var b strings.Builder
-	for i := range 1001 {
-		fmt.Fprintf(&b, "x-%d: a, ", i)
+	for i := range n {
+		fmt.Fprintf(&b, "%s-%d: a, ", prefix, i)
 	}
 	return b.String()
 }
@@ -98,6 +100,7 @@ func TestWhatEveryEnvoyTakes(t *testing.T) {
 	to := ", route: [{" + toArm1 + "}]"
 	for _, rule := range []string{
 		"directResponse: {status: 599, body: {string: '" + strings.Repeat("x", 5000) + "'}}",
+		"headers: {request: {set: {" + manyHeaders("x", 600) + "}}}, route: [{" + toArm1 + ", weight: 1, headers: {request: {set: {" + manyHeaders("y", 600) + "}}}}, {" + toArm2 + ", weight: 1}]",
 		"headers: {request: {set: {x-a: '100%% %START_TIME(%s)% %REQ(:path)%', 'a b': c}, remove: [x-b]}}" + to,
 		"match: [{uri: {regex: '" + strings.Repeat("(?:a*b){1000}", 12) + "'}}]" + to,
 		"match: [{uri: {regex: '" + strings.Repeat("[^/]{1000}", 12) + `\w{9}'}}]` + to,

@@ -1,13 +1,14 @@
 package fake
 
 import (
-	"context"
+	"bufio"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 // reply passes the answer of a handler on to the client, until it is cut off. The
@@ -18,12 +19,16 @@ type reply struct {
 	hold func(code int) bool
 	// edit, if there is one, changes the headers of an answer.
 	edit func(h http.Header, code int)
+	// left, if there is one, reports whether the client has left.
+	left func() bool
 
-	mu     sync.Mutex
-	header http.Header // of an answer that may be cut off; nil is that of w
-	code   int         // the first one that is final
-	held   bool
-	over   bool
+	mu       sync.Mutex
+	header   http.Header // of an answer that may be cut off; nil is that of w
+	code     int         // the first one that is final
+	held     bool
+	over     bool
+	length   int64 // of the body so far
+	complete bool  // the client had the whole answer before it left
 }
 
 // Header returns the headers of the answer, which the client sees when its
@@ -59,6 +64,14 @@ func (r *reply) begin(code int) {
 		r.edit(r.w.Header(), code)
 	}
 	r.w.WriteHeader(code)
+	r.check()
+}
+
+// check looks whether the body has the length that was declared.
+func (r *reply) check() {
+	if r.w.Header().Get("Content-Length") == strconv.FormatInt(r.length, 10) {
+		r.complete = r.complete || r.left != nil && !r.left()
+	}
 }
 
 // Write passes the body on.
@@ -74,8 +87,14 @@ func (r *reply) Write(b []byte) (int, error) {
 	if r.held {
 		return len(b), nil
 	}
-	return r.w.Write(b)
+	n, err := r.w.Write(b)
+	r.length += int64(n)
+	r.check()
+	return n, err
 }
+
+// Flush is for handlers that ask for an http.Flusher.
+func (r *reply) Flush() { _ = r.FlushError() }
 
 // FlushError sends off what is written so far.
 func (r *reply) FlushError() error {
@@ -93,20 +112,23 @@ func (r *reply) FlushError() error {
 	return http.NewResponseController(r.w).Flush()
 }
 
+// Hijack hands the connection over to the handler: nothing is written to it from
+// then on.
+func (r *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over || r.held {
+		return nil, nil, http.ErrHandlerTimeout
+	}
+	conn, buffer, err := http.NewResponseController(r.w).Hijack()
+	if err == nil {
+		r.over, r.complete, r.code = true, true, http.StatusSwitchingProtocols
+	}
+	return conn, buffer, err
+}
+
 // Unwrap lets http.ResponseController find what lies below.
 func (r *reply) Unwrap() http.ResponseWriter { return r.w }
-
-// run reports whether the handler came to its end: one that panics has closed
-// the connection.
-func (r *reply) run(h http.Handler, req *http.Request) (ended bool) {
-	defer func() {
-		if recover() == nil {
-			r.end()
-		}
-	}()
-	h.ServeHTTP(r, req)
-	return true
-}
 
 // end completes an answer.
 func (r *reply) end() {
@@ -118,32 +140,14 @@ func (r *reply) end() {
 	if r.over || r.held {
 		return
 	}
-	declared := r.w.Header().Values("Trailer")
+	var declared []string
+	for name := range strings.SplitSeq(strings.Join(r.w.Header().Values("Trailer"), ","), ",") {
+		declared = append(declared, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+	}
 	for name, values := range r.header {
 		if strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(declared, name) {
 			r.w.Header()[name] = values
 		}
-	}
-}
-
-// within runs a handler for a limited time; 0 is without limit. A handler that
-// takes longer sees its context end, and what it writes from then on is dropped.
-func (r *reply) within(limit time.Duration, h http.Handler, req *http.Request) (ended, late bool) {
-	if limit <= 0 {
-		return r.run(h, req), false
-	}
-	ctx, cancel := context.WithCancel(req.Context())
-	defer cancel()
-	r.header = http.Header{}
-	done := make(chan bool, 1)
-	go func() { done <- r.run(h, req.WithContext(ctx)) }()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case ended = <-done:
-		return ended, false
-	case <-timer.C:
-		return false, true
 	}
 }
 

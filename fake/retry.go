@@ -26,6 +26,7 @@ type retries struct {
 	perTry   time.Duration
 	statuses func(code int) bool
 	failures [tooLate + 1]bool
+	answers  bool // something that a pod does is tried again
 	anywhere bool // also on pods that have failed
 }
 
@@ -78,6 +79,7 @@ func (p *retries) on(list string) {
 			p.failures[unreachable] = true
 		}
 	}
+	p.answers = len(codes) > 0 || ranges["retriable-4xx"] || p.failures[hungUp]
 	p.statuses = func(code int) bool {
 		return ranges["5xx"] && code >= 500 && code < 600 ||
 			ranges["gateway-error"] && code >= http.StatusBadGateway && code <= http.StatusGatewayTimeout ||
@@ -97,87 +99,6 @@ func (p *retries) wants(how failure, code int) bool {
 	return p.failures[how]
 }
 
-// tries are requests that went the same way so far.
-type tries struct {
-	n     uint64
-	made  int      // how many tries have failed
-	spent float64  // milliseconds since the first one, on average
-	pods  []uint64 // how many pods of each arm they have failed on; nil is none
-	twice bool     // the pod of this try is one of them
-}
-
-// and merges some more requests into these.
-func (h *tries) and(n uint64, spent float64) {
-	h.spent = (h.spent*float64(h.n) + spent*float64(n)) / float64(h.n+n)
-	h.n += n
-}
-
-// reselections is how often Istio lets Envoy draw a pod that has not failed
-// before: the first draw and five more.
-const reselections = 6
-
-// repeat sends failed requests to other pods of their cluster until none is to
-// be tried again.
-func (f *flow) repeat(c *cluster, failed []tries) {
-	for len(failed) > 0 {
-		var next []tries
-		for _, h := range failed {
-			next = f.again(c, h, next)
-		}
-		failed = next
-	}
-}
-
-// again makes one more try, and adds those that fail to next.
-func (f *flow) again(c *cluster, h tries, next []tries) []tries {
-	var failed uint64 // pods
-	for _, k := range h.pods {
-		failed += k
-	}
-	miss := 1.0 // every draw finds a pod that has failed
-	for range reselections {
-		miss *= float64(failed) / float64(c.pods)
-	}
-	old := f.m.dice.binomial(h.n, miss)
-	fresh, left := h.n-old, c.pods-failed
-	for i := range c.arms {
-		known := h.on(i)
-		weight := uint64(c.arms[i].ready) - known
-		k := f.m.dice.portion(fresh, weight, left)
-		fresh, left = fresh-k, left-weight
-		h.twice = f.anywhere()
-		next = merge(next, f.serve(c, i, k, h), c, i)
-		k = f.m.dice.portion(old, known, failed)
-		old, failed = old-k, failed-known
-		h.twice = true
-		next = merge(next, f.serve(c, i, k, h), c, i)
-	}
-	return next
-}
-
-func (h tries) on(arm int) uint64 {
-	if h.pods == nil {
-		return 0
-	}
-	return h.pods[arm]
-}
-
-// merge adds requests that have just failed on a pod of an arm.
-func merge(all []tries, h tries, c *cluster, arm int) []tries {
-	if h.n == 0 {
-		return all
-	}
-	if !h.twice {
-		pods := make([]uint64, len(c.arms))
-		copy(pods, h.pods)
-		pods[arm]++
-		h.pods = pods
-	}
-	for i := range all {
-		if slices.Equal(all[i].pods, h.pods) {
-			all[i].and(h.n, h.spent)
-			return all
-		}
-	}
-	return append(all, h)
-}
+// live reports whether what a pod does may be tried again, and not only that it
+// cannot be reached.
+func (p *retries) live() bool { return p != nil && p.answers }

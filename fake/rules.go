@@ -122,6 +122,7 @@ func compileAction(r *networking.HTTPRoute) (a *action, refused, err error) {
 		a.split, bad, err = compileSplit(r.Route, &of)
 		refused = errors.Join(refused, bad)
 	}
+	refused = errors.Join(refused, of.tooMany()) // with those of its only destination
 	if r.Headers != nil || of.authority != "" || len(r.Route) == 1 && r.Route[0].Headers != nil {
 		a.changes = &of
 	}
@@ -171,6 +172,7 @@ func compileSplit(to []*networking.HTTPRouteDestination, rule *changes) (split [
 			continue
 		case d.Headers != nil:
 			s.changes = &own
+			bad = errors.Join(bad, own.tooMany())
 		}
 		refused = errors.Join(refused, place(fmt.Sprintf("route %d", i), bad))
 		split = append(split, s)

@@ -9,7 +9,7 @@ import (
 // serve lets the pods of an arm answer k of the requests that went the same way,
 // and returns those that are to be tried again.
 func (f *flow) serve(c *cluster, arm int, k uint64, h tries) tries {
-	again := tries{made: h.made + 1, pods: h.pods, twice: h.twice}
+	again := tries{made: h.made + 1, pods: h.pods, dead: h.dead, twice: h.twice}
 	if k == 0 {
 		return again
 	}
@@ -67,7 +67,7 @@ func (f *flow) refuse(a *arm, k uint64, h tries, next *tries) {
 	again, flag := f.retry(unreachable, 0, h)
 	switch {
 	case again:
-		next.and(k, h.spent)
+		next.add(k, h.spent)
 	case !f.copied:
 		f.fail(a.identity, k, http.StatusServiceUnavailable, joined(flag, "UF"), h.spent)
 	}
@@ -93,7 +93,7 @@ func (f *flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tr
 	}
 	switch {
 	case again:
-		next.and(k, h.spent+limit)
+		next.add(k, h.spent+limit)
 	case f.copied:
 		f.result.add(a.outcome(0, "DC", true), k)
 	default:
@@ -111,7 +111,7 @@ func (f *flow) answered(a *arm, k uint64, code int, v *version, h tries, next *t
 	f.count(byDestination, a.identity, k, code, "", &t)
 	again, flag := f.retry(answered, code, h)
 	if again {
-		next.and(k, h.spent+t.sum/float64(k))
+		next.add(k, h.spent+t.sum/float64(k))
 		return
 	}
 	flags := flag

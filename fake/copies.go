@@ -1,0 +1,45 @@
+package fake
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// mirror sends the copies off, as soon as the whole body is there.
+func (p *passage) mirror(r *http.Request) {
+	body, whole := p.body.all(r.Context(), p.flow.a.timeout)
+	if !whole {
+		return
+	}
+	for _, to := range p.copies {
+		c := p.forward(r, 1).WithContext(context.WithoutCancel(r.Context()))
+		c.Body = io.NopCloser(bytes.NewReader(body))
+		select {
+		case p.m.copies <- struct{}{}:
+			p.m.running.start(func() {
+				defer func() { <-p.m.copies }()
+				p.copy(to, c)
+			})
+		default: // too many are under way
+		}
+	}
+}
+
+// copy lets a handler answer a copy, and counts how.
+func (p *passage) copy(to answerer, r *http.Request) {
+	answer := &reply{w: &discard{header: http.Header{}}}
+	began := time.Now()
+	ended, late := answer.within(p.flow.a.timeout, to.handler, r, p.m.running)
+	answer.cut()
+	code, flags := answer.code, ""
+	switch {
+	case late:
+		code, flags = 0, "DC"
+	case !ended:
+		code, flags = http.StatusServiceUnavailable, "UC"
+	}
+	p.locked(func(f *flow) { f.count(byDestination, to.identity, 1, code, flags, since(began)) })
+}
