@@ -4,8 +4,8 @@
 // them as Istio does: hosts, gateways, match blocks, rule order, weights,
 // mirrors, redirects, direct responses, injected aborts and delays, retries,
 // timeouts, rewrites, changes of headers, delegates, subsets, and who sees which
-// object. For generated objects and requests that is compared with what a real
-// Envoy 1.40 does that istiod 1.31 tells, and so are the labels of its metrics.
+// object. An end-to-end test sends the same generated requests to this mesh and to
+// an Envoy 1.40 that istiod 1.31 configures, and compares what becomes of them.
 //
 // Envoy refuses some objects that the API server, Istio's webhook and istiod
 // take, and then keeps its last routes of the whole port. The mesh does so too,
@@ -44,8 +44,11 @@
 //     first take out what is superfluous in them.
 //   - Retries: the time between two tries, conditions on gRPC, HTTP/2 and headers
 //     of an answer, headers by which a client asks for retries, and the retries of
-//     the pods' own proxies. More than 100 count as 100. For simulated pods, all
-//     that go the same way have waited equally long before their next try.
+//     the pods' own proxies. More than 100 count as 100. Simulated requests that
+//     failed on the same pods share one average waiting time; beyond 32 such groups,
+//     so do those that failed on equally many pods.
+//   - Timeouts run from the moment at which a request is sent on. Envoy's begin when
+//     its body has arrived.
 //   - Headers: CORS, commands in values but for REQ, RESP, PROTOCOL, RESPONSE_CODE
 //     and RESPONSE_FLAGS, which stay as they are written, and what proxies add of
 //     their own, such as x-request-id and server. X-Envoy-Attempt-Count,

@@ -173,9 +173,9 @@ func sameMatches(a, b rule) bool {
 		slices.EqualFunc(a.routes, b.routes, func(x, y route) bool { return refused(x) == refused(y) })
 }
 
-// Refused returns which of the rules that proxies are told now no Envoy takes,
-// although the API server and all validation do. Each error names the
-// VirtualService, the place in it, and why.
+// Refused returns the rules now in force that Envoy rejects although the API
+// server and Istio's validation accept them. Each error names the VirtualService,
+// the place in it, and why.
 //
 // An Envoy refuses the whole route table of a port that such a rule is in: for
 // every proxy that is told the rule, no route of that port changes any more until

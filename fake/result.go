@@ -16,17 +16,17 @@ type Outcome struct {
 	// a missing host, subset or port), UH (no healthy endpoint), NR (no rule), UF
 	// (the pod could not be reached), UT (the answer came too late), URX (it was
 	// tried again in vain), DI and FI (a delay or an abort was injected), DC (a
-	// copy whose answer came too late). Answers of pods, redirects and direct
-	// responses have none, DI, or URX: that is a pod's own answer, of the last
-	// try.
+	// copy whose answer came too late). A pod's answer has no flag, DI or URX. With
+	// URX it is the answer of the last try. Redirects and direct responses have
+	// no flag or DI.
 	Flags string
 	// Mirrored is a copy, whose answer nobody saw.
 	Mirrored bool
 }
 
 // Broken reports whether the mesh had no way to get the request answered (NC, UH,
-// NR or UF). An answer that is bad or too late is one of the version or of the
-// rule, and so is what is injected.
+// NR or UF). Bad answers, timeouts and injected faults are not counted: they come
+// from the version or the rule.
 func (o Outcome) Broken() bool {
 	if o.Mirrored || o.Flags == "" {
 		return false

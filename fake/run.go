@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// running counts the handlers that are not waited for by the client. Its zero
-// value is not ready for use.
+// running counts what runs in the background. newRunning makes one.
 type running struct {
 	mu   sync.Mutex
 	none *sync.Cond
