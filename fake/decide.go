@@ -158,8 +158,7 @@ func (t *table) portOf(c *call) uint32 {
 
 // front returns the port of a gateway that a request comes in by.
 func (t *table) front(c *call) uint32 {
-	namespace, id, _ := strings.Cut(c.From.Gateway, "/")
-	g := t.world.gateways[name{namespace, id}]
+	g := t.world.gateway(c.From.Gateway)
 	if c.Port != 0 || g == nil || len(g.servers) == 0 {
 		return c.Port
 	}

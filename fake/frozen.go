@@ -11,9 +11,9 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 )
 
-// Envoy takes the route table of a port as a whole or not at all. As long as it
-// refuses one, the last one that it took stays in force for that port, while
-// clusters and their pods change. So proxies hold a chain of views: the one that
+// Envoy takes the route table of a port as a whole or not at all, and for some
+// mistakes none of those that it is told at once. As long as it refuses one, the last
+// one that it took stays in force for that port, while clusters and their pods change. So proxies hold a chain of views: the one that
 // they were told last, and those before it that may be in force somewhere.
 
 // held is a view that proxies were told, and what is in force where they refuse
@@ -95,27 +95,48 @@ func (h *held) accepted(c *call) *table {
 	return none
 }
 
-// refuses reports whether the sender's proxy is told a route, for the port of the
-// call, that it does not take.
+// refuses reports whether the sender's proxy is told a route that it does not
+// take: one for the port of the call, or one for any of its ports that spoils all.
 func (t *table) refuses(c *call) bool {
-	port := t.portOf(c)
+	anything := func(refused error) bool { return refused != nil }
+	return t.refusesOn(t.portOf(c), c, anything) ||
+		slices.ContainsFunc(t.portsOf(c.From), func(port uint32) bool { return t.refusesOn(port, c, spoils) })
+}
+
+// portsOf returns the ports of a gateway, or those of all services.
+func (t *table) portsOf(from Source) []uint32 {
+	ports := []uint32{80}
+	if from.Gateway == "" {
+		for _, s := range t.services {
+			ports = append(ports, s.ports...)
+		}
+	} else if g := t.world.gateway(from.Gateway); g != nil {
+		for _, s := range g.servers {
+			ports = append(ports, s.Port.GetNumber())
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// refusesOn reports whether the sender's proxy is told such a route for a port.
+func (t *table) refusesOn(port uint32, c *call, such func(refused error) bool) bool {
 	at := door{gateway: sidecars}
 	if c.From.Gateway != "" {
 		at = door{c.From.Gateway, port}
 	}
 	e := t.entries[at]
 	return e != nil && slices.ContainsFunc(t.bad, func(v *virtualService) bool {
-		return v.visible(c.From.Namespace) && t.tells(v, c, port) && t.serves(e, v, c, port)
+		return v.visible(c.From.Namespace) && t.tells(v, c, port, such) && t.serves(e, v, c, port)
 	})
 }
 
-// tells reports whether a route that no Envoy takes is among those of v for a
-// proxy and a port.
-func (t *table) tells(v *virtualService, c *call, port uint32) bool {
+// tells reports whether such a route is among those of v for a proxy and a port.
+func (t *table) tells(v *virtualService, c *call, port uint32, such func(refused error) bool) bool {
 	for _, r := range t.flat[v] {
 		switch {
 		case !r.known(c, port):
-		case r.refused != nil:
+		case such(r.refused):
 			return true
 		case r.open:
 			return false

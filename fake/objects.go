@@ -95,6 +95,12 @@ type gateway struct {
 	servers []*networking.Server
 }
 
+// gateway returns one by namespace/name, nil if there is none.
+func (w world) gateway(id string) *gateway {
+	namespace, id, _ := strings.Cut(id, "/")
+	return w.gateways[name{namespace, id}]
+}
+
 // hostsFor returns the hosts of one of the servers that are for VirtualServices of
 // namespace ns.
 func (g *gateway) hostsFor(s *networking.Server, ns string) []string {

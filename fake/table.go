@@ -68,8 +68,7 @@ func compile(w world) *table {
 // bind opens the doors of a gateway to the hosts that its servers and v have in
 // common.
 func (t *table) bind(gateway string, v *virtualService) {
-	namespace, id, _ := strings.Cut(gateway, "/")
-	g := t.world.gateways[name{namespace, id}]
+	g := t.world.gateway(gateway)
 	if g == nil {
 		return
 	}
