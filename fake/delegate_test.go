@@ -1,6 +1,8 @@
 package fake_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,4 +93,18 @@ func TestADelegateMayBeForSomeNamespacesOnly(t *testing.T) {
 	server := bookinfo(t, vs("private", "other", "exportTo: ['.']", 201), vs("shared", "other", "exportTo: [bookinfo]", 202))
 	setRules(t, server, "[{delegate: {name: private, namespace: other}}, {delegate: {name: shared, namespace: other}}]")
 	require.Equal(t, 202, answer(fake.NewMesh(server, fake.Config{}), client))
+}
+
+// Seen on Envoy: an answer that an injected fault gives in the place of a redirect
+// is left as it is.
+func TestAnAbortedRedirectHasNoHeadersOfItsRule(t *testing.T) {
+	mesh := delegated(t, "headers: {response: {set: {x-a: b}}}, fault: {abort: {httpStatus: 418, percentage: {value: 50}}}", "{redirect: {uri: /}}")
+	seen := map[int]string{}
+	for range 100 {
+		request, answer := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+		request.Host = client.Host
+		mesh.Entry(client.From).ServeHTTP(answer, request)
+		seen[answer.Code] = answer.Header().Get("X-A")
+	}
+	require.Equal(t, map[int]string{http.StatusMovedPermanently: "b", http.StatusTeapot: ""}, seen)
 }

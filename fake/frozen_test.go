@@ -100,7 +100,7 @@ func TestADelegateFreezesThePortsOfItsRoot(t *testing.T) {
 	require.NoError(t, server.Update(virtualservices, ns, "details", func(o map[string]any) {
 		path(o, "spec", "http", 0, "match", 0, "uri").(map[string]any)["prefix"] = "/a/b"
 	}))
-	require.EqualError(t, mesh.Refused()[0], `fake: virtualservices bookinfo/reviews: http rule 0 "": delegate bookinfo/details: http rule 0 "": directResponse.status: status 600 is not within 200 to 599`)
+	require.EqualError(t, mesh.Refused()[0], `fake: virtualservices bookinfo/reviews: http rule 0 "": delegate bookinfo/details: http rule 0 "": response headers: x-a: unknown command %NOPE%`)
 	setRules(t, server, "[{match: [{uri: {prefix: /a}}], delegate: {name: details}}, {route: [{"+toArm2+"}]}]")
 	require.EqualValues(t, 10, mesh.Send(10, client).To("reviews-v1"))
 	require.NoError(t, server.Delete(virtualservices, ns, "details"))
@@ -272,4 +272,25 @@ func TestARealRequestMeetsAFrozenProxy(t *testing.T) {
 	entry.ServeHTTP(w, r)
 	require.Equal(t, "one", w.Body.String())
 	require.Equal(t, "first", w.Header().Get("X-Rule"))
+}
+
+// Envoy checks the fields of a whole message before it takes anything in it.
+func TestAFieldOutOfItsRangeFreezesAllPortsOfAProxy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bookinfo(t, service("on-80", "stranger", 80))
+		mesh := fake.NewMesh(server, fake.Config{})
+		for rule, frozen := range map[string]bool{bad: false, spoiling: true} {
+			setWeights(t, server, 100, 0)
+			time.Sleep(time.Second)
+			require.NoError(t, server.Load([]byte(virtualService("z", "stranger", "hosts: [on-80]", "{"+rule+"}"))))
+			time.Sleep(time.Second)
+			setWeights(t, server, 0, 100)
+			time.Sleep(time.Second)
+			require.Equal(t, frozen, mesh.Send(10, client).To("reviews-v1") == 10, "the port of reviews is 9080")
+			require.EqualValues(t, 10, mesh.Send(10, visitor).To("reviews-v2"), "a gateway is not told")
+			require.NoError(t, server.Delete(virtualservices, "stranger", "z"))
+			time.Sleep(time.Second)
+			require.EqualValues(t, 10, mesh.Send(10, client).To("reviews-v2"))
+		}
+	})
 }

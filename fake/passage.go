@@ -128,14 +128,18 @@ func (p *passage) answer(w http.ResponseWriter, r *http.Request) {
 		if c.Workload == "" {
 			code, body = 0, "no answer from the mesh: flag "+c.Flags
 		}
-		if a := p.flow.a; a != nil && a.answer != nil && !strings.Contains(c.Flags, "FI") {
+		a := p.flow.a
+		aborted := strings.Contains(c.Flags, "FI")
+		if a != nil && a.answer != nil && !aborted {
 			body = a.answer.body
 			p.redirect(w, r)
 		}
 		if p.reached {
 			r = p.forward(r, 1)
 		}
-		p.edit(w.Header(), r, code, c.Flags)
+		if a == nil || a.answer == nil || !aborted { // Envoy leaves an aborted redirect as it is
+			p.edit(w.Header(), r, code, c.Flags)
+		}
 		writeStatus(w, c.Code)
 		_, _ = io.WriteString(w, body) // a client that left needs no answer
 	}

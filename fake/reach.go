@@ -41,7 +41,9 @@ func (t *table) named(host string) []*virtualService {
 // delegates, and refuse the same of its routes.
 func (t *table) toldAlike(a, b *virtualService, u *table) bool {
 	return sameReach(a, b) &&
-		slices.EqualFunc(t.flat[a], u.flat[b], func(x, y route) bool { return (x.refused == nil) == (y.refused == nil) }) &&
+		slices.EqualFunc(t.flat[a], u.flat[b], func(x, y route) bool {
+			return (x.refused == nil) == (y.refused == nil) && spoils(x.refused) == spoils(y.refused)
+		}) &&
 		slices.EqualFunc(t.delegates(a), u.delegates(b), sameReach)
 }
 

@@ -23,13 +23,16 @@ spec:
 }
 
 // bad is a rule that every validation takes and no Envoy.
-const bad = "directResponse: {status: 600}"
+const bad = "headers: {response: {set: {x-a: '%NOPE%'}}}, directResponse: {status: 200}"
+
+// spoiling is one that costs a proxy the tables of its other ports too.
+const spoiling = "directResponse: {status: 600}"
 
 func TestWhatNoEnvoyTakes(t *testing.T) {
 	to := ", route: [{" + toArm1 + "}]"
 	of := func(value string) string { return "headers: {request: {set: {x-a: " + value + "}}}" + to }
 	cases := []struct{ name, rule, why string }{
-		{"status of a direct response", bad, "directResponse.status: status 600"},
+		{"status of a direct response", spoiling, "directResponse.status: status 600"},
 		{"low status of a direct response", "directResponse: {status: 199}", "status 199"},
 		{"status of an abort", "fault: {abort: {httpStatus: 600, percentage: {value: 0}}}" + to, "fault.abort.httpStatus: status 600"},
 		{"code of a redirect", "redirect: {uri: /, redirectCode: 304}", "redirect.redirectCode 304"},
