@@ -2,13 +2,8 @@ package fake
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
-
-	"google.golang.org/protobuf/proto"
-
-	networking "istio.io/api/networking/v1alpha3"
 )
 
 // Envoy takes the route table of a port as a whole or not at all. As long as it
@@ -23,26 +18,36 @@ type held struct {
 	before *held // nil if there is nothing: all was accepted, or nothing ever
 }
 
-// maxHeld bounds the chain. What is forgotten is in the middle of it, so that it
-// matters to nobody unless many objects of different reach are refused at once.
-const maxHeld = 16
+// maxHeld bounds the chain of views that different proxies refuse. Beyond it the
+// one before the newest two is forgotten: proxies that took it, and nothing since,
+// fall back to an older one.
+const maxHeld = 64
 
 // none decides for a proxy that never accepted a table: it knows no route.
 var none = compile(world{})
 
 // after returns what proxies hold that are told v while they hold h.
 func (v *view) after(h *held) *held {
-	switch {
-	case !v.suspect():
+	if !v.suspect() {
 		return v.hold(nil)
-	case !h.suspect():
-		return v.hold(h)
-	case alike(v.table(), h.table()):
-		return v.hold(h.before) // whoever refuses v refused that of h
-	case h.depth() >= maxHeld:
-		return v.hold(h.hold(h.before.before))
+	}
+	h = h.without(v.table())
+	if h.depth() > maxHeld {
+		h = h.hold(h.before.before)
 	}
 	return v.hold(h)
+}
+
+// without leaves out what is in force nowhere where t is refused: whoever refuses
+// t refuses it too.
+func (h *held) without(t *table) *held {
+	switch {
+	case h == nil:
+		return nil
+	case h.table().includes(t):
+		return h.before.without(t)
+	}
+	return h.hold(h.before.without(t))
 }
 
 func (h *held) depth() int {
@@ -147,30 +152,6 @@ func (e *entry) has(v *virtualService) bool {
 		}
 	}
 	return false
-}
-
-// alike reports whether the same proxies refuse two tables: nothing but weights
-// and the like differs between them.
-func alike(a, b *table) bool {
-	return maps.Equal(a.world.services, b.world.services) && maps.Equal(a.world.gateways, b.world.gateways) &&
-		maps.EqualFunc(a.world.virtualServices, b.world.virtualServices, sameReach)
-}
-
-// sameReach reports whether two states of a VirtualService are told the same
-// proxies, and are refused or not alike.
-func sameReach(a, b *virtualService) bool {
-	if a == b {
-		return true
-	}
-	return a.created.Equal(b.created) && slices.Equal(a.exportTo, b.exportTo) && slices.Equal(a.hosts, b.hosts) &&
-		slices.Equal(a.gateways, b.gateways) && slices.EqualFunc(a.rules, b.rules, sameMatches)
-}
-
-func sameMatches(a, b rule) bool {
-	refused := func(r route) bool { return r.refused != nil }
-	return slices.EqualFunc(a.Match, b.Match, func(x, y *networking.HTTPMatchRequest) bool { return proto.Equal(x, y) }) &&
-		proto.Equal(a.Delegate, b.Delegate) &&
-		slices.EqualFunc(a.routes, b.routes, func(x, y route) bool { return refused(x) == refused(y) })
 }
 
 // Refused returns the rules now in force that Envoy rejects although the API

@@ -184,7 +184,7 @@ func TestWhatIsKeptForFrozenProxiesIsBounded(t *testing.T) {
 				time.Sleep(2 * time.Second)
 			}
 			require.EqualValues(t, 10, mesh.Send(10, client).To("reviews-v1"))
-			require.LessOrEqual(t, fake.Kept(mesh), 2*16)
+			require.LessOrEqual(t, fake.Kept(mesh), 2*64)
 		}
 	})
 }
