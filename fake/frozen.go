@@ -21,7 +21,7 @@ type held struct {
 // maxHeld bounds the chain of views that different proxies refuse. Beyond it the
 // one before the newest two is forgotten: proxies that took it, and nothing since,
 // fall back to an older one.
-const maxHeld = 16
+const maxHeld = 64
 
 // none decides for a proxy that never accepted a table: it knows no route.
 var none = compile(world{})
