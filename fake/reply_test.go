@@ -178,3 +178,21 @@ func TestAHandlerThatIsReplacedEndsWhatItHasBegun(t *testing.T) {
 		require.Len(t, copied, 1)
 	})
 }
+
+// The end of its context tells a handler that it is late. What it says then is for
+// nobody, however soon it says it.
+func TestAHandlerThatAnswersTheEndOfItsContextIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mesh, entry, _ := entered(t, "[{timeout: 1s, route: [{"+toArm1+"}]}]")
+		mesh.Handle("reviews:1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			_, _ = io.WriteString(w, "too late") // the error is that it is
+		}))
+		for range 20_000 {
+			answer := get(entry)
+			require.Equal(t, 504, answer.Code)
+			require.Empty(t, answer.Body.String())
+		}
+		mesh.Wait()
+	})
+}

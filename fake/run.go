@@ -94,6 +94,7 @@ func (r *reply) within(limit time.Duration, h http.Handler, req *http.Request, i
 	case ended = <-done:
 		return ended, false
 	case <-timer.C:
+		r.cut() // before the handler hears of it, and answers
 		return false, true
 	}
 }
