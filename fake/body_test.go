@@ -97,20 +97,29 @@ func TestTheNextTryFindsWhatTheOneBeforeItWasReading(t *testing.T) {
 	})
 }
 
-func TestAServerAnswersALateRequestWhileItsBodyIsBeingRead(t *testing.T) {
-	mesh, entry, _ := entered(t, "[{timeout: 10ms, route: [{"+toArm1+"}]}]")
-	mesh.Handle("reviews:1", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) }))
-	body, client := io.Pipe()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	s, _ := overServer(t, entry)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, body)
-	require.NoError(t, err)
-	w, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	require.Equal(t, 504, w.StatusCode)
-	require.NoError(t, w.Body.Close())
-	require.NoError(t, client.Close())
+func TestAServerAnswersWhileABodyIsBeingRead(t *testing.T) {
+	for rule, code := range map[string]int{
+		"timeout: 10ms": 504,
+		"retries: {attempts: 1, perTryTimeout: 10ms, retryOn: 5xx}": 200,
+	} {
+		mesh, entry, _ := entered(t, "[{"+rule+", route: [{"+toArm1+"}]}]")
+		mesh.Handle("reviews:1", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Envoy-Attempt-Count") == "1" {
+				_, _ = io.ReadAll(r.Body)
+			}
+		}))
+		body, client := io.Pipe()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		s, _ := overServer(t, entry)
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, body)
+		require.NoError(t, err)
+		w, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.Equal(t, code, w.StatusCode)
+		require.NoError(t, w.Body.Close())
+		require.NoError(t, client.Close())
+	}
 }
 
 func TestOnlyWhatMayBeNeededAgainIsKept(t *testing.T) {

@@ -70,7 +70,7 @@ type ending struct {
 func endingOf(a *reply, ended, late, last bool) ending {
 	switch {
 	case a.complete:
-		return ending{answered, true, a.code, "", a.code, ""}
+		return ending{answered, false, a.code, "", a.code, ""}
 	case a.left():
 		return ending{final: true, flags: "DC", arrivedWith: "DC"}
 	case a.held:

@@ -38,6 +38,21 @@ func TestOfARequestThatIsTriedAgainTheClientSeesTheLastAnswer(t *testing.T) {
 	require.Equal(t, []string{"1", "2", "3"}, counts)
 }
 
+func TestTheLastOfSeveralTriesIsMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mesh, entry, _ := entered(t, "[{retries: {attempts: 1, retryOn: '503'}, route: [{"+toArm1+"}]}]")
+		mesh.Handle("reviews:1", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "3")
+			w.WriteHeader(503)
+			fmt.Fprint(w, "bad")
+		}))
+		require.Equal(t, "bad", get(entry).Body.String())
+		time.Sleep(15 * time.Second)
+		_, body := ask(mesh, `istio_requests_total{reporter="source",response_code="503",response_flags="URX"}`, "")
+		require.Contains(t, body, `"1"`)
+	})
+}
+
 func TestALargeBodyIsSentOnce(t *testing.T) {
 	mesh, entry, _ := entered(t, "[{retries: {attempts: 2, retryOn: '503'}, route: [{"+toArm1+"}]}]")
 	tries := 0

@@ -86,6 +86,7 @@ func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 	})
 	if len(p.copies) > 0 || p.live != nil && p.flow.a.retry.live() {
 		p.body = newReplay(r.Body)
+		duplex(w)
 	}
 	if len(p.copies) > 0 {
 		p.mirror(r)
@@ -145,10 +146,15 @@ func (p *passage) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// writeStatus begins an answer, also while a body is still being read: without
-// full duplex a server would wait for that.
-func writeStatus(w http.ResponseWriter, code int) {
+// duplex lets an answer begin while a body is still being read: without it a
+// server would wait for that.
+func duplex(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).EnableFullDuplex() // others have no need of it
+}
+
+// writeStatus begins an answer that no handler gives.
+func writeStatus(w http.ResponseWriter, code int) {
+	duplex(w)
 	w.WriteHeader(code)
 }
 
