@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	meaningSeed = flag.Uint64("meaning.seed", 1, "seed of the generated rule sets")
+	meaningSeed = flag.Uint64("meaning.seed", 8, "seed of the generated rule sets")
 	meaningSets = flag.Int("meaning.sets", 150, "number of generated rule sets")
 )
 
