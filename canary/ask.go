@@ -11,8 +11,8 @@ import (
 // reason to wait, so that it keeps nothing else from being decided. The turn ends
 // only with a conflict, with ctx, and with a refusal before the canary has any
 // traffic.
-func (r *Runner) answer(ctx context.Context, d Decision, s State, o *Observation) error {
-	if d.Ask == AskJudge {
+func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation) error {
+	if d.Ask == askJudge {
 		o.Judged = Judgement{Asked: true}
 		o.Judged.Result, o.Judged.Err = r.c.Analyzer.Analyze(ctx, d.Request)
 		return ctx.Err()
@@ -36,22 +36,22 @@ func (r *Runner) answer(ctx context.Context, d Decision, s State, o *Observation
 	return nil
 }
 
-func (r *Runner) ask(ctx context.Context, d Decision, s State) (Answer, error) {
+func (r *Runner) ask(ctx context.Context, d decision, s State) (Answer, error) {
 	switch d.Ask {
-	case AskShown:
+	case askShown:
 		return r.c.Verifier.Shown(ctx, d.Traffic, s.Shifted)
-	case AskReady:
+	case askReady:
 		return r.ready(ctx, d.Traffic, s.Fence())
-	case AskGate:
+	case askGate:
 		if r.c.Gates == nil {
 			return Waiting("%s, by the command %q", d.Gate, Approve), nil
 		}
 		return r.c.Gates.Open(ctx, d.Gate)
-	case AskPromoted:
+	case askPromoted:
 		return r.c.Workload.Promote(ctx, s.Fence())
-	case AskRestored:
+	case askRestored:
 		return r.c.Workload.Restore(ctx, s.Fence())
-	case AskRemoved:
+	case askRemoved:
 		return r.c.Scaffold.Remove(ctx, s.Fence())
 	}
 	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)

@@ -40,8 +40,8 @@ func BenchmarkTurn(b *testing.B) {
 	held := float64(heap()-before) / rollouts
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if e, err := runners[i%rollouts].Turn(b.Context()); err != nil || e.Decision.Write {
-			b.Fatal(e.Decision.Reason, err)
+		if e, err := runners[i%rollouts].Turn(b.Context()); err != nil || e.Wrote {
+			b.Fatal(e.Reason, err)
 		}
 	}
 	b.ReportMetric(held, "heap-B/rollout")

@@ -91,7 +91,7 @@ func (c Command) suits(s *State) string {
 }
 
 // obey carries out the command in the State.
-func (t *turn) obey() *Decision {
+func (t *turn) obey() *decision {
 	c := t.s.Command
 	t.s.Command = Command{}
 	if why := c.suits(&t.s); why != "" {
@@ -121,7 +121,7 @@ func (t *turn) obey() *Decision {
 }
 
 // resume ends a pause and puts traffic back that had drifted.
-func (t *turn) resume(why string) *Decision {
+func (t *turn) resume(why string) *decision {
 	if !t.s.Paused.IsZero() {
 		t.s.PausedFor += max(0, t.o.Now.Sub(t.s.Paused))
 		t.s.Paused = time.Time{}

@@ -1,10 +1,10 @@
 // Package canary decides what a rollout does next, and does it.
 //
 // A [Plan] is a rollout decided beforehand: steps with their traffic, holds,
-// gates and deadlines, and an end. [Plan.Next] is the engine, a pure function of
-// a [State] and an [Observation]. A [Runner] observes, lets the plan decide, and
-// writes; [Runner.Turn] is one look and at most one change, for a controller,
-// and [Runner.Run] takes turns to the end, for a command.
+// gates and deadlines, and an end. The engine is a pure function of the plan, the
+// [State] and what was observed. A [Runner] observes, lets it decide, and writes;
+// [Runner.Turn] is one look and at most one change, for a controller, and
+// [Runner.Run] takes turns to the end, for a command.
 //
 // # The life of a rollout
 //
@@ -15,7 +15,7 @@
 //	PromotingStable, Returning -> RestoringStable -> RollingBack
 //
 // Being paused, and waiting for a verdict, a gate or capacity, are no phases but
-// reasons to stay, told in words by [Decision.Reason]. While a step waits for
+// reasons to stay, told in words by [decision.Reason]. While a step waits for
 // whatever it is, a failing judge still rolls back.
 //
 // # What holds
@@ -42,6 +42,6 @@
 //
 // # Time
 //
-// Next is told the time. A Runner takes it from time.Now, so a test moves it
+// A Runner takes the time from time.Now, so a test moves it
 // with testing/synctest.
 package canary

@@ -5,7 +5,7 @@ import "fmt"
 // drift compares the traffic read with that of the State. Both were written in
 // one step, so a difference is somebody else's change and never a step under
 // way. It is nil if there is nothing to do about it.
-func (t *turn) drift() *Decision {
+func (t *turn) drift() *decision {
 	same := t.o.Traffic == t.s.Traffic
 	switch {
 	case same && !t.o.Lost && !t.s.Drifting:
@@ -32,7 +32,7 @@ func (t *turn) drift() *Decision {
 	return t.answerDrift(what)
 }
 
-func (t *turn) answerDrift(what string) *Decision {
+func (t *turn) answerDrift(what string) *decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
 	back := t.s.Phase == RollingBack || t.s.Phase == RestoringStable || t.s.Clearing
 	if !back && t.s.Drifts > t.spec.drift.Limit {

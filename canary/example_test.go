@@ -9,7 +9,6 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
 )
@@ -29,7 +28,7 @@ func Example() {
 		Router:   new(fake.Router),
 		Analyzer: new(fake.Judge),
 		Observers: []func(canary.Event){func(e canary.Event) {
-			if e.Decision.Write {
+			if e.Wrote {
 				fmt.Printf("%v: %v\n", e.After.Phase, e.After.Traffic)
 			}
 		}},
@@ -47,38 +46,6 @@ func Example() {
 	// Finishing: canary 100%
 	// Promoted: canary 100%
 	// shop v2 is Promoted <nil>
-}
-
-// Next decides from its arguments alone, so a plan can be asked what it would do
-// without a cluster, a clock or a metric store.
-func ExamplePlan_Next() {
-	plan, err := canary.NewPlan("shop v2").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Hour}).Build()
-	if err != nil {
-		fmt.Println(err)
-	}
-	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	state, d := plan.Next(canary.State{}, canary.Observation{Now: noon})
-	fmt.Println(state.Phase, d.Traffic)
-
-	o := canary.Observation{Now: noon, Traffic: d.Traffic}
-	_, d = plan.Next(state, o)
-	fmt.Println("asks:", d.Ask, d.Traffic)
-
-	o.Answers[canary.AskReady] = canary.Answer{Reply: canary.Yes}
-	state, d = plan.Next(state, o)
-	fmt.Println(state.Phase, d.Traffic)
-
-	o = canary.Observation{Now: noon.Add(time.Minute), Traffic: d.Traffic}
-	o.Judged = canary.Judgement{Asked: true, Result: analysis.Result{Verdict: analysis.Fail, Reason: "12/100 (12%) failed"}}
-	state, d = plan.Next(state, o)
-	fmt.Println(state.Phase, d.Traffic)
-	fmt.Println(d.Reason)
-	// Output:
-	// Preparing stable only
-	// asks: ready canary 100%
-	// Progressing canary 100%
-	// RollingBack stable only
-	// turned back: the judge failed step "canary 100%": 12/100 (12%) failed
 }
 
 // A plan is a value that encodes to JSON, and so to YAML. Decoding is strict.
@@ -149,11 +116,11 @@ func ExampleRunner_Turn() {
 	}
 	for {
 		e, err := runner.Turn(context.Background())
-		if err != nil || e.Decision.Done {
+		if err != nil || e.Done {
 			fmt.Println("done:", e.After.Phase, err)
 			return
 		}
-		fmt.Println(e.After.Phase, "again after", e.Decision.After)
+		fmt.Println(e.After.Phase, "again after", e.Wait)
 	}
 	// Output:
 	// Preparing again after 0s

@@ -14,7 +14,7 @@ func (sp *spec) goal() Phase {
 }
 
 // finish begins the plan's end, after its last step.
-func (t *turn) finish() *Decision {
+func (t *turn) finish() *decision {
 	const why = "all steps are done"
 	switch t.end.Kind {
 	case PromoteStable:
@@ -26,7 +26,7 @@ func (t *turn) finish() *Decision {
 }
 
 // arrive ends the rollout when the mesh does its final traffic.
-func (t *turn) arrive(final Phase) *Decision {
+func (t *turn) arrive(final Phase) *decision {
 	if _, d := t.seen(); d != nil {
 		return d
 	}
@@ -38,7 +38,7 @@ func (t *turn) arrive(final Phase) *Decision {
 
 // leave ends the rollout when stable has all traffic and what stood for the
 // canary is taken down.
-func (t *turn) leave(final Phase) *Decision {
+func (t *turn) leave(final Phase) *decision {
 	if _, d := t.seen(); d != nil {
 		return d
 	}
@@ -53,14 +53,14 @@ func (t *turn) leave(final Phase) *Decision {
 // clear takes down what stood for the canary. That this has begun is written
 // first: from then on no abort gives the canary traffic again. It is nil when
 // all is down.
-func (t *turn) clear() *Decision {
+func (t *turn) clear() *decision {
 	if !t.s.Clearing {
 		t.s.Clearing = true
 		return t.write(t.o.Traffic, Reason{Cause: CauseRemoving, Detail: "what stood for the canary is taken down"})
 	}
-	switch a := t.o.Answers[AskRemoved]; a.Reply {
+	switch a := t.o.Answers[askRemoved]; a.Reply {
 	case Unasked:
-		return t.decide(Decision{Ask: AskRemoved})
+		return t.decide(decision{Ask: askRemoved})
 	case Wait, No:
 		return t.stay(Reason{Cause: CauseRemoving, Detail: a.Reason})
 	}
@@ -69,7 +69,7 @@ func (t *turn) clear() *Decision {
 
 // promote brings stable to the canary's version while the canary has all
 // traffic.
-func (t *turn) promote() *Decision {
+func (t *turn) promote() *decision {
 	since, d := t.seen()
 	if d != nil {
 		return d
@@ -78,10 +78,10 @@ func (t *turn) promote() *Decision {
 	if _, d := t.judge(&t.steps[t.s.Step], since); d != nil {
 		return d
 	}
-	a := t.o.Answers[AskPromoted]
+	a := t.o.Answers[askPromoted]
 	switch a.Reply {
 	case Unasked:
-		return t.decide(Decision{Ask: AskPromoted})
+		return t.decide(decision{Ask: askPromoted})
 	case No:
 		return t.promotionFailed(a.Reason)
 	case Wait:
@@ -97,7 +97,7 @@ func (t *turn) promote() *Decision {
 	return t.enter(Returning, t.s.Step, Traffic{}, "stable is promoted")
 }
 
-func (t *turn) promotionFailed(why string) *Decision {
+func (t *turn) promotionFailed(why string) *decision {
 	why = "stable could not be promoted: " + why
 	if t.end.HoldOnFailure {
 		return t.stay(Reason{Cause: CausePromoting, Detail: why + "; the canary keeps the traffic until an abort, or until it can be"})
@@ -106,13 +106,13 @@ func (t *turn) promotionFailed(why string) *Decision {
 }
 
 // restore brings stable back to its old version, whole, before it gets traffic.
-func (t *turn) restore() *Decision {
+func (t *turn) restore() *decision {
 	if _, d := t.seen(); d != nil {
 		return d
 	}
-	switch a := t.o.Answers[AskRestored]; a.Reply {
+	switch a := t.o.Answers[askRestored]; a.Reply {
 	case Unasked:
-		return t.decide(Decision{Ask: AskRestored})
+		return t.decide(decision{Ask: askRestored})
 	case Wait:
 		if t.s.Traffic != everything {
 			return t.shift(everything, Reason{Cause: CauseRestoring, Detail: a.Reason})
@@ -127,10 +127,10 @@ func (t *turn) restore() *Decision {
 // rollBack turns the rollout back. A stable workload that may be between two
 // versions is made whole first, while the canary has all traffic. If the canary
 // has it no more, everything must be ready for that again.
-func (t *turn) rollBack(why string) *Decision {
-	if a := t.o.Answers[AskReady]; t.s.Phase == Returning && t.end.Kind == PromoteStable && a.Reply != Yes {
+func (t *turn) rollBack(why string) *decision {
+	if a := t.o.Answers[askReady]; t.s.Phase == Returning && t.end.Kind == PromoteStable && a.Reply != Yes {
 		if a.Reply == Unasked {
-			return t.decide(Decision{Ask: AskReady, Traffic: everything})
+			return t.decide(decision{Ask: askReady, Traffic: everything})
 		}
 		return t.stay(Reason{Cause: CauseCapacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Refusals of Next. Each is wrapped with what was seen and what the ways out
+// Refusals of the engine. Each is wrapped with what was seen and what the ways out
 // are, and wraps ErrRefused.
 var (
 	// ErrUnexplained: there is canary traffic, but no State that explains it.
@@ -24,39 +24,39 @@ var (
 // before the clock that wrote them counts as having been wrong.
 const maxSkew = time.Minute
 
-// Next decides what a rollout does next. It is pure and total: all knowledge is
+// next decides what a rollout does next. It is pure and total: all knowledge is
 // in the arguments, no argument is changed, and the same arguments give the
 // same answer. A zero State is a rollout that has not begun.
 //
-// If Decision.Ask is not AskNothing, the caller finds the answer, puts it into
-// the Observation and calls again; no question is asked twice. Otherwise the
-// Decision is to be carried out: if it says Write, the returned State is written
-// together with Decision.Traffic, and if it does not, the State is the given
+// If decision.Ask is not askNothing, the caller finds the answer, puts it into
+// the observation and calls again; no question is asked twice. Otherwise the
+// decision is to be carried out: if it says Write, the returned State is written
+// together with decision.Traffic, and if it does not, the State is the given
 // one.
-func (p Plan) Next(s State, o Observation) (State, Decision) {
+func (p Plan) next(s State, o observation) (State, decision) {
 	if p.spec == nil {
-		return s, Decision{Err: errNoPlan}
+		return s, decision{Err: errNoPlan}
 	}
 	t := turn{spec: p.spec, s: s, o: o}
 	d := t.next()
-	if d.Ask != AskNothing || !d.Write {
+	if d.Ask != askNothing || !d.Write {
 		return s, *d
 	}
 	return t.s, *d
 }
 
-// turn is one call of Next. Its methods return the Decision, or nil if they have
+// turn is one call of next. Its methods return the decision, or nil if they have
 // nothing against going on, and leave the State to be written in s.
 type turn struct {
 	*spec
 	s State
-	o Observation
-	d Decision
+	o observation
+	d decision
 }
 
-func (t *turn) next() *Decision {
+func (t *turn) next() *decision {
 	if err := t.foreign(); err != nil {
-		return t.decide(Decision{Err: err})
+		return t.decide(decision{Err: err})
 	}
 	if t.s.Phase == Idle || t.s.Plan != t.digest {
 		return t.begin("a new rollout")
@@ -99,7 +99,7 @@ func (t *turn) foreign() error {
 }
 
 // act goes on with the phase that the rollout is in.
-func (t *turn) act() *Decision {
+func (t *turn) act() *decision {
 	switch t.s.Phase {
 	case Preparing:
 		return t.prepare()
@@ -120,7 +120,7 @@ func (t *turn) act() *Decision {
 
 // begin claims the rollout: from now on there is a State, and nobody else's plan
 // begins.
-func (t *turn) begin(why string) *Decision {
+func (t *turn) begin(why string) *decision {
 	if t.o.Traffic != (Traffic{}) {
 		return t.unexplained()
 	}
@@ -128,13 +128,13 @@ func (t *turn) begin(why string) *Decision {
 	return t.enter(Preparing, 0, Traffic{}, why)
 }
 
-func (t *turn) unexplained() *Decision {
-	return t.decide(Decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, reset, or, if that is the version that serves, make it stable",
+func (t *turn) unexplained() *decision {
+	return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, reset, or, if that is the version that serves, make it stable",
 		ErrRefused, ErrUnexplained, t.o.Traffic, t.name)})
 }
 
 // prepare waits for the canary and enters the first step.
-func (t *turn) prepare() *Decision {
+func (t *turn) prepare() *decision {
 	if !t.s.Paused.IsZero() {
 		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
 	}
@@ -158,7 +158,7 @@ func (t *turn) fresh() {
 func (t *turn) firstSerial() int64 { return max(t.s.Serial, t.o.Now.UnixMilli()) }
 
 // over says that nothing is left to do, unless a retry was ordered.
-func (t *turn) over() *Decision {
+func (t *turn) over() *decision {
 	c := t.s.Command
 	if c.Order == Retry && t.s.Phase == RolledBack {
 		return t.begin("retry" + c.credit())
@@ -174,7 +174,7 @@ func (t *turn) over() *Decision {
 	if t.o.Traffic != t.s.Traffic {
 		r.Detail = "it ended with " + t.s.Traffic.String() + "; since then somebody changed that to " + t.o.Traffic.String()
 	}
-	return t.decide(Decision{Done: true, Reason: r})
+	return t.decide(decision{Done: true, Reason: r})
 }
 
 func (t *turn) clockWentBack() bool {
@@ -187,7 +187,7 @@ func (t *turn) clockWentBack() bool {
 
 // rewind starts the clocks of the step again, so that a clock that was wrong
 // cannot hold a rollout for as long as it was ahead.
-func (t *turn) rewind() *Decision {
+func (t *turn) rewind() *decision {
 	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
 	t.s.PausedFor = 0
 	t.s.Blocks = slices.DeleteFunc(slices.Clone(t.s.Blocks), func(b Block) bool { return b.To.After(t.o.Now) })

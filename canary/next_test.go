@@ -264,7 +264,7 @@ func TestARunnerSaysAllThatIsMissing(t *testing.T) {
 
 func TestEveryQuestionIsAWord(t *testing.T) {
 	require.Equal(t, "judge", canary.AskJudge.String())
-	require.Equal(t, "Question(99)", canary.Question(99).String())
+	require.Equal(t, "question(99)", canary.Question(99).String())
 	require.Equal(t, "promote stable", canary.PromoteStable.String())
 	require.Equal(t, "hold", canary.HoldAndAsk.String())
 	require.Equal(t, "canary 5%, baseline 5%, mirror 50%, cohort staff",

@@ -51,7 +51,7 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 		return fmt.Errorf("canary: %w: plan %q has no step %d; it has %d", ErrRefused, r.c.Plan.Name(), step, r.c.Plan.Len())
 	}
 	return change(ctx, r.c.Router, whatever, func(reading Reading) (Traffic, State, error) {
-		t := turn{spec: r.c.Plan.spec, s: reading.State, o: Observation{Now: r.now(), Traffic: reading.Traffic}}
+		t := turn{spec: r.c.Plan.spec, s: reading.State, o: observation{Now: r.now(), Traffic: reading.Traffic}}
 		t.fresh()
 		t.enter(Progressing, step, reading.Traffic, "adopted"+c.credit())
 		return reading.Traffic, t.s, nil

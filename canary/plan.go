@@ -7,7 +7,7 @@ import (
 
 // Plan is a rollout decided beforehand. It is immutable, safe for concurrent
 // use, and made by a Builder or by decoding its JSON form, which are the only
-// ways to a valid one. The zero Plan is no plan: Next refuses it.
+// ways to a valid one. The zero Plan is no plan: no Runner takes it.
 type Plan struct {
 	spec *spec // nil in the zero Plan; never changed
 }

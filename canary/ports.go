@@ -20,7 +20,7 @@ type Fence struct {
 	Serial int64 `json:"serial"`
 }
 
-// Fence is what goes with the questions that Next asks of a Workload or a
+// Fence is what goes with the questions that the engine asks of a Workload or a
 // Scaffold in the State s.
 func (s State) Fence() Fence {
 	return Fence{s.Plan + "@" + s.Began.UTC().Format(time.RFC3339Nano), s.Serial}

@@ -9,20 +9,20 @@ import (
 
 // progress walks the plan's steps: it stays while something is lacking, and
 // moves on when nothing is.
-func (t *turn) progress() *Decision {
+func (t *turn) progress() *decision {
 	step := &t.steps[t.s.Step]
 	d := t.lacking(step)
 	switch {
 	case d == nil:
 		return t.advance()
-	case d.Ask != AskNothing || d.Write:
+	case d.Ask != askNothing || d.Write:
 		return d
 	}
 	return t.bounded(step, d)
 }
 
-// bounded applies the step's deadline to a Decision to stay.
-func (t *turn) bounded(step *Step, d *Decision) *Decision {
+// bounded applies the step's deadline to a decision to stay.
+func (t *turn) bounded(step *Step, d *decision) *decision {
 	if step.Deadline == 0 || !t.s.Paused.IsZero() {
 		return d
 	}
@@ -45,7 +45,7 @@ func (t *turn) deadline(step *Step) time.Time {
 // lacking finds the first thing that the step still lacks. What looks after the
 // users' safety comes before what only a person or time can end. It is nil if
 // nothing is lacking.
-func (t *turn) lacking(step *Step) *Decision {
+func (t *turn) lacking(step *Step) *decision {
 	since, d := t.seen()
 	if d != nil {
 		return d
@@ -73,7 +73,7 @@ func (t *turn) lacking(step *Step) *Decision {
 
 // judge asks for a verdict on the step. A failing one rolls back; what keeps the
 // step for want of a verdict is returned as a Reason.
-func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *Decision) {
+func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 	if step.Judge == Unjudged || t.s.Hurried {
 		return lack, nil
 	}
@@ -88,7 +88,7 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *Decision) {
 	j := &t.o.Judged
 	switch {
 	case !j.Asked:
-		return lack, t.decide(Decision{Ask: AskJudge, Request: t.request(window)})
+		return lack, t.decide(decision{Ask: askJudge, Request: t.request(window)})
 	case j.Err != nil:
 		return t.judgeError(j.Err, late)
 	case j.Result.Verdict == analysis.Fail:
@@ -104,7 +104,7 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *Decision) {
 
 // judgeError counts an error of the judge, where the plan has a limit for them.
 // Errors in a row are no evidence, so they hold even a step that needs no pass.
-func (t *turn) judgeError(err error, late bool) (lack Reason, d *Decision) {
+func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
 	if t.judgeErrors > 0 {
 		t.s.JudgeErrors++
 		if t.s.JudgeErrors >= t.judgeErrors {
@@ -120,13 +120,13 @@ func (t *turn) judgeError(err error, late bool) (lack Reason, d *Decision) {
 	return Reason{Cause: CauseJudge, Detail: err.Error()}, nil
 }
 
-func (t *turn) gate(step *Step) *Decision {
+func (t *turn) gate(step *Step) *decision {
 	if step.Gate == "" || t.s.Approved == step.Gate {
 		return nil
 	}
-	switch a := t.o.Answers[AskGate]; a.Reply {
+	switch a := t.o.Answers[askGate]; a.Reply {
 	case Unasked:
-		return t.decide(Decision{Ask: AskGate, Gate: step.Gate})
+		return t.decide(decision{Ask: askGate, Gate: step.Gate})
 	case No:
 		return t.rollBack(fmt.Sprintf("gate %q was denied: %s", step.Gate, a.Reason))
 	case Wait:
@@ -137,7 +137,7 @@ func (t *turn) gate(step *Step) *Decision {
 
 // advance enters the next step, or ends the plan, when everything is ready for
 // that.
-func (t *turn) advance() *Decision {
+func (t *turn) advance() *decision {
 	next := t.s.Step + 1
 	if t.s.Hurried {
 		next = max(next, len(t.steps)-1)
@@ -154,11 +154,11 @@ func (t *turn) advance() *Decision {
 
 // enterWhenReady enters the step when everything is ready for its traffic. Until
 // then the deadline of the step that the rollout is in goes on.
-func (t *turn) enterWhenReady(next int, why string) *Decision {
+func (t *turn) enterWhenReady(next int, why string) *decision {
 	traffic := t.steps[next].Traffic
-	switch a := t.o.Answers[AskReady]; a.Reply {
+	switch a := t.o.Answers[askReady]; a.Reply {
 	case Unasked:
-		return t.decide(Decision{Ask: AskReady, Traffic: traffic})
+		return t.decide(decision{Ask: askReady, Traffic: traffic})
 	case Wait:
 		return t.bounded(&t.steps[t.s.Step], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
 	case No:

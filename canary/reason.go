@@ -37,7 +37,7 @@ var causeNames = [...]string{
 // String returns the cause in words.
 func (c Cause) String() string { return nameOf("Cause", causeNames[:], c) }
 
-// Reason says why a Decision is what it is. It is put into words only when
+// Reason says why a decision is what it is. It is put into words only when
 // somebody reads it.
 type Reason struct {
 	Cause  Cause

@@ -67,8 +67,13 @@ type Event struct {
 	Before State // as read
 	After  State // as written, or as read if nothing was
 	// Traffic is what the Router read before anything was written.
-	Traffic  Traffic
-	Decision Decision
+	Traffic Traffic
+	// Reason says why this was done, or why the rollout stays where it is.
+	Reason Reason
+	// Wait is when to look again, at the latest; zero is at once.
+	Wait time.Duration
+	// Wrote: After was written. Done: the rollout is over, nothing is left to do.
+	Wrote, Done bool
 	// Judged holds the judge's result, if it was asked.
 	Judged Judgement
 	// Err is why the turn came to nothing. What was decided may have been
@@ -121,8 +126,8 @@ func NewRunner(c Config) (*Runner, error) {
 const afterConflict = 100 * time.Millisecond
 
 // Turn takes one look and makes at most one change. It is what a controller
-// calls from its Reconcile: Event.Decision says when to come back (After), or
-// that there is nothing left to do (Done).
+// calls from its Reconcile: Event.Wait says when to come back, or
+// Event.Done that there is nothing left to do.
 //
 // Losing a race against another driver is not an error: the turn then comes to
 // nothing, and the next one sees what the other did. An error that wraps
@@ -148,27 +153,27 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	}
 	state, lost := r.last.recall(reading.State)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
-	o := Observation{Now: e.At, Traffic: reading.Traffic, Lost: lost, Scaffold: r.c.Scaffold != nil}
-	next, d := r.c.Plan.Next(state, o)
-	for d.Ask != AskNothing {
+	o := observation{Now: e.At, Traffic: reading.Traffic, Lost: lost, Scaffold: r.c.Scaffold != nil}
+	next, d := r.c.Plan.next(state, o)
+	for d.Ask != askNothing {
 		if err := r.answer(ctx, d, state, &o); err != nil {
 			return e, err
 		}
 		o.Now = r.now() // finding the answer may have taken long, and times are written down
-		next, d = r.c.Plan.Next(state, o)
+		next, d = r.c.Plan.next(state, o)
 	}
-	e.Decision, e.Judged = d, o.Judged
+	e.Reason, e.Wait, e.Done, e.Judged = d.Reason, d.After, d.Done, o.Judged
 	if d.Err != nil {
 		return e, d.Err
 	}
 	if d.Write {
 		if err := r.c.Router.Write(ctx, reading, d.Traffic, next); err != nil {
-			e.Decision.Done = false
-			e.Decision.After = max(e.Decision.After, afterConflict)
+			e.Done = false
+			e.Wait = max(e.Wait, afterConflict)
 			return e, err
 		}
 	}
-	e.After = next
+	e.After, e.Wrote = next, d.Write
 	r.last.keep(r.c.Plan.Digest(), next)
 	return e, nil
 }
@@ -196,7 +201,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 		if ctx.Err() == nil {
 			why = e
 		}
-		wait, over := e.Decision.After, e.Decision.Done
+		wait, over := e.Wait, e.Done
 		if err != nil {
 			wait, over = p.bear(err)
 		} else {
@@ -218,7 +223,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 
 // stopped is the error of a Run that was stopped after e.
 func stopped(ctx context.Context, p Plan, e Event) error {
-	why := fmt.Sprintf("%v, %v", e.After.Phase, e.Decision.Reason)
+	why := fmt.Sprintf("%v, %v", e.After.Phase, e.Reason)
 	if e.Err != nil {
 		why = e.Err.Error()
 	}

@@ -42,8 +42,8 @@ func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 					w.entered = nil
 				}
 			}
-			pause := e.Decision.After
-			if e.Decision.Done || err != nil {
+			pause := e.Wait
+			if e.Done || err != nil {
 				pause = 5 * time.Second
 			}
 			d.sleep(max(pause, time.Millisecond))

@@ -39,7 +39,7 @@ func newStage(t *testing.T, plan canary.Plan, more ...func(*canary.Config)) *sta
 }
 
 func (s *stage) observe(e canary.Event) {
-	line := fmt.Sprintf("%v: %v", e.After.Phase, e.Decision.Reason)
+	line := fmt.Sprintf("%v: %v", e.After.Phase, e.Reason)
 	if e.Err != nil {
 		line = "error: " + e.Err.Error()
 	}

@@ -13,34 +13,34 @@ const (
 	maxReason = 200
 )
 
-// decide keeps the Decision in t, so that it is not copied at each return.
-func (t *turn) decide(d Decision) *Decision {
+// decide keeps the decision in t, so that it is not copied at each return.
+func (t *turn) decide(d decision) *decision {
 	t.d = d
 	return &t.d
 }
 
 // stay waits, without changing anything.
-func (t *turn) stay(r Reason) *Decision {
+func (t *turn) stay(r Reason) *decision {
 	after := t.interval
 	if left := r.Until.Sub(t.o.Now); left > 0 {
 		after = min(after, left)
 	}
-	return t.decide(Decision{Reason: r, After: after})
+	return t.decide(decision{Reason: r, After: after})
 }
 
 // write writes the State with the given traffic and looks again at once.
-func (t *turn) write(traffic Traffic, r Reason) *Decision {
+func (t *turn) write(traffic Traffic, r Reason) *decision {
 	t.s.Serial++
-	return t.decide(Decision{Write: true, Traffic: traffic, Reason: r})
+	return t.decide(decision{Write: true, Traffic: traffic, Reason: r})
 }
 
 // shift writes new traffic within a step or phase.
-func (t *turn) shift(traffic Traffic, r Reason) *Decision {
+func (t *turn) shift(traffic Traffic, r Reason) *decision {
 	t.closeBlock()
 	return t.move(traffic, r)
 }
 
-func (t *turn) move(traffic Traffic, r Reason) *Decision {
+func (t *turn) move(traffic Traffic, r Reason) *decision {
 	t.s.Traffic = traffic
 	t.s.Shifted = t.o.Now
 	t.s.Verified = time.Time{}
@@ -52,7 +52,7 @@ func (t *turn) move(traffic Traffic, r Reason) *Decision {
 
 // enter moves to a phase and step with the given traffic. Traffic that the mesh
 // does already need not be seen again.
-func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *Decision {
+func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *decision {
 	s := &t.s
 	from := t.place()
 	t.closeBlock()
@@ -91,8 +91,8 @@ func (t *turn) place() string {
 }
 
 // seen tells since when the mesh does the traffic of the State. If it does not,
-// the Decision says what to do about that.
-func (t *turn) seen() (since time.Time, d *Decision) {
+// the decision says what to do about that.
+func (t *turn) seen() (since time.Time, d *decision) {
 	settled := t.s.Shifted.Add(t.settle)
 	switch {
 	case t.verify && !t.s.Verified.IsZero():
@@ -102,9 +102,9 @@ func (t *turn) seen() (since time.Time, d *Decision) {
 	case !t.verify:
 		return settled, nil
 	}
-	switch a := t.o.Answers[AskShown]; a.Reply {
+	switch a := t.o.Answers[askShown]; a.Reply {
 	case Unasked:
-		return since, t.decide(Decision{Ask: AskShown, Traffic: t.s.Traffic})
+		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
 	case Yes:
 		t.s.Verified = t.o.Now
 		return since, t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the mesh does " + t.s.Traffic.String()})

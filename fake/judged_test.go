@@ -100,9 +100,9 @@ func comingAndGoing(t *testing.T, runner func() *canary.Runner) (canary.State, e
 			_, err := runner().Turn(t.Context())
 			require.NoError(t, err)
 		}
-		if e.Decision.Done {
+		if e.Done {
 			return e.After, canary.ErrRolledBack
 		}
-		time.Sleep(e.Decision.After)
+		time.Sleep(e.Wait)
 	}
 }

@@ -93,7 +93,7 @@ func Example() {
 			Every:    20 * time.Millisecond,
 		},
 		Observers: []func(canary.Event){func(e canary.Event) {
-			if e.Decision.Reason.Cause == canary.CauseMoved {
+			if e.Reason.Cause == canary.CauseMoved {
 				fmt.Println(e.After.Phase, e.After.Traffic)
 			}
 		}},

@@ -39,7 +39,7 @@ func (s *screen) show(e canary.Event) {
 // why says what the turn came to. Where the numbers beside it say enough, it
 // does not repeat them.
 func (s *screen) why(e canary.Event) string {
-	reason := e.Decision.Reason
+	reason := e.Reason
 	switch {
 	case e.Err != nil:
 		return s.paint(red, "error: "+e.Err.Error())
@@ -47,9 +47,9 @@ func (s *screen) why(e canary.Event) string {
 		return s.paint(red, reason.String())
 	case e.After.Phase.Final():
 		return s.paint(bold, "done")
-	case e.Decision.Write && e.Judged.Asked && e.Before.Phase == canary.Progressing:
+	case e.Wrote && e.Judged.Asked && e.Before.Phase == canary.Progressing:
 		return s.paint(bold, "on to "+s.place(e.After))
-	case e.Decision.Write:
+	case e.Wrote:
 		return s.paint(bold, reason.Detail)
 	}
 	if reason.Cause == canary.CauseHold && e.Judged.Asked {

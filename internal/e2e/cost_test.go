@@ -49,7 +49,7 @@ func TestARolloutAsksLittleOfTheAPIServer(t *testing.T) {
 	r.config.Wrap(c.wrap)
 	waits := 0 // of which some were for the doors
 	runner, err := newRunner(r.config, r.namespace, r.judge, r.observe, func(e canary.Event) {
-		if cause := e.Decision.Reason.Cause; cause == canary.CauseCapacity || cause == canary.CauseRemoving {
+		if cause := e.Reason.Cause; cause == canary.CauseCapacity || cause == canary.CauseRemoving {
 			waits++
 		}
 	})

@@ -118,7 +118,7 @@ func drive(namespace string) error {
 		Provider: counts, Canary: metrics.Arm{Namespace: namespace, Workload: "reviews-v2"},
 		Max: 0.3, MinRequests: 10, // a bad canary fails all requests; on a busy machine, a good one some
 	}, func(e canary.Event) {
-		fmt.Fprintln(os.Stderr, os.Getpid(), e.After.Phase, e.Traffic, e.Decision.Reason, e.Err)
+		fmt.Fprintln(os.Stderr, os.Getpid(), e.After.Phase, e.Traffic, e.Reason, e.Err)
 	})
 	if err != nil {
 		return err

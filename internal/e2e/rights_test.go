@@ -106,7 +106,7 @@ func (r *release) trouble(t *testing.T) string {
 	defer cancel()
 	var said string
 	runner, err := newRunner(r.config, r.namespace, r.judge, func(e canary.Event) {
-		reason := e.Decision.Reason.String()
+		reason := e.Reason.String()
 		switch {
 		case said != "":
 		case e.Err != nil:

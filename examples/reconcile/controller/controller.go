@@ -35,11 +35,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, service string) (time.Durati
 	switch {
 	case err != nil:
 		return 0, err
-	case e.Decision.Done:
+	case e.Done:
 		r.Done(service, e.After)
 		return 0, nil
 	}
-	return max(e.Decision.After, time.Millisecond), nil
+	return max(e.Wait, time.Millisecond), nil
 }
 
 // runner keeps one Runner per service. Making it anew each time would work as
