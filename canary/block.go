@@ -16,7 +16,7 @@ import (
 // left. Times are whole milliseconds.
 type Block struct {
 	From, To time.Time
-	Traffic  Traffic // without a cohort
+	Traffic  Traffic // without cohorts and header routes
 }
 
 // Blocks are those of a rollout so far, in the order of time and without overlap.
@@ -26,17 +26,18 @@ type Block struct {
 // and mirror in parts per million, in base 36.
 type Blocks []Block
 
-// maxBlocks bounds what a State remembers; see add.
+// maxBlocks bounds what a State remembers.
 const maxBlocks = 48
 
-// add returns the blocks with one more. The two oldest become one when there are
-// too many: what was counted between them was traffic of the rollout as well.
-func (b Blocks) add(one Block) Blocks {
-	if len(b) < maxBlocks {
-		return append(slices.Clip(b), one)
+// add notes one more block. The oldest is dropped when there are too many, and
+// its looks are counted, so that a judge knows where its schedule was.
+func (e *Evidence) add(one Block, look time.Duration) {
+	if len(e.Blocks) == maxBlocks {
+		oldest := e.Blocks[0]
+		e.Dropped = min(maxCount, e.Dropped+int(min(maxCount, oldest.To.Sub(oldest.From)/look)))
+		e.Blocks = e.Blocks[1:]
 	}
-	next := append(Blocks{{b[0].From, b[1].To, b[1].Traffic}}, b[2:]...)
-	return append(next, one)
+	e.Blocks = append(slices.Clip(e.Blocks), one)
 }
 
 // end is when the last block ended.
@@ -120,8 +121,8 @@ func (t *turn) closeBlock() {
 	w := t.window(since)
 	if to := w.To.UTC().Truncate(time.Millisecond); to.After(w.From) {
 		traffic := s.Traffic
-		traffic.Cohort = ""
-		s.Blocks = s.Blocks.add(Block{w.From, to, traffic})
+		traffic.Cohorts, traffic.HeaderRoutes = "", false
+		s.add(Block{w.From, to, traffic}, t.interval)
 	}
 }
 

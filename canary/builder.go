@@ -96,6 +96,14 @@ func (b Builder) Verify() Builder {
 	return b
 }
 
+// Bake is how long after the end of the plan a roll back is one command away:
+// what stands for the canary is kept as long. The zero value is no such time. A
+// plan that ends with Discard has none.
+func (b Builder) Bake(d time.Duration) Builder {
+	b.spec.bake = d
+	return b
+}
+
 // OnDrift says what happens when somebody else changes the traffic.
 func (b Builder) OnDrift(d Drift) Builder {
 	b.spec.drift = d
@@ -118,7 +126,14 @@ func (b Builder) End(e End) Builder {
 
 // Build returns the plan, or every mistake in it, each with its place.
 func (b Builder) Build() (Plan, error) {
-	s := b.spec
+	if errs := slices.Concat(b.errs, b.spec.resolved().problems()); len(errs) > 0 {
+		return Plan{}, fmt.Errorf("canary: plan %q: %w", clip(b.spec.name, maxName), errors.Join(errs...))
+	}
+	return b.spec.plan()
+}
+
+// resolved returns what the author wrote with the defaults of this library.
+func (s spec) resolved() *spec {
 	s.steps = slices.Clone(s.steps)
 	for i := range s.steps {
 		if s.steps[i].Name == "" {
@@ -131,10 +146,7 @@ func (b Builder) Build() (Plan, error) {
 	if s.drift.Limit == 0 {
 		s.drift.Limit = DefaultDriftLimit
 	}
-	if errs := slices.Concat(b.errs, s.problems()); len(errs) > 0 {
-		return Plan{}, fmt.Errorf("canary: plan %q: %w", clip(s.name, maxName), errors.Join(errs...))
-	}
-	return s.plan()
+	return &s
 }
 
 func (b Builder) fail(err error) Builder {

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// isName reports whether a State can keep the name.
+func isName(name string) bool { return clip(name, maxName) == name }
+
 // problems returns every mistake in s, each with its place.
 func (s *spec) problems() []error {
 	errs := s.settingProblems()
@@ -25,8 +28,8 @@ func (s *spec) problems() []error {
 		} else {
 			first[step.Name] = i
 		}
-		if len(step.Name) > maxName || len(step.Gate) > maxName || len(step.Traffic.Cohort) > maxName {
-			errs = append(errs, fmt.Errorf("step %d: a name is longer than %d bytes", i+1, maxName))
+		if !isName(step.Name) || !isName(step.Gate) {
+			errs = append(errs, fmt.Errorf("step %d: a name has more than %d bytes, or control characters", i+1, maxName))
 		}
 	}
 	return append(errs, s.endProblems()...)
@@ -37,15 +40,15 @@ func (s *spec) settingProblems() []error {
 	if s.name == "" {
 		errs = append(errs, errors.New("name: want one"))
 	}
-	for _, n := range []struct{ field, value string }{{"name", s.name}, {"owner", s.owner}} {
-		if len(n.value) > maxName {
-			errs = append(errs, fmt.Errorf("%s: %d bytes, at most %d are allowed", n.field, len(n.value), maxName))
+	for _, n := range []struct{ field, value string }{{"name", s.name}, {"owner", s.owner}, {"revision", s.revision}} {
+		if !isName(n.value) {
+			errs = append(errs, fmt.Errorf("%s: it has more than %d bytes, or control characters", n.field, maxName))
 		}
 	}
 	for _, d := range []struct {
 		field string
 		value time.Duration
-	}{{"settle", s.settle}, {"scrapeLag", s.lag}, {"interval", s.interval}} {
+	}{{"settle", s.settle}, {"scrapeLag", s.lag}, {"interval", s.interval}, {"bake", s.bake}} {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("%s: %v is negative", d.field, d.value))
 		}
@@ -73,7 +76,10 @@ func (s *spec) endProblems() []error {
 	if s.end.Kind != PromoteStable && s.end != (End{Kind: s.end.Kind}) {
 		errs = append(errs, fmt.Errorf("end: a deadline and holdOnFailure belong to %q, not to %q", PromoteStable, s.end.Kind))
 	}
-	if s.end.Kind == Withdraw || len(s.steps) == 0 {
+	if s.end.Kind == Discard && s.bake > 0 {
+		errs = append(errs, fmt.Errorf("bake: %v; a plan that ends with %q has nothing to bake", s.bake, Discard))
+	}
+	if s.end.Kind != Stay || len(s.steps) == 0 {
 		return errs
 	}
 	if last := s.steps[len(s.steps)-1].Traffic; last.Canary != Full {
@@ -82,7 +88,7 @@ func (s *spec) endProblems() []error {
 			hint = fmt.Sprintf("; did you mean %d*canary.Percent?", last.Canary)
 		}
 		errs = append(errs, fmt.Errorf("end: %q needs a last step that gives the canary 100%%, this one gives it %v; add a step, or end with %q%s",
-			s.end.Kind, last.Canary, Withdraw, hint))
+			s.end.Kind, last.Canary, Discard, hint))
 	}
 	return errs
 }

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,17 +12,18 @@ type Order uint8
 
 // The orders. The zero value is none.
 const (
-	NoOrder Order = iota
-	Pause         // stay in this step; judging goes on
-	Resume        // go on after Pause, or put drifted traffic back
-	Abort         // roll back
-	Promote       // go to the plan's end now, without waiting for holds, gates or verdicts
-	Skip          // do not wait for the hold of this step any longer
-	Approve       // open the gate named by Command.Gate
-	Retry         // begin again after a roll back
+	NoOrder  Order = iota
+	Pause          // stay in this step; judging goes on
+	Resume         // go on after Pause or StepBack, or put drifted traffic back
+	Abort          // roll back
+	Promote        // go to the plan's end now, without waiting for holds, gates or verdicts
+	Skip           // do not wait for the hold of this step any longer
+	Approve        // open the gate named by Command.Gate
+	Retry          // begin again after a roll back
+	StepBack       // give stable everything for a while; Resume enters the step again
 )
 
-var orderNames = [...]string{"none", "pause", "resume", "abort", "promote", "skip", "approve", "retry"}
+var orderNames = [...]string{"none", "pause", "resume", "abort", "promote", "skip", "approve", "retry", "step back"}
 
 // String returns the name of the order.
 func (o Order) String() string { return nameOf("Order", orderNames[:], o) }
@@ -66,21 +68,23 @@ func (c Command) target() string {
 // suits tells why the command means nothing to a rollout in the State s; "" if
 // it means something.
 func (c Command) suits(s *State) string {
-	progressing := s.Phase == Progressing
+	r, progressing := s.Phase.row(), s.Phase == Progressing
 	ok := false
 	switch c.Order {
 	case Pause:
-		ok = (progressing || s.Phase == Preparing || s.Phase == PromotingStable) && s.Paused.IsZero()
+		ok = r.pausable && s.Paused.IsZero()
 	case Resume:
-		ok = !s.Paused.IsZero() || s.Drifting
+		ok = !s.Paused.IsZero() || s.Drifting || s.Phase == Retreating
 	case Abort:
-		ok = !s.Phase.Final() && s.Phase != Idle && s.Phase != RollingBack && s.Phase != RestoringStable && !s.Clearing
+		ok = s.Phase != Idle && !r.final && !r.back
 	case Promote:
 		ok = progressing && !s.Hurried
 	case Skip:
 		ok = progressing && !s.Skipped
 	case Approve:
-		ok = progressing && c.Gate != ""
+		ok = progressing && c.Gate != "" && len(s.Approved) < maxGates
+	case StepBack:
+		ok = progressing || s.Phase == CompletingShift
 	case Retry:
 		ok = s.Phase == RolledBack
 	}
@@ -114,19 +118,23 @@ func (t *turn) obey() *decision {
 		if gate := t.steps[t.s.Step].Gate; gate != c.Gate {
 			return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: fmt.Sprintf("a command came to nothing: the gate of this step is %q, not %q", gate, c.Gate)})
 		}
-		t.s.Approved = c.Gate
+		t.s.Approved = append(slices.Clip(t.s.Approved), c.Gate)
+	case StepBack:
+		return t.stepBack(CauseOrdered, why)
 	}
-	t.record(t.place(), why)
+	t.record(why)
 	return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: why})
 }
 
-// resume ends a pause and puts traffic back that had drifted.
+// resume ends a pause or a Retreat and puts traffic back that had drifted.
 func (t *turn) resume(why string) *decision {
 	if !t.s.Paused.IsZero() {
-		t.s.PausedFor += max(0, t.o.Now.Sub(t.s.Paused))
+		t.s.PausedFor = min(longest, t.s.PausedFor+max(0, t.o.Now.Sub(t.s.Paused)))
 		t.s.Paused = time.Time{}
+	} else if t.s.Phase == Retreating {
+		return t.reenter(why)
 	}
-	t.record(t.place(), why)
+	t.record(why)
 	r := Reason{Cause: CauseMoved, Detail: why}
 	if t.s.Drifting {
 		return t.shift(t.s.Traffic, r)

@@ -8,11 +8,16 @@
 //
 // # The life of a rollout
 //
-//	Idle -> Preparing -> Progressing -> Finishing -> Promoted
-//	                                 -> PromotingStable -> Returning -> Promoted
-//	                                 -> Returning -> Withdrawn
-//	any of these -> RollingBack -> RolledBack
-//	PromotingStable, Returning -> RestoringStable -> RollingBack
+//	Idle -> Preparing -> Progressing (-> Retreating -> Progressing)
+//	  stay:           -> CompletingShift -> Baking -> Promoted
+//	  promote stable: -> CompletingShift -> PromotingStable -> Returning -> Baking -> CleaningUp -> Promoted
+//	  discard:        -> Returning -> CleaningUp -> Discarded
+//	any of these -> RollingBack -> CleaningUp -> RolledBack
+//	PromotingStable, Returning, Baking of a promoted stable -> RestoringStable -> RollingBack
+//
+// A phase that has nothing to do is left out: CompletingShift if the last step
+// gave the canary everything, Baking without a bake time, CleaningUp without a
+// Scaffold.
 //
 // Being paused, and waiting for a verdict, a gate or capacity, are no phases but
 // reasons to stay, told in words by [decision.Reason]. While a step waits for

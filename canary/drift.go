@@ -15,16 +15,16 @@ func (t *turn) drift() *decision {
 	case t.s.Drifting && !t.o.Lost:
 		return nil // left alone, as the plan says
 	}
-	t.s.Drifts++
+	t.s.Drifts = min(t.s.Drifts+1, maxCount)
 	what := fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	if t.o.Lost {
 		t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
 		what = fmt.Sprintf("somebody removed the rollout's state and left %v (%d of %d times)", t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	}
-	if t.o.Lost && t.end.Kind == PromoteStable && t.s.Phase <= Progressing {
+	if t.o.Lost && t.end.Kind == PromoteStable && t.s.Outcome == Idle {
 		// What is remembered may be older than what was removed: stable may be
 		// under promotion already.
-		t.s.Unsure = true
+		t.s.Recalled = true
 		if t.o.Traffic == everything && t.s.Traffic != everything {
 			return t.rollBack("drift: " + what)
 		}
@@ -34,8 +34,7 @@ func (t *turn) drift() *decision {
 
 func (t *turn) answerDrift(what string) *decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
-	back := t.s.Phase == RollingBack || t.s.Phase == RestoringStable || t.s.Clearing
-	if !back && t.s.Drifts > t.spec.drift.Limit {
+	if !t.s.Phase.row().back && t.s.Drifts > t.spec.drift.Limit {
 		return t.rollBack("drift: " + what)
 	}
 	if t.s.Phase == Progressing {

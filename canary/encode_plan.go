@@ -21,6 +21,7 @@ type planDoc struct {
 	Settle         duration          `json:"settle,omitzero"`
 	ScrapeLag      duration          `json:"scrapeLag,omitzero"`
 	Interval       duration          `json:"interval,omitzero"`
+	Bake           duration          `json:"bake,omitzero"`
 	Verify         bool              `json:"verify,omitzero"`
 	Drift          driftDoc          `json:"drift,omitzero"`
 	MaxJudgeErrors int               `json:"maxJudgeErrors,omitzero"`
@@ -70,14 +71,14 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 	if p.spec == nil {
 		return nil, errNoPlan
 	}
-	return p.spec.encode()
+	return bytes.Clone(p.spec.encoded), nil
 }
 
 func (s *spec) encode() ([]byte, error) {
 	doc := planDoc{
 		Name: s.name, Revision: s.revision, Owner: s.owner,
 		Settle: duration(s.settle), ScrapeLag: duration(s.lag), Interval: duration(s.interval),
-		Verify: s.verify, Drift: driftDoc(s.drift), MaxJudgeErrors: s.judgeErrors,
+		Bake: duration(s.bake), Verify: s.verify, Drift: driftDoc(s.drift), MaxJudgeErrors: s.judgeErrors,
 		Steps: make([]json.RawMessage, len(s.steps)),
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
 	}
@@ -92,16 +93,17 @@ func (s *spec) encode() ([]byte, error) {
 }
 
 // plan returns the plan that s makes once it has passed its checks. Its digest
-// is that of its encoded form, so it lasts from one version of this library to
-// the next.
+// is that of what the author wrote, so it lasts from one version of this library
+// to the next.
 func (s spec) plan() (Plan, error) {
 	encoded, err := s.encode()
 	if err != nil {
 		return Plan{}, err
 	}
 	digest := sha256.Sum256(encoded)
-	s.digest = hex.EncodeToString(digest[:8])
-	return Plan{&s}, nil
+	p := s.resolved()
+	p.author, p.encoded, p.digest = &s, encoded, hex.EncodeToString(digest[:8])
+	return Plan{p}, nil
 }
 
 // UnmarshalJSON decodes a plan and checks it as Build does. It is strict: an
@@ -115,6 +117,7 @@ func (s spec) plan() (Plan, error) {
 //	settle: 0s
 //	scrapeLag: 0s
 //	interval: 10s            # the default
+//	bake: 0s
 //	verify: false
 //	maxJudgeErrors: 0
 //	drift:
@@ -125,7 +128,7 @@ func (s spec) plan() (Plan, error) {
 //	  canary: 0%             # and the other shares of Traffic:
 //	  baseline: 0%
 //	  mirror: 0%
-//	  cohort: ""
+//	  cohorts: ""
 //	  hold: 0s
 //	  deadline: 0s           # none
 //	  onDeadline: roll back  # or wait, promote
@@ -144,7 +147,7 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).
 		OnDrift(Drift(doc.Drift)).MaxJudgeErrors(doc.MaxJudgeErrors).
 		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
-	b.spec.verify = doc.Verify
+	b.spec.bake, b.spec.verify = time.Duration(doc.Bake), doc.Verify
 	b.spec.revision = doc.Revision
 	var errs []error
 	for i, raw := range doc.Steps {

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"encoding"
+	"encoding/base64"
 	"encoding/json"
 	"reflect"
 	"strconv"
@@ -43,7 +44,10 @@ func (r *reader) need(token string) { r.bad = !r.take(token) }
 // beforeFields holds what stands before the fields of each struct in a State.
 var beforeFields = func() map[reflect.Type][]string {
 	all := map[reflect.Type][]string{}
-	for _, v := range []any{State{}, Traffic{}, Command{}, Transition{}} {
+	for _, v := range []any{
+		State{}, Rollout{}, Pin{}, Place{}, Traffic{}, Retreat{}, Resumption{},
+		Clock{}, Orders{}, Command{}, Evidence{}, History{}, Transition{},
+	} {
 		t := reflect.TypeOf(v)
 		for i := range t.NumField() {
 			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
@@ -70,20 +74,26 @@ func (r *reader) value(v reflect.Value) {
 	p := v.Addr().Interface()
 	_, isText := p.(encoding.TextUnmarshaler)
 	switch kind := v.Kind(); {
-	case isText, kind == reflect.String:
+	case isText:
 		r.string(p)
+	case kind == reflect.String:
+		var text string
+		r.string(&text)
+		v.SetString(text)
 	case kind == reflect.Bool:
 		r.need("true")
 		v.SetBool(true)
 	case kind == reflect.Struct:
 		r.need("{")
 		r.fields(v)
+	case kind == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8:
+		r.string(p)
 	case kind == reflect.Slice:
-		r.need("[{")
-		for more := !r.bad; more; more = r.take(",{") {
+		r.need("[")
+		for more := !r.bad; more; more = r.take(",") {
 			v.Grow(1)
 			v.SetLen(v.Len() + 1)
-			r.fields(v.Index(v.Len() - 1))
+			r.value(v.Index(v.Len() - 1))
 		}
 		r.need("]")
 	default:
@@ -101,7 +111,7 @@ func (r *reader) integer(v reflect.Value) {
 	v.SetInt(n)
 }
 
-// string reads into a *string or an encoding.TextUnmarshaler.
+// string reads into a *string, a *[]byte or an encoding.TextUnmarshaler.
 func (r *reader) string(into any) {
 	r.need(`"`)
 	begin, end, plain := r.at, r.at, true
@@ -124,6 +134,10 @@ func (r *reader) string(into any) {
 	switch into := into.(type) {
 	case *string:
 		*into = r.text[begin:end]
+	case *[]byte:
+		var err error
+		*into, err = base64.StdEncoding.Strict().DecodeString(r.text[begin:end])
+		r.bad = err != nil
 	case encoding.TextUnmarshaler:
 		r.bad = into.UnmarshalText(r.data[begin:end]) != nil
 	}

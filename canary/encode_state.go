@@ -10,8 +10,9 @@ const (
 	stateVersion = 1
 	// stateBegin is how an encoded State of stateVersion begins.
 	stateBegin = `{"version":1`
-	// maxState bounds an encoded State, in bytes.
-	maxState = 4 << 10
+	// maxState bounds an encoded State, in bytes. It has room for every field at
+	// its bound.
+	maxState = 12 << 10
 )
 
 // versioned is the encoded form of a State.
@@ -23,8 +24,12 @@ type versioned struct {
 type fields State
 
 // MarshalJSON encodes s with the version of its form. The zero State has the
-// form of any other.
+// form of any other. What UnmarshalJSON would refuse is an error that wraps
+// ErrBadState.
 func (s State) MarshalJSON() ([]byte, error) {
+	if err := s.validate(); err != nil {
+		return nil, fmt.Errorf("canary: %w: %w", ErrBadState, err)
+	}
 	return json.Marshal(versioned{stateVersion, fields(s)})
 }
 
@@ -60,17 +65,4 @@ func decodeState(data []byte) (State, error) {
 		err = errors.New("it has no version")
 	}
 	return State(v.fields), err
-}
-
-func (s State) validate() error {
-	if err := s.Traffic.Validate(); err != nil {
-		return err
-	}
-	switch {
-	case s.Step < 0 || s.Drifts < 0 || s.JudgeErrors < 0 || s.Serial < 0 || s.PausedFor < 0:
-		return fmt.Errorf("a count is negative")
-	case s.Phase != Idle && (s.Plan == "" || s.Began.IsZero() || s.Entered.IsZero() || s.Shifted.IsZero()):
-		return fmt.Errorf("phase %v without a plan or its times", s.Phase)
-	}
-	return nil
 }

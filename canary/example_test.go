@@ -43,7 +43,6 @@ func Example() {
 	// Progressing: canary 0%, mirror 100%
 	// Progressing: canary 5%
 	// Progressing: canary 100%
-	// Finishing: canary 100%
 	// Promoted: canary 100%
 	// shop v2 is Promoted <nil>
 }
@@ -81,7 +80,7 @@ func ExampleBuilder_Build() {
 	// Output:
 	// canary: plan "shop v2": step 1 (canary 120%): canary is 120%; a share lies between 0% and 100%
 	// step 2 (half): deadline 1m0s is over before the hold of 1h0m0s; make it longer
-	// end: "stay" needs a last step that gives the canary 100%, this one gives it 50%; add a step, or end with "withdraw"
+	// end: "stay" needs a last step that gives the canary 100%, this one gives it 50%; add a step, or end with "discard"
 }
 
 func ExampleLinear() {
@@ -125,7 +124,6 @@ func ExampleRunner_Turn() {
 	// Output:
 	// Preparing again after 0s
 	// Progressing again after 0s
-	// Finishing again after 0s
 	// done: Promoted <nil>
 }
 

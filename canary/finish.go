@@ -7,94 +7,122 @@ var everything = Traffic{Canary: Full}
 
 // goal is the final phase of a plan that succeeds.
 func (sp *spec) goal() Phase {
-	if sp.end.Kind == Withdraw {
-		return Withdrawn
+	if sp.end.Kind == Discard {
+		return Discarded
 	}
 	return Promoted
 }
 
 // finish begins the plan's end, after its last step.
 func (t *turn) finish() *decision {
-	const why = "all steps are done"
-	switch t.end.Kind {
-	case PromoteStable:
-		return t.enter(PromotingStable, t.s.Step, everything, why)
-	case Withdraw:
-		return t.enter(Returning, t.s.Step, Traffic{}, why)
+	t.s.Outcome = t.goal()
+	switch {
+	case t.end.Kind == Discard:
+		return t.reach(Returning, "all steps are done")
+	case t.s.Traffic == everything:
+		return t.reach(t.after(CompletingShift), "all steps are done")
 	}
-	return t.enter(Finishing, t.s.Step, everything, why)
-}
-
-// arrive ends the rollout when the mesh does its final traffic.
-func (t *turn) arrive(final Phase) *decision {
-	if _, d := t.seen(); d != nil {
+	if d := t.unready(everything); d != nil {
 		return d
 	}
-	d := t.enter(final, t.s.Step, t.s.Traffic, t.s.Reason)
-	d.Reason.Cause = CauseOver
-	d.Done = true
-	return d
+	return t.reach(CompletingShift, "all steps are done")
 }
 
-// leave ends the rollout when stable has all traffic and what stood for the
-// canary is taken down.
-func (t *turn) leave(final Phase) *decision {
-	if _, d := t.seen(); d != nil {
-		return d
-	}
-	if t.o.Scaffold {
-		if d := t.clear(); d != nil {
-			return d
-		}
-	}
-	return t.arrive(final)
-}
-
-// clear takes down what stood for the canary. That this has begun is written
-// first: from then on no abort gives the canary traffic again. It is nil when
-// all is down.
-func (t *turn) clear() *decision {
-	if !t.s.Clearing {
-		t.s.Clearing = true
-		return t.write(t.o.Traffic, Reason{Cause: CauseRemoving, Detail: "what stood for the canary is taken down"})
-	}
-	switch a := t.o.Answers[askRemoved]; a.Reply {
-	case Unasked:
-		return t.decide(decision{Ask: askRemoved})
-	case Wait, No:
-		return t.stay(Reason{Cause: CauseRemoving, Detail: a.Reason})
-	}
-	return nil
-}
-
-// promote brings stable to the canary's version while the canary has all
-// traffic.
-func (t *turn) promote() *decision {
+// follow goes on with a phase of the table: its traffic is seen, what it asks is
+// answered, then comes the next one.
+func (t *turn) follow(r *row) *decision {
 	since, d := t.seen()
 	if d != nil {
 		return d
 	}
-	// The last step's traffic goes on, so its judge goes on watching.
-	if _, d := t.judge(&t.steps[t.s.Step], since); d != nil {
+	if r.judged {
+		// The last step's traffic goes on, so its judge goes on watching.
+		if _, d := t.judge(&t.steps[t.s.Step], since); d != nil {
+			return d
+		}
+	}
+	if d := t.granted(r); d != nil {
 		return d
 	}
-	a := t.o.Answers[askPromoted]
-	switch a.Reply {
-	case Unasked:
-		return t.decide(decision{Ask: askPromoted})
-	case No:
-		return t.promotionFailed(a.Reason)
-	case Wait:
-		deadline := t.s.Entered.Add(t.end.Deadline)
-		if t.end.Deadline > 0 && !t.o.Now.Before(deadline) {
-			return t.promotionFailed(fmt.Sprintf("not done after %v: %s", t.end.Deadline, a.Reason))
-		}
-		return t.stay(Reason{Cause: CausePromoting, Detail: a.Reason})
+	if until := t.s.Baked.Add(t.bake); t.s.Phase == Baking && t.o.Now.Before(until) {
+		return t.stay(Reason{CauseHold, "the bake time", until})
 	}
 	if !t.s.Paused.IsZero() {
 		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
 	}
-	return t.enter(Returning, t.s.Step, Traffic{}, "stable is promoted")
+	return t.reach(t.after(t.s.Phase), t.reasonToLeave())
+}
+
+// reasonToLeave keeps why the rollout turned back until its end.
+func (t *turn) reasonToLeave() string {
+	if t.s.Phase == PromotingStable {
+		return "stable is promoted"
+	}
+	return t.s.Reason
+}
+
+// granted asks what the phase asks. It is nil if that is nothing, or a yes.
+func (t *turn) granted(r *row) *decision {
+	if r.asks == askNothing {
+		return nil
+	}
+	a := t.o.Answers[r.asks]
+	switch {
+	case a.Reply == Unasked:
+		return t.decide(decision{Ask: r.asks})
+	case a.Reply == Yes:
+		return nil
+	case t.s.Phase == PromotingStable:
+		return t.notPromoted(a)
+	case t.s.Phase == RestoringStable:
+		return t.notRestored(a)
+	}
+	return t.stay(Reason{Cause: r.waits, Detail: a.Reason})
+}
+
+// after returns the phase that follows one, without those that have nothing to do.
+func (t *turn) after(p Phase) Phase {
+	for {
+		p = p.row().then[t.end.Kind]
+		switch {
+		case p == Idle, p == CleaningUp && !t.o.Scaffold:
+			return t.s.Outcome
+		case p != Baking || t.bake > 0:
+			return p
+		}
+	}
+}
+
+// reach enters a phase with the traffic that the table says.
+func (t *turn) reach(p Phase, why string) *decision {
+	d := t.enter(p, t.s.Step, t.trafficIn(p), why)
+	if p.Final() {
+		d.Reason.Cause = CauseOver
+		d.Done = true
+	}
+	return d
+}
+
+// trafficIn returns the traffic of a phase, given the outcome.
+func (t *turn) trafficIn(p Phase) Traffic {
+	switch share := p.row().traffic; {
+	case share == ofCanary, share == ofOutcome && t.end.Kind == Stay:
+		return everything
+	case share == ofStep:
+		return t.s.Traffic
+	}
+	return Traffic{}
+}
+
+func (t *turn) notPromoted(a Answer) *decision {
+	deadline := t.s.Entered.Add(t.end.Deadline)
+	switch {
+	case a.Reply == No:
+		return t.promotionFailed(a.Reason)
+	case t.end.Deadline > 0 && !t.o.Now.Before(deadline):
+		return t.promotionFailed(fmt.Sprintf("not done after %v: %s", t.end.Deadline, a.Reason))
+	}
+	return t.stay(Reason{Cause: CausePromoting, Detail: a.Reason})
 }
 
 func (t *turn) promotionFailed(why string) *decision {
@@ -105,40 +133,35 @@ func (t *turn) promotionFailed(why string) *decision {
 	return t.rollBack(why)
 }
 
-// restore brings stable back to its old version, whole, before it gets traffic.
-func (t *turn) restore() *decision {
-	if _, d := t.seen(); d != nil {
-		return d
-	}
-	switch a := t.o.Answers[askRestored]; a.Reply {
-	case Unasked:
-		return t.decide(decision{Ask: askRestored})
-	case Wait:
-		if t.s.Traffic != everything {
-			return t.shift(everything, Reason{Cause: CauseRestoring, Detail: a.Reason})
-		}
-		return t.stay(Reason{Cause: CauseRestoring, Detail: a.Reason})
-	case No:
+// notRestored waits until stable is whole. Until then it gets no traffic.
+func (t *turn) notRestored(a Answer) *decision {
+	switch {
+	case a.Reply == No:
 		return t.stay(Reason{Cause: CauseRestoring, Detail: "stable cannot be restored, the canary keeps the traffic: " + a.Reason})
+	case t.s.Traffic != everything:
+		return t.shift(everything, Reason{Cause: CauseRestoring, Detail: a.Reason})
 	}
-	return t.enter(RollingBack, t.s.Step, Traffic{}, t.s.Reason)
+	return t.stay(Reason{Cause: CauseRestoring, Detail: a.Reason})
 }
 
 // rollBack turns the rollout back. A stable workload that may be between two
-// versions is made whole first, while the canary has all traffic. If the canary
-// has it no more, everything must be ready for that again.
+// versions, or runs the new one, is restored first, while the canary has all
+// traffic. If the canary has it no more, everything must be ready for that again.
 func (t *turn) rollBack(why string) *decision {
-	if a := t.o.Answers[askReady]; t.s.Phase == Returning && t.end.Kind == PromoteStable && a.Reply != Yes {
-		if a.Reply == Unasked {
+	moved := t.end.Kind == PromoteStable && t.s.Phase.row().moved
+	if moved && t.s.Phase != PromotingStable {
+		if a := t.o.Answers[askReady]; a.Reply == Unasked {
 			return t.decide(decision{Ask: askReady, Traffic: everything})
+		} else if a.Reply != Yes {
+			return t.stay(Reason{Cause: CauseCapacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
 		}
-		return t.stay(Reason{Cause: CauseCapacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
 	}
+	t.s.Outcome = RolledBack
 	switch {
-	case t.end.Kind == PromoteStable && t.s.Phase > Finishing:
-		return t.enter(RestoringStable, t.s.Step, everything, why)
-	case t.s.Unsure: // most likely there is nothing to restore, so the canary gets no more for that
+	case moved:
+		return t.reach(RestoringStable, why)
+	case t.s.Recalled: // most likely there is nothing to restore, so the canary gets no more for that
 		return t.enter(RestoringStable, t.s.Step, t.o.Traffic, why)
 	}
-	return t.enter(RollingBack, t.s.Step, Traffic{}, why)
+	return t.reach(RollingBack, why)
 }

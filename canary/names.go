@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // marshalName and unmarshalName encode an enumeration by the names of its
@@ -25,12 +27,47 @@ func unmarshalName[E ~uint8](kind string, names []string, text []byte, e *E) err
 	return nil
 }
 
-// clip shortens s to at most n bytes, on a rune boundary.
+// clip makes s a text of one line that takes at most n bytes when it is encoded
+// as JSON, quotes apart. What is no text becomes a space.
 func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
+	size, fits := 0, 0 // fits is how much stands before an ellipsis
+	for i, r := range s {
+		if size <= n-len(ellipsis) {
+			fits = i
+		}
+		w := width(r)
+		if w == 0 {
+			return clip(plain(s), n)
+		}
+		if size += w; size > n {
+			return s[:fits] + ellipsis
+		}
 	}
-	return strings.ToValidUTF8(s[:n-3], "") + "..."
+	return s
+}
+
+const ellipsis = "..."
+
+// width is how many bytes encoding/json writes for r; zero if r is no text.
+func width(r rune) int {
+	switch {
+	case r == utf8.RuneError, unicode.IsControl(r):
+		return 0
+	case r == '"', r == '\\':
+		return 2
+	case r == '<', r == '>', r == '&', r == '\u2028', r == '\u2029':
+		return 6
+	}
+	return utf8.RuneLen(r)
+}
+
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if width(r) == 0 {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
 func nameOf[E ~uint8](kind string, names []string, e E) string {

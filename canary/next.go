@@ -92,8 +92,8 @@ func (t *turn) foreign() error {
 	case s.Plan != t.digest && !s.Phase.Final():
 		return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it with its own plan, adopt its traffic at a step of this one, or reset",
 			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
-	case s.Plan == t.digest && s.Step >= len(t.steps):
-		return fmt.Errorf("canary: %w: %w: step %d of %d", ErrRefused, ErrBadState, s.Step+1, len(t.steps))
+	case s.Plan == t.digest:
+		return t.check(s)
 	}
 	return nil
 }
@@ -105,17 +105,10 @@ func (t *turn) act() *decision {
 		return t.prepare()
 	case Progressing:
 		return t.progress()
-	case Finishing:
-		return t.arrive(Promoted)
-	case PromotingStable:
-		return t.promote()
-	case Returning:
-		return t.leave(t.goal())
-	case RestoringStable:
-		return t.restore()
-	default: // RollingBack; Idle and the final phases do not come here
-		return t.leave(RolledBack)
+	case Retreating:
+		return t.retreat()
 	}
+	return t.follow(t.s.Phase.row())
 }
 
 // begin claims the rollout: from now on there is a State, and nobody else's plan
@@ -150,8 +143,9 @@ func (t *turn) fresh() {
 		began = t.s.Began.Add(1)
 	}
 	t.s = State{
-		Plan: t.digest, Name: clip(Plan{t.spec}.Name(), maxName), Owner: t.owner,
-		Began: began, Shifted: t.o.Now, Serial: t.firstSerial(),
+		Serial:  t.firstSerial(),
+		Rollout: Rollout{Plan: t.digest, Name: t.name, Revision: t.revision, Owner: t.owner, Began: began},
+		Clock:   Clock{Shifted: t.o.Now},
 	}
 }
 
@@ -160,7 +154,7 @@ func (t *turn) firstSerial() int64 { return max(t.s.Serial, t.o.Now.UnixMilli())
 // over says that nothing is left to do, unless a retry was ordered.
 func (t *turn) over() *decision {
 	c := t.s.Command
-	if c.Order == Retry && t.s.Phase == RolledBack {
+	if c.Order == Retry && c.suits(&t.s) == "" {
 		return t.begin("retry" + c.credit())
 	}
 	if t.o.Lost && t.o.Traffic != t.s.Traffic {
@@ -189,6 +183,9 @@ func (t *turn) clockWentBack() bool {
 // cannot hold a rollout for as long as it was ahead.
 func (t *turn) rewind() *decision {
 	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
+	if !t.s.Baked.IsZero() {
+		t.s.Baked = t.o.Now
+	}
 	t.s.PausedFor = 0
 	t.s.Blocks = slices.DeleteFunc(slices.Clone(t.s.Blocks), func(b Block) bool { return b.To.After(t.o.Now) })
 	if !t.s.Verified.IsZero() {

@@ -66,7 +66,7 @@ func (r *Runner) Reset(ctx context.Context) error {
 		// The serial tells a State that was reset from one that was lost. Began
 		// keeps the next rollout from being taken for this one.
 		s := reading.State
-		return Traffic{}, State{Began: s.Began, Serial: max(s.Serial, r.now().UnixMilli()) + 1}, nil
+		return Traffic{}, State{Serial: max(s.Serial, r.now().UnixMilli()) + 1, Rollout: Rollout{Began: s.Began}}, nil
 	})
 }
 

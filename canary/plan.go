@@ -18,11 +18,17 @@ type spec struct {
 	steps                 []Step
 	settle, lag           time.Duration
 	interval              time.Duration
+	bake                  time.Duration
 	verify                bool
 	drift                 Drift
 	judgeErrors           int
 	end                   End
-	digest                string
+
+	// What follows belongs to a plan. The rest then has its defaults; author is
+	// what was written.
+	author  *spec
+	encoded []byte // of author
+	digest  string
 }
 
 // Drift says what happens when somebody else changes the traffic while the
@@ -86,11 +92,11 @@ const (
 	// PromoteStable: the stable workload is brought to the canary's version
 	// while the canary has all traffic; then the traffic goes back to stable.
 	PromoteStable
-	// Withdraw: the canary gets nothing any more; it was only tried.
-	Withdraw
+	// Discard: the canary gets nothing any more; it was only tried.
+	Discard
 )
 
-var endNames = [...]string{"stay", "promote stable", "withdraw"}
+var endNames = [...]string{"stay", "promote stable", "discard"}
 
 // String returns the name as it stands in an encoded plan.
 func (k EndKind) String() string { return nameOf("EndKind", endNames[:], k) }
@@ -143,7 +149,9 @@ func (p Plan) End() End {
 }
 
 // Digest identifies the plan: two plans have the same digest if and only if
-// they say the same. A State belongs to the plan whose digest it bears.
+// their authors wrote the same. Defaults are no part of it, so a rollout goes on
+// under a library with other ones. A State belongs to the plan whose digest it
+// bears.
 func (p Plan) Digest() string {
 	if p.spec == nil {
 		return ""
@@ -158,8 +166,8 @@ func (p Plan) For(revision string) Plan {
 	if p.spec == nil {
 		return p
 	}
-	s := *p.spec
-	s.revision = revision
+	s := *p.spec.author
+	s.revision = clip(revision, maxName)
 	if revised, err := s.plan(); err == nil {
 		return revised
 	}

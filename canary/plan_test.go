@@ -59,12 +59,12 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 		End(canary.End{Kind: canary.Stay, Deadline: -1}).
 		Build()
 	for _, want := range []string{
-		"name: want one", "owner: 200 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "maxJudgeErrors: -1",
+		"name: want one", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "maxJudgeErrors: -1",
 		"drift 9 has no name", "limit -1", "weights: the sequence is empty", "weights: more than 10000",
 		"step 1 (a): canary is 101%", "step 1 (a): hold is -1ns", "step 1 (a): deadline is -1ns", "onDeadline 7 has no name", "judge 7 has no name",
 		`step 2: the name "a" is that of step 1`, "step 2 (a): canary 60% and baseline 60% are more than 100%",
 		"step 2 (a): deadline 1ns is over before the hold", `step 3 (gate only): onDeadline is "wait" but there is no deadline`,
-		"step 3 (gate only): the canary gets nothing that could be judged", "step 4: a name is longer", "mirror is -0.0001%",
+		"step 3 (gate only): the canary gets nothing that could be judged", "step 4: a name has more than 128 bytes", "mirror is -0.0001%",
 		"end: deadline -1ns", `end: a deadline and holdOnFailure belong to "promote stable"`, `"stay" needs a last step that gives the canary 100%`,
 	} {
 		require.ErrorContains(t, err, want)
@@ -78,7 +78,7 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 
 func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
 	plan := mustBuild(t, s2().Verify().Interval(5*time.Second).MaxJudgeErrors(3).OnDrift(canary.Drift{Policy: canary.Adopt, Limit: 2}).
-		Step(canary.Step{Name: "soak", Traffic: canary.Traffic{Canary: canary.Full, Cohort: "staff"}, Gate: "release", Judge: canary.MustNotFail,
+		Step(canary.Step{Name: "soak", Traffic: canary.Traffic{Canary: canary.Full, Cohorts: "staff"}, Gate: "release", Judge: canary.MustNotFail,
 			Deadline: time.Hour, OnDeadline: canary.DeadlinePromote}))
 	data, err := json.Marshal(plan)
 	require.NoError(t, err)
@@ -115,7 +115,7 @@ func TestDecodingIsStrictAndNamesThePlace(t *testing.T) {
 		`{"name":"p","steps":[{"canary":"100%","holdd":"1m"}]}`:                          `step 1: json: unknown field "holdd"`,
 		`{"name":"p","steps":[{"canary":"100%","hold":"1 minute"}]}`:                     "want a form such as 1m30s",
 		`{"name":"p","steps":[{"canary":"100%","judge":"maybe"}]}`:                       `want one of must pass, must not fail, unjudged`,
-		`{"name":"p","steps":[{"canary":"100%"}],"end":{"kind":"away"}}`:                 `want one of stay, promote stable, withdraw`,
+		`{"name":"p","steps":[{"canary":"100%"}],"end":{"kind":"away"}}`:                 `want one of stay, promote stable, discard`,
 		`{"name":"p","steps":[{"canary":"100%"}],"maxJudgeErrors":99999999999999999999}`: "maxJudgeErrors",
 		`{"name":"p","steps":[{"name":"a","canary":"5%"},{"name":"a","canary":"100%"}]}`: `step 2: the name "a" is that of step 1`,
 		`{"name":"p","steps":[{"canary":"99999%"}]}`:                                     "between 0% and 100%",

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/serin-go/serin/analysis"
@@ -121,7 +122,7 @@ func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
 }
 
 func (t *turn) gate(step *Step) *decision {
-	if step.Gate == "" || t.s.Approved == step.Gate {
+	if step.Gate == "" || slices.Contains(t.s.Approved, step.Gate) {
 		return nil
 	}
 	switch a := t.o.Answers[askGate]; a.Reply {
@@ -156,6 +157,14 @@ func (t *turn) advance() *decision {
 // then the deadline of the step that the rollout is in goes on.
 func (t *turn) enterWhenReady(next int, why string) *decision {
 	traffic := t.steps[next].Traffic
+	if d := t.unready(traffic); d != nil {
+		return d
+	}
+	return t.enter(Progressing, next, traffic, why)
+}
+
+// unready asks whether everything is ready for the traffic. It is nil if it is.
+func (t *turn) unready(traffic Traffic) *decision {
 	switch a := t.o.Answers[askReady]; a.Reply {
 	case Unasked:
 		return t.decide(decision{Ask: askReady, Traffic: traffic})
@@ -164,5 +173,5 @@ func (t *turn) enterWhenReady(next int, why string) *decision {
 	case No:
 		return t.rollBack("the canary cannot take " + traffic.String() + ": " + a.Reason)
 	}
-	return t.enter(Progressing, next, traffic, why)
+	return nil
 }

@@ -10,32 +10,47 @@ type Cause uint8
 
 // The causes. Up to CauseDrift they are reasons to stay, each with what ends it.
 const (
-	CauseNone      Cause = iota
-	CauseSettling        // the traffic was just written; ends with time
-	CauseNotShown        // the mesh does not do it yet; ends when a Verifier sees it
-	CauseHold            // ends with time
-	CauseVerdict         // ends with evidence
-	CauseJudge           // the judge cannot tell; ends when it can
-	CauseGate            // ends when the gate opens
-	CauseCapacity        // ends when the canary is ready
-	CausePaused          // ends with a Resume
-	CauseDrift           // somebody else changed the traffic; ends with a Resume
-	CausePromoting       // stable is being promoted
-	CauseRestoring       // stable is being restored
-	CauseRemoving        // the scaffold is being taken down
-	CauseMoved           // the rollout has moved on
-	CauseFailed          // the rollout turns back
-	CauseOver            // the rollout is over
+	CauseNone        Cause = iota
+	CauseSettling          // the traffic was just written; ends with time
+	CauseNotShown          // the mesh does not do it yet; ends when a Verifier sees it
+	CauseHold              // ends with time
+	CauseVerdict           // ends with evidence
+	CauseJudge             // the judge cannot tell; ends when it can
+	CauseGate              // ends when the gate opens
+	CauseCapacity          // ends when the canary is ready
+	CausePaused            // ends with a Resume
+	CauseDrift             // somebody else changed the traffic; ends with a Resume
+	CausePromoting         // stable is being promoted
+	CauseRestoring         // stable is being restored
+	CauseRemoving          // the scaffold is being taken down
+	CauseOrdered           // stable has everything by command; ends with a Resume
+	CauseNoPods            // stable has everything as the canary has no ready pod
+	CauseNoReadings        // stable has everything as the judge has nothing to read
+	CauseStableWorse       // stable has everything as it does worse than before the rollout
+	CauseAllFail           // stable has everything as both versions fail
+	CauseNoDriver          // stable has everything as nobody drove the rollout
+	CauseMoved             // the rollout has moved on
+	CauseFailed            // the rollout turns back
+	CauseOver              // the rollout is over
 )
 
 var causeNames = [...]string{
 	"none", "settling", "not shown yet", "holding", "waiting for a verdict", "judge unavailable",
 	"waiting for gate", "waiting for capacity", "paused", "drift", "promoting stable",
-	"restoring stable", "removing scaffold", "moved on", "turned back", "over",
+	"restoring stable", "removing scaffold", "stepped back", "no ready pod", "no readings", "stable worse", "all fail",
+	"no driver", "moved on", "turned back", "over",
 }
 
 // String returns the cause in words.
 func (c Cause) String() string { return nameOf("Cause", causeNames[:], c) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (c Cause) MarshalText() ([]byte, error) { return marshalName("cause", causeNames[:], c) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *Cause) UnmarshalText(text []byte) error {
+	return unmarshalName("cause", causeNames[:], text, c)
+}
 
 // Reason says why a decision is what it is. It is put into words only when
 // somebody reads it.

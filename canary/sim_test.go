@@ -26,7 +26,7 @@ func TestEveryRolloutEndsAsItsPlanSaysWhateverGoesWrong(t *testing.T) {
 		ends[w.state.Phase]++
 	}
 	t.Logf("%d rollouts: %v", *simRuns, ends)
-	for _, end := range []Phase{Promoted, Withdrawn, RolledBack} {
+	for _, end := range []Phase{Promoted, Discarded, RolledBack} {
 		require.NotZero(t, ends[end], "no run ended %v", end)
 	}
 }
@@ -115,7 +115,7 @@ func (w *world) interfere() {
 			w.command()
 		}
 	}
-	if stuck := w.state.Drifting || !w.state.Paused.IsZero(); stuck && w.meddlings == 0 && w.rng.IntN(40) == 0 {
+	if stuck := w.state.Drifting || !w.state.Paused.IsZero() || w.state.Phase == Retreating; stuck && w.meddlings == 0 && w.rng.IntN(40) == 0 {
 		w.order(Command{Order: Resume})
 	}
 	if w.sim.clockSteps && w.rng.IntN(200) == 0 {
@@ -180,7 +180,10 @@ func randomScenario(rng *rand.Rand) scenario {
 		}
 		b = b.Step(step)
 	}
-	if end.Kind != Withdraw {
+	if end.Kind != Discard && rng.IntN(2) == 0 {
+		b = b.Bake(time.Duration(rng.IntN(20)) * time.Minute)
+	}
+	if end.Kind == Stay || end.Kind == PromoteStable && rng.IntN(2) == 0 {
 		b = b.Step(Step{Name: "all", Traffic: everything, Hold: 30 * time.Second})
 	}
 	plan, err := b.End(end).Build()

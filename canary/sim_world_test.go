@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -99,6 +100,9 @@ func (w *world) write(r Reading, t Traffic, s State) error {
 		return ErrConflict
 	}
 	w.holdLaws(w.state, s, t)
+	if err := w.sim.plan.CheckState(s); err != nil {
+		w.broken("%v", err)
+	}
 	w.begun[s.Began.UnixNano()] = true
 	if t != w.traffic {
 		w.wrote = w.now
@@ -127,7 +131,7 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 		w.broken("invalid traffic was written: %v", err)
 	}
 	reset := after.Phase == Idle && after.Serial > 0
-	if !reset && !after.Unsure && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
+	if !reset && !after.Recalled && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
 		w.broken("traffic %v goes to a stable workload that is between two versions", t)
 	}
 	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != Retry && !reset {
@@ -173,7 +177,7 @@ func (w *world) holdStep(before, after State) {
 	if step.Judge == MustPass && step.OnDeadline != DeadlinePromote && !w.passed[before.Step] {
 		w.broken("step %d was left without a pass", before.Step)
 	}
-	if step.Gate != "" && before.Approved != step.Gate && !w.gateOpen() {
+	if step.Gate != "" && !slices.Contains(before.Approved, step.Gate) && !w.gateOpen() {
 		w.broken("step %d was left through a closed gate", before.Step)
 	}
 }
@@ -187,7 +191,7 @@ func (w *world) holdEnd(s State, t Traffic) {
 	switch end := w.sim.plan.End().Kind; {
 	case s.Phase == Promoted && end == Stay && t != everything,
 		s.Phase == Promoted && end == PromoteStable && (t != Traffic{} || w.stable != "new"),
-		s.Phase == Withdrawn && t != Traffic{},
+		s.Phase == Discarded && t != Traffic{},
 		s.Phase == RolledBack && (t != Traffic{} || w.stable != "old"):
 		w.broken("%v with traffic %v and stable %s", s.Phase, t, w.stable)
 	}
@@ -223,7 +227,7 @@ func (w *world) meddle() {
 // command sends a random command, and a Retry no more than once.
 func (w *world) command() {
 	w.meddlings--
-	orders := []Order{Pause, Resume, Resume, Abort, Promote, Skip, Approve}
+	orders := []Order{Pause, Resume, Resume, Abort, Promote, Skip, Approve, StepBack}
 	c := Command{Order: orders[w.rng.IntN(len(orders))], Gate: "door", By: "operator", Why: "test"}
 	if w.state.Phase == RolledBack {
 		c.Order = Retry

@@ -1,117 +1,307 @@
 package canary
 
-import "time"
-
-// Phase is where a rollout is in its life. The zero value is a rollout that
-// has not begun.
-type Phase uint8
-
-// The phases. Promoted, Withdrawn and RolledBack are final.
-const (
-	Idle            Phase = iota // not begun
-	Preparing                    // stable has everything; the canary is being made ready
-	Progressing                  // in one of the plan's steps
-	Finishing                    // the canary gets everything, to stay
-	PromotingStable              // the canary has everything; stable is brought to its version
-	Returning                    // traffic goes back to stable
-	RestoringStable              // the canary has everything; stable is brought back to its old version
-	RollingBack                  // traffic goes back to stable, because of a failure
-	Promoted                     // done: the new version serves
-	Withdrawn                    // done: the canary was tried and taken out, as planned
-	RolledBack                   // done: the old version serves
+import (
+	"fmt"
+	"time"
 )
 
-var phaseNames = [...]string{
-	"Idle", "Preparing", "Progressing", "Finishing", "PromotingStable", "Returning",
-	"RestoringStable", "RollingBack", "Promoted", "Withdrawn", "RolledBack",
-}
-
-// String returns the name of the phase as it stands in an encoded State.
-func (p Phase) String() string { return nameOf("Phase", phaseNames[:], p) }
-
-// Final reports whether the rollout is over.
-func (p Phase) Final() bool { return p >= Promoted }
-
-// MarshalText implements [encoding.TextMarshaler].
-func (p Phase) MarshalText() ([]byte, error) { return marshalName("phase", phaseNames[:], p) }
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (p *Phase) UnmarshalText(text []byte) error {
-	return unmarshalName("phase", phaseNames[:], text, p)
-}
-
 // State is all that a rollout remembers. It is kept by the Router beside the
-// traffic, and is a value: copies are independent, because nothing changes the
-// Trace that it points to. The zero State is a rollout that has not begun.
+// traffic, and is a value: nothing changes what its slices hold, so copies are
+// independent. The zero State is a rollout that has not begun.
 //
-// Times are those of the process that wrote them.
+// Times are those of the process that wrote them. [Plan.CheckState] tells
+// whether a State can be one of a plan's.
 type State struct {
-	// Plan is the digest of the plan that this State belongs to, and Name its
-	// name.
-	Plan string `json:"plan,omitzero"`
-	Name string `json:"name,omitzero"`
+	// Serial grows with every write, over all rollouts on the same object.
+	Serial int64 `json:"serial,omitzero"`
+
+	Rollout  `json:"rollout,omitzero"`  // which rollout this is
+	Place    `json:"place,omitzero"`    // where it is
+	Clock    `json:"clock,omitzero"`    // since when
+	Orders   `json:"orders,omitzero"`   // what people asked for
+	Evidence `json:"evidence,omitzero"` // what the judge may count
+	History  `json:"history,omitzero"`  // how it came here
+
+	// Signature is of all the rest, where States are signed.
+	Signature string `json:"signature,omitzero"`
+}
+
+// Rollout tells one rollout from all others.
+type Rollout struct {
+	// Plan is the digest of the plan, Name its name and Revision that of the
+	// software that is rolled out.
+	Plan     string `json:"plan,omitzero"`
+	Name     string `json:"name,omitzero"`
+	Revision string `json:"revision,omitzero"`
 	// Owner names the tool that drives the rollout.
 	Owner string `json:"owner,omitzero"`
+	// Began is when the rollout began. No rollout begins at the same time as the
+	// one before it.
+	Began time.Time `json:"began,omitzero"`
+	// Object is the UID of the object that keeps the State.
+	Object string `json:"object,omitzero"`
+	// Pin is what the Workload said of itself when the rollout began.
+	Pin Pin `json:"pin,omitzero"`
+}
 
+// Pin is what a Workload remembers of a rollout. It means nothing to anybody
+// else. Each part has at most 128 bytes.
+type Pin struct {
+	// Version is of the pods that the rollout is about, canary and stable.
+	Version string `json:"version,omitzero"`
+	// Capacity is what stable had when the rollout began, or grew to since.
+	Capacity string `json:"capacity,omitzero"`
+	// Scaling is what is to be given back to an autoscaler in the end.
+	Scaling string `json:"scaling,omitzero"`
+}
+
+// Place is where a rollout is.
+type Place struct {
 	Phase Phase `json:"phase,omitzero"`
 	// Step is the index of the step being walked, or of the last one walked.
 	Step int `json:"step,omitzero"`
 	// Traffic is what was written together with this State.
 	Traffic Traffic `json:"traffic,omitzero"`
-	// Serial grows with every write, over all rollouts on the same object.
-	Serial int64 `json:"serial,omitzero"`
+	// Outcome is the final phase that a rollout leads to once it has turned back
+	// or its steps are over; zero before.
+	Outcome Phase `json:"outcome,omitzero"`
+	// Returned counts the writes by which traffic went back to stable so far,
+	// where that takes several.
+	Returned int `json:"returned,omitzero"`
+	// Retreat says why the canary has no traffic for a while.
+	Retreat Retreat `json:"retreat,omitzero"`
+}
 
-	// Began is when the rollout began, Entered when the step or phase did. No
-	// rollout begins at the same time as the one before it.
-	Began   time.Time `json:"began,omitzero"`
+// Retreat is a time in which stable has all traffic although the rollout is not
+// given up.
+type Retreat struct {
+	Cause Cause     `json:"cause,omitzero"`
+	Since time.Time `json:"since,omitzero"`
+	// Gone is since when the cause is no more.
+	Gone time.Time `json:"gone,omitzero"`
+	// Resumed are the returns from a Retreat since a step was passed.
+	Resumed []Resumption `json:"resumed,omitempty"`
+}
+
+// Resumption is one return from a Retreat.
+type Resumption struct {
+	Cause Cause     `json:"cause"`
+	At    time.Time `json:"at"`
+}
+
+// Clock says since when a rollout is where it is.
+type Clock struct {
+	// Entered is when the step or phase was entered.
 	Entered time.Time `json:"entered,omitzero"`
 	// Shifted is when Traffic was last written anew, and Verified when the mesh
 	// was seen to do it; zero until then.
 	Shifted  time.Time `json:"shifted,omitzero"`
 	Verified time.Time `json:"verified,omitzero"`
-
 	// Paused is when the rollout was paused; zero if it is not. PausedFor is how
 	// long earlier pauses of this step lasted, in nanoseconds.
 	Paused    time.Time     `json:"paused,omitzero"`
 	PausedFor time.Duration `json:"pausedFor,omitzero"`
-	// Approved is the gate that was opened by command.
-	Approved string `json:"approved,omitzero"`
-	// Skipped: the hold of this step was waived by command.
+	// LookBy is when somebody has to have looked again at the latest.
+	LookBy time.Time `json:"lookBy,omitzero"`
+	// Blind is since when readings are missing, and Failing since when what must
+	// answer does not; zero if all do.
+	Blind   time.Time `json:"blind,omitzero"`
+	Failing time.Time `json:"failing,omitzero"`
+	// Baked is when the bake time began.
+	Baked time.Time `json:"baked,omitzero"`
+}
+
+// Orders are what people asked for.
+type Orders struct {
+	// Command is an order not obeyed yet.
+	Command Command `json:"command,omitzero"`
+	// Approved are the gates that were opened by command in this step.
+	Approved []string `json:"approved,omitempty"`
+	// Skipped: the hold of this step was waived.
 	Skipped bool `json:"skipped,omitzero"`
 	// Hurried: promotion was ordered; no step, hold, gate or verdict is waited
 	// for any more.
 	Hurried bool `json:"hurried,omitzero"`
+}
 
+// Evidence is what a judge may count.
+type Evidence struct {
+	// Blocks are the times whose counts are evidence, but for that of the step
+	// under way, and Dropped how many looks of earlier ones are not there any more.
+	Blocks  Blocks `json:"blocks,omitempty"`
+	Dropped int    `json:"dropped,omitzero"`
+	// Carry is what the judge handed over at its last look, to be handed back at
+	// the next, and Baseline the Carry of when promotion began. Each has at most
+	// 512 bytes.
+	Carry    []byte `json:"carry,omitempty"`
+	Baseline []byte `json:"baseline,omitempty"`
+	// JudgeErrors counts the errors of the judge since its last result. It is
+	// kept only under a plan that limits them.
+	JudgeErrors int `json:"judgeErrors,omitzero"`
+}
+
+// History is how a rollout came to be where it is.
+type History struct {
+	// Reason says why the rollout is in this phase.
+	Reason string `json:"reason,omitzero"`
 	// Drifts counts how often the traffic was changed by somebody else.
 	Drifts int `json:"drifts,omitzero"`
 	// Drifting: somebody else's change was seen and is left alone by policy.
 	Drifting bool `json:"drifting,omitzero"`
-	// Unsure: this State was put back from memory, and stable may be under
+	// Recalled: this State was put back from memory, and stable may be under
 	// promotion already.
-	Unsure bool `json:"unsure,omitzero"`
-	// Clearing: the scaffold is being taken down, so the canary gets no traffic
-	// any more in this rollout.
-	Clearing bool `json:"clearing,omitzero"`
-	// JudgeErrors counts the errors of the judge since its last result. It is
-	// kept only under a plan that limits them.
-	JudgeErrors int `json:"judgeErrors,omitzero"`
-
-	// Blocks are the times whose counts are evidence for the judge, but for the
-	// one of the step under way.
-	Blocks Blocks `json:"blocks,omitempty"`
-
-	// Command is an order not obeyed yet.
-	Command Command `json:"command,omitzero"`
-	// Reason says why the rollout is in this phase.
-	Reason string `json:"reason,omitzero"`
-	// Trace holds the last transitions, oldest first.
+	Recalled bool `json:"recalled,omitzero"`
+	// Revisions are those whose rollouts another one took the place of, oldest
+	// first.
+	Revisions []string `json:"revisions,omitempty"`
+	// Trace holds the last eight transitions, oldest first.
 	Trace []Transition `json:"trace,omitempty"`
 }
 
-// Transition is one move of a rollout from a phase, or step, to another.
+// Transition is the move of a rollout to a phase, or to a step.
 type Transition struct {
 	At     time.Time `json:"at"`
-	From   string    `json:"from"`
-	To     string    `json:"to"`
-	Reason string    `json:"reason"`
+	Phase  Phase     `json:"phase"`
+	Step   int       `json:"step,omitzero"`
+	Reason string    `json:"reason,omitzero"`
+}
+
+// The bounds of a State. Texts are measured as they are encoded, in bytes.
+const (
+	maxReason    = 200
+	maxPin       = 128
+	maxCarry     = 512
+	maxTrace     = 8
+	maxGates     = 8 // of a step
+	maxRevisions = 8
+	maxResumed   = 9
+	maxSignature = 128
+	maxCount     = 1 << 30
+	maxSerial    = 1 << 53
+)
+
+var (
+	earliest = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// longest is longer than any wait.
+const longest = 200 * 365 * 24 * time.Hour
+
+// validate reports what no rollout of any plan could have written.
+func (s *State) validate() error {
+	if err := s.Traffic.Validate(); err != nil {
+		return err
+	}
+	if s.Phase != Idle && (s.Plan == "" || s.Began.IsZero() || s.Entered.IsZero() || s.Shifted.IsZero()) {
+		return fmt.Errorf("phase %v without a plan or its times", s.Phase)
+	}
+	var b bounds
+	b.count("serial", s.Serial, maxSerial)
+	b.rollout(&s.Rollout)
+	b.place(&s.Place)
+	b.clock(&s.Clock)
+	b.orders(&s.Orders)
+	b.evidence(&s.Evidence)
+	b.history(&s.History)
+	b.text("signature", s.Signature, maxSignature)
+	return b.err
+}
+
+// bounds holds the first value that is out of its bounds.
+type bounds struct{ err error }
+
+func (b *bounds) broken(format string, args ...any) {
+	if b.err == nil {
+		b.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (b *bounds) count(what string, n, most int64) {
+	if n < 0 || n > most {
+		b.broken("%s: %d is not within 0 to %d", what, n, most)
+	}
+}
+
+func (b *bounds) text(what, text string, most int) {
+	if clip(text, most) != text {
+		b.broken("%s: more than %d bytes, or no plain text", what, most)
+	}
+}
+
+func (b *bounds) time(what string, t time.Time) {
+	if !t.IsZero() && (t.Before(earliest) || t.After(latest)) {
+		b.broken("%s: %s is no time of a rollout", what, t.Format(time.RFC3339))
+	}
+}
+
+func (b *bounds) rollout(r *Rollout) {
+	b.text("plan", r.Plan, maxName)
+	b.text("name", r.Name, maxName)
+	b.text("revision", r.Revision, maxName)
+	b.text("owner", r.Owner, maxName)
+	b.text("object", r.Object, maxName)
+	b.text("pin version", r.Pin.Version, maxPin)
+	b.text("pin capacity", r.Pin.Capacity, maxPin)
+	b.text("pin scaling", r.Pin.Scaling, maxPin)
+	b.time("began", r.Began)
+}
+
+func (b *bounds) place(p *Place) {
+	b.count("step", int64(p.Step), maxSteps)
+	b.count("returned", int64(p.Returned), maxCount)
+	b.time("retreat since", p.Retreat.Since)
+	b.time("retreat gone", p.Retreat.Gone)
+	b.count("retreat resumed", int64(len(p.Retreat.Resumed)), maxResumed)
+	for _, r := range p.Retreat.Resumed {
+		b.time("retreat resumed", r.At)
+	}
+	if p.Outcome != Idle && !p.Outcome.Final() {
+		b.broken("outcome: %v is not final", p.Outcome)
+	}
+}
+
+func (b *bounds) clock(c *Clock) {
+	b.time("entered", c.Entered)
+	b.time("shifted", c.Shifted)
+	b.time("verified", c.Verified)
+	b.time("paused", c.Paused)
+	b.time("lookBy", c.LookBy)
+	b.time("blind", c.Blind)
+	b.time("failing", c.Failing)
+	b.time("baked", c.Baked)
+	b.count("pausedFor", int64(c.PausedFor), int64(longest))
+}
+
+func (b *bounds) orders(o *Orders) {
+	b.time("command at", o.Command.At)
+	b.text("command gate", o.Command.Gate, maxName)
+	b.text("command by", o.Command.By, maxName)
+	b.text("command why", o.Command.Why, maxReason)
+	b.count("approved", int64(len(o.Approved)), maxGates)
+	for _, gate := range o.Approved {
+		b.text("approved", gate, maxName)
+	}
+}
+
+func (b *bounds) evidence(e *Evidence) {
+	b.count("dropped", int64(e.Dropped), maxCount)
+	b.count("judgeErrors", int64(e.JudgeErrors), maxCount)
+	b.count("carry", int64(len(e.Carry)), maxCarry)
+	b.count("baseline", int64(len(e.Baseline)), maxCarry)
+}
+
+func (b *bounds) history(h *History) {
+	b.text("reason", h.Reason, maxReason)
+	b.count("drifts", int64(h.Drifts), maxCount)
+	b.count("revisions", int64(len(h.Revisions)), maxRevisions)
+	for _, r := range h.Revisions {
+		b.text("revisions", r, maxName)
+	}
+	b.count("trace", int64(len(h.Trace)), maxTrace)
+	for _, move := range h.Trace {
+		b.time("trace", move.At)
+		b.count("trace step", int64(move.Step), maxSteps)
+		b.text("trace", move.Reason, maxReason)
+	}
 }

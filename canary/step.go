@@ -95,7 +95,7 @@ func (s Step) problems() []error {
 	if s.Deadline == 0 && s.OnDeadline != DeadlineRollBack {
 		errs = append(errs, fmt.Errorf("onDeadline is %q but there is no deadline", s.OnDeadline))
 	}
-	if t := s.Traffic; s.Judge == MustPass && t.Canary == 0 && t.Mirror == 0 && t.Cohort == "" {
+	if t := s.Traffic; s.Judge == MustPass && t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
 		errs = append(errs, fmt.Errorf("the canary gets nothing that could be judged; give it traffic, or make the step %q", Unjudged))
 	}
 	if _, err := s.OnDeadline.MarshalText(); err != nil {

@@ -1,16 +1,8 @@
 package canary
 
 import (
-	"fmt"
 	"slices"
 	"time"
-)
-
-const (
-	// maxTrace and maxReason keep an encoded State within maxState: a reason is
-	// held at most maxTrace+1 times.
-	maxTrace  = 8
-	maxReason = 200
 )
 
 // decide keeps the decision in t, so that it is not copied at each return.
@@ -54,15 +46,21 @@ func (t *turn) move(traffic Traffic, r Reason) *decision {
 // does already need not be seen again.
 func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *decision {
 	s := &t.s
-	from := t.place()
 	t.closeBlock()
+	if step != s.Step {
+		s.Retreat = Retreat{}
+	}
 	s.Phase, s.Step = phase, step
 	s.Entered = t.o.Now
 	s.Paused, s.PausedFor = time.Time{}, 0
-	s.Skipped, s.Approved = false, ""
+	s.Skipped, s.Approved, s.Drifting = false, nil, false
+	s.Retreat = Retreat{Resumed: s.Retreat.Resumed}
 	s.JudgeErrors = 0
 	s.Command = Command{}
-	t.record(from, why)
+	if phase == Baking {
+		s.Baked = t.o.Now
+	}
+	t.record(why)
 
 	r := Reason{Cause: CauseMoved, Detail: s.Reason}
 	if phase == RollingBack || phase == RestoringStable {
@@ -75,19 +73,11 @@ func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *decisi
 }
 
 // record notes in the State where it has come to, and why.
-func (t *turn) record(from, why string) {
+func (t *turn) record(why string) {
 	s := &t.s
 	s.Reason = clip(why, maxReason)
-	move := Transition{At: t.o.Now, From: from, To: t.place(), Reason: s.Reason}
+	move := Transition{At: t.o.Now, Phase: s.Phase, Step: s.Step, Reason: s.Reason}
 	s.Trace = append(slices.Clip(s.Trace[max(0, len(s.Trace)-maxTrace+1):]), move)
-}
-
-// place names the phase, or the step while there are steps.
-func (t *turn) place() string {
-	if t.s.Phase != Progressing {
-		return t.s.Phase.String()
-	}
-	return fmt.Sprintf("step %d/%d %s", t.s.Step+1, len(t.steps), clip(t.steps[t.s.Step].Name, 48))
 }
 
 // seen tells since when the mesh does the traffic of the State. If it does not,

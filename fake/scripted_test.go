@@ -74,7 +74,7 @@ func TestARouterSwapsByComparing(t *testing.T) {
 	require.Equal(t, traffic, second.Traffic)
 	require.Equal(t, state, second.State)
 	require.ErrorIs(t, r.Write(t.Context(), second, canary.Traffic{Canary: -1}, state), canary.ErrRefused)
-	require.ErrorIs(t, r.Write(t.Context(), second, traffic, canary.State{Phase: 99}), canary.ErrRefused)
+	require.ErrorIs(t, r.Write(t.Context(), second, traffic, canary.State{Place: canary.Place{Phase: 99}}), canary.ErrRefused)
 	require.Equal(t, 1, r.Writes())
 
 	r.Meddle(canary.Traffic{})

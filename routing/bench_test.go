@@ -74,7 +74,7 @@ func benchState(t canary.Traffic) canary.State {
 	s.Plan, s.Name, s.Owner = "sha256:0123456789abcdef", "reviews", "bench"
 	s.Step, s.Reason = 3, "the judge is content"
 	for range 8 {
-		s.Trace = append(s.Trace, canary.Transition{At: began, From: "step 1/4 5%", To: "step 2/4 20%", Reason: s.Reason})
+		s.Trace = append(s.Trace, canary.Transition{At: began, Phase: canary.Progressing, Step: 2, Reason: s.Reason})
 	}
 	return s
 }

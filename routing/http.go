@@ -161,8 +161,10 @@ func (h *HTTP) supports(r *steered, t canary.Traffic) error {
 		return fmt.Errorf("%w: %w", canary.ErrRefused, err)
 	}
 	switch {
-	case t.Cohort != "":
-		return &UnsupportedError{"Cohort", "this renderer opens no cohorts"}
+	case t.Cohorts != "":
+		return &UnsupportedError{"Cohorts", "this renderer opens no cohorts"}
+	case t.HeaderRoutes:
+		return &UnsupportedError{"HeaderRoutes", "this renderer has no header routes"}
 	case t.Baseline != 0 && r.places[baseline].full == "":
 		return &UnsupportedError{"Baseline", "the target has no baseline destination"}
 	case t.Mirror != 0 && (len(r.Mirrors) > 0 || r.Mirror != nil && !r.isMirror(h.suffix)):

@@ -23,7 +23,7 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 		plan, err := canary.NewPlan("reviews").
 			Step(mirror.Steps(like, canary.Full)...).
 			Weights(canary.List(20*canary.Percent, canary.Percent/3, canary.Full), like).
-			Settle(5 * time.Second).Interval(10 * time.Second).End(canary.End{Kind: canary.Withdraw}).Build()
+			Settle(5 * time.Second).Interval(10 * time.Second).End(canary.End{Kind: canary.Discard}).Build()
 		require.NoError(t, err)
 		lead, gateway := w.object(t, "reviews", "b"), w.object(t, "gateway", "b")
 		lead.Renderer = mirror.Safe(lead.Renderer.(*routing.HTTP))
@@ -51,7 +51,7 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 
 		state, err := runner.Run(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, canary.Withdrawn, state.Phase)
+		require.Equal(t, canary.Discarded, state.Phase)
 		require.NotZero(t, state.Drifts)
 		for _, traffic := range []canary.Traffic{{}, {Mirror: canary.Full}, share(20), {Canary: canary.Percent / 3}, share(100)} {
 			require.True(t, seen[traffic], "%v", traffic)

@@ -72,8 +72,8 @@ var began = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func progressing(t canary.Traffic, serial int64) canary.State {
 	return canary.State{
-		Plan: "p", Phase: canary.Progressing, Traffic: t, Serial: serial,
-		Began: began, Entered: began, Shifted: began,
+		Serial: serial, Rollout: canary.Rollout{Plan: "p", Began: began},
+		Place: canary.Place{Phase: canary.Progressing, Traffic: t}, Clock: canary.Clock{Entered: began, Shifted: began},
 	}
 }
 

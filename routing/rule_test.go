@@ -82,7 +82,7 @@ func TestWhatCannotBeSteeredIsRefusedWithItsPlace(t *testing.T) {
 func TestFieldsOfTrafficThatCannotBeServedAreNamed(t *testing.T) {
 	h := renderer(t, target())
 	for field, traffic := range map[string]canary.Traffic{
-		"Cohort": {Cohort: "staff"}, "Baseline": {Baseline: canary.Percent},
+		"Cohorts": {Cohorts: "staff"}, "HeaderRoutes": {HeaderRoutes: true}, "Baseline": {Baseline: canary.Percent},
 	} {
 		_, err := h.Render(service(t, `[{route: [`+v1+`]}]`).typed(t), traffic)
 		var unsupported *routing.UnsupportedError

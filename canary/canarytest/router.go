@@ -61,12 +61,29 @@ func run(ctx context.Context, open Open, check func(context.Context, pair) error
 func state(n int) canary.State {
 	at := time.Date(2026, 1, 2, 3, 4, n%60, 123456789, time.UTC)
 	return canary.State{
-		Plan: "0123456789abcdef", Name: "reviews \"v2\" <é>", Owner: "suite", Phase: canary.Progressing, Step: n,
-		Traffic: canary.Traffic{Canary: 5 * canary.Percent}, Serial: int64(n),
-		Began: at, Entered: at, Shifted: at, Verified: at, Paused: at, PausedFor: time.Duration(n),
-		Approved: "gate", Skipped: true, Hurried: true, Drifts: 1, Drifting: true, Unsure: true, Clearing: true, JudgeErrors: 2,
-		Command: canary.Command{Order: canary.Pause, By: "me", At: at, Why: "lunch"}, Reason: "because",
-		Trace: []canary.Transition{{At: at, From: "a", To: "b", Reason: "c"}},
+		Serial: int64(n),
+		Rollout: canary.Rollout{
+			Plan: "0123456789abcdef", Name: "reviews \"v2\" <é>", Revision: "2", Owner: "suite", Began: at, Object: "uid",
+			Pin: canary.Pin{Version: "v", Capacity: "c", Scaling: "s"},
+		},
+		Place: canary.Place{
+			Phase: canary.Progressing, Step: n, Traffic: canary.Traffic{Canary: 5 * canary.Percent},
+			Retreat: canary.Retreat{Resumed: []canary.Resumption{{Cause: canary.CauseNoPods, At: at}}},
+		},
+		Clock: canary.Clock{
+			Entered: at, Shifted: at, Verified: at, Paused: at, PausedFor: time.Duration(n),
+			LookBy: at, Blind: at, Failing: at, Baked: at,
+		},
+		Orders: canary.Orders{
+			Command:  canary.Command{Order: canary.Pause, By: "me", At: at, Why: "lunch"},
+			Approved: []string{"gate"}, Skipped: true, Hurried: true,
+		},
+		Evidence: canary.Evidence{Dropped: 1, Carry: []byte("carry"), Baseline: []byte{0}, JudgeErrors: 2},
+		History: canary.History{
+			Reason: "because", Drifts: 1, Drifting: true, Recalled: true, Revisions: []string{"1"},
+			Trace: []canary.Transition{{At: at, Phase: canary.Progressing, Step: n, Reason: "c"}},
+		},
+		Signature: "signed",
 	}
 }
 

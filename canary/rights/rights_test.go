@@ -39,7 +39,7 @@ func (l *log) hook(c apiserver.Call) apiserver.Fault {
 func (l *log) Rights(canary.Plan) []authorizationv1.ResourceAttributes { return l.used }
 
 func TestTheRightsAreThoseThatARolloutUses(t *testing.T) {
-	for _, end := range []canary.EndKind{canary.PromoteStable, canary.Stay, canary.Withdraw} {
+	for _, end := range []canary.EndKind{canary.PromoteStable, canary.Stay, canary.Discard} {
 		t.Run(end.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := apiserver.New()

@@ -92,7 +92,7 @@ func New(client Client, c Config) (*Deployments, error) {
 // does not name Config.Images, may do so later: Wait. A stable Deployment that
 // does not exist is an error that wraps [canary.ErrRefused].
 func (d *Deployments) Ready(ctx context.Context, t canary.Traffic) (canary.Answer, error) {
-	if t.Canary == 0 && t.Mirror == 0 && t.Cohort == "" {
+	if t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
 		return canary.Answer{Reply: canary.Yes, Reason: "no traffic for the canary"}, nil
 	}
 	if _, err := d.get(ctx, d.config.Stable); err != nil {

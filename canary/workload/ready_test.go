@@ -40,7 +40,7 @@ func TestReadyWantsTheWholeCanary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c0 := newCluster(t)
 			c0.change("reviews-v2", c.change)
-			for _, traffic := range []canary.Traffic{live, {Mirror: canary.Full}, {Cohort: "staff"}} {
+			for _, traffic := range []canary.Traffic{live, {Mirror: canary.Full}, {Cohorts: "staff"}} {
 				a, err := c0.workload(both).Ready(t.Context(), traffic)
 				require.NoError(t, err)
 				require.Equal(t, c.want, a)

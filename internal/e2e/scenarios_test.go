@@ -124,7 +124,7 @@ func TestADarkLaunchIsSeenByNobody(t *testing.T) {
 		failEvery int64
 		phase     canary.Phase
 	}{
-		{"and ends as planned", 0, canary.Withdrawn},
+		{"and ends as planned", 0, canary.Discarded},
 		{"and ends when it is bad", 10, canary.RolledBack},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestADarkLaunchIsSeenByNobody(t *testing.T) {
 
 			state, _ := b.runner(t, build(t, begin("dark launch").
 				Step(mirror.Steps(like, 50*canary.Percent)...).
-				End(canary.End{Kind: canary.Withdraw}))).Run(t.Context())
+				End(canary.End{Kind: canary.Discard}))).Run(t.Context())
 
 			read, written := reads.Stop(), writes.Stop()
 			t.Logf("read: %v; written: %v", read, written)

@@ -1,0 +1,77 @@
+package canary
+
+import "fmt"
+
+// CheckState reports why s can be no State of this plan; the error wraps
+// ErrBadState. A State of another plan, or of no rollout, is none of its business.
+func (p Plan) CheckState(s State) error {
+	if p.spec == nil || s.Plan != p.spec.digest {
+		return nil
+	}
+	return p.spec.check(&s)
+}
+
+// check reports why s, which bears the digest of the plan, can be none of its
+// States.
+func (sp *spec) check(s *State) error {
+	if s.Phase == Idle {
+		return nil
+	}
+	why := sp.wrongPlace(s)
+	if why == "" {
+		why = wrongFlags(s)
+	}
+	if why == "" {
+		return nil
+	}
+	return fmt.Errorf("canary: %w: %w: plan %q: %s", ErrRefused, ErrBadState, sp.name, why)
+}
+
+// wrongPlace tells why no rollout of the plan is where s says.
+func (sp *spec) wrongPlace(s *State) string {
+	r := s.Phase.row()
+	switch {
+	case s.Step >= len(sp.steps):
+		return fmt.Sprintf("step %d of %d", s.Step+1, len(sp.steps))
+	case r.ends&(1<<sp.end.Kind) == 0:
+		return fmt.Sprintf("phase %v, and it ends with %q", s.Phase, sp.end.Kind)
+	case s.Recalled && sp.end.Kind != PromoteStable:
+		return fmt.Sprintf("stable may be under promotion, and it ends with %q", sp.end.Kind)
+	case !sp.leadsTo(s):
+		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
+	}
+	t := turn{spec: sp, s: *s}
+	if want := t.trafficIn(s.Phase); s.Traffic != want && !s.Recalled && s.Returned == 0 {
+		return fmt.Sprintf("phase %v with %v, not %v", s.Phase, s.Traffic, want)
+	}
+	return ""
+}
+
+// leadsTo reports whether the outcome of s is one that its phase can have.
+func (sp *spec) leadsTo(s *State) bool {
+	r := s.Phase.row()
+	switch {
+	case r.final:
+		return s.Outcome == s.Phase
+	case s.Phase == CleaningUp:
+		return s.Outcome == RolledBack || s.Outcome == sp.goal() && sp.end.Kind != Stay
+	case r.back:
+		return s.Outcome == RolledBack
+	case r.traffic == ofStep || s.Phase == Preparing || s.Phase == Retreating:
+		return s.Outcome == Idle
+	}
+	return s.Outcome == sp.goal()
+}
+
+// wrongFlags tells what of s does not go together.
+func wrongFlags(s *State) string {
+	switch r := s.Phase.row(); {
+	case !s.Paused.IsZero() && !r.pausable:
+		return fmt.Sprintf("paused in phase %v", s.Phase)
+	case s.Phase != Progressing && (s.Drifting || s.Skipped || len(s.Approved) > 0):
+		return fmt.Sprintf("a step's drift, skipped hold or open gate in phase %v", s.Phase)
+	case (s.Phase == Retreating) != (s.Retreat.Cause != CauseNone && !s.Retreat.Since.IsZero()):
+		return fmt.Sprintf("a retreat because of %q in phase %v", s.Retreat.Cause, s.Phase)
+	}
+	return ""
+}

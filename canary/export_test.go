@@ -1,0 +1,16 @@
+package canary
+
+// The engine, for tests from outside.
+type (
+	Observation = observation
+	Decision    = decision
+	Question    = question
+)
+
+const (
+	AskNothing = askNothing
+	AskReady   = askReady
+	AskJudge   = askJudge
+)
+
+func (p Plan) Next(s State, o Observation) (State, Decision) { return p.next(s, o) }
