@@ -2,8 +2,8 @@ package canary
 
 import "fmt"
 
-// Reply is the outcome of asking the world a question. The zero value is a
-// question not asked yet.
+// Reply is the outcome of asking the world a ask. The zero value is a
+// ask not asked yet.
 type Reply uint8
 
 // The replies.

@@ -17,7 +17,7 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 		o.Judged.Result, o.Judged.Err = r.c.Analyzer.Analyze(ctx, d.Request)
 		return ctx.Err()
 	}
-	a, err := r.ask(ctx, d, s)
+	a, err := r.ask(ctx, d, s, o)
 	var fenced FencedError
 	switch {
 	case errors.As(err, &fenced) && fenced.Serial >= s.Serial:
@@ -36,37 +36,43 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 	return nil
 }
 
-func (r *Runner) ask(ctx context.Context, d decision, s State) (Answer, error) {
+func (r *Runner) ask(ctx context.Context, d decision, s State, o *observation) (Answer, error) {
+	q := Question{s.Fence(), s.Traffic, s.Pin, r.c.Plan.End().Kind == PromoteStable}
 	switch d.Ask {
+	case askPinned:
+		pin, a, err := r.c.Workload.Pin(ctx, q)
+		o.Pin = pin
+		return a, err
 	case askShown:
 		return r.c.Verifier.Shown(ctx, d.Traffic, s.Shifted)
 	case askReady:
-		return r.ready(ctx, d.Traffic, s.Fence())
+		q.Traffic, q.Pin = d.Traffic, d.Pin
+		return r.ready(ctx, q)
 	case askGate:
 		if r.c.Gates == nil {
 			return Waiting("%s, by the command %q", d.Gate, Approve), nil
 		}
 		return r.c.Gates.Open(ctx, d.Gate)
 	case askPromoted:
-		return r.c.Workload.Promote(ctx, s.Fence())
+		return r.c.Workload.Promote(ctx, q)
 	case askRestored:
-		return r.c.Workload.Restore(ctx, s.Fence())
+		return r.c.Workload.Restore(ctx, q)
 	case askRemoved:
-		return r.c.Scaffold.Remove(ctx, s.Fence())
+		return r.c.Prerequisite.Cleanup(ctx, q)
 	}
 	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)
 }
 
 // ready asks the Workload first, so that nothing is put up for a canary that is
 // not there.
-func (r *Runner) ready(ctx context.Context, t Traffic, f Fence) (Answer, error) {
+func (r *Runner) ready(ctx context.Context, q Question) (Answer, error) {
 	if r.c.Workload != nil {
-		if a, err := r.c.Workload.Ready(ctx, t); err != nil || a.Reply != Yes {
+		if a, err := r.c.Workload.Ready(ctx, q); err != nil || a.Reply != Yes {
 			return a, err
 		}
 	}
-	if r.c.Scaffold != nil {
-		return r.c.Scaffold.Raise(ctx, t, f)
+	if r.c.Prerequisite != nil {
+		return r.c.Prerequisite.Ensure(ctx, q)
 	}
 	return Answer{Reply: Yes}, nil
 }

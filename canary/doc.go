@@ -17,7 +17,7 @@
 //
 // A phase that has nothing to do is left out: CompletingShift if the last step
 // gave the canary everything, Baking without a bake time, CleaningUp without a
-// Scaffold.
+// Prerequisite.
 //
 // Being paused, and waiting for a verdict, a gate or capacity, are no phases but
 // reasons to stay, told in words by [decision.Reason]. While a step waits for

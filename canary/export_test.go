@@ -4,7 +4,7 @@ package canary
 type (
 	Observation = observation
 	Decision    = decision
-	Question    = question
+	Ask         = ask
 )
 
 const (

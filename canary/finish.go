@@ -85,7 +85,7 @@ func (t *turn) after(p Phase) Phase {
 	for {
 		p = p.row().then[t.end.Kind]
 		switch {
-		case p == Idle, p == CleaningUp && !t.o.Scaffold:
+		case p == Idle, p == CleaningUp && !t.o.Prerequisite:
 			return t.s.Outcome
 		case p != Baking || t.bake > 0:
 			return p
@@ -151,7 +151,7 @@ func (t *turn) rollBack(why string) *decision {
 	moved := t.end.Kind == PromoteStable && t.s.Phase.row().moved
 	if moved && t.s.Phase != PromotingStable {
 		if a := t.o.Answers[askReady]; a.Reply == Unasked {
-			return t.decide(decision{Ask: askReady, Traffic: everything})
+			return t.decide(decision{Ask: askReady, Traffic: everything, Pin: t.s.Pin})
 		} else if a.Reply != Yes {
 			return t.stay(Reason{Cause: CauseCapacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
 		}

@@ -131,7 +131,27 @@ func (t *turn) prepare() *decision {
 	if !t.s.Paused.IsZero() {
 		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
 	}
+	if d := t.pin(); d != nil {
+		return d
+	}
 	return t.enterWhenReady(0, t.s.Reason)
+}
+
+// pin asks what the rollout is about. It is nil when that is known.
+func (t *turn) pin() *decision {
+	if !t.o.Workload {
+		return nil
+	}
+	switch a := t.o.Answers[askPinned]; a.Reply {
+	case Unasked:
+		return t.decide(decision{Ask: askPinned})
+	case Wait:
+		return t.bounded(&t.steps[0], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
+	case No:
+		return t.rollBack("the rollout cannot begin: " + a.Reason)
+	}
+	t.s.Pin = t.o.Pin
+	return nil
 }
 
 // fresh makes the State that of a rollout beginning now. The serial goes on from

@@ -159,7 +159,7 @@ func TestAWorkloadThatIsAheadOfALostStateIsPassed(t *testing.T) {
 						return nil
 					}
 					promoting = true
-					_, err := s.workload.Promote(t.Context(), canary.Fence{Rollout: "lost", Serial: s.read().State.Serial + ahead})
+					_, err := s.workload.Promote(t.Context(), canary.Question{Fence: canary.Fence{Rollout: "lost", Serial: s.read().State.Serial + ahead}})
 					return err
 				}
 				state, err := s.run()
@@ -270,7 +270,7 @@ func TestARunnerSaysAllThatIsMissing(t *testing.T) {
 
 func TestEveryQuestionIsAWord(t *testing.T) {
 	require.Equal(t, "judge", canary.AskJudge.String())
-	require.Equal(t, "question(99)", canary.Question(99).String())
+	require.Equal(t, "ask(99)", canary.Ask(99).String())
 	require.Equal(t, "promote stable", canary.PromoteStable.String())
 	require.Equal(t, "hold", canary.HoldAndAsk.String())
 	require.Equal(t, "canary 5%, baseline 5%, mirror 50%, cohorts staff",

@@ -6,26 +6,27 @@ import (
 	"github.com/serin-go/serin/analysis"
 )
 
-// question is something that next must know before it can decide.
-type question uint8
+// ask is something that next must know before it can decide.
+type ask uint8
 
 // The questions. Each is asked only when its answer matters.
 const (
-	askNothing  question = iota
-	askShown             // does the mesh do State.Traffic? A Verifier knows
-	askReady             // is everything ready for decision.Traffic? Workload and Scaffold know
-	askJudge             // what does the judge say of decision.Request?
-	askGate              // is decision.Gate open?
-	askPromoted          // make stable run the canary's version: has it?
-	askRestored          // make stable run its old version again: does it?
-	askRemoved           // take the scaffold down: is it gone?
+	askNothing  ask = iota
+	askPinned       // what is the rollout about? The Workload knows
+	askShown        // does the mesh do State.Traffic? A Verifier knows
+	askReady        // is everything ready for decision.Traffic? Workload and Prerequisite know
+	askJudge        // what does the judge say of decision.Request?
+	askGate         // is decision.Gate open?
+	askPromoted     // make stable run the canary's version: has it?
+	askRestored     // make stable run its old version again: does it?
+	askRemoved      // take the prerequisite down: is it gone?
 	questions
 )
 
-var questionNames = [...]string{"nothing", "shown", "ready", "judge", "gate", "promoted", "restored", "removed"}
+var questionNames = [...]string{"nothing", "pinned", "shown", "ready", "judge", "gate", "promoted", "restored", "removed"}
 
-// String returns the question in a word.
-func (q question) String() string { return nameOf("question", questionNames[:], q) }
+// String returns the ask in a word.
+func (q ask) String() string { return nameOf("ask", questionNames[:], q) }
 
 // observation is what next needs to know of the world, and no more. Answers to
 // questions that were not asked are left zero.
@@ -37,11 +38,14 @@ type observation struct {
 	// Lost: the State given to next is remembered, but the Router does not have
 	// it any more.
 	Lost bool
-	// Scaffold: there is one, to be taken down in the end.
-	Scaffold bool
+	// Workload and Prerequisite: there is one, to be asked for its Pin when the
+	// rollout begins, and to be taken down in the end.
+	Workload, Prerequisite bool
+	// Pin goes with the answer to askPinned.
+	Pin Pin
 	// Fence is the serial of a FencedError that came of asking; zero if none did.
 	Fence int64
-	// Answers holds the answer to each question, by question; that to askJudge
+	// Answers holds the answer to each ask, by ask; that to askJudge
 	// is in Judged.
 	Answers [questions]Answer
 	Judged  Judgement
@@ -58,11 +62,13 @@ type Judgement struct {
 type decision struct {
 	// Ask, unless askNothing, is what next must know first. The State returned
 	// with it is the one that was given.
-	Ask question
+	Ask ask
 	// Write: write Traffic and the returned State, in one step.
 	Write bool
 	// Traffic is what to write, or, with askReady, what to be ready for.
 	Traffic Traffic
+	// Pin goes with askReady: it may not be in the State yet.
+	Pin Pin
 	// Request goes with askJudge.
 	Request analysis.Request
 	// Gate goes with askGate.

@@ -60,7 +60,7 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 
 // Reset sends all traffic to stable and forgets the State, even one that cannot
 // be understood. The next turn begins the rollout. Nothing is done about a
-// stable workload that is between two versions, nor about a Scaffold.
+// stable workload that is between two versions, nor about a Prerequisite.
 func (r *Runner) Reset(ctx context.Context) error {
 	return change(ctx, r.c.Router, whatever, func(reading Reading) (Traffic, State, error) {
 		// The serial tells a State that was reset from one that was lost. Began

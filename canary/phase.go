@@ -64,12 +64,12 @@ const (
 // row is what a phase is: who gets the traffic, what is asked, which phase
 // follows a yes, and what a command or a failure may do in it.
 type row struct {
-	ends    ends     // of the plans that know it
-	traffic share    //
-	final   bool     //
-	asks    question // whose yes it waits for once its traffic is seen
-	waits   Cause    // why it stays until then
-	judged  bool     // a failing canary turns it back
+	ends    ends  // of the plans that know it
+	traffic share //
+	final   bool  //
+	asks    ask   // whose yes it waits for once its traffic is seen
+	waits   Cause // why it stays until then
+	judged  bool  // a failing canary turns it back
 	// then is what follows, by the plan's end. Nothing is a phase to be worked
 	// out: the outcome.
 	then [3]Phase

@@ -21,7 +21,7 @@ type Fence struct {
 }
 
 // Fence is what goes with the questions that the engine asks of a Workload or a
-// Scaffold in the State s.
+// Prerequisite in the State s.
 func (s State) Fence() Fence {
 	return Fence{s.Plan + "@" + s.Began.UTC().Format(time.RFC3339Nano), s.Serial}
 }
@@ -36,34 +36,53 @@ func (f Fence) After(last Fence) error {
 	return FencedError{last.Serial}
 }
 
+// Question is what a Workload or a Prerequisite is asked with.
+type Question struct {
+	// Fence says for which rollout and by which of its decisions it is asked.
+	Fence Fence
+	// Traffic is what the mesh is to do, or does.
+	Traffic Traffic
+	// Pin is what the Workload said when the rollout began; zero before that, and
+	// in a rollout whose traffic was adopted.
+	Pin Pin
+	// Promotes: the rollout will promote stable, if it succeeds.
+	Promotes bool
+}
+
 // Workload is the running software behind the traffic, stable and canary. All
 // methods are idempotent, and safe to repeat from several processes.
 type Workload interface {
-	// Ready tells whether the canary can take the traffic t.
-	Ready(ctx context.Context, t Traffic) (Answer, error)
+	// Pin says what the rollout that begins is about, when that can be told
+	// (Yes). What is said last before the first step is kept in the State and
+	// handed back with every other question. A Workload may note it on its own
+	// objects, on stable only if the rollout promotes it.
+	Pin(ctx context.Context, q Question) (Pin, Answer, error)
+	// Ready tells whether the canary can take q.Traffic. It is No if the versions
+	// are not those of q.Pin any more.
+	Ready(ctx context.Context, q Question) (Answer, error)
 	// Promote brings stable to the canary's version, if that has not happened,
 	// and tells whether its rollout is finished (Yes), under way (Wait) or
 	// failed (No).
-	Promote(ctx context.Context, f Fence) (Answer, error)
+	Promote(ctx context.Context, q Question) (Answer, error)
 	// Restore brings stable back to what it ran before this rollout's Promote,
 	// whole, and tells whether that is finished. It is Yes if Promote never
 	// happened.
-	Restore(ctx context.Context, f Fence) (Answer, error)
+	Restore(ctx context.Context, q Question) (Answer, error)
 }
 
-// Scaffold is what traffic stands on beside the Router's object: subsets,
+// Prerequisite is what traffic needs beside the Router's object: subsets,
 // objects of other namespaces. It is put up before the traffic that needs it
 // and taken down after it, idempotently.
-type Scaffold interface {
-	// Raise puts up what t needs and answers Yes when that can be used. What an
-	// earlier rollout left standing is this one's from then on.
-	Raise(ctx context.Context, t Traffic, f Fence) (Answer, error)
-	// Remove takes down what Raise put up, and nothing else. It is called only
+type Prerequisite interface {
+	// Ensure puts up what q.Traffic needs and answers Yes when that can be used.
+	// What an earlier rollout left standing is this one's from then on.
+	Ensure(ctx context.Context, q Question) (Answer, error)
+	// Cleanup takes down what Ensure put up, and nothing else. It is called only
 	// when no traffic needs it any more.
-	Remove(ctx context.Context, f Fence) (Answer, error)
+	Cleanup(ctx context.Context, q Question) (Answer, error)
 }
 
-// FencedError is the error of a Workload or Scaffold that has acted on a greater
+// FencedError is the error of a Workload or Prerequisite that has acted on a greater
 // serial than the one it was given, or on the same one of another rollout. It is
 // an ErrConflict: the driver is behind, or, after a State was lost, has to go on
 // from a greater serial, which it can only write if it is not behind.

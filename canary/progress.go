@@ -167,7 +167,7 @@ func (t *turn) enterWhenReady(next int, why string) *decision {
 func (t *turn) unready(traffic Traffic) *decision {
 	switch a := t.o.Answers[askReady]; a.Reply {
 	case Unasked:
-		return t.decide(decision{Ask: askReady, Traffic: traffic})
+		return t.decide(decision{Ask: askReady, Traffic: traffic, Pin: t.s.Pin})
 	case Wait:
 		return t.bounded(&t.steps[t.s.Step], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
 	case No:

@@ -22,7 +22,7 @@ const (
 	CauseDrift             // somebody else changed the traffic; ends with a Resume
 	CausePromoting         // stable is being promoted
 	CauseRestoring         // stable is being restored
-	CauseRemoving          // the scaffold is being taken down
+	CauseRemoving          // what stood for the canary is taken down
 	CauseOrdered           // stable has everything by command; ends with a Resume
 	CauseNoPods            // stable has everything as the canary has no ready pod
 	CauseNoReadings        // stable has everything as the judge has nothing to read
@@ -37,7 +37,7 @@ const (
 var causeNames = [...]string{
 	"none", "settling", "not shown yet", "holding", "waiting for a verdict", "judge unavailable",
 	"waiting for gate", "waiting for capacity", "paused", "drift", "promoting stable",
-	"restoring stable", "removing scaffold", "stepped back", "no ready pod", "no readings", "stable worse", "all fail",
+	"restoring stable", "cleaning up", "stepped back", "no ready pod", "no readings", "stable worse", "all fail",
 	"no driver", "moved on", "turned back", "over",
 }
 

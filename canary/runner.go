@@ -47,9 +47,9 @@ type Config struct {
 	// Workload tells when the canary is ready. Nil takes it for ready always; a
 	// plan that promotes stable needs one.
 	Workload Workload
-	// Scaffold puts up what the traffic stands on. Nil is nothing; Scaffolds are
+	// Prerequisite puts up what the traffic stands on. Nil is nothing; Prerequisites are
 	// several.
-	Scaffold Scaffold
+	Prerequisite Prerequisite
 	// Gates may be nil: gates are then opened by the command Approve only.
 	Gates Gates
 	// Verifier is needed by a plan that says Verify, and unused by any other.
@@ -153,7 +153,7 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	}
 	state, lost := r.last.recall(reading.State)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
-	o := observation{Now: e.At, Traffic: reading.Traffic, Lost: lost, Scaffold: r.c.Scaffold != nil}
+	o := observation{Now: e.At, Traffic: reading.Traffic, Lost: lost, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
 	next, d := r.c.Plan.next(state, o)
 	for d.Ask != askNothing {
 		if err := r.answer(ctx, d, state, &o); err != nil {

@@ -24,7 +24,7 @@ type driver struct {
 func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 	return func(yield func(time.Time) bool) {
 		d := &driver{w: w, yield: yield, skew: skew}
-		r, err := NewRunner(Config{Plan: w.sim.plan, Router: d, Analyzer: d, Workload: d, Scaffold: d, Verifier: d, Gates: d})
+		r, err := NewRunner(Config{Plan: w.sim.plan, Router: d, Analyzer: d, Workload: d, Prerequisite: d, Verifier: d, Gates: d})
 		if err != nil {
 			w.broken("%v", err)
 			return
@@ -102,7 +102,20 @@ func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
 	return d.call(func() error { return d.w.write(r, t, s) })
 }
 
-func (d *driver) Ready(context.Context, Traffic) (a Answer, err error) {
+// Pin tells which version the rollout is about, as long as nothing was moved.
+func (d *driver) Pin(_ context.Context, q Question) (pin Pin, a Answer, err error) {
+	err = d.call(func() error {
+		pin, a = Pin{Version: q.Fence.Rollout}, Answer{Reply: Yes}
+		if d.w.rng.IntN(4) == 0 {
+			a = Waiting("the canary is not there yet")
+		}
+		return nil
+	})
+	return pin, a, err
+}
+
+func (d *driver) Ready(_ context.Context, q Question) (a Answer, err error) {
+	d.holdPin(q)
 	err = d.call(func() error {
 		a = Waiting("pods are starting")
 		if d.w.rng.IntN(4) > 0 {
@@ -116,15 +129,16 @@ func (d *driver) Ready(context.Context, Traffic) (a Answer, err error) {
 
 // Promote and Restore are a fenced, slow, idempotent change of the stable
 // workload, which is what a Workload promises.
-func (d *driver) Promote(_ context.Context, f Fence) (Answer, error) {
+func (d *driver) Promote(_ context.Context, q Question) (Answer, error) {
+	d.holdPin(q)
 	if d.w.sim.noPromote {
-		return d.move("new", f, Failed("image cannot be pulled"))
+		return d.move("new", q.Fence, Failed("image cannot be pulled"))
 	}
-	return d.move("new", f, Answer{Reply: Yes})
+	return d.move("new", q.Fence, Answer{Reply: Yes})
 }
 
-func (d *driver) Restore(_ context.Context, f Fence) (Answer, error) {
-	return d.move("old", f, Answer{Reply: Yes})
+func (d *driver) Restore(_ context.Context, q Question) (Answer, error) {
+	return d.move("old", q.Fence, Answer{Reply: Yes})
 }
 
 func (d *driver) move(to string, f Fence, done Answer) (a Answer, err error) {
@@ -149,14 +163,22 @@ func (d *driver) move(to string, f Fence, done Answer) (a Answer, err error) {
 	return a, err
 }
 
-func (d *driver) Raise(_ context.Context, _ Traffic, f Fence) (a Answer, err error) {
+// holdPin holds that what was pinned comes back with every question.
+func (d *driver) holdPin(q Question) {
+	if q.Pin.Version != q.Fence.Rollout {
+		d.w.broken("asked of %s with the pin %q", q.Fence.Rollout, q.Pin.Version)
+	}
+}
+
+func (d *driver) Ensure(_ context.Context, q Question) (a Answer, err error) {
+	f := q.Fence
 	w := d.w
 	err = d.call(func() error {
 		if err := f.After(w.raised); err != nil {
 			return err
 		}
-		if !w.scaffold || w.raised.Rollout != f.Rollout {
-			w.scaffold, w.raised = true, f
+		if !w.prerequisite || w.raised.Rollout != f.Rollout {
+			w.prerequisite, w.raised = true, f
 		}
 		a = Answer{Reply: Yes}
 		return nil
@@ -164,16 +186,17 @@ func (d *driver) Raise(_ context.Context, _ Traffic, f Fence) (a Answer, err err
 	return a, err
 }
 
-func (d *driver) Remove(_ context.Context, f Fence) (a Answer, err error) {
+func (d *driver) Cleanup(_ context.Context, q Question) (a Answer, err error) {
+	f := q.Fence
 	w := d.w
 	err = d.call(func() error {
 		if err := f.After(w.raised); err != nil {
 			return err
 		}
-		if w.scaffold && w.traffic != (Traffic{}) && !w.sim.meddled {
-			w.broken("the scaffold is taken down under %v", w.traffic)
+		if w.prerequisite && w.traffic != (Traffic{}) && !w.sim.meddled {
+			w.broken("the prerequisite is taken down under %v", w.traffic)
 		}
-		w.scaffold, w.raised = false, f
+		w.prerequisite, w.raised = false, f
 		a = Answer{Reply: Yes}
 		return nil
 	})

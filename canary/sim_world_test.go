@@ -11,7 +11,7 @@ import (
 )
 
 // world is what drivers act on in a simulated run: one object, a stable
-// workload, a scaffold and a judge. All that is random comes from one seed, and
+// workload, a prerequisite and a judge. All that is random comes from one seed, and
 // one driver moves at a time, so a seed is a run.
 type world struct {
 	rng *rand.Rand
@@ -29,17 +29,17 @@ type world struct {
 	faults    int // faults still to come
 	meddlings int // changes by somebody else still to come
 
-	stable   string // "old", "moving", "new"
-	toward   string
-	whole    time.Time // when a moving stable is whole
-	fence    Fence
-	scaffold bool
-	raised   Fence
-	passed   map[int]bool   // the steps that a judge has passed since the traffic was written
-	ready    bool           // was said since the object was last written
-	entered  []int          // the steps that were entered
-	begun    map[int64]bool // when the rollouts so far began
-	law      error          // the first law that was broken
+	stable       string // "old", "moving", "new"
+	toward       string
+	whole        time.Time // when a moving stable is whole
+	fence        Fence
+	prerequisite bool
+	raised       Fence
+	passed       map[int]bool   // the steps that a judge has passed since the traffic was written
+	ready        bool           // was said since the object was last written
+	entered      []int          // the steps that were entered
+	begun        map[int64]bool // when the rollouts so far began
+	law          error          // the first law that was broken
 }
 
 // scenario is what is fixed for a whole run.
@@ -124,8 +124,8 @@ func (w *world) commit(t Traffic, s State) {
 }
 
 func (w *world) holdLaws(before, after State, t Traffic) {
-	if t != (Traffic{}) && t != w.traffic && !w.scaffold && !w.sim.meddled {
-		w.broken("%v is shifted to what no scaffold holds: %v", after.Phase, t)
+	if t != (Traffic{}) && t != w.traffic && !w.prerequisite && !w.sim.meddled {
+		w.broken("%v is shifted to what no prerequisite holds: %v", after.Phase, t)
 	}
 	if err := t.Validate(); err != nil {
 		w.broken("invalid traffic was written: %v", err)
@@ -195,8 +195,8 @@ func (w *world) holdEnd(s State, t Traffic) {
 		s.Phase == RolledBack && (t != Traffic{} || w.stable != "old"):
 		w.broken("%v with traffic %v and stable %s", s.Phase, t, w.stable)
 	}
-	if w.scaffold && t == (Traffic{}) {
-		w.broken("%v with the scaffold still up", s.Phase)
+	if w.prerequisite && t == (Traffic{}) {
+		w.broken("%v with the prerequisite still up", s.Phase)
 	}
 	if s.Reason == "" {
 		w.broken("%v without a reason", s.Phase)

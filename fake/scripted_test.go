@@ -122,17 +122,17 @@ func TestAWorkloadFollowsItsScripts(t *testing.T) {
 		}
 		return all
 	}
-	require.Equal(t, []canary.Reply{canary.Wait, canary.Yes, canary.Yes}, replies(func() (canary.Answer, error) { return w.Ready(ctx, canary.Traffic{}) }))
-	require.Equal(t, []canary.Reply{canary.Wait, canary.No, canary.No}, replies(func() (canary.Answer, error) { return w.Promote(ctx, canary.Fence{Serial: 5}) }))
+	require.Equal(t, []canary.Reply{canary.Wait, canary.Yes, canary.Yes}, replies(func() (canary.Answer, error) { return w.Ready(ctx, canary.Question{Traffic: canary.Traffic{}}) }))
+	require.Equal(t, []canary.Reply{canary.Wait, canary.No, canary.No}, replies(func() (canary.Answer, error) { return w.Promote(ctx, canary.Question{Fence: canary.Fence{Serial: 5}}) }))
 	require.True(t, w.Promoted())
-	_, err := w.Restore(ctx, canary.Fence{Serial: 4})
+	_, err := w.Restore(ctx, canary.Question{Fence: canary.Fence{Serial: 4}})
 	require.ErrorIs(t, err, canary.ErrConflict, "a driver that overslept is refused")
 	var fenced canary.FencedError
 	require.ErrorAs(t, err, &fenced)
 	require.EqualValues(t, 5, fenced.Serial)
-	require.Equal(t, []canary.Reply{canary.Wait, canary.Yes, canary.Yes}, replies(func() (canary.Answer, error) { return w.Restore(ctx, canary.Fence{Serial: 6}) }))
+	require.Equal(t, []canary.Reply{canary.Wait, canary.Yes, canary.Yes}, replies(func() (canary.Answer, error) { return w.Restore(ctx, canary.Question{Fence: canary.Fence{Serial: 6}}) }))
 	require.False(t, w.Promoted())
-	_, err = w.Promote(ctx, canary.Fence{Serial: 5})
+	_, err = w.Promote(ctx, canary.Question{Fence: canary.Fence{Serial: 5}})
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.Equal(t, 3, w.Calls("Promote"))
 }
@@ -140,11 +140,11 @@ func TestAWorkloadFollowsItsScripts(t *testing.T) {
 func TestAWorkloadRestoresWhatTheSameRolloutPromotedOnly(t *testing.T) {
 	w := new(fake.Workload)
 	for i, c := range []struct {
-		do       func(context.Context, canary.Fence) (canary.Answer, error)
+		do       func(context.Context, canary.Question) (canary.Answer, error)
 		rollout  string
 		promoted bool
 	}{{w.Promote, "a", true}, {w.Restore, "b", true}, {w.Promote, "b", true}, {w.Restore, "b", false}} {
-		a, err := c.do(t.Context(), canary.Fence{Rollout: c.rollout, Serial: int64(i + 1)})
+		a, err := c.do(t.Context(), canary.Question{Fence: canary.Fence{Rollout: c.rollout, Serial: int64(i + 1)}})
 		require.NoError(t, err)
 		require.Equal(t, canary.Yes, a.Reply)
 		require.Equal(t, c.promoted, w.Promoted())
@@ -158,16 +158,16 @@ func TestAWorkloadFailsOnOrder(t *testing.T) {
 		}
 		return nil
 	}}
-	_, err := w.Promote(t.Context(), canary.Fence{Serial: 1})
+	_, err := w.Promote(t.Context(), canary.Question{Fence: canary.Fence{Serial: 1}})
 	require.ErrorIs(t, err, errBoom)
 	require.False(t, w.Promoted())
-	a, err := w.Restore(t.Context(), canary.Fence{Serial: 1})
+	a, err := w.Restore(t.Context(), canary.Question{Fence: canary.Fence{Serial: 1}})
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
-	_, err = w.Ready(ended(), canary.Traffic{})
+	_, err = w.Ready(ended(), canary.Question{})
 	require.ErrorIs(t, err, context.Canceled)
 	w = new(fake.Workload)
-	a, err = w.Promote(t.Context(), canary.Fence{Serial: 1})
+	a, err = w.Promote(t.Context(), canary.Question{Fence: canary.Fence{Serial: 1}})
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
 }

@@ -12,6 +12,8 @@ import (
 // and promotes and restores at once. It is safe for concurrent use; set the
 // fields before that.
 type Workload struct {
+	// Pinned is what Pin says.
+	Pinned canary.Pin
 	// ReadyScript, PromoteScript and RestoreScript are the answers in their
 	// order; when one is used up, its last answer is repeated. Empty is Yes.
 	ReadyScript, PromoteScript, RestoreScript []canary.Answer
@@ -26,8 +28,16 @@ type Workload struct {
 	calls    map[string]int
 }
 
+// Pin implements canary.Workload.
+func (w *Workload) Pin(ctx context.Context, _ canary.Question) (canary.Pin, canary.Answer, error) {
+	if err := w.enter(ctx, "Pin", canary.Fence{}); err != nil {
+		return canary.Pin{}, canary.Answer{}, err
+	}
+	return w.Pinned, canary.Answer{Reply: canary.Yes}, nil
+}
+
 // Ready implements canary.Workload.
-func (w *Workload) Ready(ctx context.Context, _ canary.Traffic) (canary.Answer, error) {
+func (w *Workload) Ready(ctx context.Context, _ canary.Question) (canary.Answer, error) {
 	if err := w.enter(ctx, "Ready", canary.Fence{}); err != nil {
 		return canary.Answer{}, err
 	}
@@ -35,7 +45,8 @@ func (w *Workload) Ready(ctx context.Context, _ canary.Traffic) (canary.Answer, 
 }
 
 // Promote implements canary.Workload.
-func (w *Workload) Promote(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+func (w *Workload) Promote(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	f := q.Fence
 	if err := w.enter(ctx, "Promote", f); err != nil {
 		return canary.Answer{}, err
 	}
@@ -44,7 +55,8 @@ func (w *Workload) Promote(ctx context.Context, f canary.Fence) (canary.Answer, 
 }
 
 // Restore implements canary.Workload.
-func (w *Workload) Restore(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+func (w *Workload) Restore(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	f := q.Fence
 	if err := w.enter(ctx, "Restore", f); err != nil {
 		return canary.Answer{}, err
 	}
@@ -73,7 +85,7 @@ func (w *Workload) Calls(method string) int {
 	return w.calls[method]
 }
 
-// enter refuses a Fence that does not come after the last one; Ready has none.
+// enter refuses a Fence that does not come after the last one; Pin and Ready need none.
 func (w *Workload) enter(ctx context.Context, method string, f canary.Fence) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -85,7 +97,7 @@ func (w *Workload) enter(ctx context.Context, method string, f canary.Fence) err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if method != "Ready" {
+	if method == "Promote" || method == "Restore" {
 		if err := f.After(w.last); err != nil {
 			return fmt.Errorf("fake: workload: %w", err)
 		}

@@ -32,7 +32,7 @@ type DoorsConfig struct {
 	Settle time.Duration
 }
 
-// Doors is a [canary.Scaffold] of rules by which a request chooses its arm: one
+// Doors is a [canary.Prerequisite] of rules by which a request chooses its arm: one
 // with the header "x-serin-arm: canary" goes to the canary, whatever the weights
 // are. The other doors are "stable" and, if there is one, "baseline".
 //
@@ -40,7 +40,7 @@ type DoorsConfig struct {
 // weights move. gRPC clients without a proxy need that: they lose calls while a
 // destination enters or leaves the routes, as it does with its weight.
 //
-// Raise adds a rule for each arm before every steered rule. It is that rule, as
+// Ensure adds a rule for each arm before every steered rule. It is that rule, as
 // the API server copies it, with the header in each of its match blocks, with
 // the destination of the arm alone, and without mirrors. So a request must match
 // the steered rule, too, and gets its rewrites, retries, faults and so on; and
@@ -50,7 +50,7 @@ type DoorsConfig struct {
 // The names of the doors begin with "serin-door-". Rules so named belong to
 // Serin, and doors are put before other rules of Serin. Doors that do not fit
 // their rule any more, because somebody changed either, are made anew by the
-// next Raise, which comes before the next step. What Istio's types do not know
+// next Ensure, which comes before the next step. What Istio's types do not know
 // is copied, but a later change of that is not seen.
 //
 // Which rollout the doors belong to is kept in the annotation DoorsAnnotation, as
@@ -70,9 +70,9 @@ type Doors struct {
 	settle time.Duration
 }
 
-var _ canary.Scaffold = (*Doors)(nil)
+var _ canary.Prerequisite = (*Doors)(nil)
 
-// NewDoors returns the Scaffold, or every mistake in c.
+// NewDoors returns the Prerequisite, or every mistake in c.
 func NewDoors(c DoorsConfig) (*Doors, error) {
 	var errs []error
 	if c.Header == "" {
@@ -110,10 +110,11 @@ func isHeader(name string) bool {
 	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == "" && !slices.Contains(reserved, name)
 }
 
-// Raise implements [canary.Scaffold]. Traffic that is stable only needs
+// Ensure implements [canary.Prerequisite]. Traffic that is stable only needs
 // nothing. A steered rule that matches on the header already is ErrHeaderTaken.
-func (d *Doors) Raise(ctx context.Context, t canary.Traffic, f canary.Fence) (canary.Answer, error) {
-	if t == (canary.Traffic{}) {
+func (d *Doors) Ensure(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	f := q.Fence
+	if q.Traffic == (canary.Traffic{}) {
 		return canary.Answer{Reply: canary.Yes}, nil
 	}
 	vs, m, err := d.get(ctx, f)
@@ -135,8 +136,9 @@ func (d *Doors) Raise(ctx context.Context, t canary.Traffic, f canary.Fence) (ca
 	return d.write(ctx, vs, p, m, now)
 }
 
-// Remove implements [canary.Scaffold].
-func (d *Doors) Remove(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+// Cleanup implements [canary.Prerequisite].
+func (d *Doors) Cleanup(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	f := q.Fence
 	vs, m, err := d.get(ctx, f)
 	if err != nil {
 		return canary.Answer{}, err

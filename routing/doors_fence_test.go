@@ -17,13 +17,13 @@ func TestADriverThatSleptThroughTheEndOpensAndShutsNoDoors(t *testing.T) {
 			if begun {
 				raise(t, d, 3)
 			}
-			first(d.Remove(t.Context(), at(5)))
-			_, err := d.Raise(t.Context(), share(5), at(4))
+			first(d.Cleanup(t.Context(), canary.Question{Fence: at(5)}))
+			_, err := d.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(4)})
 			require.ErrorIs(t, err, canary.FencedError{Serial: 5})
 			require.EqualError(t, err, "routing: VirtualService prod/reviews: serial 5 was acted on already")
 			require.Equal(t, "a, b", names(t, w.document(t, "reviews")))
 			raise(t, d, 6)
-			_, err = d.Remove(t.Context(), at(5))
+			_, err = d.Cleanup(t.Context(), canary.Question{Fence: at(5)})
 			require.ErrorIs(t, err, canary.ErrConflict)
 			require.Equal(t, "a, serin-door-stable-b, serin-door-canary-b, b", names(t, w.document(t, "reviews")))
 		})
@@ -35,10 +35,10 @@ func TestARolloutTakesOverTheDoorsThatAnotherLeftStanding(t *testing.T) {
 	d := w.doors(t, 0, "b")
 	second := canary.Fence{Rollout: "second", Serial: 10}
 	raise(t, d, 3)
-	require.Equal(t, canary.Wait, first(d.Raise(t.Context(), share(5), second)).Reply)
-	require.Equal(t, canary.Yes, first(d.Raise(t.Context(), share(5), second)).Reply)
+	require.Equal(t, canary.Wait, first(d.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: second})).Reply)
+	require.Equal(t, canary.Yes, first(d.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: second})).Reply)
 	require.Equal(t, 2, w.patches(), "once is enough")
-	_, err := d.Remove(t.Context(), at(9))
+	_, err := d.Cleanup(t.Context(), canary.Question{Fence: at(9)})
 	require.ErrorIs(t, err, canary.FencedError{Serial: 10}, "a late driver of the first rollout takes nothing from the second")
 }
 
@@ -53,7 +53,7 @@ func TestTwoDriversOpenTheDoorsOnce(t *testing.T) {
 		}
 		return nil
 	})()
-	_, err := d.Raise(t.Context(), share(5), at(1))
+	_, err := d.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(1)})
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.Equal(t, "a, serin-door-stable-b, serin-door-canary-b, b", names(t, w.document(t, "reviews")))
 }

@@ -99,16 +99,16 @@ func TestDoorsChangeNothingElseAndLeaveNoTrace(t *testing.T) {
 		for i := range int64(rapid.IntRange(1, 6).Draw(t, "steps")) {
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0:
-				_, err := d.Raise(context.Background(), share(5), at(1+i))
+				_, err := d.Ensure(context.Background(), canary.Question{Traffic: share(5), Fence: at(1 + i)})
 				require.NoError(t, err)
 				patches := with.patches
-				a, err := d.Raise(context.Background(), share(5), at(1+i))
+				a, err := d.Ensure(context.Background(), canary.Question{Traffic: share(5), Fence: at(1 + i)})
 				require.NoError(t, err)
 				require.Equal(t, canary.Yes, a.Reply)
 				require.Equal(t, patches, with.patches, "raised twice: %s", with.o)
 				require.JSONEq(t, withoutDoors(t, without), withoutDoors(t, with.o))
 			case 1:
-				_, err := d.Remove(context.Background(), at(1+i))
+				_, err := d.Cleanup(context.Background(), canary.Question{Fence: at(1 + i)})
 				require.NoError(t, err)
 				require.JSONEq(t, string(without), withoutDoors(t, with.o))
 			default:
@@ -116,7 +116,7 @@ func TestDoorsChangeNothingElseAndLeaveNoTrace(t *testing.T) {
 			}
 		}
 		render(canary.Traffic{})
-		_, err = d.Remove(context.Background(), at(99))
+		_, err = d.Cleanup(context.Background(), canary.Question{Fence: at(99)})
 		require.NoError(t, err)
 		require.Equal(t, canonical(t, before), withoutDoors(t, with.o))
 		require.NotContains(t, string(with.o), "serin-door-")
@@ -198,7 +198,7 @@ func TestWithDoorsRequestsGoWhereTheyWentAndThoseWithTheHeaderToTheirArm(t *test
 		with := &shelf{t: t, o: without}
 		d, err := routing.NewDoors(routing.DoorsConfig{Client: with, Rules: h})
 		require.NoError(t, err)
-		_, err = d.Raise(context.Background(), share(5), at(1))
+		_, err = d.Ensure(context.Background(), canary.Question{Traffic: share(5), Fence: at(1)})
 		require.NoError(t, err)
 		old, now, other := mesh(t, without), mesh(t, with.o), mesh(t, with.o)
 		for range 20 {

@@ -105,15 +105,15 @@ func TestDoorsSettleAfterRaiseAndAfterRemove(t *testing.T) {
 		w := newWorld(t, twoRules)
 		before := spec(t, w.document(t, "reviews"))
 		d := w.doors(t, 10*time.Second, "b")
-		a, err := d.Raise(t.Context(), canary.Traffic{}, at(3))
+		a, err := d.Ensure(t.Context(), canary.Question{Traffic: canary.Traffic{}, Fence: at(3)})
 		require.NoError(t, err)
 		require.Equal(t, canary.Yes, a.Reply, "stable traffic needs none")
 		require.Zero(t, w.patches())
 
 		settling := canary.Answer{Reply: canary.Wait, Reason: "the doors of VirtualService prod/reviews settle until 00:00:10"}
-		require.Equal(t, settling, first(d.Raise(t.Context(), share(5), at(3))))
+		require.Equal(t, settling, first(d.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(3)})))
 		time.Sleep(9 * time.Second)
-		require.Equal(t, settling, first(w.doors(t, 10*time.Second, "b").Raise(t.Context(), share(5), at(4))), "another process knows the time, too")
+		require.Equal(t, settling, first(w.doors(t, 10*time.Second, "b").Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(4)})), "another process knows the time, too")
 		time.Sleep(time.Second)
 		require.Equal(t, canary.Yes, raise(t, d, 4).Reply)
 		write(t, routing.NewRouter(w.object(t, "reviews", "b")), share(60))
@@ -122,7 +122,7 @@ func TestDoorsSettleAfterRaiseAndAfterRemove(t *testing.T) {
 		write(t, routing.NewRouter(w.object(t, "reviews", "b")), canary.Traffic{})
 
 		settling.Reason = strings.Replace(settling.Reason, "10", "20", 1)
-		require.Equal(t, settling, first(d.Remove(t.Context(), at(9))))
+		require.Equal(t, settling, first(d.Cleanup(t.Context(), canary.Question{Fence: at(9)})))
 		require.Equal(t, before, spec(t, w.document(t, "reviews")))
 		time.Sleep(10 * time.Second)
 		remove(t, d, 9)
@@ -133,7 +133,7 @@ func TestDoorsSettleAfterRaiseAndAfterRemove(t *testing.T) {
 // shut removes the doors, which is seen by the second look.
 func shut(t *testing.T, d *routing.Doors, serial int64) {
 	t.Helper()
-	require.Equal(t, canary.Wait, first(d.Remove(t.Context(), at(serial))).Reply)
+	require.Equal(t, canary.Wait, first(d.Cleanup(t.Context(), canary.Question{Fence: at(serial)})).Reply)
 	remove(t, d, serial)
 }
 
@@ -193,7 +193,7 @@ func TestARuleThatMatchesOnTheHeaderGetsNoDoors(t *testing.T) {
 				return http
 			})
 			before := w.document(t, "reviews")
-			_, err := w.doors(t, 0, "b").Raise(t.Context(), share(5), at(1))
+			_, err := w.doors(t, 0, "b").Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(1)})
 			require.ErrorIs(t, err, routing.ErrHeaderTaken)
 			require.ErrorIs(t, err, canary.ErrRefused)
 			require.ErrorContains(t, err, `routing: VirtualService prod/reviews: rule "b": match 1: the rule matches on the header of the doors`)
@@ -247,14 +247,14 @@ func TestABaselineHasADoorAndAnyHeaderWillDo(t *testing.T) {
 
 func TestDoorsOfWhatIsNotThereAreRefused(t *testing.T) {
 	w := newWorld(t, twoRules)
-	_, err := w.doors(t, 0, "gone").Raise(t.Context(), share(5), at(1))
+	_, err := w.doors(t, 0, "gone").Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(1)})
 	require.ErrorIs(t, err, routing.ErrNoRule)
 	require.NoError(t, w.Update(virtualServices, "prod", "reviews", func(o map[string]any) {
 		o["metadata"].(document)["annotations"] = document{routing.DoorsAnnotation: `{"up":7}`}
 	}))
-	_, err = w.doors(t, 0, "b").Raise(t.Context(), share(5), at(1))
+	_, err = w.doors(t, 0, "b").Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(1)})
 	require.ErrorIs(t, err, canary.ErrBadState)
-	_, err = newWorld(t).doors(t, 0, "b").Remove(t.Context(), at(1))
+	_, err = newWorld(t).doors(t, 0, "b").Cleanup(t.Context(), canary.Question{Fence: at(1)})
 	require.ErrorContains(t, err, `routing: VirtualService prod/reviews: virtualservices.networking.istio.io "reviews" not found`)
 }
 

@@ -144,7 +144,7 @@ func ExampleDoors() {
 		return
 	}
 	ctx := context.Background()
-	a, err := doors.Raise(ctx, canary.Traffic{Canary: canary.Percent}, canary.Fence{Rollout: "42", Serial: 1})
+	a, err := doors.Ensure(ctx, canary.Question{Traffic: canary.Traffic{Canary: canary.Percent}, Fence: canary.Fence{Rollout: "42", Serial: 1}})
 	fmt.Println("settling:", a.Reply == canary.Wait, err)
 	vs, err := client.VirtualServices("bookinfo").Get(ctx, "reviews", metav1.GetOptions{})
 	if err != nil {
@@ -180,9 +180,9 @@ func ExampleSubsets() {
 		fmt.Println(err)
 		return
 	}
-	a, err := s.Raise(context.Background(), canary.Traffic{Mirror: canary.Full}, canary.Fence{Rollout: "42", Serial: 1})
+	a, err := s.Ensure(context.Background(), canary.Question{Traffic: canary.Traffic{Mirror: canary.Full}, Fence: canary.Fence{Rollout: "42", Serial: 1}})
 	fmt.Println(a.Reply == canary.Wait, err)
-	a, err = s.Remove(context.Background(), canary.Fence{Rollout: "42", Serial: 2})
+	a, err = s.Cleanup(context.Background(), canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 2}})
 	fmt.Println(a.Reply == canary.Yes, err)
 	// Output:
 	// true <nil>

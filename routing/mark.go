@@ -13,7 +13,7 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// mark is what a Scaffold remembers in its object, where anybody can change it.
+// mark is what a Prerequisite remembers in its object, where anybody can change it.
 // The zero value is an object that it never changed.
 type mark struct {
 	// Fence is that of the last write. What was added belongs to its rollout.

@@ -27,16 +27,16 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 		require.NoError(t, err)
 		lead, gateway := w.object(t, "reviews", "b"), w.object(t, "gateway", "b")
 		lead.Renderer = mirror.Safe(lead.Renderer.(*routing.HTTP))
-		scaffold := canary.Scaffolds{w.subsets(t, 10*time.Second)}
+		prerequisite := canary.Prerequisites{w.subsets(t, 10*time.Second)}
 		for _, o := range []routing.Object{lead, gateway} {
 			rules := renderer(t, routing.Target{Namespace: "prod", Name: o.Name, Rules: []routing.Rule{{Name: "b"}}, Arms: subsets("reviews")})
 			doors, err := routing.NewDoors(routing.DoorsConfig{Client: o.Client, Rules: rules, Settle: 5 * time.Second})
 			require.NoError(t, err)
-			scaffold = append(scaffold, doors)
+			prerequisite = append(prerequisite, doors)
 		}
 		seen := map[canary.Traffic]bool{}
 		runner, err := canary.NewRunner(canary.Config{
-			Plan: plan, Router: routing.NewRouter(lead, gateway), Scaffold: scaffold,
+			Plan: plan, Router: routing.NewRouter(lead, gateway), Prerequisite: prerequisite,
 			Observers: []func(canary.Event){func(e canary.Event) { seen[e.Traffic] = true }},
 		})
 		require.NoError(t, err)

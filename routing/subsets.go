@@ -35,13 +35,13 @@ type SubsetsConfig struct {
 	Settle time.Duration
 }
 
-// Subsets is a [canary.Scaffold] of subsets in one DestinationRule. Raise adds
-// those that are missing, Remove removes those that Raise added. All else in the
+// Subsets is a [canary.Prerequisite] of subsets in one DestinationRule. Ensure
+// adds those that are missing, Cleanup removes those that Ensure added. All else in the
 // object is left alone, also a subset that the user wrote, or has changed since.
 //
 // What was added, when, and for which rollout is kept in the annotation
-// SubsetsAnnotation. The first Raise of a rollout takes over what an earlier one
-// left there, so that a late Remove of that one does not take it away. Remove
+// SubsetsAnnotation. The first Ensure of a rollout takes over what an earlier one
+// left there, so that a late Cleanup of that one does not take it away. Cleanup
 // leaves its Fence there, so that a driver which slept through the end of the
 // rollout adds nothing. Nothing is written while there is nothing to add, to
 // take over or to remove. A DestinationRule takes part in one rollout at a time.
@@ -49,9 +49,9 @@ type SubsetsConfig struct {
 // Concurrent use is safe if it is safe for the Client. The time is time.Now.
 type Subsets struct{ c SubsetsConfig }
 
-var _ canary.Scaffold = (*Subsets)(nil)
+var _ canary.Prerequisite = (*Subsets)(nil)
 
-// NewSubsets returns the Scaffold, or every mistake in c.
+// NewSubsets returns the Prerequisite, or every mistake in c.
 func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 	var errs []error
 	if c.Client == nil {
@@ -80,17 +80,17 @@ func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 	return &Subsets{c}, nil
 }
 
-// Raise implements [canary.Scaffold]. Traffic that is stable only needs
+// Ensure implements [canary.Prerequisite]. Traffic that is stable only needs
 // nothing. A subset of the same name with other labels is ErrForeignSubset.
-func (s *Subsets) Raise(ctx context.Context, t canary.Traffic, f canary.Fence) (canary.Answer, error) {
-	if t == (canary.Traffic{}) {
+func (s *Subsets) Ensure(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	if q.Traffic == (canary.Traffic{}) {
 		return canary.Answer{Reply: canary.Yes}, nil
 	}
-	a, err := s.raise(ctx, f)
+	a, err := s.ensure(ctx, q.Fence)
 	return a, s.wrap(err)
 }
 
-func (s *Subsets) raise(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+func (s *Subsets) ensure(ctx context.Context, f canary.Fence) (canary.Answer, error) {
 	rule, mark, err := s.get(ctx, f)
 	if err != nil {
 		return canary.Answer{}, err
@@ -113,8 +113,9 @@ func (s *Subsets) raise(ctx context.Context, f canary.Fence) (canary.Answer, err
 	return canary.Answer{Reply: canary.Yes}, nil
 }
 
-// Remove implements [canary.Scaffold].
-func (s *Subsets) Remove(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+// Cleanup implements [canary.Prerequisite].
+func (s *Subsets) Cleanup(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	f := q.Fence
 	rule, mark, err := s.get(ctx, f)
 	if err == nil && (len(mark.Added) > 0 || mark.Rollout != f.Rollout && s.mayAdd(rule)) {
 		_, err = send(ctx, s.c.Client, rule, removeSubsets(rule, mark, f))
@@ -125,7 +126,7 @@ func (s *Subsets) Remove(ctx context.Context, f canary.Fence) (canary.Answer, er
 	return canary.Answer{Reply: canary.Yes}, nil
 }
 
-// mayAdd reports whether a Raise that comes late would add something.
+// mayAdd reports whether an Ensure that comes late would add something.
 func (s *Subsets) mayAdd(rule *networking.DestinationRule) bool {
 	missing, err := s.missing(rule)
 	return err == nil && len(missing) > 0

@@ -50,16 +50,16 @@ func (w world) rule(t *testing.T) object {
 	return object(doc)
 }
 
-func raise(t *testing.T, s canary.Scaffold, serial int64) canary.Answer {
+func raise(t *testing.T, s canary.Prerequisite, serial int64) canary.Answer {
 	t.Helper()
-	a, err := s.Raise(t.Context(), share(5), at(serial))
+	a, err := s.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(serial)})
 	require.NoError(t, err)
 	return a
 }
 
-func remove(t *testing.T, s canary.Scaffold, serial int64) {
+func remove(t *testing.T, s canary.Prerequisite, serial int64) {
 	t.Helper()
-	a, err := s.Remove(t.Context(), at(serial))
+	a, err := s.Cleanup(t.Context(), canary.Question{Fence: at(serial)})
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
 }
@@ -91,7 +91,7 @@ func TestAMissingSubsetIsAddedAndSettlesAndIsRemovedAgain(t *testing.T) {
 func TestNothingIsDoneForTrafficThatIsStableOnly(t *testing.T) {
 	w := newWorld(t, reviewsRule)
 	before := w.rule(t)
-	a, err := w.subsets(t, 0).Raise(t.Context(), canary.Traffic{}, at(3))
+	a, err := w.subsets(t, 0).Ensure(t.Context(), canary.Question{Traffic: canary.Traffic{}, Fence: at(3)})
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
 	require.Equal(t, before, w.rule(t))
@@ -106,7 +106,7 @@ func TestTheUsersSubsetsStay(t *testing.T) {
 		subsets[2].(document)["labels"] = document{"version": "v2", "tier": "gold"}
 		return append(subsets, document{"name": "v3", "labels": document{"version": "v3"}})
 	})
-	_, err := s.Raise(t.Context(), share(5), at(2))
+	_, err := s.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(2)})
 	require.ErrorIs(t, err, routing.ErrForeignSubset)
 	require.ErrorIs(t, err, canary.ErrRefused)
 	require.ErrorContains(t, err, `DestinationRule prod/reviews: subset "v2": subset has other labels: map[tier:gold version:v2]`)
@@ -148,12 +148,12 @@ func TestADriverThatSleptThroughTheEndAddsAndRemovesNothing(t *testing.T) {
 				raise(t, s, 3)
 			}
 			remove(t, s, 5)
-			_, err := s.Raise(t.Context(), share(5), at(4))
+			_, err := s.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(4)})
 			require.ErrorIs(t, err, canary.FencedError{Serial: 5})
 			require.EqualError(t, err, "routing: DestinationRule prod/reviews: serial 5 was acted on already")
 			require.Equal(t, []string{"v1", "v9"}, subsetNames(t, w.rule(t)))
 			raise(t, s, 6)
-			_, err = s.Remove(t.Context(), at(5))
+			_, err = s.Cleanup(t.Context(), canary.Question{Fence: at(5)})
 			require.ErrorIs(t, err, canary.ErrConflict)
 			require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
 		})
@@ -183,7 +183,7 @@ func TestTwoDriversRaiseOnce(t *testing.T) {
 		}
 		return nil
 	})()
-	_, err := s.Raise(t.Context(), share(5), at(1))
+	_, err := s.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(1)})
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
 }
@@ -194,16 +194,16 @@ func TestAMarkThatCannotBeUnderstoodIsAnError(t *testing.T) {
 		require.NoError(t, w.Update(rulesResource, "prod", "reviews", func(o map[string]any) {
 			o["metadata"].(document)["annotations"] = document{routing.SubsetsAnnotation: text}
 		}))
-		_, err := w.subsets(t, 0).Raise(t.Context(), share(5), at(1))
+		_, err := w.subsets(t, 0).Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(1)})
 		require.ErrorIs(t, err, canary.ErrBadState, text)
-		_, err = w.subsets(t, 0).Remove(t.Context(), at(1))
+		_, err = w.subsets(t, 0).Cleanup(t.Context(), canary.Question{Fence: at(1)})
 		require.ErrorIs(t, err, canary.ErrBadState, text)
 	}
 }
 
 func TestAMissingDestinationRuleIsNotMade(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.subsets(t, 0).Raise(t.Context(), share(5), at(1))
+	_, err := w.subsets(t, 0).Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(1)})
 	require.ErrorContains(t, err, `DestinationRule prod/reviews: destinationrules.networking.istio.io "reviews" not found`)
 }
 
@@ -252,15 +252,15 @@ func TestARolloutTakesOverTheSubsetsThatAForgottenOneLeftBehind(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.ResetRequests()
 		for serial := range int64(2) {
-			a, err := s.Raise(t.Context(), share(5), second(10+serial))
+			a, err := s.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: second(10 + serial)})
 			require.NoError(t, err)
 			require.Equal(t, canary.Yes, a.Reply, "it has settled already")
 			require.Equal(t, 1, w.Requests()[apiserver.Request{Verb: "patch", Resource: rulesResource}], "once is enough")
 		}
-		_, err := s.Remove(t.Context(), at(9))
+		_, err := s.Cleanup(t.Context(), canary.Question{Fence: at(9)})
 		require.ErrorIs(t, err, canary.FencedError{Serial: 10}, "a late driver of the first rollout takes nothing from the second")
 		require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
-		_, err = s.Remove(t.Context(), second(12))
+		_, err = s.Cleanup(t.Context(), canary.Question{Fence: second(12)})
 		require.NoError(t, err)
 		require.JSONEq(t, before, spec(t, w.rule(t)))
 	})

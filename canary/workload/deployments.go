@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -86,27 +87,68 @@ func New(client Client, c Config) (*Deployments, error) {
 	return &Deployments{client, c}, nil
 }
 
+// Pin answers Yes when the canary Deployment is there and names Config.Images. Its
+// Version is a fingerprint of the canary's pod template, without what a restart
+// changes; its Capacity is how many replicas of stable are available.
+func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, canary.Answer, error) {
+	stable, err := d.get(ctx, d.config.Stable)
+	if err != nil {
+		return canary.Pin{}, canary.Answer{}, err
+	}
+	source, missing, err := d.source(ctx)
+	if err != nil || source == nil {
+		return canary.Pin{}, missing, err
+	}
+	version, err := version(source)
+	pin := canary.Pin{Version: version, Capacity: strconv.Itoa(int(stable.Status.AvailableReplicas))}
+	return pin, canary.Answer{Reply: canary.Yes}, err
+}
+
+// source returns the canary Deployment when it is the one that the Config is
+// about; until then it is nil, and the Answer says why.
+func (d *Deployments) source(ctx context.Context) (*appsv1.Deployment, canary.Answer, error) {
+	source, err := d.get(ctx, d.config.Canary)
+	if apierrors.IsNotFound(err) {
+		return nil, canary.Waiting("canary %s: there is no such Deployment in %s", d.config.Canary, d.config.Namespace), nil
+	}
+	if err != nil {
+		return nil, canary.Answer{}, err
+	}
+	if wrong := d.config.wrongImage(source); wrong != "" {
+		return nil, canary.Waiting("canary %s: %s", source.Name, wrong), nil
+	}
+	return source, canary.Answer{}, nil
+}
+
+// changed says that d does not run what was pinned; "" if it does, or if nothing
+// was.
+func changed(d *appsv1.Deployment, pin canary.Pin) (string, error) {
+	is, err := version(d)
+	if err != nil || pin.Version == "" || is == pin.Version {
+		return "", err
+	}
+	return "its pod template is not the one that the rollout began with; another version is another rollout", nil
+}
+
 // Ready answers Yes if t sends nothing to the canary, or if the canary
 // Deployment is wholly rolled out, by [Status], with at least one replica. It
 // answers No if that rollout failed. A canary Deployment that does not exist, or
 // does not name Config.Images, may do so later: Wait. A stable Deployment that
 // does not exist is an error that wraps [canary.ErrRefused].
-func (d *Deployments) Ready(ctx context.Context, t canary.Traffic) (canary.Answer, error) {
+func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	t := q.Traffic
 	if t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
 		return canary.Answer{Reply: canary.Yes, Reason: "no traffic for the canary"}, nil
 	}
 	if _, err := d.get(ctx, d.config.Stable); err != nil {
 		return canary.Answer{}, err
 	}
-	source, err := d.get(ctx, d.config.Canary)
-	if apierrors.IsNotFound(err) {
-		return canary.Waiting("canary %s: there is no such Deployment in %s", d.config.Canary, d.config.Namespace), nil
+	source, missing, err := d.source(ctx)
+	if err != nil || source == nil {
+		return missing, err
 	}
-	if err != nil {
-		return canary.Answer{}, err
-	}
-	if wrong := d.config.wrongImage(source); wrong != "" {
-		return canary.Waiting("canary %s: %s", source.Name, wrong), nil
+	if why, err := changed(source, q.Pin); err != nil || why != "" {
+		return canary.Failed("canary %s: %s", source.Name, why), err
 	}
 	return serving("canary", source), nil
 }
@@ -119,13 +161,13 @@ func (d *Deployments) Ready(ctx context.Context, t canary.Traffic) (canary.Answe
 // losing too many races for a write wraps [canary.ErrConflict]. A Deployment that
 // is not there wraps [canary.ErrRefused]: by now both exist, unless a person took
 // one away.
-func (d *Deployments) Promote(ctx context.Context, f canary.Fence) (canary.Answer, error) {
-	return d.act(ctx, f, func(stable *appsv1.Deployment, r record) (move, error) {
+func (d *Deployments) Promote(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	return d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
 		source, err := d.get(ctx, d.config.Canary)
 		if err != nil {
 			return move{}, err
 		}
-		return d.config.promotion(stable, r, source, f)
+		return d.config.promotion(stable, r, source, q)
 	})
 }
 
@@ -133,9 +175,9 @@ func (d *Deployments) Promote(ctx context.Context, f canary.Fence) (canary.Answe
 // Yes when that is wholly rolled out. If this rollout has promoted nothing, it
 // answers Yes, after it has made sure that no earlier serial can promote any
 // more. The canary need not exist. Errors are those of Promote.
-func (d *Deployments) Restore(ctx context.Context, f canary.Fence) (canary.Answer, error) {
-	return d.act(ctx, f, func(stable *appsv1.Deployment, r record) (move, error) {
-		return restoration(stable, r, f)
+func (d *Deployments) Restore(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	return d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
+		return restoration(stable, r, q.Fence)
 	})
 }
 

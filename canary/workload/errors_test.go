@@ -42,7 +42,7 @@ func TestErrorsNameTheObjectAndSayWhetherToTryAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cl := newCluster(t)
 			c.prepare(cl)
-			_, err := cl.workload(both).Promote(t.Context(), at(7))
+			_, err := cl.workload(both).Promote(t.Context(), canary.Question{Fence: at(7)})
 			var known *workload.Error
 			require.ErrorAs(t, err, &known)
 			require.Equal(t, []string{"Deployment", "bookinfo", c.object}, []string{known.Kind, known.Namespace, known.Name})
@@ -70,7 +70,7 @@ func TestRestoreRefusesWhatCannotBePutBack(t *testing.T) {
 	w := c.workload(both)
 	says(t, canary.Wait, w.Promote, 7)
 	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Name = "renamed" })
-	_, err := w.Restore(t.Context(), at(8))
+	_, err := w.Restore(t.Context(), canary.Question{Fence: at(8)})
 	require.ErrorIs(t, err, canary.ErrRefused)
 	require.ErrorContains(t, err, `it has no container "reviews" to give the image "reviews:v1"`)
 }
@@ -85,7 +85,7 @@ func TestAnEndedContextIsToldAndLeavesNothingHalfDone(t *testing.T) {
 		}
 		return nil
 	})
-	_, err := c.workload(both).Promote(ctx, at(7))
+	_, err := c.workload(both).Promote(ctx, canary.Question{Fence: at(7)})
 	require.ErrorIs(t, err, context.Canceled)
 	remove()
 	c.writes()

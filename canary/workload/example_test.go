@@ -44,11 +44,11 @@ func ExampleNew() {
 		return
 	}
 	say := func(a canary.Answer, err error) { fmt.Println(a.Reply == canary.Yes, a.Reason, err) }
-	say(w.Ready(ctx, canary.Traffic{Canary: 20 * canary.Percent}))
-	say(w.Promote(ctx, canary.Fence{Rollout: "42", Serial: 7}))
-	say(w.Promote(ctx, canary.Fence{Rollout: "42", Serial: 7})) // no Deployment controller works on this server
-	say(w.Restore(ctx, canary.Fence{Rollout: "42", Serial: 9}))
-	say(w.Promote(ctx, canary.Fence{Rollout: "42", Serial: 8}))
+	say(w.Ready(ctx, canary.Question{Traffic: canary.Traffic{Canary: 20 * canary.Percent}}))
+	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 7}}))
+	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 7}})) // no Deployment controller works on this server
+	say(w.Restore(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 9}}))
+	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 8}}))
 	// Output:
 	// true canary reviews-v2: 3 of 3 replicas available <nil>
 	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>

@@ -172,7 +172,7 @@ func (w *world) call(v view) {
 		if v.phase == restoring {
 			do = d.Restore
 		}
-		c.answer, c.err = do(context.Background(), v.fence)
+		c.answer, c.err = do(context.Background(), canary.Question{Fence: v.fence})
 	})
 	if _, more := c.next(); more {
 		w.calls = append(w.calls, c)

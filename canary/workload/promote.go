@@ -26,7 +26,8 @@ func stay(d *appsv1.Deployment, r record, a canary.Answer) move {
 
 // promotion decides what Promote does with what it has read: stable, its
 // record, and the canary.
-func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.Deployment, f canary.Fence) (move, error) {
+func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.Deployment, q canary.Question) (move, error) {
+	f := q.Fence
 	mark, err := fingerprint(&source.Spec.Template)
 	if err != nil {
 		return move{}, err
@@ -36,6 +37,9 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 	}
 	if r.promoted(f.Rollout) && r.Canary != mark {
 		return stay(stable, r, canary.Failed("canary %s: its pod template was changed after it was promoted to %s", source.Name, stable.Name)), nil
+	}
+	if why, err := changed(source, q.Pin); err != nil || why != "" {
+		return stay(stable, r, canary.Failed("canary %s: %s", source.Name, why)), err
 	}
 	if !r.promoted(f.Rollout) {
 		if a := serving("canary", source); a.Reply != canary.Yes {

@@ -15,7 +15,7 @@ import (
 	"github.com/serin-go/serin/fake/apiserver"
 )
 
-type call func(context.Context, canary.Fence) (canary.Answer, error)
+type call func(context.Context, canary.Question) (canary.Answer, error)
 
 // at is the fence of the rollout that most tests are about.
 func at(serial int64) canary.Fence { return canary.Fence{Rollout: "first", Serial: serial} }
@@ -29,7 +29,7 @@ func says(t *testing.T, want canary.Reply, do call, serial int64) string {
 // saysTo is says for another rollout.
 func saysTo(t *testing.T, want canary.Reply, do call, f canary.Fence) string {
 	t.Helper()
-	a, err := do(t.Context(), f)
+	a, err := do(t.Context(), canary.Question{Fence: f})
 	require.NoError(t, err)
 	require.Equal(t, want, a.Reply, a.Reason)
 	return a.Reason
@@ -171,7 +171,7 @@ func TestRestoreWithoutPromoteFencesAndSaysYes(t *testing.T) {
 	says(t, canary.Yes, w.Restore, 8)
 	require.Zero(t, c.writes())
 
-	_, err := w.Promote(t.Context(), at(7))
+	_, err := w.Promote(t.Context(), canary.Question{Fence: at(7)})
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.EqualError(t, err, "workload: Deployment bookinfo/reviews-v1: serial 8 was acted on already")
 	require.Equal(t, before, c.get("reviews-v1").Spec)
@@ -183,11 +183,11 @@ func TestOldSerialsAreRefusedAfterANewerOne(t *testing.T) {
 	says(t, canary.Wait, w.Promote, 7)
 	says(t, canary.Wait, w.Restore, 9)
 	for _, late := range []call{w.Promote, w.Restore} {
-		_, err := late(t.Context(), at(8))
+		_, err := late(t.Context(), canary.Question{Fence: at(8)})
 		require.ErrorIs(t, err, canary.ErrConflict)
 	}
 	saysTo(t, canary.Wait, w.Promote, canary.Fence{Rollout: "retry", Serial: 20})
-	_, err := w.Restore(t.Context(), at(9))
+	_, err := w.Restore(t.Context(), canary.Question{Fence: at(9)})
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
 }
@@ -241,7 +241,7 @@ func TestACanaryThatIsChangedAfterThePromotionDoesNotKeepItFromBeingRestored(t *
 func TestADriverThatSleptThroughTheEndDoesNotPromoteTheNextCanary(t *testing.T) {
 	c, w := next(t)
 	saysTo(t, canary.Yes, w.Restore, second(20))
-	_, err := w.Promote(t.Context(), at(7))
+	_, err := w.Promote(t.Context(), canary.Question{Fence: at(7)})
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
 }
@@ -249,7 +249,7 @@ func TestADriverThatSleptThroughTheEndDoesNotPromoteTheNextCanary(t *testing.T) 
 func TestTwoRolloutsOfOneSerialDoNotBothAct(t *testing.T) {
 	c, w := next(t)
 	for _, do := range []call{w.Promote, w.Restore} {
-		_, err := do(t.Context(), second(7))
+		_, err := do(t.Context(), canary.Question{Fence: second(7)})
 		require.ErrorIs(t, err, canary.FencedError{Serial: 7})
 	}
 	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
@@ -276,7 +276,7 @@ func TestAnotherWriterIsNotOverwritten(t *testing.T) {
 	require.Equal(t, map[string]string{"reviews": "reviews:v2", "only-v1": "only:v1"}, c.images("reviews-v1"))
 
 	faster = 1000
-	_, err := c.workload(both).Restore(t.Context(), at(8))
+	_, err := c.workload(both).Restore(t.Context(), canary.Question{Fence: at(8)})
 	require.ErrorIs(t, err, canary.ErrConflict)
 	require.True(t, apierrors.IsConflict(err))
 	require.Equal(t, 996, faster)

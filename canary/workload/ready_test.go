@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/workload"
@@ -41,7 +42,7 @@ func TestReadyWantsTheWholeCanary(t *testing.T) {
 			c0 := newCluster(t)
 			c0.change("reviews-v2", c.change)
 			for _, traffic := range []canary.Traffic{live, {Mirror: canary.Full}, {Cohorts: "staff"}} {
-				a, err := c0.workload(both).Ready(t.Context(), traffic)
+				a, err := c0.workload(both).Ready(t.Context(), canary.Question{Traffic: traffic})
 				require.NoError(t, err)
 				require.Equal(t, c.want, a)
 			}
@@ -53,7 +54,7 @@ func TestReadyWantsTheWholeCanary(t *testing.T) {
 func TestReadyAsksNothingWhenTheCanaryGetsNothing(t *testing.T) {
 	c := newCluster(t)
 	c.server.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
-	a, err := c.workload(both).Ready(t.Context(), canary.Traffic{})
+	a, err := c.workload(both).Ready(t.Context(), canary.Question{Traffic: canary.Traffic{}})
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
 }
@@ -61,7 +62,7 @@ func TestReadyAsksNothingWhenTheCanaryGetsNothing(t *testing.T) {
 func TestReadyWaitsForACanaryThatIsNotThereYet(t *testing.T) {
 	c := newCluster(t)
 	require.NoError(t, c.server.Delete(deployments, "bookinfo", "reviews-v2"))
-	a, err := c.workload(both).Ready(t.Context(), live)
+	a, err := c.workload(both).Ready(t.Context(), canary.Question{Traffic: live})
 	require.NoError(t, err)
 	require.Equal(t, canary.Waiting("canary reviews-v2: there is no such Deployment in bookinfo"), a)
 }
@@ -72,13 +73,13 @@ func TestReadyWaitsForTheVersionOfThisRollout(t *testing.T) {
 	config.Images = map[string]string{"reviews": "reviews:v3"}
 	w := c.workload(config)
 	config.Images["reviews"] = "changed after New"
-	a, err := w.Ready(t.Context(), live)
+	a, err := w.Ready(t.Context(), canary.Question{Traffic: live})
 	require.NoError(t, err)
 	require.Equal(t, canary.Waiting(`canary reviews-v2: container reviews has image "reviews:v2"; this rollout is for "reviews:v3"`), a)
 
 	c.setImage("reviews-v2", "reviews:v3")
 	c.finish("reviews-v2")
-	a, err = w.Ready(t.Context(), live)
+	a, err = w.Ready(t.Context(), canary.Question{Traffic: live})
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)
 }
@@ -86,7 +87,7 @@ func TestReadyWaitsForTheVersionOfThisRollout(t *testing.T) {
 func TestReadyTellsWhichObjectCouldNotBeRead(t *testing.T) {
 	c := newCluster(t)
 	c.server.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
-	_, err := c.workload(both).Ready(t.Context(), live)
+	_, err := c.workload(both).Ready(t.Context(), canary.Question{Traffic: live})
 	require.ErrorContains(t, err, "workload: Deployment bookinfo/reviews-v1: ")
 	require.False(t, errors.Is(err, canary.ErrRefused), "a server's error passes")
 }
@@ -95,7 +96,7 @@ func TestAStableDeploymentThatIsNotThereIsToldBeforeTheCanaryHasTraffic(t *testi
 	c := newCluster(t)
 	config := both
 	config.Stable = "reviews-1"
-	_, err := c.workload(config).Ready(t.Context(), live)
+	_, err := c.workload(config).Ready(t.Context(), canary.Question{Traffic: live})
 	require.ErrorIs(t, err, canary.ErrRefused)
 	require.ErrorContains(t, err, "workload: Deployment bookinfo/reviews-1: ")
 }
@@ -110,4 +111,46 @@ func TestNewNamesEveryMistake(t *testing.T) {
 	}
 	_, err = workload.New(newCluster(t).client, workload.Config{Namespace: "a", Stable: "b", Canary: "b"})
 	require.EqualError(t, err, `workload: stable and canary are both "b"`)
+}
+
+// What was not judged is neither given traffic nor promoted (E11).
+func TestAnotherVersionOfTheCanaryIsAnotherRollout(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	pin, a, err := w.Pin(t.Context(), canary.Question{})
+	require.NoError(t, err)
+	require.Equal(t, canary.Yes, a.Reply)
+	require.Equal(t, "3", pin.Capacity)
+	q := canary.Question{Traffic: canary.Traffic{Canary: canary.Full}, Fence: at(7), Pin: pin}
+
+	c.change("reviews-v2", func(d *appsv1.Deployment) {
+		metav1.SetMetaDataAnnotation(&d.Spec.Template.ObjectMeta, "kubectl.kubernetes.io/restartedAt", "2026-05-04T12:00:00Z")
+	})
+	a, err = w.Ready(t.Context(), q)
+	require.NoError(t, err)
+	require.NotEqual(t, canary.No, a.Reply, "a restart is the same version")
+
+	c.change("reviews-v2", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "reviews:v3" })
+	const why = "canary reviews-v2: its pod template is not the one that the rollout began with"
+	for name, ask := range map[string]call{"ready": w.Ready, "promote": w.Promote} {
+		a, err := ask(t.Context(), q)
+		require.NoError(t, err, name)
+		require.Equal(t, canary.No, a.Reply, name)
+		require.Contains(t, a.Reason, why, name)
+	}
+	a, err = w.Restore(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, canary.Yes, a.Reply, "there is always a way back")
+	_, err = w.Promote(t.Context(), canary.Question{Fence: at(8)})
+	require.NoError(t, err, "traffic that was adopted has no pin")
+}
+
+func TestACanaryThatIsNotThereYetIsNotPinned(t *testing.T) {
+	c := newCluster(t)
+	config := both
+	config.Images = map[string]string{"reviews": "reviews:v9"}
+	_, a, err := c.workload(config).Pin(t.Context(), canary.Question{})
+	require.NoError(t, err)
+	require.Equal(t, canary.Wait, a.Reply)
+	require.Contains(t, a.Reason, `this rollout is for "reviews:v9"`)
 }

@@ -97,6 +97,19 @@ func (r record) validate() error {
 	return nil
 }
 
+// restarted is the annotation by which kubectl rollout restart makes new pods of
+// the same version.
+const restarted = "kubectl.kubernetes.io/restartedAt"
+
+// version tells the versions that a Deployment may run apart.
+func version(d *appsv1.Deployment) (string, error) {
+	t := d.Spec.Template.DeepCopy()
+	if delete(t.Annotations, restarted); len(t.Annotations) == 0 {
+		t.Annotations = nil
+	}
+	return fingerprint(t)
+}
+
 // fingerprint tells pod templates apart.
 func fingerprint(t *corev1.PodTemplateSpec) (string, error) {
 	data, err := json.Marshal(t)

@@ -109,7 +109,7 @@ func TestMovingAllTrafficThereAndBackLosesNoCall(t *testing.T) {
 	client := r.client(t)
 	load := traffic.Start(client, 2000)
 	until(t, func() (canary.Answer, error) {
-		return doors.Raise(t.Context(), share(100), canary.Fence{Rollout: "flips", Serial: 1})
+		return doors.Ensure(t.Context(), canary.Question{Traffic: share(100), Fence: canary.Fence{Rollout: "flips", Serial: 1}})
 	})
 	through(t, client, "canary", "v2") // which may have had no pods yet
 	r.flips(t, client, func(to canary.Traffic) {
@@ -118,7 +118,7 @@ func TestMovingAllTrafficThereAndBackLosesNoCall(t *testing.T) {
 		require.NoError(t, router.Write(t.Context(), reading, to, reading.State))
 	})
 	until(t, func() (canary.Answer, error) {
-		return doors.Remove(t.Context(), canary.Fence{Rollout: "flips", Serial: 2})
+		return doors.Cleanup(t.Context(), canary.Question{Fence: canary.Fence{Rollout: "flips", Serial: 2}})
 	})
 	tally := load.Stop()
 	t.Log(tally)
@@ -131,7 +131,7 @@ func TestADoorLeadsToItsVersionBeforeThatHasAnyTraffic(t *testing.T) {
 	require.NoError(t, err)
 	client := r.client(t)
 	until(t, func() (canary.Answer, error) {
-		return doors.Raise(t.Context(), share(100), canary.Fence{Rollout: "preview", Serial: 1})
+		return doors.Ensure(t.Context(), canary.Question{Traffic: share(100), Fence: canary.Fence{Rollout: "preview", Serial: 1}})
 	})
 	for arm, want := range map[string]string{"stable": "v1", "canary": "v2", "neither": "v1"} {
 		ctx := through(t, client, arm, want)

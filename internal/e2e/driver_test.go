@@ -81,7 +81,7 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 	if err != nil {
 		return nil, err
 	}
-	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Scaffold: doors, Workload: pods, Analyzer: judge, Observers: observers})
+	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Prerequisite: doors, Workload: pods, Analyzer: judge, Observers: observers})
 }
 
 // newCounts is what a Prometheus server counted.

@@ -10,7 +10,7 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// beam is a Scaffold that notes what is asked of it.
+// beam is a Prerequisite that notes what is asked of it.
 type beam struct {
 	name  string
 	asked *[]string
@@ -23,13 +23,15 @@ func (b beam) answer(what string) (canary.Answer, error) {
 	return canary.Answer{Reply: b.reply, Reason: b.name}, b.err
 }
 
-func (b beam) Raise(context.Context, canary.Traffic, canary.Fence) (canary.Answer, error) {
+func (b beam) Ensure(context.Context, canary.Question) (canary.Answer, error) {
 	return b.answer("raise")
 }
 
-func (b beam) Remove(context.Context, canary.Fence) (canary.Answer, error) { return b.answer("remove") }
+func (b beam) Cleanup(context.Context, canary.Question) (canary.Answer, error) {
+	return b.answer("remove")
+}
 
-func TestScaffoldsStandOnEachOther(t *testing.T) {
+func TestPrerequisitesStandOnEachOther(t *testing.T) {
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
 		reply         canary.Reply // of the second
@@ -43,13 +45,13 @@ func TestScaffoldsStandOnEachOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
-			s := canary.Scaffolds{beam{"a", &asked, canary.Yes, nil}, beam{"b", &asked, c.reply, c.err}, beam{"c", &asked, canary.Yes, nil}}
-			a, err := s.Raise(t.Context(), canary.Traffic{}, canary.Fence{})
+			s := canary.Prerequisites{beam{"a", &asked, canary.Yes, nil}, beam{"b", &asked, c.reply, c.err}, beam{"c", &asked, canary.Yes, nil}}
+			a, err := s.Ensure(t.Context(), canary.Question{Traffic: canary.Traffic{}, Fence: canary.Fence{}})
 			require.Equal(t, c.err, err)
 			require.Equal(t, c.reply, a.Reply)
 			require.Equal(t, c.raise, asked)
 			asked = nil
-			a, err = s.Remove(t.Context(), canary.Fence{})
+			a, err = s.Cleanup(t.Context(), canary.Question{Fence: canary.Fence{}})
 			require.Equal(t, c.err, err)
 			require.Equal(t, c.reply, a.Reply)
 			require.Equal(t, c.remove, asked)
