@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // answer finds out what d asks and notes it in o. What cannot be found out is a
@@ -12,12 +13,19 @@ import (
 // only with a conflict, with ctx, and with a refusal before the canary has any
 // traffic.
 func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation) error {
+	var a Answer
+	err := r.guard(ctx, func(ctx context.Context) (err error) {
+		if d.Ask == askJudge {
+			o.Judged.Result, err = r.c.Analyzer.Analyze(ctx, d.Request)
+		} else {
+			a, err = r.ask(ctx, d, s, o)
+		}
+		return err
+	})
 	if d.Ask == askJudge {
-		o.Judged = Judgement{Asked: true}
-		o.Judged.Result, o.Judged.Err = r.c.Analyzer.Analyze(ctx, d.Request)
+		o.Judged.Asked, o.Judged.Err = true, err
 		return ctx.Err()
 	}
-	a, err := r.ask(ctx, d, s, o)
 	var fenced FencedError
 	switch {
 	case errors.As(err, &fenced) && fenced.Serial >= s.Serial:
@@ -34,6 +42,29 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 	}
 	o.Answers[d.Ask] = a
 	return nil
+}
+
+// shortest and longestCall bound the time that one call may take.
+const (
+	shortest    = 10 * time.Second
+	longestCall = time.Minute
+)
+
+// guard calls something that is not the engine's. It gets a time limit of its own,
+// which is the plan's interval within the bounds above, and a panic is an error
+// like others, so that nothing keeps the turn from coming to a decision.
+func (r *Runner) guard(ctx context.Context, call func(context.Context) error) (err error) {
+	limit := min(max(r.c.Plan.spec.interval, shortest), longestCall)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it panicked: %v", p)
+		} else if cause := context.Cause(ctx); err != nil && cause != nil && cause != ctx.Err() {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+	}()
+	return call(ctx)
 }
 
 func (r *Runner) ask(ctx context.Context, d decision, s State, o *observation) (Answer, error) {
@@ -92,6 +123,13 @@ func (m *memory) recall(read State) (s State, lost bool) {
 		return read, false
 	}
 	return m.state, true
+}
+
+// exposed reports whether users are on the canary, by what was seen last.
+func (m *memory) exposed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.state.Phase.Final() && (m.state.Traffic.Canary > 0 || m.state.Traffic.Cohorts != "")
 }
 
 func (m *memory) keep(digest string, s State) {

@@ -109,7 +109,7 @@ func (t *turn) window(since time.Time) metrics.Window {
 // closeBlock remembers what of the step that is being left was to be judged.
 func (t *turn) closeBlock() {
 	s := &t.s
-	if s.Phase != Progressing || t.steps[s.Step].Judge == Unjudged || s.Drifting {
+	if s.Phase != Progressing || len(t.steps) == 0 || t.steps[s.Step].Judge == Unjudged || s.Drifting {
 		return
 	}
 	since := s.Verified

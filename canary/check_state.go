@@ -33,6 +33,8 @@ func (sp *spec) wrongPlace(s *State) string {
 	switch {
 	case s.Step >= len(sp.steps):
 		return fmt.Sprintf("step %d of %d", s.Step+1, len(sp.steps))
+	case s.End != sp.end.Kind:
+		return fmt.Sprintf("its end is %q, not %q", s.End, sp.end.Kind)
 	case r.ends&(1<<sp.end.Kind) == 0:
 		return fmt.Sprintf("phase %v, and it ends with %q", s.Phase, sp.end.Kind)
 	case s.Recalled && sp.end.Kind != PromoteStable:

@@ -42,11 +42,12 @@ func TestAStateThatNoRolloutOfThePlanCouldHaveWrittenIsBad(t *testing.T) {
 		"an open gate after the steps":         {promote, Place{Phase: Returning, Outcome: Promoted}, func(s *State) { s.Approved = []string{"g"} }, "a step's drift, skipped hold or open gate in phase Returning"},
 		"a retreat without a cause":            {promote, Place{Phase: Retreating}, nil, `a retreat because of "none" in phase Retreating`},
 		"the cause of no retreat":              {promote, Place{Phase: Progressing, Retreat: Retreat{Cause: CauseNoPods, Since: at}}, nil, `a retreat because of "no ready pod" in phase Progressing`},
+		"another end":                          {promote, Place{Phase: Progressing}, func(s *State) { s.End = Stay }, `its end is "stay", not "promote stable"`},
 		"recalled where nothing is promoted":   {stay, Place{Phase: Progressing}, func(s *State) { s.Recalled = true }, "stable may be under promotion"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := State{
-				Serial: 7, Rollout: Rollout{Plan: c.plan.Digest(), Name: "p", Began: at}, Place: c.place, Clock: Clock{Entered: at, Shifted: at},
+				Serial: 7, Rollout: Rollout{Plan: c.plan.Digest(), Name: "p", End: c.plan.End().Kind, Began: at}, Place: c.place, Clock: Clock{Entered: at, Shifted: at},
 			}
 			if c.edit != nil {
 				c.edit(&s)

@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestArgoCDResettingTheWeightsEveryThirdTurnEndsAtTheLimit(t *testing.T) {
 	plan := canary.NewPlan("p").Weights(canary.Linear(10*percent, 10*percent, canary.Full), canary.Step{Hold: time.Minute})
 	turn := 0
 	argo := func(c *canary.Config) {
-		c.Observers = append(c.Observers, func(e canary.Event) {
+		c.Observers = append(c.Observers, func(_ context.Context, e canary.Event) {
 			if turn++; turn%3 == 0 && !e.After.Phase.Final() {
 				// The state survives: an annotation is not in Git.
 				c.Router.(interface{ Meddle(canary.Traffic) }).Meddle(canary.Traffic{})
@@ -176,10 +177,12 @@ func TestAStateThatCannotBeUnderstoodStopsUntilAReset(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.turns(time.Second)
 		s.router.Corrupt(`{"version":2,"wings":2}`)
-		_, err := s.run()
+		_, err := s.runner.Turn(t.Context())
 		require.ErrorIs(t, err, canary.ErrBadState)
 		require.ErrorContains(t, err, "it has version 2, this library knows versions up to 1")
-		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Abort}), canary.ErrBadState)
+		s.turns(time.Hour) // users are on the canary: Run goes on watching
+		s.heard("error: fake: router: stored state cannot be understood")
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Pause}), canary.ErrBadState)
 		require.NoError(t, s.runner.Reset(t.Context()))
 		_, err = s.run()
 		require.NoError(t, err)

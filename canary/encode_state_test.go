@@ -54,6 +54,7 @@ func states() *rapid.Generator[State] {
 		reflect.TypeFor[Phase]():         oneOf[Phase](len(phaseNames)),
 		reflect.TypeFor[Order]():         oneOf[Order](len(orderNames)),
 		reflect.TypeFor[Cause]():         oneOf[Cause](len(causeNames)),
+		reflect.TypeFor[EndKind]():       oneOf[EndKind](len(endNames)),
 	}
 	config := rapid.MakeConfig{Types: types}
 	types[reflect.TypeFor[[]Transition]()] = rapid.SliceOfN(rapid.MakeCustom[Transition](config), 0, maxTrace).AsAny()

@@ -27,7 +27,7 @@ func Example() {
 		Plan:     plan,
 		Router:   new(fake.Router),
 		Analyzer: new(fake.Judge),
-		Observers: []func(canary.Event){func(e canary.Event) {
+		Observers: []canary.Observer{func(_ context.Context, e canary.Event) {
 			if e.Wrote {
 				fmt.Printf("%v: %v\n", e.After.Phase, e.After.Traffic)
 			}

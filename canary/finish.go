@@ -98,7 +98,7 @@ func (t *turn) reach(p Phase, why string) *decision {
 	d := t.enter(p, t.s.Step, t.trafficIn(p), why)
 	if p.Final() {
 		d.Reason.Cause = CauseOver
-		d.Done = true
+		d.Done = len(t.steps) > 0 // or the rollout of another plan is over, and this one begins
 	}
 	return d
 }

@@ -55,8 +55,18 @@ type turn struct {
 }
 
 func (t *turn) next() *decision {
-	if err := t.foreign(); err != nil {
-		return t.decide(decision{Err: err})
+	if t.o.Abort != "" {
+		t.s.Command = Command{Order: Abort, By: "annotation", Why: clip(t.o.Abort, maxReason)}
+	}
+	switch aborted := t.s.Command.Order == Abort; {
+	case aborted && t.senseless():
+		return t.abandon()
+	case t.leadsHome(aborted):
+		t.spec = t.homeward()
+	default:
+		if err := t.foreign(); err != nil {
+			return t.decide(decision{Err: err})
+		}
 	}
 	if t.s.Phase == Idle || t.s.Plan != t.digest {
 		return t.begin("a new rollout")
@@ -70,6 +80,9 @@ func (t *turn) next() *decision {
 	if t.o.Fence > 0 && t.o.Fence >= t.s.Serial {
 		t.s.Serial = t.o.Fence
 		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the serials of a lost state are passed"})
+	}
+	if t.s.Command.Order == Abort && !t.o.Lost {
+		return t.obey()
 	}
 	if d := t.drift(); d != nil {
 		return d
@@ -164,7 +177,7 @@ func (t *turn) fresh() {
 	}
 	t.s = State{
 		Serial:  t.firstSerial(),
-		Rollout: Rollout{Plan: t.digest, Name: t.name, Revision: t.revision, Owner: t.owner, Began: began},
+		Rollout: Rollout{Plan: t.digest, Name: t.name, Revision: t.revision, Owner: t.owner, End: t.end.Kind, Began: began},
 		Clock:   Clock{Shifted: t.o.Now},
 	}
 }
@@ -176,6 +189,10 @@ func (t *turn) over() *decision {
 	c := t.s.Command
 	if c.Order == Retry && c.suits(&t.s) == "" {
 		return t.begin("retry" + c.credit())
+	}
+	if t.o.Abort != "" {
+		t.s.Command = Command{}
+		return t.write(t.o.Traffic, Reason{Cause: CauseOver, Detail: "an abort came too late: " + t.o.Abort})
 	}
 	if t.o.Lost && t.o.Traffic != t.s.Traffic {
 		return t.unexplained()

@@ -17,7 +17,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 // inStep is a State in a step of the plan, entered at noon with its traffic.
 func inStep(p canary.Plan, step int, t canary.Traffic) canary.State {
 	return canary.State{
-		Serial: 7, Rollout: canary.Rollout{Plan: p.Digest(), Name: p.Name(), Began: noon},
+		Serial: 7, Rollout: canary.Rollout{Plan: p.Digest(), Name: p.Name(), End: p.End().Kind, Began: noon},
 		Place: canary.Place{Phase: canary.Progressing, Step: step, Traffic: t},
 		Clock: canary.Clock{Entered: noon, Shifted: noon},
 	}
@@ -257,7 +257,7 @@ func TestTheStateStaysSmallHoweverLongARolloutIs(t *testing.T) {
 }
 
 func TestARunnerSaysAllThatIsMissing(t *testing.T) {
-	c := canary.Config{Plan: mustBuild(t, s2()), Router: new(fake.Router), Workload: new(fake.Workload), Observers: []func(canary.Event){nil}}
+	c := canary.Config{Plan: mustBuild(t, s2()), Router: new(fake.Router), Workload: new(fake.Workload), Observers: []canary.Observer{nil}}
 	c.Analyzer = analysis.Threshold{Max: 2}
 	_, err := canary.NewRunner(c)
 	require.ErrorContains(t, err, "Config.Observers: number 0 is nil")

@@ -35,6 +35,8 @@ type observation struct {
 	Now time.Time
 	// Traffic is what the Router read.
 	Traffic Traffic
+	// Abort is the Reading's.
+	Abort string
 	// Lost: the State given to next is remembered, but the Router does not have
 	// it any more.
 	Lost bool

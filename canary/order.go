@@ -19,14 +19,19 @@ var ErrNotNow = errors.New("not now")
 // latest, also an Abort. It works from any process. The error wraps ErrNotNow if
 // there is no rollout, if the command means nothing to it in its phase, or if
 // another command is not obeyed yet; an Abort takes the place of any other
-// command, and a Pause of any but an Abort.
+// command, and a Pause of any but an Abort. An Abort is also taken for a State
+// that cannot be understood, which is forgotten then.
 func Send(ctx context.Context, r Router, c Command) error {
-	return change(ctx, r, trusted, func(reading Reading) (Traffic, State, error) {
+	need := trust(c.Order != Abort)
+	return change(ctx, r, need, func(reading Reading, bad error) (Traffic, State, error) {
 		s := reading.State
+		if bad != nil {
+			s = State{Serial: time.Now().UnixMilli()}
+		}
 		if _, err := c.Order.MarshalText(); err != nil || c.Order == NoOrder {
 			return Traffic{}, s, fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
 		}
-		if why := c.suits(&s); why != "" {
+		if why := c.suits(&s); why != "" && bad == nil {
 			return Traffic{}, s, fmt.Errorf("canary: %w: %s", ErrNotNow, why)
 		}
 		urgent := c.Order == Abort || c.Order == Pause && s.Command.Order != Abort
@@ -50,7 +55,7 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 	if step < 0 || step >= r.c.Plan.Len() {
 		return fmt.Errorf("canary: %w: plan %q has no step %d; it has %d", ErrRefused, r.c.Plan.Name(), step, r.c.Plan.Len())
 	}
-	return change(ctx, r.c.Router, whatever, func(reading Reading) (Traffic, State, error) {
+	return change(ctx, r.c.Router, whatever, func(reading Reading, _ error) (Traffic, State, error) {
 		t := turn{spec: r.c.Plan.spec, s: reading.State, o: observation{Now: r.now(), Traffic: reading.Traffic}}
 		t.fresh()
 		t.enter(Progressing, step, reading.Traffic, "adopted"+c.credit())
@@ -62,7 +67,7 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 // be understood. The next turn begins the rollout. Nothing is done about a
 // stable workload that is between two versions, nor about a Prerequisite.
 func (r *Runner) Reset(ctx context.Context) error {
-	return change(ctx, r.c.Router, whatever, func(reading Reading) (Traffic, State, error) {
+	return change(ctx, r.c.Router, whatever, func(reading Reading, _ error) (Traffic, State, error) {
 		// The serial tells a State that was reset from one that was lost. Began
 		// keeps the next rollout from being taken for this one.
 		s := reading.State
@@ -80,17 +85,21 @@ const (
 
 // change reads, computes and writes, again as long as somebody else writes in
 // between.
-func change(ctx context.Context, r Router, need trust, compute func(Reading) (Traffic, State, error)) error {
+func change(ctx context.Context, r Router, need trust, compute func(Reading, error) (Traffic, State, error)) error {
 	for range attempts {
-		reading, err := r.Read(ctx)
-		if err != nil && (need == trusted || !errors.Is(err, ErrBadState)) {
-			return err
+		reading, bad := r.Read(ctx)
+		if bad != nil && (need == trusted || !errors.Is(bad, ErrBadState)) {
+			return bad
 		}
-		traffic, state, err := compute(reading)
+		traffic, state, err := compute(reading, bad)
 		if err != nil {
 			return err
 		}
-		if err := r.Write(ctx, reading, traffic, state); !isConflict(err) {
+		err = r.Write(ctx, reading, traffic, state)
+		if errors.Is(err, ErrRefused) && state.Command.Order == Abort {
+			err = r.Write(ctx, reading, traffic, state.smallest()) // the object may have no room for more
+		}
+		if !isConflict(err) {
 			return err
 		}
 	}

@@ -20,8 +20,8 @@ func (p *patience) bear(err error) (wait time.Duration, over bool) {
 	case errors.Is(err, ErrForbidden) && p.forbidden < tries:
 		p.forbidden++
 	case errors.Is(err, ErrRefused), errors.Is(err, ErrBadState):
-		return 0, true
+		over = true
 	}
 	p.paused = min(max(first, 2*p.paused), longest)
-	return p.paused, false
+	return p.paused, over
 }

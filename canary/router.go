@@ -12,6 +12,9 @@ type Reading struct {
 	// State is what the last Write stored beside the traffic; the zero State
 	// if there is none.
 	State State
+	// Abort is why a person orders an Abort with an annotation beside the State;
+	// "" is no such order. It stands also if the State cannot be understood.
+	Abort string
 	// Version is what the Router needs to recognise the object it has read. It
 	// means nothing to anybody else and is only handed back to Write.
 	Version any
@@ -27,8 +30,8 @@ type Router interface {
 	// that wraps ErrBadState; the rest of the Reading is good then, so that the
 	// State can be replaced.
 	Read(ctx context.Context) (Reading, error)
-	// Write sets traffic and State in one atomic step, if nothing was written
-	// since r was read. Otherwise it changes nothing and the error wraps
+	// Write sets traffic and State in one atomic step, and removes the order that
+	// r.Abort is of, if nothing was written since r was read. Otherwise it changes nothing and the error wraps
 	// ErrConflict. An error that trying again cannot mend (validation refused
 	// the object, the rule to steer is not there) wraps ErrRefused. After any
 	// other error the write may or may not have happened: read again.

@@ -54,10 +54,9 @@ type Config struct {
 	Gates Gates
 	// Verifier is needed by a plan that says Verify, and unused by any other.
 	Verifier Verifier
-	// Observers are told of every turn, in order, by the goroutine that takes it.
-	// Give at least one to a rollout that people wait for: it alone hears why the
-	// rollout stays where it is.
-	Observers []func(Event)
+	// Observers are told of every turn. Give at least one to a rollout that people
+	// wait for: it alone hears why the rollout stays where it is.
+	Observers []Observer
 }
 
 // Event is one turn of a rollout, for logs, metrics and people. If the Router
@@ -76,6 +75,8 @@ type Event struct {
 	Wrote, Done bool
 	// Judged holds the judge's result, if it was asked.
 	Judged Judgement
+	// Missed is how many turns before this one an Observer was not told of.
+	Missed int
 	// Err is why the turn came to nothing. What was decided may have been
 	// written nevertheless, if it came from the Router's Write.
 	Err error
@@ -86,9 +87,10 @@ type Event struct {
 // dropped and made anew at any time, and any number of Runners in any number of
 // processes may drive the same rollout. It is safe for concurrent use.
 type Runner struct {
-	c    Config
-	now  func() time.Time
-	last memory
+	c         Config
+	now       func() time.Time
+	last      memory
+	audiences []*audience
 }
 
 // NewRunner returns a Runner, or all that is missing in c.
@@ -106,7 +108,7 @@ func NewRunner(c Config) (*Runner, error) {
 	if v, ok := c.Analyzer.(interface{ Validate() error }); ok {
 		errs = append(errs, v.Validate())
 	}
-	if i := slices.IndexFunc(c.Observers, func(o func(Event)) bool { return o == nil }); i >= 0 {
+	if i := slices.IndexFunc(c.Observers, func(o Observer) bool { return o == nil }); i >= 0 {
 		errs = append(errs, fmt.Errorf("Config.Observers: number %d is nil", i))
 	}
 	if c.Plan.spec.end.Kind == PromoteStable && c.Workload == nil {
@@ -118,8 +120,11 @@ func NewRunner(c Config) (*Runner, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("canary: runner for plan %q: %w", c.Plan.Name(), err)
 	}
-	c.Observers = slices.Clone(c.Observers)
-	return &Runner{c: c, now: func() time.Time { return time.Now().Round(0).UTC() }}, nil
+	r := &Runner{c: c, now: func() time.Time { return time.Now().Round(0).UTC() }}
+	for _, o := range c.Observers {
+		r.audiences = append(r.audiences, &audience{observe: o})
+	}
+	return r, nil
 }
 
 // afterConflict is when to look again after somebody else got through.
@@ -136,8 +141,8 @@ const afterConflict = 100 * time.Millisecond
 func (r *Runner) Turn(ctx context.Context) (Event, error) {
 	e, err := r.turn(ctx)
 	e.Err = err
-	for _, observe := range r.c.Observers {
-		observe(e)
+	for _, a := range r.audiences {
+		a.tell(ctx, e)
 	}
 	if errors.Is(err, ErrConflict) {
 		err = nil
@@ -147,13 +152,17 @@ func (r *Runner) Turn(ctx context.Context) (Event, error) {
 
 func (r *Runner) turn(ctx context.Context) (Event, error) {
 	e := Event{At: r.now()}
-	reading, err := r.c.Router.Read(ctx)
-	if err != nil {
+	var reading Reading
+	err := r.guard(ctx, func(ctx context.Context) (err error) {
+		reading, err = r.c.Router.Read(ctx)
+		return err
+	})
+	if err != nil && (reading.Abort == "" || !errors.Is(err, ErrBadState)) {
 		return e, err
 	}
 	state, lost := r.last.recall(reading.State)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
-	o := observation{Now: e.At, Traffic: reading.Traffic, Lost: lost, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
+	o := observation{Now: e.At, Traffic: reading.Traffic, Abort: reading.Abort, Lost: lost, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
 	next, d := r.c.Plan.next(state, o)
 	for d.Ask != askNothing {
 		if err := r.answer(ctx, d, state, &o); err != nil {
@@ -167,7 +176,8 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		return e, d.Err
 	}
 	if d.Write {
-		if err := r.c.Router.Write(ctx, reading, d.Traffic, next); err != nil {
+		err := r.write(ctx, reading, d.Traffic, &next)
+		if err != nil {
 			e.Done = false
 			e.Wait = max(e.Wait, afterConflict)
 			return e, err
@@ -178,18 +188,33 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	return e, nil
 }
 
+// write writes. On the way back, an object that may have no room for all of the
+// State gets the smallest.
+func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State) error {
+	try := func() error {
+		return r.guard(ctx, func(ctx context.Context) error { return r.c.Router.Write(ctx, reading, t, *s) })
+	}
+	err := try()
+	if errors.Is(err, ErrRefused) && s.Phase.row().back {
+		*s = s.smallest()
+		err = try()
+	}
+	return err
+}
+
 // Run takes turns until the rollout is over and returns its last State. It
 // returns an error that wraps ErrRolledBack if the old version serves in the
-// end, and one that wraps ErrRefused if a person is needed. Other errors are
-// told to the Observers and tried again, ever more slowly; an object that is not
-// there counts among them, and so does ErrForbidden until it has been met for half
-// a minute. When ctx ends, the traffic stays where it is and
+// end, and one that wraps ErrRefused or ErrBadState if a person is needed and the
+// canary has no users. Other errors are told to the Observers and tried again, ever
+// more slowly; an object that is not there counts among them, and so does
+// ErrForbidden until it has been met for half a minute. When ctx ends, the traffic stays where it is and
 // nothing is lost: another Run goes on from there. The error wraps that of ctx and
 // says what the rollout was waiting for.
 //
 // A rollout of this plan that is over already is not begun again: Run returns
 // its end at once. Give each release a plan of its own by Plan.For.
 func (r *Runner) Run(ctx context.Context) (State, error) {
+	defer r.lastWords()
 	var p patience
 	var last State
 	var why Event // the last turn that ctx did not end
@@ -204,6 +229,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 		wait, over := e.Wait, e.Done
 		if err != nil {
 			wait, over = p.bear(err)
+			over = over && !r.last.exposed()
 		} else {
 			p = patience{}
 		}
@@ -218,6 +244,15 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 		if !sleep(ctx, wait) {
 			return last, stopped(ctx, r.c.Plan, why)
 		}
+	}
+}
+
+// lastWords waits until the Observers have heard how it ended.
+func (r *Runner) lastWords() {
+	limit := time.NewTimer(lastWords)
+	defer limit.Stop()
+	for _, a := range r.audiences {
+		a.wait(limit.C)
 	}
 }
 

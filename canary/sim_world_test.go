@@ -112,7 +112,7 @@ func (w *world) write(r Reading, t Traffic, s State) error {
 }
 
 func (w *world) commit(t Traffic, s State) {
-	w.old = Reading{w.traffic, w.state, w.version}
+	w.old = Reading{Traffic: w.traffic, State: w.state, Version: w.version}
 	w.version++
 	w.ready = false
 	if t != w.traffic {

@@ -35,6 +35,9 @@ type Rollout struct {
 	Revision string `json:"revision,omitzero"`
 	// Owner names the tool that drives the rollout.
 	Owner string `json:"owner,omitzero"`
+	// End is how the plan ends: whoever turns the rollout back without its plan
+	// needs to know.
+	End EndKind `json:"end,omitzero"`
 	// Began is when the rollout began. No rollout begins at the same time as the
 	// one before it.
 	Began time.Time `json:"began,omitzero"`

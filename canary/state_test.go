@@ -19,7 +19,7 @@ func fullest(text string) State {
 	s := State{
 		Serial: maxSerial,
 		Rollout: Rollout{
-			Plan: name(maxName), Name: name(maxName), Revision: name(maxName), Owner: name(maxName), Began: at, Object: name(maxName),
+			Plan: name(maxName), Name: name(maxName), Revision: name(maxName), Owner: name(maxName), End: PromoteStable, Began: at, Object: name(maxName),
 			Pin: Pin{name(maxPin), name(maxPin), name(maxPin)},
 		},
 		Place: Place{

@@ -28,7 +28,7 @@ type stage struct {
 
 func newStage(t *testing.T, plan canary.Plan, more ...func(*canary.Config)) *stage {
 	s := &stage{t: t, router: new(fake.Router), judge: new(fake.Judge), workload: new(fake.Workload)}
-	c := canary.Config{Plan: plan, Router: s.router, Analyzer: s.judge, Workload: s.workload, Observers: []func(canary.Event){s.observe}}
+	c := canary.Config{Plan: plan, Router: s.router, Analyzer: s.judge, Workload: s.workload, Observers: []canary.Observer{s.observe}}
 	for _, f := range more {
 		f(&c)
 	}
@@ -38,7 +38,7 @@ func newStage(t *testing.T, plan canary.Plan, more ...func(*canary.Config)) *sta
 	return s
 }
 
-func (s *stage) observe(e canary.Event) {
+func (s *stage) observe(_ context.Context, e canary.Event) {
 	line := fmt.Sprintf("%v: %v", e.After.Phase, e.Reason)
 	if e.Err != nil {
 		line = "error: " + e.Err.Error()

@@ -15,6 +15,9 @@ type Router struct {
 	// BeforeRead and BeforeWrite are called first, if they are set; an error ends
 	// the call, and nothing was written.
 	BeforeRead, BeforeWrite func() error
+	// Room is how many bytes a State may have; a larger one is ErrRefused. Zero is
+	// no bound.
+	Room int
 	// AfterWrite is called when a write has happened; an error is an answer that
 	// was lost.
 	AfterWrite func() error
@@ -23,6 +26,7 @@ type Router struct {
 	version int64
 	traffic canary.Traffic
 	state   []byte // encoded, as a real store holds it
+	abort   string
 	writes  int
 }
 
@@ -33,7 +37,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	reading := canary.Reading{Traffic: r.traffic, Version: r.version}
+	reading := canary.Reading{Traffic: r.traffic, Abort: r.abort, Version: r.version}
 	if len(r.state) > 0 {
 		if err := json.Unmarshal(r.state, &reading.State); err != nil {
 			reading.State = canary.State{}
@@ -55,7 +59,10 @@ func (r *Router) Write(ctx context.Context, read canary.Reading, t canary.Traffi
 	if err != nil {
 		return fmt.Errorf("fake: router: %w: %w", canary.ErrRefused, err)
 	}
-	if err := r.swap(read.Version, t, encoded); err != nil {
+	if r.Room > 0 && len(encoded) > r.Room {
+		return fmt.Errorf("fake: router: %w: the state has %d bytes, there is room for %d", canary.ErrRefused, len(encoded), r.Room)
+	}
+	if err := r.swap(read, t, encoded); err != nil {
 		return err
 	}
 	if r.AfterWrite != nil {
@@ -64,13 +71,16 @@ func (r *Router) Write(ctx context.Context, read canary.Reading, t canary.Traffi
 	return nil
 }
 
-func (r *Router) swap(seen any, t canary.Traffic, state []byte) error {
+func (r *Router) swap(read canary.Reading, t canary.Traffic, state []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if version, ok := seen.(int64); !ok || version != r.version {
+	if version, ok := read.Version.(int64); !ok || version != r.version {
 		return fmt.Errorf("fake: router: %w", canary.ErrConflict)
 	}
 	r.traffic, r.state = t, state
+	if read.Abort != "" {
+		r.abort = ""
+	}
 	r.version++
 	r.writes++
 	return nil
@@ -82,6 +92,14 @@ func (r *Router) Meddle(t canary.Traffic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.traffic = t
+	r.version++
+}
+
+// Abort orders an Abort as a person does with an annotation.
+func (r *Router) Abort(reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.abort = reason
 	r.version++
 }
 

@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,7 +38,7 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 		seen := map[canary.Traffic]bool{}
 		runner, err := canary.NewRunner(canary.Config{
 			Plan: plan, Router: routing.NewRouter(lead, gateway), Prerequisite: prerequisite,
-			Observers: []func(canary.Event){func(e canary.Event) { seen[e.Traffic] = true }},
+			Observers: []canary.Observer{func(_ context.Context, e canary.Event) { seen[e.Traffic] = true }},
 		})
 		require.NoError(t, err)
 		patching(w, "gateway", 2, apiserver.ServerError())

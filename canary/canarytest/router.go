@@ -63,7 +63,7 @@ func state(n int) canary.State {
 	return canary.State{
 		Serial: int64(n),
 		Rollout: canary.Rollout{
-			Plan: "0123456789abcdef", Name: "reviews \"v2\" <é>", Revision: "2", Owner: "suite", Began: at, Object: "uid",
+			Plan: "0123456789abcdef", Name: "reviews \"v2\" <é>", Revision: "2", Owner: "suite", End: canary.Discard, Began: at, Object: "uid",
 			Pin: canary.Pin{Version: "v", Capacity: "c", Scaling: "s"},
 		},
 		Place: canary.Place{

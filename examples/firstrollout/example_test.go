@@ -92,7 +92,7 @@ func Example() {
 			Metrics:  []analysis.Metric{analysis.Rate{}, analysis.Latency{}},
 			Every:    20 * time.Millisecond,
 		},
-		Observers: []func(canary.Event){func(e canary.Event) {
+		Observers: []canary.Observer{func(_ context.Context, e canary.Event) {
 			if e.Reason.Cause == canary.CauseMoved {
 				fmt.Println(e.After.Phase, e.After.Traffic)
 			}

@@ -26,7 +26,7 @@ const namespace = "bookinfo"
 
 // newRunner wires the rollout: what is steered, who judges, what is promoted.
 // The clients may be those of a cluster or of the embedded mesh.
-func newRunner(p canary.Plan, cluster *rest.Config, o options, observe func(canary.Event)) (*canary.Runner, error) {
+func newRunner(p canary.Plan, cluster *rest.Config, o options, observe canary.Observer) (*canary.Runner, error) {
 	router, deployments, err := newParts(cluster)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func newRunner(p canary.Plan, cluster *rest.Config, o options, observe func(cana
 		Router:    router,
 		Workload:  deployments,
 		Analyzer:  judge,
-		Observers: []func(canary.Event){observe},
+		Observers: []canary.Observer{observe},
 	})
 }
 

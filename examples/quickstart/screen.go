@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -30,7 +31,7 @@ func newScreen(out io.Writer, p canary.Plan) *screen {
 	return s
 }
 
-func (s *screen) show(e canary.Event) {
+func (s *screen) show(_ context.Context, e canary.Event) {
 	now := e.After.Traffic
 	fmt.Fprintf(s.out, "%6.1fs  %-15s %s %4v  %s  %s\n",
 		e.At.Sub(s.began).Seconds(), s.place(e.After), s.bar(now), now.Canary, s.verdict(e.Judged), s.why(e))

@@ -150,7 +150,7 @@ func (b *bookinfo) parts(t *testing.T, config *rest.Config) (*routing.Router, *w
 }
 
 // runner is that of a driver who may do what the plan needs, and nothing else.
-func (b *bookinfo) runner(t *testing.T, plan canary.Plan, observers ...func(canary.Event)) *canary.Runner {
+func (b *bookinfo) runner(t *testing.T, plan canary.Plan, observers ...canary.Observer) *canary.Runner {
 	router, pods := b.parts(t, &rest.Config{})
 	router, pods = b.parts(t, driver(t, rights.Of(plan, router, pods)))
 	runner, err := canary.NewRunner(canary.Config{

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"net/http"
 	"path"
 	"sync"
@@ -48,7 +49,7 @@ func TestARolloutAsksLittleOfTheAPIServer(t *testing.T) {
 	c := &counter{sent: map[string]int{}}
 	r.config.Wrap(c.wrap)
 	waits := 0 // of which some were for the doors
-	runner, err := newRunner(r.config, r.namespace, r.judge, r.observe, func(e canary.Event) {
+	runner, err := newRunner(r.config, r.namespace, r.judge, r.observe, func(_ context.Context, e canary.Event) {
 		if cause := e.Reason.Cause; cause == canary.CauseCapacity || cause == canary.CauseRemoving {
 			waits++
 		}

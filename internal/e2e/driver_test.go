@@ -68,7 +68,7 @@ func newPods(config *rest.Config, namespace string) (*workload.Deployments, erro
 }
 
 // newRunner wires the rollout of reviews as a user would.
-func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, observers ...func(canary.Event)) (*canary.Runner, error) {
+func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, observers ...canary.Observer) (*canary.Runner, error) {
 	plan, err := newPlan()
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func drive(namespace string) error {
 	runner, err := newRunner(config, namespace, analysis.Threshold{
 		Provider: counts, Canary: metrics.Arm{Namespace: namespace, Workload: "reviews-v2"},
 		Max: 0.3, MinRequests: 10, // a bad canary fails all requests; on a busy machine, a good one some
-	}, func(e canary.Event) {
+	}, func(_ context.Context, e canary.Event) {
 		fmt.Fprintln(os.Stderr, os.Getpid(), e.After.Phase, e.Traffic, e.Reason, e.Err)
 	})
 	if err != nil {

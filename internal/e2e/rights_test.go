@@ -105,7 +105,7 @@ func (r *release) trouble(t *testing.T) string {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var said string
-	runner, err := newRunner(r.config, r.namespace, r.judge, func(e canary.Event) {
+	runner, err := newRunner(r.config, r.namespace, r.judge, func(_ context.Context, e canary.Event) {
 		reason := e.Reason.String()
 		switch {
 		case said != "":

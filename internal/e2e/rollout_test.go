@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	_ "embed"
 	"testing"
 
@@ -59,7 +60,7 @@ func (r *release) runner(t *testing.T) *canary.Runner {
 	return runner
 }
 
-func (r *release) observe(e canary.Event) {
+func (r *release) observe(_ context.Context, e canary.Event) {
 	r.turns++
 	if len(r.seen) == 0 || r.seen[len(r.seen)-1] != e.Traffic {
 		r.seen = append(r.seen, e.Traffic)

@@ -41,7 +41,7 @@ type seen struct {
 
 func watchTraffic() *seen { return &seen{reached: make(chan canary.Traffic, 100)} }
 
-func (s *seen) observe(e canary.Event) {
+func (s *seen) observe(_ context.Context, e canary.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.traffic) == 0 || s.traffic[len(s.traffic)-1] != e.Traffic {

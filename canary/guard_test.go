@@ -1,0 +1,133 @@
+package canary_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+)
+
+// judgeFunc is an Analyzer.
+type judgeFunc func(context.Context, analysis.Request) (analysis.Result, error)
+
+func (f judgeFunc) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
+	return f(ctx, r)
+}
+
+// E20, E28: whatever a part does, the turn comes to a decision.
+func TestNoPartKeepsATurnFromItsDecision(t *testing.T) {
+	for name, fail := range map[string]func(context.Context) error{
+		"hangs":  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		"panics": func(context.Context) error { panic("nil map") },
+		"errs":   func(context.Context) error { return errors.New("503") },
+	} {
+		want := map[string]string{"hangs": "no answer within 10s", "panics": "it panicked: nil map", "errs": "503"}[name]
+		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Second, Deadline: 5 * time.Minute, Gate: "friday"}
+		plan := canary.NewPlan("p").Step(step)
+		parts := map[string]func(*canary.Config){
+			"judge": func(c *canary.Config) {
+				c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {
+					return analysis.Result{}, fail(ctx)
+				})
+			},
+			"gate": func(c *canary.Config) {
+				c.Gates = canary.GatesFunc(func(ctx context.Context, _ string) (canary.Answer, error) { return canary.Answer{}, fail(ctx) })
+			},
+			"workload": func(c *canary.Config) { c.Workload = failing{new(fake.Workload), fail} },
+		}
+		for part, install := range parts {
+			t.Run(part+" "+name, func(t *testing.T) {
+				story(t, plan, func(t *testing.T, s *stage) {
+					began := time.Now()
+					_, err := s.run()
+					require.ErrorIs(t, err, canary.ErrRolledBack)
+					require.ErrorContains(t, err, "missed its deadline")
+					require.Less(t, time.Since(began), 7*time.Minute)
+					s.heard(want)
+				}, install)
+			})
+		}
+		t.Run("router "+name, func(t *testing.T) {
+			story(t, plan, func(t *testing.T, s *stage) {
+				began := time.Now()
+				r, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, plan), Router: deaf{s.router, fail}, Analyzer: s.judge})
+				require.NoError(t, err)
+				_, err = r.Turn(t.Context())
+				require.ErrorContains(t, err, want)
+				require.LessOrEqual(t, time.Since(began), 10*time.Second)
+			})
+		})
+	}
+}
+
+// failing is a Workload that cannot tell whether the canary is ready.
+type failing struct {
+	canary.Workload
+	fail func(context.Context) error
+}
+
+func (f failing) Ready(ctx context.Context, _ canary.Question) (canary.Answer, error) {
+	return canary.Answer{}, f.fail(ctx)
+}
+
+// deaf is a Router that cannot be read.
+type deaf struct {
+	canary.Router
+	fail func(context.Context) error
+}
+
+func (d deaf) Read(ctx context.Context) (canary.Reading, error) { return canary.Reading{}, d.fail(ctx) }
+
+// E17: a slow Observer costs the rollout no time, hears of every State that it
+// did not miss, and its panic ends nothing.
+func TestASlowObserverDelaysNothing(t *testing.T) {
+	var heard []canary.Event
+	story(t, s2().Interval(time.Second), func(t *testing.T, s *stage) {
+		began := time.Now()
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Less(t, time.Since(began), 8*time.Minute)
+		time.Sleep(time.Hour)
+		last := heard[len(heard)-1]
+		require.Equal(t, state.Serial, last.After.Serial)
+		missed := 0
+		for _, e := range heard {
+			missed += e.Missed
+		}
+		require.Equal(t, len(s.said), len(heard)+missed)
+		require.NotZero(t, missed)
+	}, func(c *canary.Config) {
+		c.Observers = append(c.Observers,
+			func(_ context.Context, e canary.Event) { heard = append(heard, e); time.Sleep(30 * time.Second) },
+			func(context.Context, canary.Event) { panic("nobody expects it") })
+	})
+}
+
+// The answer to a write was lost: the State is told by the turn that finds it.
+func TestAStateWhoseWriteWasNotAnsweredIsTold(t *testing.T) {
+	told := map[int64]bool{}
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		written := map[int64]bool{}
+		s.router.AfterWrite = func() error {
+			written[s.read().State.Serial] = true
+			return errors.New("connection reset")
+		}
+		_, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, written, told)
+	}, func(c *canary.Config) {
+		c.Observers = append(c.Observers, func(_ context.Context, e canary.Event) {
+			told[e.Before.Serial] = true
+			if e.Err == nil {
+				told[e.After.Serial] = true
+			}
+			delete(told, 0)
+		})
+	})
+}

@@ -1,0 +1,51 @@
+package canary
+
+// leadsHome reports whether the rollout is one of another plan that is to be
+// turned back, or is turning back: any driver of its owner does that, and any
+// driver at all if a person orders it by annotation.
+func (t *turn) leadsHome(aborted bool) bool {
+	s := &t.s
+	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest {
+		return false
+	}
+	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.Phase.row().back)
+}
+
+// senseless reports whether the State tells nothing of a rollout that has the
+// traffic: there is none, it is over, or it can be none of the plan's.
+func (t *turn) senseless() bool {
+	s := &t.s
+	switch {
+	case s.Phase == Idle:
+		return true
+	case s.Phase.Final():
+		return t.o.Traffic != s.Traffic
+	}
+	return s.Plan == t.digest && t.check(s) != nil
+}
+
+// homeward is a plan without steps, for the way back of a rollout whose plan is
+// not known.
+func (t *turn) homeward() *spec {
+	return &spec{
+		name: t.s.Name, revision: t.s.Revision, owner: t.s.Owner, digest: t.s.Plan, end: End{Kind: t.s.End},
+		settle: t.settle, interval: t.interval, verify: t.verify, drift: Drift{Limit: maxCount},
+	}
+}
+
+// abandon turns back what no State explains. Stable may be between two versions,
+// if the plan is one that promotes it.
+func (t *turn) abandon() *decision {
+	why := Abort.String() + t.s.Command.credit()
+	t.fresh()
+	t.s.Recalled = t.end.Kind == PromoteStable
+	return t.rollBack(why)
+}
+
+// smallest is s without what its rollout can do without on the way back.
+func (s State) smallest() State {
+	s.Approved, s.Revisions, s.Trace, s.Evidence = nil, nil, nil, Evidence{}
+	s.Retreat.Resumed = nil
+	s.Reason = clip(s.Reason, 60)
+	return s
+}

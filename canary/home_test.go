@@ -1,0 +1,172 @@
+package canary_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// driver is another process that has another plan.
+func (s *stage) driver(plan canary.Plan) *canary.Runner {
+	r, err := canary.NewRunner(canary.Config{
+		Plan: plan, Router: s.router, Analyzer: s.judge, Workload: s.workload, Observers: []canary.Observer{s.observe},
+	})
+	require.NoError(s.t, err)
+	return r
+}
+
+// E12: the driver of v2 is gone, that of v3 is there.
+func TestAnyDriverOfTheOwnerObeysAnAbort(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turns(90 * time.Second)
+		require.NotZero(t, s.read().Traffic.Canary)
+		next := s.driver(mustBuild(t, s2()).For("v3"))
+		_, err := next.Run(t.Context())
+		require.ErrorIs(t, err, canary.ErrOtherPlan)
+		require.ErrorContains(t, err, "abort it")
+
+		s.send(canary.Command{Order: canary.Abort, By: "ann", Why: "v2 is bad"})
+		e, err := next.Turn(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, s.read().Traffic, "in one turn")
+		require.Equal(t, canary.RollingBack, e.After.Phase)
+		require.Empty(t, e.After.Revision, "it is the rollout of v2 that is turned back")
+		state, err := next.Run(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, "v3", state.Revision)
+		s.heard("RolledBack: over: abort by ann: v2 is bad")
+	})
+}
+
+func TestAnAbortIsForItsOwnersDriversUnlessAPersonWritesItOnTheObject(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turns(90 * time.Second)
+		stranger := s.driver(mustBuild(t, s2().Owner("stranger")))
+		s.send(canary.Command{Order: canary.Abort})
+		_, err := stranger.Turn(t.Context())
+		require.ErrorIs(t, err, canary.ErrOtherOwner)
+		s.router.Abort("the tool that drives it is broken")
+		e, err := stranger.Turn(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, s.read().Traffic)
+		require.Equal(t, "suite", e.After.Owner)
+		require.Equal(t, "abort by annotation: the tool that drives it is broken", e.After.Reason)
+		require.Empty(t, s.read().Abort, "it is obeyed once")
+	})
+}
+
+// Every way to order an Abort, in every phase, for every kind of State.
+func TestAnAbortIsObeyedWhateverTheStateIs(t *testing.T) {
+	ruins := map[string]string{
+		"readable": "", "garbage": "{", "of a newer format": `{"version":2,"wings":1}`, "gone": "-",
+		"impossible": `{"version":1,"serial":1,"rollout":{"plan":"PLAN","owner":"suite","end":"promote stable","began":"2000-01-01T00:00:00Z"},` +
+			`"place":{"phase":"Progressing","step":99},"clock":{"entered":"2000-01-01T00:00:00Z","shifted":"2000-01-01T00:00:00Z"}}`,
+	}
+	orders := map[string]func(*stage) error{
+		"annotated": func(s *stage) error { s.router.Abort("help"); return nil },
+		"sent": func(s *stage) error {
+			return canary.Send(s.t.Context(), s.router, canary.Command{Order: canary.Abort, Why: "help"})
+		},
+	}
+	for kind, ruin := range ruins {
+		for way, order := range orders {
+			for _, minutes := range []int{0, 1, 3, 6, 7} {
+				t.Run(fmt.Sprint(kind, way, minutes), func(t *testing.T) {
+					if kind == "gone" && way == "sent" {
+						t.Log("no rollout that could be told")
+						return
+					}
+					story(t, s2().Bake(time.Hour), func(t *testing.T, s *stage) {
+						s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2"), {Reply: canary.Yes}}
+						s.turns(time.Duration(minutes)*time.Minute + 30*time.Second)
+						switch {
+						case ruin == "-":
+							s.router.Corrupt("")
+						case ruin != "":
+							s.router.Corrupt(string(strings.ReplaceAll(ruin, "PLAN", mustBuild(t, s2().Bake(time.Hour)).Digest())))
+						}
+						require.NoError(t, order(s))
+						// Nobody remembers anything: the driver is a new process.
+						state, err := s.driver(mustBuild(t, s2().Bake(time.Hour))).Run(t.Context())
+						require.ErrorIs(t, err, canary.ErrRolledBack)
+						require.ErrorContains(t, err, "help")
+						require.Equal(t, canary.RolledBack, state.Phase)
+						require.Equal(t, canary.Reading{State: state, Version: s.read().Version}, s.read())
+						if kind == "readable" {
+							require.False(t, s.workload.Promoted(), "stable is what it was")
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+func TestAnAbortThatComesTooLateIsTakenAway(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		_, err := s.run()
+		require.NoError(t, err)
+		s.router.Abort("no")
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, canary.Full, s.read().Traffic.Canary, "it was the end that was wanted")
+		require.Empty(t, s.read().Abort)
+		s.heard("an abort came too late: no")
+	})
+}
+
+// E26: the object has no room for the State of a roll back.
+func TestARollBackIsWrittenWithTheSmallestState(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turns(4 * time.Minute)
+		full := len(must(s.read().State.MarshalJSON())) - 200
+		s.router.Room = full
+		s.send(canary.Command{Order: canary.Abort, By: "a", Why: "b"})
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Zero(t, s.read().Traffic)
+		require.Less(t, len(must(s.read().State.MarshalJSON())), full)
+	})
+}
+
+// E6: what refuses, while users are on the canary, ends no Run.
+func TestNoRefusalEndsARunWhileUsersAreOnTheCanary(t *testing.T) {
+	for name, refusal := range map[string]error{"ambiguous rule": canary.ErrRefused, "forbidden": canary.ErrForbidden, "unreadable": canary.ErrBadState} {
+		t.Run(name, func(t *testing.T) {
+			story(t, s2(), func(t *testing.T, s *stage) {
+				s.turns(90 * time.Second)
+				broken := true
+				s.router.BeforeRead = func() error {
+					if broken {
+						return fmt.Errorf("rule b: %w", refusal)
+					}
+					return nil
+				}
+				time.AfterFunc(3*time.Hour, func() { broken = false })
+				state, err := s.run()
+				require.NoError(t, err)
+				require.Equal(t, canary.Promoted, state.Phase)
+				s.heard("error: rule b")
+			})
+			story(t, s2(), func(t *testing.T, s *stage) {
+				s.router.BeforeRead = func() error { return refusal }
+				_, err := s.run()
+				require.ErrorIs(t, err, refusal, "nobody is on the canary")
+			})
+		})
+	}
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
