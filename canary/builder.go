@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -10,7 +9,7 @@ import (
 
 const (
 	// maxSteps bounds a plan, so that an endless sequence of weights ends.
-	maxSteps = 10_000
+	maxSteps = 1_000
 	// maxName bounds names, in bytes: they are kept in the State.
 	maxName = 128
 
@@ -21,8 +20,8 @@ const (
 // leaves the old one as it was, so a half-built plan can be shared and varied.
 // Mistakes are kept and returned by Build, all at once.
 type Builder struct {
-	spec spec
-	errs []error
+	spec  spec
+	wrong mistakes
 }
 
 // NewPlan begins a plan. Its name appears in the State, in events and errors.
@@ -35,8 +34,11 @@ func (b Builder) Owner(name string) Builder {
 	return b
 }
 
-// Step appends steps.
+// Step appends steps. A plan has at most 1000.
 func (b Builder) Step(steps ...Step) Builder {
+	if len(b.spec.steps) > maxSteps {
+		return b // which Build will refuse: do not copy more and more of them
+	}
 	b.spec.steps = slices.Concat(b.spec.steps, steps)
 	return b
 }
@@ -54,11 +56,11 @@ func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 		}
 		steps = append(steps, step)
 		if len(steps) > maxSteps {
-			return b.fail(fmt.Errorf("weights: more than %d; want a sequence that ends", maxSteps))
+			return b.fail("weights", "more than %d; want a sequence that ends", maxSteps)
 		}
 	}
 	if len(steps) == 0 {
-		return b.fail(errors.New("weights: the sequence is empty; want one that rises from its first weight to its last"))
+		return b.fail("weights", "the sequence is empty; want one that rises from its first weight to its last")
 	}
 	return b.Step(steps...)
 }
@@ -116,8 +118,18 @@ func (b Builder) End(e End) Builder {
 	return b
 }
 
-// Build returns the plan, or every mistake in it, each with its place.
+// Build returns the plan, or the mistakes in it, each with its place: the first
+// thirty, and how many more there are.
 func (b Builder) Build() (Plan, error) {
+	s, wrong := b.check()
+	if wrong != nil {
+		return Plan{}, s.refused(told(wrong, 0, nil))
+	}
+	return s.plan()
+}
+
+// check fills in what is not told and returns every mistake.
+func (b Builder) check() (spec, mistakes) {
 	s := b.spec
 	s.steps = slices.Clone(s.steps)
 	for i := range s.steps {
@@ -131,13 +143,15 @@ func (b Builder) Build() (Plan, error) {
 	if s.drift.Limit == 0 {
 		s.drift.Limit = DefaultDriftLimit
 	}
-	if errs := slices.Concat(b.errs, s.problems()); len(errs) > 0 {
-		return Plan{}, fmt.Errorf("canary: plan %q: %w", clip(s.name, maxName), errors.Join(errs...))
-	}
-	return s.plan()
+	return s, slices.Concat(b.wrong, s.problems())
 }
 
-func (b Builder) fail(err error) Builder {
-	b.errs = slices.Concat(b.errs, []error{err})
+func (s *spec) refused(why error) error {
+	return fmt.Errorf("canary: plan %q: %w", clip(s.name, maxName), why)
+}
+
+func (b Builder) fail(field, format string, args ...any) Builder {
+	b.wrong = slices.Clone(b.wrong)
+	b.wrong.add(field, "", format, args...)
 	return b
 }

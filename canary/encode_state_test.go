@@ -123,9 +123,9 @@ func TestAStateIsOneDocumentWithEachFieldOnce(t *testing.T) {
 		`{"version":1}{}`:                                     "something follows",
 		`{"version":1} x`:                                     "something follows",
 		`{"version":1,"plan":"a","plan":"b"}`:                 "plan: the field stands twice",
-		`{"version":1,"traffic":{"canary":"1%","Canary":""}}`: "weight",
+		`{"version":1,"traffic":{"canary":"1%","Canary":""}}`: "traffic Canary: the field stands twice\ntraffic Canary: weight",
 		`{"version":1,"trace":[{"to":"a","to":"b"}]}`:         "trace 1 to: the field stands twice",
-		`{"version":1,"trace":[{"wings":1}]}`:                 `unknown field "wings"`,
+		`{"version":1,"trace":[{"wings":1}]}`:                 "trace 1 wings: there is no such field; want one of at, from, to, reason",
 		`{"version":10}`:                                      "it has version 10",
 	} {
 		var s State

@@ -101,7 +101,7 @@ end: {kind: promote stable, deadline: 15m}
 	// 1 dark launch for 5m0s
 	// 2 canary 20% for 10m0s
 	// 3 canary 100% for 10m0s
-	// error unmarshaling JSON: while decoding JSON: canary: plan "p": step 1: canary: found a number, want a percentage in quotes or with its sign, such as "12.5%"
+	// error unmarshaling JSON: while decoding JSON: canary: plan "p": steps 1 canary: found 20, want a percentage in quotes or with its sign, such as "12.5%"
 }
 
 // Build returns every mistake at once, each with its place.
@@ -112,8 +112,8 @@ func ExampleBuilder_Build() {
 		Build()
 	fmt.Println(err)
 	// Output:
-	// canary: plan "shop v2": step 1 (canary 120%): canary is 120%; a share lies between 0% and 100%
-	// step 2 (half): deadline 1m0s is over before the hold of 1h0m0s; make it longer
+	// canary: plan "shop v2": steps 1 "canary 120%" canary: 120%; a share lies between 0% and 100%
+	// steps 2 "half" deadline: 1m0s is over before the hold of 1h0m0s; make it longer
 	// end: "stay" needs a last step that gives the canary 100%, this one gives it 50%; add a step, or end with "withdraw"
 }
 

@@ -193,7 +193,7 @@ func TestNoStateIsTakenOnTrust(t *testing.T) {
 		`{}`:                                  "it has no version",
 		`{"version":2}`:                       "it has version 2",
 		`{"version":2,"wings":1}`:             "it has version 2",
-		`{"version":1,"wings":1}`:             `unknown field "wings"`,
+		`{"version":1,"wings":1}`:             "wings: there is no such field; want one of version, plan,",
 		`{"version":1,"phase":"Flying"}`:      `phase "Flying" is not known`,
 		`{"version":1,"step":-1}`:             "a count is negative",
 		`{"version":1,"phase":"Progressing"}`: "without a plan or its times",
