@@ -65,8 +65,7 @@ func TestAMistakeHasNoFalseFollower(t *testing.T) {
 		`{"name":"p","steps":[{"canary":"100%","hold":"1h","deadline":5}]}`:           "steps 1 deadline: found 5, want a duration such as 1m30s",
 		`{"name":"p","steps":[{"canary":"100%","deadlin":"1h","onDeadline":"wait"}]}`: "steps 1 deadlin: there is no such field; did you mean deadline?",
 		`{"name":"p","steps":[{"name":3,"canary":"1%"},{"canary":"100%","name":4}]}`:  "steps 1 name: found 3, want a string in quotes\nsteps 2 name: found 4, want a string in quotes",
-		`[]`:   "found a list, want an object",
-		`null`: "found null, want an object; leave the field out for its zero value",
+		`[]`: "found a list, want an object",
 	} {
 		_, got, _ := strings.Cut(planError(t, text), `": `)
 		require.Equal(t, want, got, text)
@@ -76,6 +75,7 @@ func TestAMistakeHasNoFalseFollower(t *testing.T) {
 func TestWhatIsNoDocumentIsToldByItself(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                              "the document is empty",
+		" null\n":                       "the document is empty",
 		" \n\t":                         "the document is empty",
 		`{"name":"p"`:                   "the document ends too early",
 		"{\"name\":\n\"p\",":            "line 2: the document ends too early",

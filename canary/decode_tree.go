@@ -31,6 +31,8 @@ type node struct {
 	meant string // the field that the name was taken for, if there is none of the name
 }
 
+var errEmpty = errors.New("the document is empty")
+
 // parse reads a document of at most so many bytes. It is linear in their number.
 func parse(data []byte, most int) (*node, error) {
 	if len(data) > most {
@@ -41,15 +43,20 @@ func parse(data []byte, most int) (*node, error) {
 	root := new(node)
 	err := p.value(root, 0)
 	if err == nil {
-		if _, end := p.d.Token(); end == io.EOF {
+		_, end := p.d.Token()
+		switch {
+		case end != io.EOF:
+			err = errors.New("something follows the end of the document")
+		case string(root.text) == "null":
+			return nil, errEmpty
+		default:
 			return root, nil
 		}
-		err = errors.New("something follows the end of the document")
 	}
 	rest := bytes.TrimLeft(data[p.d.InputOffset():], " \t\r\n:,")
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
-		err = errors.New("the document is empty")
+		return nil, errEmpty
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = errors.New("the document ends too early")
 	}
