@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// maxSteps bounds a plan, so that an endless sequence of weights ends.
+	// maxSteps bounds a plan, so that an endless sequence of weights ends, and each
+	// list in a document.
 	maxSteps = 1_000
 	// maxName bounds names, in bytes: they are kept in the State.
 	maxName = 128
@@ -20,8 +21,17 @@ const (
 // leaves the old one as it was, so a half-built plan can be shared and varied.
 // Mistakes are kept and returned by Build, all at once.
 type Builder struct {
-	spec  spec
+	spec  spec // without its steps
+	last  *chunk
 	wrong mistakes
+}
+
+// chunk is what one call of Step appended. Builders share the chunks that they have
+// in common, so a plan of many steps is not copied for each of them.
+type chunk struct {
+	before *chunk
+	steps  []Step
+	n      int // of steps, with those before
 }
 
 // NewPlan begins a plan. Its name appears in the State, in events and errors.
@@ -36,10 +46,11 @@ func (b Builder) Owner(name string) Builder {
 
 // Step appends steps. A plan has at most 1000.
 func (b Builder) Step(steps ...Step) Builder {
-	if len(b.spec.steps) > maxSteps {
-		return b // which Build will refuse: do not copy more and more of them
+	n := len(steps)
+	if b.last != nil {
+		n += b.last.n
 	}
-	b.spec.steps = slices.Concat(b.spec.steps, steps)
+	b.last = &chunk{b.last, slices.Clone(steps), n}
 	return b
 }
 
@@ -131,7 +142,12 @@ func (b Builder) Build() (Plan, error) {
 // check fills in what is not told and returns every mistake.
 func (b Builder) check() (spec, mistakes) {
 	s := b.spec
-	s.steps = slices.Clone(s.steps)
+	for c := b.last; c != nil; c = c.before {
+		if s.steps == nil {
+			s.steps = make([]Step, c.n)
+		}
+		copy(s.steps[c.n-len(c.steps):], c.steps)
+	}
 	for i := range s.steps {
 		if s.steps[i].Name == "" {
 			s.steps[i].Name = s.steps[i].Traffic.String()

@@ -14,7 +14,7 @@ func (s *spec) problems() mistakes {
 	case n == 0:
 		all.add("steps", "", "want at least one")
 	case n > maxSteps:
-		all.add("steps", "", "more than %d", maxSteps)
+		all.add("steps", "", "%d entries, at most %d are allowed", n, maxSteps)
 		return all
 	}
 	first := make(map[string]int, len(s.steps))

@@ -3,6 +3,7 @@ package canary
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func TestWhatIsNoDocumentIsToldByItself(t *testing.T) {
 	require.Contains(t, planError(t, strings.Repeat("[", maxDepth)+strings.Repeat("]", maxDepth)), "found a list, want an object")
 }
 
-// A document of any form costs time and memory in proportion to its length, and
+// A document of any form costs memory, and so time, in proportion to its length, and
 // its error stays short.
 func TestNoDocumentIsAnAttack(t *testing.T) {
 	fill := func(one string) string { return strings.Repeat(one, (maxPlan-100)/len(one)) }
@@ -111,13 +112,29 @@ func TestNoDocumentIsAnAttack(t *testing.T) {
 		"commas":         {`[` + fill("0,") + `0]`, "found a list"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			begin := time.Now()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			got := planError(t, c.text)
+			runtime.ReadMemStats(&after)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(250*maxPlan), "bytes of memory")
 			require.Contains(t, got, c.want)
 			require.Less(t, len(got), 16<<10)
-			require.Less(t, time.Since(begin), 20*time.Second, "linear: a fraction of a second on an idle machine")
 		})
 	}
+}
+
+func TestABuilderOfManyStepsIsNotCopiedForEach(t *testing.T) {
+	const steps = 20_000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	b := NewPlan("p")
+	for range steps {
+		b = b.Step(Step{Traffic: Traffic{Canary: Full}})
+	}
+	_, err := b.Build()
+	runtime.ReadMemStats(&after)
+	require.EqualError(t, err, `canary: plan "p": steps: 20000 entries, at most 1000 are allowed`)
+	require.Less(t, (after.TotalAlloc-before.TotalAlloc)/steps, uint64(1000), "bytes of memory for each")
 }
 
 func TestTheDecoderKnowsTypesByTheirTagsAlone(t *testing.T) {

@@ -95,6 +95,17 @@ func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
 	require.Equal(t, plan.Digest(), fromYAML.Digest())
 }
 
+// A State written by an older version of the library names the plan by its digest.
+func TestTheDigestOfAPlanLasts(t *testing.T) {
+	plan := mustBuild(t, canary.NewPlan("p<&>").
+		Step(canary.Step{
+			Name: "a\u2028<", Traffic: canary.Traffic{Canary: percent, Mirror: 3}, Hold: 5, Deadline: 9,
+			OnDeadline: canary.DeadlineWait, Gate: "g",
+		}).
+		End(canary.End{Kind: canary.Withdraw}))
+	require.Equal(t, "982bf97c0f379d39", plan.Digest())
+}
+
 func TestARevisionIsARolloutOfItsOwn(t *testing.T) {
 	plan := mustBuild(t, s2())
 	v2, v3 := plan.For("v2"), plan.For("v3")

@@ -80,7 +80,7 @@ func (w *writer) mergeMap(n *yaml.Node, there map[string]bool, depth int) error 
 			continue
 		}
 		there[key.Value] = true
-		if err := w.field(key, value, depth-1); err != nil {
+		if err := w.field(key, value, depth); err != nil {
 			return err
 		}
 	}
