@@ -153,7 +153,7 @@ func TestTheDecoderKnowsTypesByTheirTagsAlone(t *testing.T) {
 		private int
 	}
 	read := func(text string) error {
-		root, err := parse([]byte(text), maxPlan)
+		root, err := parse([]byte(text))
 		require.NoError(t, err)
 		d := decode(root, &doc)
 		return told(d.wrong, d.more, []byte(text))

@@ -33,11 +33,8 @@ type node struct {
 
 var errEmpty = errors.New("the document is empty")
 
-// parse reads a document of at most so many bytes. It is linear in their number.
-func parse(data []byte, most int) (*node, error) {
-	if len(data) > most {
-		return nil, fmt.Errorf("%d bytes, at most %d are allowed", len(data), most)
-	}
+// parse reads a document. It is linear in the length of the data.
+func parse(data []byte) (*node, error) {
 	p := parser{json.NewDecoder(bytes.NewReader(data)), data}
 	p.d.UseNumber() // how large it may be depends on its place
 	root := new(node)

@@ -129,7 +129,10 @@ func (s spec) plan() (Plan, error) {
 //	  deadline: 0s           # none
 //	  holdOnFailure: false
 func (p *Plan) UnmarshalJSON(data []byte) error {
-	root, err := parse(data, maxPlan)
+	if len(data) > maxPlan {
+		return fmt.Errorf("canary: plan: %d bytes, at most %d are allowed", len(data), maxPlan)
+	}
+	root, err := parse(data)
 	if err != nil {
 		return fmt.Errorf("canary: plan: %w", err)
 	}

@@ -51,7 +51,7 @@ func (s *State) UnmarshalJSON(data []byte) error {
 
 // decodeState decodes a State in any form.
 func decodeState(data []byte) (State, error) {
-	root, err := parse(data, maxState)
+	root, err := parse(data)
 	if err != nil {
 		return State{}, err
 	}
