@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -9,8 +8,9 @@ import (
 )
 
 const (
-	// maxSteps bounds a plan, so that an endless sequence of weights ends.
-	maxSteps = 10_000
+	// maxSteps bounds a plan, so that an endless sequence of weights ends, and each
+	// list in a document.
+	maxSteps = 1_000
 	// maxName bounds names, in bytes: they are kept in the State.
 	maxName = 128
 
@@ -21,8 +21,17 @@ const (
 // leaves the old one as it was, so a half-built plan can be shared and varied.
 // Mistakes are kept and returned by Build, all at once.
 type Builder struct {
-	spec spec
-	errs []error
+	spec  spec // without its steps
+	last  *chunk
+	wrong mistakes
+}
+
+// chunk is what one call of Step appended. Builders share the chunks that they have
+// in common, so a plan of many steps is not copied for each of them.
+type chunk struct {
+	before *chunk
+	steps  []Step
+	n      int // of steps, with those before
 }
 
 // NewPlan begins a plan. Its name appears in the State, in events and errors.
@@ -35,9 +44,13 @@ func (b Builder) Owner(name string) Builder {
 	return b
 }
 
-// Step appends steps.
+// Step appends steps. A plan has at most 1000.
 func (b Builder) Step(steps ...Step) Builder {
-	b.spec.steps = slices.Concat(b.spec.steps, steps)
+	n := len(steps)
+	if b.last != nil {
+		n += b.last.n
+	}
+	b.last = &chunk{b.last, slices.Clone(steps), n}
 	return b
 }
 
@@ -54,11 +67,11 @@ func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 		}
 		steps = append(steps, step)
 		if len(steps) > maxSteps {
-			return b.fail(fmt.Errorf("weights: more than %d; want a sequence that ends", maxSteps))
+			return b.fail("weights", "more than %d; want a sequence that ends", maxSteps)
 		}
 	}
 	if len(steps) == 0 {
-		return b.fail(errors.New("weights: the sequence is empty; want one that rises from its first weight to its last"))
+		return b.fail("weights", "the sequence is empty; want one that rises from its first weight to its last")
 	}
 	return b.Step(steps...)
 }
@@ -124,12 +137,26 @@ func (b Builder) End(e End) Builder {
 	return b
 }
 
-// Build returns the plan, or every mistake in it, each with its place.
+// Build returns the plan, or the mistakes in it, each with its place: the first
+// thirty, and how many more there are.
 func (b Builder) Build() (Plan, error) {
-	if errs := slices.Concat(b.errs, b.spec.resolved().problems()); len(errs) > 0 {
-		return Plan{}, fmt.Errorf("canary: plan %q: %w", clip(b.spec.name, maxName), errors.Join(errs...))
+	s, wrong := b.check()
+	if wrong != nil {
+		return Plan{}, s.refused(told(wrong, 0, nil))
 	}
-	return b.spec.plan()
+	return s.plan()
+}
+
+// check returns what the author wrote, and every mistake in it.
+func (b Builder) check() (spec, mistakes) {
+	s := b.spec
+	for c := b.last; c != nil; c = c.before {
+		if s.steps == nil {
+			s.steps = make([]Step, c.n)
+		}
+		copy(s.steps[c.n-len(c.steps):], c.steps)
+	}
+	return s, slices.Concat(b.wrong, s.resolved().problems())
 }
 
 // resolved returns what the author wrote with the defaults of this library.
@@ -149,7 +176,12 @@ func (s spec) resolved() *spec {
 	return &s
 }
 
-func (b Builder) fail(err error) Builder {
-	b.errs = slices.Concat(b.errs, []error{err})
+func (s *spec) refused(why error) error {
+	return fmt.Errorf("canary: plan %q: %w", clip(s.name, maxName), why)
+}
+
+func (b Builder) fail(field, format string, args ...any) Builder {
+	b.wrong = slices.Clone(b.wrong)
+	b.wrong.add(field, "", format, args...)
 	return b
 }

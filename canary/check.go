@@ -1,8 +1,9 @@
 package canary
 
 import (
-	"errors"
+	"encoding"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -10,85 +11,107 @@ import (
 func isName(name string) bool { return clip(name, maxName) == name }
 
 // problems returns every mistake in s, each with its place.
-func (s *spec) problems() []error {
-	errs := s.settingProblems()
-	if len(s.steps) == 0 {
-		errs = append(errs, errors.New("steps: want at least one"))
-	}
-	if len(s.steps) > maxSteps {
-		errs = append(errs, fmt.Errorf("steps: %d, at most %d are allowed", len(s.steps), maxSteps))
+func (s *spec) problems() mistakes {
+	all := s.settingProblems()
+	switch n := len(s.steps); {
+	case n == 0:
+		all.add("steps", "", "want at least one")
+	case n > maxSteps:
+		all.add("steps", "", "%d entries, at most %d are allowed", n, maxSteps)
+		return all
 	}
 	first := make(map[string]int, len(s.steps))
 	for i, step := range s.steps {
-		for _, err := range step.problems() {
-			errs = append(errs, fmt.Errorf("step %d (%s): %w", i+1, clip(step.Name, maxName), err))
-		}
+		at := place{"steps", numbered(i+1, step.Name)}
+		all.within(at, step.problems())
 		if j, ok := first[step.Name]; ok {
-			errs = append(errs, fmt.Errorf("step %d: the name %q is that of step %d; names are unique", i+1, step.Name, j+1))
+			all = append(all, mistake{
+				place: append(at, "name"), also: place{"steps", numbered(j+1, ""), "name"},
+				text: fmt.Sprintf("%q is the name of step %d as well; names are unique", clip(step.Name, maxName), j+1),
+			})
 		} else {
 			first[step.Name] = i
 		}
-		if !isName(step.Name) || !isName(step.Gate) {
-			errs = append(errs, fmt.Errorf("step %d: a name has more than %d bytes, or control characters", i+1, maxName))
-		}
 	}
-	return append(errs, s.endProblems()...)
+	all.within(place{"end"}, s.endProblems())
+	s.checkLast(&all)
+	return all
 }
 
-func (s *spec) settingProblems() []error {
-	var errs []error
+func (s *spec) settingProblems() mistakes {
+	var all mistakes
 	if s.name == "" {
-		errs = append(errs, errors.New("name: want one"))
+		all.add("name", "", "want one")
 	}
-	for _, n := range []struct{ field, value string }{{"name", s.name}, {"owner", s.owner}, {"revision", s.revision}} {
-		if !isName(n.value) {
-			errs = append(errs, fmt.Errorf("%s: it has more than %d bytes, or control characters", n.field, maxName))
-		}
-	}
-	for _, d := range []struct {
-		field string
-		value time.Duration
-	}{{"settle", s.settle}, {"scrapeLag", s.lag}, {"interval", s.interval}, {"bake", s.bake}} {
-		if d.value < 0 {
-			errs = append(errs, fmt.Errorf("%s: %v is negative", d.field, d.value))
-		}
+	all.checkName("name", s.name)
+	all.checkName("owner", s.owner)
+	all.checkName("revision", s.revision)
+	all.checkTime("settle", s.settle)
+	all.checkTime("scrapeLag", s.lag)
+	all.checkTime("interval", s.interval)
+	all.checkTime("bake", s.bake)
+	if s.end.Kind == Discard && s.bake > 0 {
+		all.add("bake", "end", "%v; a plan that ends with %q has nothing to bake", s.bake, Discard)
 	}
 	if s.judgeErrors < 0 {
-		errs = append(errs, fmt.Errorf("maxJudgeErrors: %d is negative; zero is no limit", s.judgeErrors))
+		all.add("maxJudgeErrors", "", "%d is negative; zero is no limit", s.judgeErrors)
 	}
+	var drift mistakes
 	if s.drift.Limit < 0 {
-		errs = append(errs, fmt.Errorf("drift: limit %d is negative", s.drift.Limit))
+		drift.add("limit", "", "%d is negative", s.drift.Limit)
 	}
-	if _, err := s.drift.Policy.MarshalText(); err != nil {
-		errs = append(errs, err)
-	}
-	return errs
+	drift.checkKnown("policy", s.drift.Policy)
+	all.within(place{"drift"}, drift)
+	return all
 }
 
-func (s *spec) endProblems() []error {
-	var errs []error
-	if _, err := s.end.Kind.MarshalText(); err != nil {
-		return append(errs, err)
+func (s *spec) endProblems() mistakes {
+	var all mistakes
+	if all.checkKnown("kind", s.end.Kind); all != nil {
+		return all
 	}
-	if s.end.Deadline < 0 {
-		errs = append(errs, fmt.Errorf("end: deadline %v is negative; zero is none", s.end.Deadline))
-	}
+	all.checkTime("deadline", s.end.Deadline)
 	if s.end.Kind != PromoteStable && s.end != (End{Kind: s.end.Kind}) {
-		errs = append(errs, fmt.Errorf("end: a deadline and holdOnFailure belong to %q, not to %q", PromoteStable, s.end.Kind))
+		all.add("", "", "a deadline and holdOnFailure belong to %q, not to %q", PromoteStable, s.end.Kind)
 	}
-	if s.end.Kind == Discard && s.bake > 0 {
-		errs = append(errs, fmt.Errorf("bake: %v; a plan that ends with %q has nothing to bake", s.bake, Discard))
+	return all
+}
+
+// checkLast checks that the canary has all traffic when the steps are over.
+func (s *spec) checkLast(all *mistakes) {
+	if len(s.steps) == 0 || s.end.Kind != Stay {
+		return
 	}
-	if s.end.Kind != Stay || len(s.steps) == 0 {
-		return errs
+	last := s.steps[len(s.steps)-1]
+	if last.Traffic.Canary == Full {
+		return
 	}
-	if last := s.steps[len(s.steps)-1].Traffic; last.Canary != Full {
-		hint := ""
-		if 0 < last.Canary && last.Canary <= 100 {
-			hint = fmt.Sprintf("; did you mean %d*canary.Percent?", last.Canary)
-		}
-		errs = append(errs, fmt.Errorf("end: %q needs a last step that gives the canary 100%%, this one gives it %v; add a step, or end with %q%s",
-			s.end.Kind, last.Canary, Discard, hint))
+	hint := ""
+	if c := last.Traffic.Canary; 0 < c && c <= 100 {
+		hint = fmt.Sprintf("; did you mean %d*canary.Percent?", c)
 	}
-	return errs
+	*all = append(*all, mistake{
+		place: place{"end"}, also: place{"steps", numbered(len(s.steps), "")},
+		text: fmt.Sprintf("%q needs a last step that gives the canary 100%%, this one gives it %v; add a step, or end with %q%s",
+			s.end.Kind, last.Traffic.Canary, Discard, hint),
+	})
+}
+
+func (all *mistakes) checkTime(field string, d time.Duration) {
+	if d < 0 {
+		all.add(field, "", "%v is negative", d)
+	}
+}
+
+func (all *mistakes) checkName(field, name string) {
+	if !isName(name) {
+		all.add(field, "", "it has more than %d bytes, or control characters", maxName)
+	}
+}
+
+// checkKnown checks a value of an enumeration.
+func (all *mistakes) checkKnown(field string, v encoding.TextMarshaler) {
+	if _, err := v.MarshalText(); err != nil {
+		all.add(field, "", "%s", strings.TrimPrefix(err.Error(), "canary: "))
+	}
 }

@@ -56,8 +56,13 @@ func (s *State) UnmarshalJSON(data []byte) error {
 
 // decodeState decodes a State in any form.
 func decodeState(data []byte) (State, error) {
+	root, err := parse(data)
+	if err != nil {
+		return State{}, err
+	}
 	var v versioned
-	err := decodeStrict(data, &v)
+	d := decode(root, &v)
+	err = told(d.wrong, d.more, data)
 	switch {
 	case v.Version > stateVersion: // which may be why there is an error
 		err = fmt.Errorf("it has version %d, this library knows versions up to %d", v.Version, stateVersion)

@@ -165,10 +165,10 @@ func TestAStateIsOneDocumentWithEachFieldOnce(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"version":1}{}`: "something follows",
 		`{"version":1} x`: "something follows",
-		`{"version":1,"rollout":{"plan":"a","plan":"b"}}`:               "plan: the field stands twice",
-		`{"version":1,"place":{"traffic":{"canary":"1%","Canary":""}}}`: "weight",
-		`{"version":1,"history":{"trace":[{"step":1,"step":2}]}}`:       "trace 1 step: the field stands twice",
-		`{"version":1,"history":{"trace":[{"wings":1}]}}`:               `unknown field "wings"`,
+		`{"version":1,"rollout":{"plan":"a","plan":"b"}}`:               "rollout plan: the field stands twice",
+		`{"version":1,"place":{"traffic":{"canary":"1%","Canary":""}}}`: "place traffic Canary: the field stands twice\nplace traffic Canary: weight",
+		`{"version":1,"history":{"trace":[{"step":1,"step":2}]}}`:       "history trace 1 step: the field stands twice",
+		`{"version":1,"history":{"trace":[{"wings":1}]}}`:               "history trace 1 wings: there is no such field; want one of at, phase, step, reason",
 		`{"version":10}`: "it has version 10",
 	} {
 		var s State

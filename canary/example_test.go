@@ -2,12 +2,11 @@ package canary_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"sigs.k8s.io/yaml"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
@@ -47,27 +46,35 @@ func Example() {
 	// shop v2 is Promoted <nil>
 }
 
-// A plan is a value that encodes to JSON, and so to YAML. Decoding is strict.
+// A plan is a value that encodes to JSON. Decoding is strict, and tells all mistakes
+// at once. Package planfile reads the same from YAML.
 func ExamplePlan_UnmarshalJSON() {
 	var plan canary.Plan
-	fmt.Println(yaml.UnmarshalStrict([]byte(`
-name: shop v2
-steps:
-- {name: dark launch, mirror: 100%, hold: 5m}
-- {canary: 20%, hold: 10m, deadline: 1h, onDeadline: roll back}
-- {canary: 100%, hold: 10m, gate: release manager}
-end: {kind: promote stable, deadline: 15m}
-`), &plan))
+	fmt.Println(json.Unmarshal([]byte(`{
+		"name": "shop v2",
+		"steps": [
+			{"name": "dark launch", "mirror": "100%", "hold": "5m"},
+			{"canary": "20%", "hold": "10m", "deadline": "1h", "onDeadline": "roll back"},
+			{"canary": "100%", "hold": "10m", "gate": "release manager"}
+		],
+		"end": {"kind": "promote stable", "deadline": "15m"}
+	}`), &plan))
 	for i, step := range plan.Steps() {
 		fmt.Println(i+1, step.Name, "for", step.Hold)
 	}
-	fmt.Println(yaml.UnmarshalStrict([]byte(`{name: p, steps: [{canary: 20, hold: 10m}]}`), &plan))
+	fmt.Println(json.Unmarshal([]byte(`{
+		"name": "p",
+		"steps": [{"canary": 20, "holdd": "10m"}],
+		"settle": "-10s"
+	}`), &plan))
 	// Output:
 	// <nil>
 	// 1 dark launch for 5m0s
 	// 2 canary 20% for 10m0s
 	// 3 canary 100% for 10m0s
-	// error unmarshaling JSON: while decoding JSON: canary: plan "p": step 1: canary: found a number, want a percentage in quotes or with its sign, such as "12.5%"
+	// canary: plan "p": line 3: steps 1 canary: found 20, want a percentage in quotes or with its sign, such as "12.5%"
+	// line 3: steps 1 holdd: there is no such field; did you mean hold?
+	// line 4: settle: -10s is negative
 }
 
 // Build returns every mistake at once, each with its place.
@@ -78,8 +85,8 @@ func ExampleBuilder_Build() {
 		Build()
 	fmt.Println(err)
 	// Output:
-	// canary: plan "shop v2": step 1 (canary 120%): canary is 120%; a share lies between 0% and 100%
-	// step 2 (half): deadline 1m0s is over before the hold of 1h0m0s; make it longer
+	// canary: plan "shop v2": steps 1 "canary 120%" canary: 120%; a share lies between 0% and 100%
+	// steps 2 "half" deadline: 1m0s is over before the hold of 1h0m0s; make it longer
 	// end: "stay" needs a last step that gives the canary 100%, this one gives it 50%; add a step, or end with "discard"
 }
 

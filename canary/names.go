@@ -37,7 +37,7 @@ func clip(s string, n int) string {
 		}
 		w := width(r)
 		if w == 0 {
-			return clip(plain(s), n)
+			return clip(oneLine(s), n)
 		}
 		if size += w; size > n {
 			return s[:fits] + ellipsis
@@ -61,7 +61,7 @@ func width(r rune) int {
 	return utf8.RuneLen(r)
 }
 
-func plain(s string) string {
+func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if width(r) == 0 {
 			return ' '
@@ -75,4 +75,40 @@ func nameOf[E ~uint8](kind string, names []string, e E) string {
 		return names[e]
 	}
 	return fmt.Sprintf("%s(%d)", kind, uint8(e))
+}
+
+// nearest returns which of the names is nearest to a word that is none of them;
+// "" if none is near.
+func nearest(word string, names []string) string {
+	const far = 3
+	best, least := "", far
+	if len(word) > maxName {
+		return ""
+	}
+	for _, name := range names {
+		if d := distance(strings.ToLower(word), strings.ToLower(name)); d < least && 2*d <= len(name) {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is how many bytes must be put in, taken out or replaced to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1) // the distances of the beginning of a to those of b
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := i
+		row[0] = i + 1
+		for j := range len(b) {
+			d := diagonal
+			if a[i] != b[j] {
+				d = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], d
+		}
+	}
+	return row[len(b)]
 }

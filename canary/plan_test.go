@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/stretchr/testify/require"
@@ -60,12 +61,12 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 		Build()
 	for _, want := range []string{
 		"name: want one", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "maxJudgeErrors: -1",
-		"drift 9 has no name", "limit -1", "weights: the sequence is empty", "weights: more than 10000",
-		"step 1 (a): canary is 101%", "step 1 (a): hold is -1ns", "step 1 (a): deadline is -1ns", "onDeadline 7 has no name", "judge 7 has no name",
-		`step 2: the name "a" is that of step 1`, "step 2 (a): canary 60% and baseline 60% are more than 100%",
-		"step 2 (a): deadline 1ns is over before the hold", `step 3 (gate only): onDeadline is "wait" but there is no deadline`,
-		"step 3 (gate only): the canary gets nothing that could be judged", "step 4: a name has more than 128 bytes", "mirror is -0.0001%",
-		"end: deadline -1ns", `end: a deadline and holdOnFailure belong to "promote stable"`, `"stay" needs a last step that gives the canary 100%`,
+		"drift policy: drift 9 has no name", "drift limit: -1", "weights: the sequence is empty", "weights: more than 1000;",
+		`steps 1 "a" canary: 101%; a share`, `steps 1 "a" hold: -1ns`, `steps 1 "a" deadline: -1ns`, "onDeadline 7 has no name", "judge 7 has no name",
+		`steps 2 "a" name: "a" is the name of step 1 as well`, `steps 2 "a" baseline: 60%, which is more than 100% together with 60% of canary`,
+		`steps 2 "a" deadline: 1ns is over before the hold of 2ns`, `steps 3 "gate only" onDeadline: it is "wait" but there is no deadline`,
+		`steps 3 "gate only": the canary gets nothing that could be judged`, `n..." name: it has more than 128 bytes`, "mirror: -0.0001%",
+		"end deadline: -1ns", `end: a deadline and holdOnFailure belong to "promote stable"`, `"stay" needs a last step that gives the canary 100%`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -73,7 +74,7 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 	require.ErrorContains(t, err, "did you mean 100*canary.Percent?")
 	_, err = canary.NewPlan("x").End(canary.End{Kind: 9}).Build()
 	require.ErrorContains(t, err, "steps: want at least one")
-	require.ErrorContains(t, err, "end 9 has no name")
+	require.ErrorContains(t, err, "end kind: end 9 has no name")
 }
 
 func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
@@ -94,6 +95,17 @@ func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
 	require.Equal(t, plan.Digest(), fromYAML.Digest())
 }
 
+// A State written by an older version of the library names the plan by its digest.
+func TestTheDigestOfAPlanLasts(t *testing.T) {
+	plan := mustBuild(t, canary.NewPlan("p<&>").
+		Step(canary.Step{
+			Name: "a\u2028<", Traffic: canary.Traffic{Canary: percent, Mirror: 3}, Hold: 5, Deadline: 9,
+			OnDeadline: canary.DeadlineWait, Gate: "g",
+		}).
+		End(canary.End{Kind: canary.Discard}))
+	require.Equal(t, "49dd8366b19bd2ec", plan.Digest())
+}
+
 func TestARevisionIsARolloutOfItsOwn(t *testing.T) {
 	plan := mustBuild(t, s2())
 	v2, v3 := plan.For("v2"), plan.For("v3")
@@ -108,16 +120,16 @@ func TestARevisionIsARolloutOfItsOwn(t *testing.T) {
 
 func TestDecodingIsStrictAndNamesThePlace(t *testing.T) {
 	for document, want := range map[string]string{
-		`{"name":"p","stepz":[]}`: `unknown field "stepz"`,
+		`{"name":"p","stepz":[]}`: "stepz: there is no such field; did you mean steps?",
 		`{"name":"p","name":"q"}`: "name: the field stands twice",
 		`{"name":"p","steps":[{"canary":"100%","hold":"1m","Hold":"2m"}]}`:               "steps 1 Hold: the field stands twice",
-		`{"name":"p","steps":[{"canary":"100%"},{"canary":"5","name":"x"}]}`:             "step 2: ",
-		`{"name":"p","steps":[{"canary":"100%","holdd":"1m"}]}`:                          `step 1: json: unknown field "holdd"`,
+		`{"name":"p","steps":[{"canary":"100%"},{"canary":"5","name":"x"}]}`:             `steps 2 "x" canary: weight "5"`,
+		`{"name":"p","steps":[{"canary":"100%","holdd":"1m"}]}`:                          `steps 1 holdd: there is no such field; did you mean hold?`,
 		`{"name":"p","steps":[{"canary":"100%","hold":"1 minute"}]}`:                     "want a form such as 1m30s",
 		`{"name":"p","steps":[{"canary":"100%","judge":"maybe"}]}`:                       `want one of must pass, must not fail, unjudged`,
 		`{"name":"p","steps":[{"canary":"100%"}],"end":{"kind":"away"}}`:                 `want one of stay, promote stable, discard`,
 		`{"name":"p","steps":[{"canary":"100%"}],"maxJudgeErrors":99999999999999999999}`: "maxJudgeErrors",
-		`{"name":"p","steps":[{"name":"a","canary":"5%"},{"name":"a","canary":"100%"}]}`: `step 2: the name "a" is that of step 1`,
+		`{"name":"p","steps":[{"name":"a","canary":"5%"},{"name":"a","canary":"100%"}]}`: `steps 2 "a" name: "a" is the name of step 1 as well`,
 		`{"name":"p","steps":[{"canary":"99999%"}]}`:                                     "between 0% and 100%",
 		`{"name":"p"} {}`: "invalid character",
 	} {
@@ -150,9 +162,12 @@ func TestTheZeroPlanIsRefusedEverywhere(t *testing.T) {
 func FuzzPlanJSON(f *testing.F) {
 	f.Add([]byte(`{"name":"p","steps":[{"canary":"100%","hold":"1m"}],"end":{"kind":"stay"}}`))
 	f.Add([]byte(`{"name":"p","steps":[[[[]]]]}`))
+	f.Add([]byte("{\"nome\":\"p\",\n\"steps\":[{\"hold\":1,\"hold\":null,\"name\":\"\xff\"}],\"\xff\":1}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var plan canary.Plan
-		if plan.UnmarshalJSON(data) != nil {
+		if err := plan.UnmarshalJSON(data); err != nil {
+			require.Less(t, len(err.Error()), 64<<10)
+			require.True(t, utf8.ValidString(err.Error()))
 			return
 		}
 		again, err := json.Marshal(plan)

@@ -1,9 +1,6 @@
 package canary
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Step is one stage of a Plan. A rollout leaves it when its traffic was seen,
 // the hold is over, the judge is content, the gate is open and the canary is
@@ -78,31 +75,22 @@ func (j *Judge) UnmarshalText(text []byte) error {
 }
 
 // problems returns what is wrong with s by itself.
-func (s Step) problems() []error {
-	var errs []error
-	if err := s.Traffic.Validate(); err != nil {
-		errs = append(errs, err)
-	}
-	if s.Hold < 0 {
-		errs = append(errs, fmt.Errorf("hold is %v; want zero or more", s.Hold))
-	}
-	if s.Deadline < 0 {
-		errs = append(errs, fmt.Errorf("deadline is %v; want zero (none) or more", s.Deadline))
-	}
+func (s Step) problems() mistakes {
+	all := s.Traffic.problems()
+	all.checkName("name", s.Name)
+	all.checkName("gate", s.Gate)
+	all.checkTime("hold", s.Hold)
+	all.checkTime("deadline", s.Deadline)
 	if s.Deadline > 0 && s.Deadline <= s.Hold {
-		errs = append(errs, fmt.Errorf("deadline %v is over before the hold of %v; make it longer", s.Deadline, s.Hold))
+		all.add("deadline", "hold", "%v is over before the hold of %v; make it longer", s.Deadline, s.Hold)
 	}
 	if s.Deadline == 0 && s.OnDeadline != DeadlineRollBack {
-		errs = append(errs, fmt.Errorf("onDeadline is %q but there is no deadline", s.OnDeadline))
+		all.add("onDeadline", "deadline", "it is %q but there is no deadline", s.OnDeadline)
 	}
 	if t := s.Traffic; s.Judge == MustPass && t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
-		errs = append(errs, fmt.Errorf("the canary gets nothing that could be judged; give it traffic, or make the step %q", Unjudged))
+		all.add("", "", "the canary gets nothing that could be judged; give it traffic, or make the step %q", Unjudged)
 	}
-	if _, err := s.OnDeadline.MarshalText(); err != nil {
-		errs = append(errs, err)
-	}
-	if _, err := s.Judge.MarshalText(); err != nil {
-		errs = append(errs, err)
-	}
-	return errs
+	all.checkKnown("onDeadline", s.OnDeadline)
+	all.checkKnown("judge", s.Judge)
+	return all
 }

@@ -44,14 +44,6 @@ func (c Cohorts) Names() []string {
 	return strings.Split(string(c), ",")
 }
 
-func (c Cohorts) validate() error {
-	names := c.Names()
-	if CohortsOf(names...) != c || slices.Contains(names, "") || !isName(string(c)) {
-		return fmt.Errorf("cohorts are %q; want names, sorted, each once, of %d bytes together; CohortsOf makes such", c, maxName)
-	}
-	return nil
-}
-
 // Stable returns the share of live requests that stable answers.
 func (t Traffic) Stable() Weight { return Full - t.Canary - t.Baseline }
 
@@ -59,21 +51,29 @@ func (t Traffic) Stable() Weight { return Full - t.Canary - t.Baseline }
 // Cohorts that are not sorted.
 func (t Traffic) Validate() error {
 	var errs []error
-	check := func(name string, w Weight) {
+	for _, m := range t.problems() {
+		errs = append(errs, fmt.Errorf("%s is %s", strings.Join(m.place, ""), m.text))
+	}
+	return errors.Join(errs...)
+}
+
+func (t Traffic) problems() mistakes {
+	var all mistakes
+	check := func(field string, w Weight) {
 		if !w.Valid() {
-			errs = append(errs, fmt.Errorf("%s is %v; a share lies between 0%% and 100%%", name, w))
+			all.add(field, "", "%v; a share lies between 0%% and 100%%", w)
 		}
 	}
 	check("canary", t.Canary)
 	check("baseline", t.Baseline)
 	check("mirror", t.Mirror)
-	if err := t.Cohorts.validate(); err != nil {
-		errs = append(errs, err)
+	if names := t.Cohorts.Names(); CohortsOf(names...) != t.Cohorts || slices.Contains(names, "") || !isName(string(t.Cohorts)) {
+		all.add("cohorts", "", "%q; want names, sorted, each once, of %d bytes together; CohortsOf makes such", t.Cohorts, maxName)
 	}
-	if len(errs) == 0 && t.Canary+t.Baseline > Full {
-		errs = append(errs, fmt.Errorf("canary %v and baseline %v are more than 100%% together", t.Canary, t.Baseline))
+	if all == nil && t.Canary+t.Baseline > Full {
+		all.add("baseline", "canary", "%v, which is more than 100%% together with %v of canary", t.Baseline, t.Canary)
 	}
-	return errors.Join(errs...)
+	return all
 }
 
 // String prints the traffic in words: "canary 20%", "stable only",

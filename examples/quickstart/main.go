@@ -21,10 +21,9 @@ import (
 	"strings"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/planfile"
 )
 
 //go:embed bookinfo.yaml
@@ -118,6 +117,5 @@ func (o options) load() (canary.Plan, error) {
 			return canary.Plan{}, err
 		}
 	}
-	var p canary.Plan
-	return p, yaml.UnmarshalStrict(text, &p)
+	return planfile.Parse(text)
 }

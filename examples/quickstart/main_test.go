@@ -99,7 +99,7 @@ func TestMistakesAreToldInWords(t *testing.T) {
 		{"-kubeconfig x", usage, "give both -kubeconfig and -prometheus"},
 		{"more", usage, "no other arguments"},
 		{"-plan nowhere.yaml", failed, "no such file"},
-		{"-plan " + bad, failed, "step 1: "},
+		{"-plan " + bad, failed, "line 3: steps 1 canary: found 10"},
 		{"-manifests nowhere.yaml", failed, "no such file"},
 		{"-kubeconfig nowhere -prometheus http://127.0.0.1:1", failed, "no such file"},
 	} {
