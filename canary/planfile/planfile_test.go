@@ -57,7 +57,7 @@ func TestAPlanIsWhatItsJSONIs(t *testing.T) {
 		"\ufeffname: p\r\nsteps:\r\n- canary: 100%\r\n":                                                                    `{"name":"p","steps":[{"canary":"100%"}]}`,
 		"name: !!str 20\nverify: True\nmaxJudgeErrors: 0x10\nsteps: [{canary: 100%}]":                                      `{"name":"20","verify":true,"maxJudgeErrors":16,"steps":[{"canary":"100%"}]}`,
 		"name: 2026-01-02\nowner: yes\nsteps: [{canary: 100%, deadline: 1h}]\nend:\n  kind: >-\n    promote\n    stable\n": `{"name":"2026-01-02","owner":"yes","steps":[{"canary":"100%","deadline":"1h"}],"end":{"kind":"promote stable"}}`,
-		"name: \"<\\u2028&\\x01\"\nsteps:\n- canary: 100%\n  name: |\n\n    a\n":                                           `{"name":"<\u2028&\u0001","steps":[{"canary":"100%","name":"\na\n"}]}`,
+		"name: \"<\\u2028&\"\nsteps:\n- canary: 100%\n  name: |-\n    a\n":                                                 `{"name":"<\u2028&","steps":[{"canary":"100%","name":"a"}]}`,
 		"name: &n p\nowner: *n\nsteps: [{canary: 100%}]":                                                                   `{"name":"p","owner":"p","steps":[{"canary":"100%"}]}`,
 		"name: p\nsteps:\n- &a {name: a, canary: 1%, hold: 1m}\n- {<<: *a, name: b, canary: 100%}":                         `{"name":"p","steps":[{"name":"a","canary":"1%","hold":"1m"},{"name":"b","canary":"100%","hold":"1m"}]}`,
 		"name: p\nsteps:\n- &a {name: a, canary: 1%, hold: 1m}\n- &b {canary: 2%, <<: *a, name: b, gate: g}\n- {name: c, <<: [*b, {hold: 2m, deadline: 1h}], canary: 100%}": `{"name":"p","steps":[{"name":"a","canary":"1%","hold":"1m"},{"name":"b","canary":"2%","hold":"1m","gate":"g"},{"name":"c","canary":"100%","hold":"1m","gate":"g","deadline":"1h"}]}`,
