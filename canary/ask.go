@@ -40,7 +40,14 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 	case a.Reply == Unasked:
 		a = Waiting("%s", a.Reason) // an answer that was left zero means nothing
 	}
-	o.Answers[d.Ask] = a
+	if d.Ask != askGate {
+		o.Answers[d.Ask] = a
+		return nil
+	}
+	if o.Opened == nil {
+		o.Opened = map[string]Answer{}
+	}
+	o.Opened[d.Gate] = a
 	return nil
 }
 
@@ -80,10 +87,10 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, o *observation) (
 		q.Traffic, q.Pin = d.Traffic, d.Pin
 		return r.ready(ctx, q)
 	case askGate:
-		if r.c.Gates == nil {
-			return Waiting("%s, by the command %q", d.Gate, Approve), nil
+		if gate := r.c.Gates[d.Gate]; gate != nil {
+			return gate(ctx)
 		}
-		return r.c.Gates.Open(ctx, d.Gate)
+		return Waiting("%s, by the command %q", d.Gate, Approve), nil
 	case askPromoted:
 		return r.c.Workload.Promote(ctx, q)
 	case askRestored:

@@ -109,6 +109,14 @@ func (all *mistakes) checkName(field, name string) {
 	}
 }
 
+func (all *mistakes) checkGates(field string, gates []string) {
+	for _, gate := range gates {
+		if all.checkName(field, gate); gate == "" {
+			all.add(field, "", "a gate has no name")
+		}
+	}
+}
+
 // checkKnown checks a value of an enumeration.
 func (all *mistakes) checkKnown(field string, v encoding.TextMarshaler) {
 	if _, err := v.MarshalText(); err != nil {

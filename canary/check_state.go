@@ -70,8 +70,10 @@ func wrongFlags(s *State) string {
 	switch r := s.Phase.row(); {
 	case !s.Paused.IsZero() && !r.pausable:
 		return fmt.Sprintf("paused in phase %v", s.Phase)
-	case s.Phase != Progressing && (s.Drifting || s.Skipped || len(s.Approved) > 0):
-		return fmt.Sprintf("a step's drift, skipped hold or open gate in phase %v", s.Phase)
+	case s.Phase != Progressing && (s.Drifting || s.Skipped):
+		return fmt.Sprintf("a step's drift or skipped hold in phase %v", s.Phase)
+	case len(s.Approved) > 0 && !s.Phase.gated():
+		return fmt.Sprintf("an open gate in phase %v", s.Phase)
 	case (s.Phase == Retreating) != (s.Retreat.Cause != CauseNone && !s.Retreat.Since.IsZero()):
 		return fmt.Sprintf("a retreat because of %q in phase %v", s.Retreat.Cause, s.Phase)
 	}

@@ -39,7 +39,7 @@ func TestAStateThatNoRolloutOfThePlanCouldHaveWrittenIsBad(t *testing.T) {
 		"a step that leads to its end":         {promote, Place{Phase: Progressing, Outcome: Promoted}, nil, "phase Progressing leads to Promoted"},
 		"cleaning up what stays":               {stay, Place{Phase: CleaningUp, Traffic: everything, Outcome: Promoted}, nil, "phase CleaningUp leads to Promoted"},
 		"paused while it rolls back":           {promote, Place{Phase: RollingBack, Outcome: RolledBack}, func(s *State) { s.Paused = at }, "paused in phase RollingBack"},
-		"an open gate after the steps":         {promote, Place{Phase: Returning, Outcome: Promoted}, func(s *State) { s.Approved = []string{"g"} }, "a step's drift, skipped hold or open gate in phase Returning"},
+		"an open gate after the steps":         {promote, Place{Phase: Returning, Outcome: Promoted}, func(s *State) { s.Approved = []string{"g"} }, "an open gate in phase Returning"},
 		"a retreat without a cause":            {promote, Place{Phase: Retreating}, nil, `a retreat because of "none" in phase Retreating`},
 		"the cause of no retreat":              {promote, Place{Phase: Progressing, Retreat: Retreat{Cause: CauseNoPods, Since: at}}, nil, `a retreat because of "no ready pod" in phase Progressing`},
 		"another end":                          {promote, Place{Phase: Progressing}, func(s *State) { s.End = Stay }, `its end is "stay", not "promote stable"`},

@@ -2,7 +2,6 @@ package canary
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -18,7 +17,7 @@ const (
 	Abort          // roll back
 	Promote        // go to the plan's end now, without waiting for holds, gates or verdicts
 	Skip           // do not wait for the hold of this step any longer
-	Approve        // open the gate named by Command.Gate
+	Approve        // open the gate named by Command.Gate, now or when the rollout comes to it
 	Retry          // begin again after a roll back
 	StepBack       // give stable everything for a while; Resume enters the step again
 )
@@ -82,7 +81,7 @@ func (c Command) suits(s *State) string {
 	case Skip:
 		ok = progressing && !s.Skipped
 	case Approve:
-		ok = progressing && c.Gate != "" && len(s.Approved) < maxGates
+		ok = s.Phase.gated() && c.Gate != ""
 	case StepBack:
 		ok = progressing || s.Phase == CompletingShift
 	case Retry:
@@ -115,10 +114,9 @@ func (t *turn) obey() *decision {
 	case Skip:
 		t.s.Skipped = true
 	case Approve:
-		if gate := t.steps[t.s.Step].Gate; gate != c.Gate {
-			return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: fmt.Sprintf("a command came to nothing: the gate of this step is %q, not %q", gate, c.Gate)})
+		if why := t.approve(c.Gate); why != "" {
+			return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "a command came to nothing: " + why})
 		}
-		t.s.Approved = append(slices.Clip(t.s.Approved), c.Gate)
 	case StepBack:
 		return t.stepBack(CauseOrdered, why)
 	}

@@ -3,6 +3,7 @@ package canary_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,7 +147,7 @@ func TestAPauseHoldsThePromotedStableBeforeItGetsTraffic(t *testing.T) {
 }
 
 func TestPromoteGoesToTheEndWithoutWaitingForVerdicts(t *testing.T) {
-	plan := canary.NewPlan("p").Weights(canary.Linear(percent, percent, canary.Full), canary.Step{Hold: time.Hour, Gate: "door"})
+	plan := canary.NewPlan("p").Weights(canary.Linear(percent, percent, canary.Full), canary.Step{Hold: time.Hour, LeaveGates: []string{"door"}})
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
 		s.turns(time.Minute)
@@ -174,13 +175,13 @@ func TestSkipWaivesTheHoldOfOneStepOnly(t *testing.T) {
 }
 
 func TestAGateOpensByCommandOrByGates(t *testing.T) {
-	gated := twoSteps().Step(canary.Step{Name: "release", Traffic: canary.Traffic{Canary: canary.Full}, Gate: "release", Judge: canary.Unjudged})
+	gated := twoSteps().Step(canary.Step{Name: "release", Traffic: canary.Traffic{Canary: canary.Full}, LeaveGates: []string{"release"}, Judge: canary.Unjudged})
 	story(t, gated, func(t *testing.T, s *stage) {
 		s.turns(time.Hour)
 		s.heard(`waiting for gate: release, by the command "approve"`)
 		s.send(canary.Command{Order: canary.Approve, Gate: "other"})
 		s.turns(time.Minute)
-		s.heard(`the gate of this step is "release", not "other"`)
+		s.heard(`no gate "other" is ahead, but ["release"]`)
 		s.send(canary.Command{Order: canary.Approve, Gate: "release", By: "ann"})
 		state, err := s.run()
 		require.NoError(t, err)
@@ -188,7 +189,7 @@ func TestAGateOpensByCommandOrByGates(t *testing.T) {
 	})
 	answer := canary.Waiting("ticket 7 is open")
 	gates := func(c *canary.Config) {
-		c.Gates = canary.GatesFunc(func(context.Context, string) (canary.Answer, error) { return answer, nil })
+		c.Gates = map[string]canary.Gate{"release": func(context.Context) (canary.Answer, error) { return answer, nil }}
 	}
 	story(t, gated, func(t *testing.T, s *stage) {
 		s.turns(time.Hour)
@@ -266,4 +267,50 @@ func TestACommandIsWrittenAgainAfterAConflict(t *testing.T) {
 		s.router.BeforeRead = func() error { return down }
 		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Abort}), down)
 	})
+}
+
+// E15, E16: an approval is kept until its gate is reached, opens what is meant for
+// people only, and is used once.
+func TestAnApprovalIsKeptForItsGateAndUsedOnce(t *testing.T) {
+	friday := canary.Waiting("it is Friday")
+	step := canary.Step{Hold: time.Minute, Judge: canary.Unjudged, EnterGates: []string{"calendar", "release manager"}, LeaveGates: []string{"qa"}}
+	plan := canary.NewPlan("p").Weights(canary.List(10*percent, canary.Full), step)
+	story(t, plan, func(t *testing.T, s *stage) {
+		state := s.turns(time.Hour)
+		require.Equal(t, canary.Preparing, state.Phase)
+		s.heard("Preparing: waiting for gate: it is Friday")
+		s.send(canary.Command{Order: canary.Approve, Gate: "calendar"})
+		s.turns(time.Minute)
+		s.heard(`a command came to nothing: the gate "calendar" is not opened by command`)
+		for _, gate := range []string{"qa", "release manager"} {
+			s.send(canary.Command{Order: canary.Approve, Gate: gate})
+			s.turns(time.Minute)
+		}
+		friday = canary.Answer{Reply: canary.Yes}
+		state = s.turns(time.Hour)
+		require.Equal(t, 0, state.Step)
+		s.heard(`Progressing: waiting for gate: release manager, by the command "approve"`)
+		require.Equal(t, []string{"qa"}, state.Approved, "the other one was used")
+		s.send(canary.Command{Order: canary.Approve, Gate: "release manager"})
+		state = s.turns(time.Hour)
+		require.Equal(t, 1, state.Step)
+		require.Empty(t, state.Approved)
+		s.send(canary.Command{Order: canary.Approve, Gate: "qa"})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	}, func(c *canary.Config) {
+		c.Gates = map[string]canary.Gate{"calendar": func(context.Context) (canary.Answer, error) { return friday, nil }}
+	})
+}
+
+func TestAGateThatNoStepHasIsAMistake(t *testing.T) {
+	_, err := canary.NewRunner(canary.Config{
+		Plan: mustBuild(t, twoSteps()), Router: new(fake.Router), Analyzer: new(fake.Judge),
+		Gates: map[string]canary.Gate{"realese": func(context.Context) (canary.Answer, error) { return canary.Answer{}, nil }},
+	})
+	require.ErrorContains(t, err, `Config.Gates: "realese" is nil, or no gate of the plan`)
+	_, err = twoSteps().Step(canary.Step{EnterGates: []string{""}, LeaveGates: strings.Split("a b c d e f g h", " ")}).Build()
+	require.ErrorContains(t, err, "enterGates: a gate has no name")
+	require.ErrorContains(t, err, "leaveGates: 9 gates, at most 8 are allowed")
 }

@@ -30,7 +30,7 @@ line 9: steps 1 "dark" hold: -1m0s is negative
 line 10: steps 2 canary: found 20, want a percentage in quotes or with its sign, such as "12.5%"
 line 10: steps 2 hodl: there is no such field; did you mean hold?
 line 11: steps 3 "dark" name: "dark" is the name of step 1 as well; names are unique
-line 11: steps 3 "dark" gate: found null, want a string in quotes; leave the field out for its zero value
+line 11: steps 3 "dark" leaveGates: found null, want a list; leave the field out for its zero value
 line 12: steps 4: found a list, want an object
 line 14: end: found a list, want an object
 line 15: name: the field stands twice
@@ -45,7 +45,7 @@ line 16: weather: there is no such field; want one of name, revision, owner, set
 "steps": [
 	{"name": "dark", "mirror": "100%", "hold": "-1m"},
 	{"canary": 20, "hodl": "1m"},
-	{"name": "dark", "canary": "5%", "gate": null},
+	{"name": "dark", "canary": "5%", "leaveGates": null},
 	[]
 ],
 "end": [],

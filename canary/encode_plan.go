@@ -43,7 +43,8 @@ type stepDoc struct {
 	Hold       duration   `json:"hold,omitzero"`
 	Deadline   duration   `json:"deadline,omitzero"`
 	OnDeadline OnDeadline `json:"onDeadline,omitzero"`
-	Gate       string     `json:"gate,omitzero"`
+	EnterGates []string   `json:"enterGates,omitempty"`
+	LeaveGates []string   `json:"leaveGates,omitempty"`
 	Judge      Judge      `json:"judge,omitzero"`
 }
 
@@ -79,7 +80,7 @@ func (s *spec) encode() ([]byte, error) {
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
 	}
 	for i, t := range s.steps {
-		doc.Steps[i] = stepDoc{t.Name, t.Traffic, duration(t.Hold), duration(t.Deadline), t.OnDeadline, t.Gate, t.Judge}
+		doc.Steps[i] = stepDoc{t.Name, t.Traffic, duration(t.Hold), duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Judge}
 	}
 	return json.Marshal(doc)
 }
@@ -127,7 +128,8 @@ func (s spec) plan() (Plan, error) {
 //	  hold: 0s
 //	  deadline: 0s           # none
 //	  onDeadline: roll back  # or wait, promote
-//	  gate: ""
+//	  enterGates: []
+//	  leaveGates: []
 //	  judge: must pass       # or must not fail, unjudged
 //	end:
 //	  kind: stay             # or promote stable, discard
@@ -158,7 +160,7 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 func (doc planDoc) builder() Builder {
 	steps := make([]Step, len(doc.Steps))
 	for i, t := range doc.Steps {
-		steps[i] = Step{t.Name, t.Traffic, time.Duration(t.Hold), time.Duration(t.Deadline), t.OnDeadline, t.Gate, t.Judge}
+		steps[i] = Step{t.Name, t.Traffic, time.Duration(t.Hold), time.Duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Judge}
 	}
 	b := NewPlan(doc.Name).Owner(doc.Owner).
 		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).

@@ -55,7 +55,7 @@ func ExamplePlan_UnmarshalJSON() {
 		"steps": [
 			{"name": "dark launch", "mirror": "100%", "hold": "5m"},
 			{"canary": "20%", "hold": "10m", "deadline": "1h", "onDeadline": "roll back"},
-			{"canary": "100%", "hold": "10m", "gate": "release manager"}
+			{"canary": "100%", "hold": "10m", "leaveGates": ["release manager"]}
 		],
 		"end": {"kind": "promote stable", "deadline": "15m"}
 	}`), &plan))

@@ -28,7 +28,7 @@ func TestNoPartKeepsATurnFromItsDecision(t *testing.T) {
 		"errs":   func(context.Context) error { return errors.New("503") },
 	} {
 		want := map[string]string{"hangs": "no answer within 10s", "panics": "it panicked: nil map", "errs": "503"}[name]
-		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Second, Deadline: 5 * time.Minute, Gate: "friday"}
+		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Second, Deadline: 5 * time.Minute, LeaveGates: []string{"friday"}}
 		plan := canary.NewPlan("p").Step(step)
 		parts := map[string]func(*canary.Config){
 			"judge": func(c *canary.Config) {
@@ -37,7 +37,7 @@ func TestNoPartKeepsATurnFromItsDecision(t *testing.T) {
 				})
 			},
 			"gate": func(c *canary.Config) {
-				c.Gates = canary.GatesFunc(func(ctx context.Context, _ string) (canary.Answer, error) { return canary.Answer{}, fail(ctx) })
+				c.Gates = map[string]canary.Gate{"friday": func(ctx context.Context) (canary.Answer, error) { return canary.Answer{}, fail(ctx) }}
 			},
 			"workload": func(c *canary.Config) { c.Workload = failing{new(fake.Workload), fail} },
 		}

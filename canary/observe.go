@@ -43,6 +43,9 @@ type observation struct {
 	// Workload and Prerequisite: there is one, to be asked for its Pin when the
 	// rollout begins, and to be taken down in the end.
 	Workload, Prerequisite bool
+	// Gates are those that open by themselves, and Opened the answers to askGate.
+	Gates  map[string]Gate
+	Opened map[string]Answer
 	// Pin goes with the answer to askPinned.
 	Pin Pin
 	// Fence is the serial of a FencedError that came of asking; zero if none did.

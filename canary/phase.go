@@ -33,6 +33,9 @@ func (p Phase) String() string { return nameOf("Phase", phaseNames[:], p) }
 // Final reports whether the rollout is over.
 func (p Phase) Final() bool { return p.row().final }
 
+// gated reports whether gates may still be ahead.
+func (p Phase) gated() bool { return p == Preparing || p == Progressing || p == Retreating }
+
 // MarshalText implements [encoding.TextMarshaler].
 func (p Phase) MarshalText() ([]byte, error) { return marshalName("phase", phaseNames[:], p) }
 

@@ -79,7 +79,7 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 
 func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
 	plan := mustBuild(t, s2().Verify().Interval(5*time.Second).MaxJudgeErrors(3).OnDrift(canary.Drift{Policy: canary.Adopt, Limit: 2}).
-		Step(canary.Step{Name: "soak", Traffic: canary.Traffic{Canary: canary.Full, Cohorts: "staff"}, Gate: "release", Judge: canary.MustNotFail,
+		Step(canary.Step{Name: "soak", Traffic: canary.Traffic{Canary: canary.Full, Cohorts: "staff"}, LeaveGates: []string{"release"}, Judge: canary.MustNotFail,
 			Deadline: time.Hour, OnDeadline: canary.DeadlinePromote}))
 	data, err := json.Marshal(plan)
 	require.NoError(t, err)
@@ -100,10 +100,10 @@ func TestTheDigestOfAPlanLasts(t *testing.T) {
 	plan := mustBuild(t, canary.NewPlan("p<&>").
 		Step(canary.Step{
 			Name: "a\u2028<", Traffic: canary.Traffic{Canary: percent, Mirror: 3}, Hold: 5, Deadline: 9,
-			OnDeadline: canary.DeadlineWait, Gate: "g",
+			OnDeadline: canary.DeadlineWait, LeaveGates: []string{"g"},
 		}).
 		End(canary.End{Kind: canary.Discard}))
-	require.Equal(t, "49dd8366b19bd2ec", plan.Digest())
+	require.Equal(t, "3ee935f8af38ad11", plan.Digest())
 }
 
 func TestARevisionIsARolloutOfItsOwn(t *testing.T) {

@@ -2,7 +2,6 @@ package canary
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/serin-go/serin/analysis"
@@ -69,7 +68,7 @@ func (t *turn) lacking(step *Step) *decision {
 	if verdict.Cause != CauseNone {
 		return t.stay(verdict)
 	}
-	return t.gate(step)
+	return t.pass(step.LeaveGates)
 }
 
 // judge asks for a verdict on the step. A failing one rolls back; what keeps the
@@ -121,21 +120,6 @@ func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
 	return Reason{Cause: CauseJudge, Detail: err.Error()}, nil
 }
 
-func (t *turn) gate(step *Step) *decision {
-	if step.Gate == "" || slices.Contains(t.s.Approved, step.Gate) {
-		return nil
-	}
-	switch a := t.o.Answers[askGate]; a.Reply {
-	case Unasked:
-		return t.decide(decision{Ask: askGate, Gate: step.Gate})
-	case No:
-		return t.rollBack(fmt.Sprintf("gate %q was denied: %s", step.Gate, a.Reason))
-	case Wait:
-		return t.stay(Reason{Cause: CauseGate, Detail: a.Reason})
-	}
-	return nil
-}
-
 // advance enters the next step, or ends the plan, when everything is ready for
 // that.
 func (t *turn) advance() *decision {
@@ -153,10 +137,17 @@ func (t *turn) advance() *decision {
 	return t.enterWhenReady(next, why)
 }
 
-// enterWhenReady enters the step when everything is ready for its traffic. Until
+// enterWhenReady enters the step when its gates are open and everything is ready
+// for its traffic. Until
 // then the deadline of the step that the rollout is in goes on.
 func (t *turn) enterWhenReady(next int, why string) *decision {
 	traffic := t.steps[next].Traffic
+	if d := t.pass(t.steps[next].EnterGates); d != nil {
+		if d.Ask != askNothing || d.Write {
+			return d
+		}
+		return t.bounded(&t.steps[t.s.Step], d)
+	}
 	if d := t.unready(traffic); d != nil {
 		return d
 	}

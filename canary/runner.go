@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,18 +26,6 @@ func (f VerifierFunc) Shown(ctx context.Context, t Traffic, since time.Time) (An
 	return f(ctx, t, since)
 }
 
-// Gates opens the gates that a plan names. A gate can also be opened by the
-// command Approve, whatever Gates says.
-type Gates interface {
-	Open(ctx context.Context, gate string) (Answer, error)
-}
-
-// GatesFunc makes Gates of a function.
-type GatesFunc func(ctx context.Context, gate string) (Answer, error)
-
-// Open calls f.
-func (f GatesFunc) Open(ctx context.Context, gate string) (Answer, error) { return f(ctx, gate) }
-
 // Config is what a Runner is made of.
 type Config struct {
 	Plan   Plan
@@ -50,8 +39,9 @@ type Config struct {
 	// Prerequisite puts up what the traffic stands on. Nil is nothing; Prerequisites are
 	// several.
 	Prerequisite Prerequisite
-	// Gates may be nil: gates are then opened by the command Approve only.
-	Gates Gates
+	// Gates open by themselves, by the names that the plan gives them. Gates that
+	// are not here are opened by the command Approve, and these are not.
+	Gates map[string]Gate
 	// Verifier is needed by a plan that says Verify, and unused by any other.
 	Verifier Verifier
 	// Observers are told of every turn. Give at least one to a rollout that people
@@ -117,9 +107,15 @@ func NewRunner(c Config) (*Runner, error) {
 	if c.Plan.spec.verify && c.Verifier == nil {
 		errs = append(errs, errors.New("Config.Verifier: the plan says verify; give one"))
 	}
+	for name, gate := range c.Gates {
+		if gate == nil || !c.Plan.spec.has(name) {
+			errs = append(errs, fmt.Errorf("Config.Gates: %q is nil, or no gate of the plan", name))
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("canary: runner for plan %q: %w", c.Plan.Name(), err)
 	}
+	c.Gates = maps.Clone(c.Gates)
 	r := &Runner{c: c, now: func() time.Time { return time.Now().Round(0).UTC() }}
 	for _, o := range c.Observers {
 		r.audiences = append(r.audiences, &audience{observe: o})
@@ -162,7 +158,7 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	}
 	state, lost := r.last.recall(reading.State)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
-	o := observation{Now: e.At, Traffic: reading.Traffic, Abort: reading.Abort, Lost: lost, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
+	o := observation{Now: e.At, Traffic: reading.Traffic, Abort: reading.Abort, Lost: lost, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
 	next, d := r.c.Plan.next(state, o)
 	for d.Ask != askNothing {
 		if err := r.answer(ctx, d, state, &o); err != nil {

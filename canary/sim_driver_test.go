@@ -24,7 +24,7 @@ type driver struct {
 func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 	return func(yield func(time.Time) bool) {
 		d := &driver{w: w, yield: yield, skew: skew}
-		r, err := NewRunner(Config{Plan: w.sim.plan, Router: d, Analyzer: d, Workload: d, Prerequisite: d, Verifier: d, Gates: d})
+		r, err := NewRunner(Config{Plan: w.sim.plan, Router: d, Analyzer: d, Workload: d, Prerequisite: d, Verifier: d, Gates: w.sim.gates(d)})
 		if err != nil {
 			w.broken("%v", err)
 			return
@@ -203,7 +203,15 @@ func (d *driver) Cleanup(_ context.Context, q Question) (a Answer, err error) {
 	return a, err
 }
 
-func (d *driver) Open(context.Context, string) (a Answer, err error) {
+// gates are those that the plan has and no command opens.
+func (s *scenario) gates(d *driver) map[string]Gate {
+	if !s.plan.spec.has("clock") {
+		return nil
+	}
+	return map[string]Gate{"clock": d.open}
+}
+
+func (d *driver) open(context.Context) (a Answer, err error) {
 	err = d.call(func() error {
 		a = Waiting("the door is closed")
 		if d.w.gateOpen() {

@@ -118,6 +118,9 @@ func (w *world) interfere() {
 	if stuck := w.state.Drifting || !w.state.Paused.IsZero() || w.state.Phase == Retreating; stuck && w.meddlings == 0 && w.rng.IntN(40) == 0 {
 		w.order(Command{Order: Resume})
 	}
+	if w.sim.commanded && w.meddlings == 0 && w.state.Phase.gated() && w.sim.plan.spec.has("door") && w.rng.IntN(40) == 0 {
+		w.order(Command{Order: Approve, Gate: "door"})
+	}
 	if w.sim.clockSteps && w.rng.IntN(200) == 0 {
 		w.lapse(time.Hour) // forwards
 	}
@@ -172,8 +175,13 @@ func randomScenario(rng *rand.Rand) scenario {
 			step.Traffic = Traffic{Mirror: Full}
 		}
 		step.Judge = Judge(rng.IntN(len(judgeNames) - 1)) // a bad canary must be seen
-		if rng.IntN(4) == 0 {
-			step.Gate = "door"
+		for _, gates := range []*[]string{&step.EnterGates, &step.LeaveGates} {
+			if rng.IntN(5) == 0 {
+				*gates = append(*gates, "clock")
+			}
+			if s.commanded && rng.IntN(5) == 0 {
+				*gates = append(*gates, "door")
+			}
 		}
 		if rng.IntN(4) == 0 && !s.clockSteps {
 			step.Deadline, step.OnDeadline = 24*time.Hour, OnDeadline(rng.IntN(len(onDeadlineNames)))

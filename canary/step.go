@@ -19,8 +19,10 @@ type Step struct {
 	Deadline time.Duration
 	// OnDeadline says what a missed Deadline means.
 	OnDeadline OnDeadline
-	// Gate names what must be open before the step is left; "" is none.
-	Gate string
+	// EnterGates and LeaveGates name what must be open before the step is entered
+	// and before it is left, at most eight together. Config.Gates opens them, and
+	// the command Approve those that are not there.
+	EnterGates, LeaveGates []string
 	// Judge says what the step needs of the judge.
 	Judge Judge
 }
@@ -78,7 +80,11 @@ func (j *Judge) UnmarshalText(text []byte) error {
 func (s Step) problems() mistakes {
 	all := s.Traffic.problems()
 	all.checkName("name", s.Name)
-	all.checkName("gate", s.Gate)
+	all.checkGates("enterGates", s.EnterGates)
+	all.checkGates("leaveGates", s.LeaveGates)
+	if n := len(s.EnterGates) + len(s.LeaveGates); n > maxGates {
+		all.add("leaveGates", "enterGates", "%d gates, at most %d are allowed", n, maxGates)
+	}
 	all.checkTime("hold", s.Hold)
 	all.checkTime("deadline", s.Deadline)
 	if s.Deadline > 0 && s.Deadline <= s.Hold {

@@ -47,13 +47,14 @@ func (t *turn) move(traffic Traffic, r Reason) *decision {
 func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *decision {
 	s := &t.s
 	t.closeBlock()
+	open := t.stillOpen(phase, step)
 	if step != s.Step {
 		s.Retreat = Retreat{}
 	}
 	s.Phase, s.Step = phase, step
 	s.Entered = t.o.Now
 	s.Paused, s.PausedFor = time.Time{}, 0
-	s.Skipped, s.Approved, s.Drifting = false, nil, false
+	s.Skipped, s.Approved, s.Drifting = false, open, false
 	s.Retreat = Retreat{Resumed: s.Retreat.Resumed}
 	s.JudgeErrors = 0
 	s.Command = Command{}

@@ -28,7 +28,7 @@ line 5: verify: found "yes", want true or false
 line 6: drfit: there is no such field; did you mean drift?
 line 9: steps 1 "dark launch" hold: duration "1 minute": want a form such as 1m30s
 line 10: steps 2 canary: found 20, want a percentage in quotes or with its sign, such as "12.5%"
-line 10: steps 2 gate: found 7, want a string in quotes
+line 10: steps 2 enterGates: found 7, want a list
 line 14: steps 3 "dark launch" name: "dark launch" is the name of step 1 as well; names are unique
 line 15: steps 3 "dark launch" hold: the field stands twice
 line 16: end: found a list, want an object`, problem(t, `# A plan with
@@ -40,7 +40,7 @@ drfit: {limit: 3}
 steps:
 - name: dark launch
   hold: 1 minute
-- {canary: 20, gate: 7}
+- {canary: 20, enterGates: 7}
 -
   hold: 1m
   canary: 100%
@@ -60,8 +60,8 @@ func TestAPlanIsWhatItsJSONIs(t *testing.T) {
 		"name: \"<\\u2028&\"\nsteps:\n- canary: 100%\n  name: |-\n    a\n":                                                 `{"name":"<\u2028&","steps":[{"canary":"100%","name":"a"}]}`,
 		"name: &n p\nowner: *n\nsteps: [{canary: 100%}]":                                                                   `{"name":"p","owner":"p","steps":[{"canary":"100%"}]}`,
 		"name: p\nsteps:\n- &a {name: a, canary: 1%, hold: 1m}\n- {<<: *a, name: b, canary: 100%}":                         `{"name":"p","steps":[{"name":"a","canary":"1%","hold":"1m"},{"name":"b","canary":"100%","hold":"1m"}]}`,
-		"name: p\nsteps:\n- &a {name: a, canary: 1%, hold: 1m}\n- &b {canary: 2%, <<: *a, name: b, gate: g}\n- {name: c, <<: [*b, {hold: 2m, deadline: 1h}], canary: 100%}": `{"name":"p","steps":[{"name":"a","canary":"1%","hold":"1m"},{"name":"b","canary":"2%","hold":"1m","gate":"g"},{"name":"c","canary":"100%","hold":"1m","gate":"g","deadline":"1h"}]}`,
-		"{\"name\":\t\"\\ud83d\\ude00\",\n\t\"steps\":[{\"canary\":\"100%\"}]}":                                                                                             `{"name":"😀","steps":[{"canary":"100%"}]}`,
+		"name: p\nsteps:\n- &a {name: a, canary: 1%, hold: 1m}\n- &b {canary: 2%, <<: *a, name: b, leaveGates: [g]}\n- {name: c, <<: [*b, {hold: 2m, deadline: 1h}], canary: 100%}": `{"name":"p","steps":[{"name":"a","canary":"1%","hold":"1m"},{"name":"b","canary":"2%","hold":"1m","leaveGates":["g"]},{"name":"c","canary":"100%","hold":"1m","leaveGates":["g"],"deadline":"1h"}]}`,
+		"{\"name\":\t\"\\ud83d\\ude00\",\n\t\"steps\":[{\"canary\":\"100%\"}]}":                                                                                                     `{"name":"😀","steps":[{"canary":"100%"}]}`,
 	} {
 		got, err := Parse([]byte(text))
 		require.NoError(t, err, text)
