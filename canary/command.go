@@ -73,7 +73,7 @@ func (c Command) suits(s *State) string {
 	case Pause:
 		ok = r.pausable && s.Paused.IsZero()
 	case Resume:
-		ok = !s.Paused.IsZero() || s.Drifting || s.Phase == Retreating
+		ok = !s.Paused.IsZero() || s.Drifting || s.Phase == Retreating && s.Retreat.Gone.IsZero()
 	case Abort:
 		ok = s.Phase != Idle && !r.final && !r.back
 	case Promote:
@@ -130,7 +130,7 @@ func (t *turn) resume(why string) *decision {
 		t.s.PausedFor = min(longest, t.s.PausedFor+max(0, t.o.Now.Sub(t.s.Paused)))
 		t.s.Paused = time.Time{}
 	} else if t.s.Phase == Retreating {
-		return t.reenter(why)
+		t.s.Retreat.Gone = t.o.Now
 	}
 	t.record(why)
 	r := Reason{Cause: CauseMoved, Detail: why}
