@@ -31,8 +31,10 @@ func (sp *spec) check(s *State) error {
 func (sp *spec) wrongPlace(s *State) string {
 	r := s.Phase.row()
 	switch {
-	case s.Step >= len(sp.steps):
+	case s.Step >= len(sp.steps) && len(sp.steps) > 0:
 		return fmt.Sprintf("step %d of %d", s.Step+1, len(sp.steps))
+	case s.Owner != sp.owner:
+		return fmt.Sprintf("its owner is %q, not %q", s.Owner, sp.owner)
 	case s.End != sp.end.Kind:
 		return fmt.Sprintf("its end is %q, not %q", s.End, sp.end.Kind)
 	case r.ends&(1<<sp.end.Kind) == 0:

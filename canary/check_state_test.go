@@ -43,6 +43,7 @@ func TestAStateThatNoRolloutOfThePlanCouldHaveWrittenIsBad(t *testing.T) {
 		"a retreat without a cause":            {promote, Place{Phase: Retreating}, nil, `a retreat because of "none" in phase Retreating`},
 		"the cause of no retreat":              {promote, Place{Phase: Progressing, Retreat: Retreat{Cause: CauseNoPods, Since: at}}, nil, `a retreat because of "no ready pod" in phase Progressing`},
 		"another end":                          {promote, Place{Phase: Progressing}, func(s *State) { s.End = Stay }, `its end is "stay", not "promote stable"`},
+		"another owner":                        {promote, Place{Phase: Progressing}, func(s *State) { s.Owner = "else" }, `its owner is "else", not ""`},
 		"recalled where nothing is promoted":   {stay, Place{Phase: Progressing}, func(s *State) { s.Recalled = true }, "stable may be under promotion"},
 	} {
 		t.Run(name, func(t *testing.T) {

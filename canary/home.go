@@ -5,23 +5,27 @@ package canary
 // driver at all if a person orders it by annotation.
 func (t *turn) leadsHome(aborted bool) bool {
 	s := &t.s
-	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest {
+	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest || t.homeward().check(s) != nil {
 		return false
 	}
 	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.Phase.row().back)
 }
 
 // senseless reports whether the State tells nothing of a rollout that has the
-// traffic: there is none, it is over, or it can be none of the plan's.
+// traffic: there is none, it is over, or none could have come to it.
 func (t *turn) senseless() bool {
-	s := &t.s
+	s, sp := &t.s, t.spec
+	own := s.Plan == t.digest
+	if !own {
+		sp = t.homeward()
+	}
 	switch {
-	case s.Phase == Idle:
+	case s.Phase == Idle, sp.check(s) != nil:
 		return true
 	case s.Phase.Final():
-		return t.o.Traffic != s.Traffic
+		return t.o.Traffic != s.Traffic || !own && t.o.Traffic != Traffic{}
 	}
-	return s.Plan == t.digest && t.check(s) != nil
+	return false
 }
 
 // homeward is a plan without steps, for the way back of a rollout whose plan is

@@ -55,7 +55,7 @@ func TestAnAbortIsForItsOwnersDriversUnlessAPersonWritesItOnTheObject(t *testing
 		e, err := stranger.Turn(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, s.read().Traffic)
-		require.Equal(t, "suite", e.After.Owner)
+		require.Equal(t, "stranger", e.After.Owner, "it goes on with what it has begun")
 		require.Equal(t, "abort by annotation: the tool that drives it is broken", e.After.Reason)
 		require.Empty(t, s.read().Abort, "it is obeyed once")
 	})

@@ -62,6 +62,7 @@ func (t *turn) next() *decision {
 	case aborted && t.senseless():
 		return t.abandon()
 	case t.leadsHome(aborted):
+		t.s.Owner = t.owner // whoever turns it back goes on with that
 		t.spec = t.homeward()
 	default:
 		if err := t.foreign(); err != nil {
@@ -74,15 +75,15 @@ func (t *turn) next() *decision {
 	if t.s.Phase.Final() {
 		return t.over()
 	}
+	if t.s.Command.Order == Abort && !t.o.Lost && !t.s.Phase.row().back {
+		return t.obey()
+	}
 	if t.clockWentBack() {
 		return t.rewind()
 	}
 	if t.o.Fence > 0 && t.o.Fence >= t.s.Serial {
 		t.s.Serial = t.o.Fence
 		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the serials of a lost state are passed"})
-	}
-	if t.s.Command.Order == Abort && !t.o.Lost {
-		return t.obey()
 	}
 	if d := t.drift(); d != nil {
 		return d
@@ -99,14 +100,14 @@ func (t *turn) foreign() error {
 	switch {
 	case s.Phase == Idle:
 		return nil
+	case s.Plan == t.digest:
+		return t.check(s)
 	case s.Owner != t.owner && !s.Phase.Final():
 		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let that end, abort it there, or reset",
 			ErrRefused, ErrOtherOwner, s.Name, s.Owner, t.owner)
 	case s.Plan != t.digest && !s.Phase.Final():
 		return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it with its own plan, adopt its traffic at a step of this one, or reset",
 			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
-	case s.Plan == t.digest:
-		return t.check(s)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func Send(ctx context.Context, r Router, c Command) error {
 		}
 		c.By, c.Why, c.Gate = clip(c.By, maxName), clip(c.Why, maxReason), clip(c.Gate, maxName)
 		s.Command = c
-		s.Serial++
+		s.Serial = s.nextSerial()
 		return reading.Traffic, s, nil // the traffic as it is: a command hides no drift
 	})
 }
@@ -71,7 +71,7 @@ func (r *Runner) Reset(ctx context.Context) error {
 		// The serial tells a State that was reset from one that was lost. Began
 		// keeps the next rollout from being taken for this one.
 		s := reading.State
-		return Traffic{}, State{Serial: max(s.Serial, r.now().UnixMilli()) + 1, Rollout: Rollout{Began: s.Began}}, nil
+		return Traffic{}, State{Serial: max(s.nextSerial(), r.now().UnixMilli()), Rollout: Rollout{Began: s.Began}}, nil
 	})
 }
 

@@ -180,13 +180,17 @@ const (
 	maxResumed   = 9
 	maxSignature = 128
 	maxCount     = 1 << 30
-	maxSerial    = 1 << 53
+	maxSerial    = 7_258_118_400_000 // milliseconds until latest: a rollout begins with those until now
 )
 
 var (
 	earliest = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
 	latest   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
+
+// nextSerial is the serial of the next write. At the bound, which only a forged
+// State can have, it stays: a Workload takes the same one of the same rollout.
+func (s *State) nextSerial() int64 { return min(s.Serial+1, maxSerial) }
 
 // longest is longer than any wait.
 const longest = 200 * 365 * 24 * time.Hour

@@ -22,7 +22,7 @@ func (t *turn) stay(r Reason) *decision {
 
 // write writes the State with the given traffic and looks again at once.
 func (t *turn) write(traffic Traffic, r Reason) *decision {
-	t.s.Serial++
+	t.s.Serial = t.s.nextSerial()
 	return t.decide(decision{Write: true, Traffic: traffic, Reason: r})
 }
 
