@@ -29,6 +29,15 @@ func decode(text string, v any) error {
 	return nil
 }
 
+// abort reads why somebody orders an Abort; "" if nobody does.
+func abort(annotations map[string]string) string {
+	why, ok := annotations[AbortAnnotation]
+	if ok && strings.TrimSpace(why) == "" {
+		return "no reason is given"
+	}
+	return why
+}
+
 // state reads the State of a rollout.
 func state(annotations map[string]string) (canary.State, error) {
 	var s canary.State

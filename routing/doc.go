@@ -19,6 +19,11 @@ const (
 	// StateAnnotation holds the State of the rollout, as canary.State encodes
 	// itself.
 	StateAnnotation = "serin-go.github.io/rollout"
+	// AbortAnnotation orders an Abort, with the reason as its value. Every driver
+	// obeys it, also if the State cannot be read, and removes it then:
+	//
+	//	kubectl annotate virtualservice reviews serin-go.github.io/rollout.abort='orders are lost'
+	AbortAnnotation = StateAnnotation + ".abort"
 	// OriginalAnnotation holds the weights that the steered rules had before
 	// the rollout. It is there only while a canary or baseline has live traffic.
 	OriginalAnnotation = "serin-go.github.io/original"

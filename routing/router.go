@@ -74,7 +74,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	if err != nil {
 		return canary.Reading{}, err
 	}
-	reading := canary.Reading{}
+	reading := canary.Reading{Abort: abort(lead.Annotations)}
 	var badState error
 	if reading.State, badState = state(lead.Annotations); badState != nil {
 		badState = r.lead.wrap(badState)
@@ -103,7 +103,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	return reading, badState
 }
 
-// Write implements [canary.Router]. The zero State removes the annotation.
+// Write implements [canary.Router]. The zero State removes its annotation.
 func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Traffic, s canary.State) error {
 	objects, ok := reading.Version.([]*networking.VirtualService)
 	if !ok || len(objects) != 1+len(r.followers) {
@@ -118,6 +118,9 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	}
 	if err := putState(&patches[0], objects[0].Annotations, s); err != nil {
 		return r.lead.wrap(err)
+	}
+	if reading.Abort != "" {
+		patches[0].unannotate(objects[0].Annotations, AbortAnnotation)
 	}
 	written, err := r.lead.patch(ctx, objects[0], patches[0])
 	if err != nil {

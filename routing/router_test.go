@@ -244,3 +244,42 @@ func spec(t *testing.T, o object) string {
 	require.NoError(t, json.Unmarshal(o, &doc))
 	return string(doc.Spec)
 }
+
+func (w world) annotate(t *testing.T, name, key, value string) {
+	t.Helper()
+	require.NoError(t, w.Update(virtualServices, "prod", name, func(o map[string]any) {
+		meta := o["metadata"].(document)
+		all, _ := meta["annotations"].(document)
+		if all == nil {
+			all = document{}
+		}
+		all[key] = value
+		meta["annotations"] = all
+	}))
+}
+
+// A person with kubectl can always turn a rollout back.
+func TestAnAbortIsOrderedByAnnotationAndTakenAwayWhenItIsObeyed(t *testing.T) {
+	for value, want := range map[string]string{"orders are lost": "orders are lost", "": "no reason is given", " ": "no reason is given"} {
+		w := newWorld(t, twoRules)
+		r := routing.NewRouter(w.object(t, "reviews", "b"))
+		write(t, r, share(5))
+		for _, state := range []string{"", "{"} {
+			w.annotate(t, "reviews", routing.AbortAnnotation, value)
+			if state != "" {
+				w.annotate(t, "reviews", routing.StateAnnotation, state)
+			}
+			reading, err := r.Read(t.Context())
+			require.Equal(t, state != "", errors.Is(err, canary.ErrBadState))
+			require.Equal(t, want, reading.Abort)
+			require.NoError(t, r.Write(t.Context(), reading, canary.Traffic{}, progressing(canary.Traffic{}, 9)))
+			reading, err = r.Read(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, reading.Abort)
+			require.EqualValues(t, 9, reading.State.Serial)
+		}
+		reading, err := r.Read(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, r.Write(t.Context(), reading, canary.Traffic{}, canary.State{}))
+	}
+}
