@@ -65,7 +65,7 @@ func states() *rapid.Generator[State] {
 				*all = nil
 			}
 		}
-		for _, all := range []*[]byte{&s.Carry, &s.Baseline} {
+		for _, all := range []*[]byte{&s.Carry, &s.Frozen} {
 			if len(*all) == 0 {
 				*all = nil
 			}
@@ -121,7 +121,7 @@ func FuzzReadStateAgreesWithEncodingJSON(f *testing.F) {
 		`{"version":1,"rollout":{"plan":"a"},"history":{"trace":[{},{"at":"2026-01-01T00:00:00.5+02:00"}]},"traffic":{}}`,
 		`{"version":1,"rollout":{"plan":"\ud800\""},"place":{"step":007},"orders":{"skipped":false,"approved":[]}}`,
 		`{"version":1,"rollout":{"plan":"\`, `{"version":1,"rollout":{"plan":,"name":"b"}}`, `{"version":1,"place":{"step":`, `{"version":1,"history":]}`, `{"version":1}}`,
-		`{"version":1,"orders":{"approved":["a","b"]},"evidence":{"carry":"AA==","baseline":"AB=="}}`, `{"version":1,"evidence":{"carry":"A\u0041=="}}`,
+		`{"version":1,"orders":{"approved":["a","b"]},"evidence":{"carry":"AA==","frozen":"AB=="}}`, `{"version":1,"evidence":{"carry":"A\u0041=="}}`,
 	} {
 		f.Add([]byte(text))
 	}

@@ -30,9 +30,7 @@ func TestFromEveryStateAnAbortLeadsHome(t *testing.T) {
 		ends[end]++
 	}
 	t.Logf("%d States: %v", *simStates, ends)
-	for _, kind := range []string{"rolled back", "too late"} {
-		require.NotZero(t, ends[kind])
-	}
+	require.NotZero(t, ends["rolled back"])
 }
 
 // somewhere is a random State on an object, with a driver that finds it there. It

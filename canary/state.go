@@ -134,10 +134,10 @@ type Evidence struct {
 	Blocks  Blocks `json:"blocks,omitempty"`
 	Dropped int    `json:"dropped,omitzero"`
 	// Carry is what the judge handed over at its last look, to be handed back at
-	// the next, and Baseline the Carry of when promotion began. Each has at most
+	// the next, and Frozen the Carry of when promotion began. Each has at most
 	// 512 bytes.
-	Carry    []byte `json:"carry,omitempty"`
-	Baseline []byte `json:"baseline,omitempty"`
+	Carry  []byte `json:"carry,omitempty"`
+	Frozen []byte `json:"frozen,omitempty"`
 	// JudgeErrors counts the errors of the judge since its last result. It is
 	// kept only under a plan that limits them.
 	JudgeErrors int `json:"judgeErrors,omitzero"`
@@ -295,7 +295,7 @@ func (b *bounds) evidence(e *Evidence) {
 	b.count("dropped", int64(e.Dropped), maxCount)
 	b.count("judgeErrors", int64(e.JudgeErrors), maxCount)
 	b.count("carry", int64(len(e.Carry)), maxCarry)
-	b.count("baseline", int64(len(e.Baseline)), maxCarry)
+	b.count("frozen", int64(len(e.Frozen)), maxCarry)
 }
 
 func (b *bounds) history(h *History) {

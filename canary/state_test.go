@@ -29,7 +29,7 @@ func fullest(text string) State {
 		},
 		Clock:     Clock{at, at, at, at, longest, at, at, at, at},
 		Orders:    Orders{Command: Command{StepBack, name(maxName), name(maxName), at, name(maxReason)}, Skipped: true, Hurried: true},
-		Evidence:  Evidence{Dropped: maxCount, Carry: bytes.Repeat([]byte{0xff}, maxCarry), Baseline: bytes.Repeat([]byte{0xff}, maxCarry), JudgeErrors: maxCount},
+		Evidence:  Evidence{Dropped: maxCount, Carry: bytes.Repeat([]byte{0xff}, maxCarry), Frozen: bytes.Repeat([]byte{0xff}, maxCarry), JudgeErrors: maxCount},
 		History:   History{Reason: name(maxReason), Drifts: maxCount, Drifting: true, Recalled: true},
 		Signature: name(maxSignature),
 	}

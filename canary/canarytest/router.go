@@ -78,7 +78,7 @@ func state(n int) canary.State {
 			Command:  canary.Command{Order: canary.Pause, By: "me", At: at, Why: "lunch"},
 			Approved: []string{"gate"}, Skipped: true, Hurried: true,
 		},
-		Evidence: canary.Evidence{Dropped: 1, Carry: []byte("carry"), Baseline: []byte{0}, JudgeErrors: 2},
+		Evidence: canary.Evidence{Dropped: 1, Carry: []byte("carry"), Frozen: []byte{0}, JudgeErrors: 2},
 		History: canary.History{
 			Reason: "because", Drifts: 1, Drifting: true, Recalled: true, Revisions: []string{"1"},
 			Trace: []canary.Transition{{At: at, Phase: canary.Progressing, Step: n, Reason: "c"}},
