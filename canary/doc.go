@@ -20,7 +20,7 @@
 // Prerequisite.
 //
 // Being paused, and waiting for a verdict, a gate or capacity, are no phases but
-// reasons to stay, told in words by [decision.Reason]. While a step waits for
+// reasons to stay, told in words by [Event.Reason]. While a step waits for
 // whatever it is, a failing judge still rolls back.
 //
 // # What holds
@@ -36,6 +36,11 @@
 //   - After a roll back stable has all traffic and nothing is mirrored. Stable
 //     gets traffic only when it is whole, on its old version or on the new one.
 //   - A final phase is left by the command Retry only.
+//   - From every State, whether it can be read or not, an Abort leads to stable only.
+//     Any driver of the rollout's owner obeys it, whatever its plan, and any driver
+//     at all if a person writes it on the object ([Reading].Abort).
+//   - A part that errs, hangs until its time is over or panics keeps no turn from
+//     its decision. While users are on the canary, Run goes on whatever is refused.
 //   - What cannot be found out (no data, no answer, an error) holds the rollout,
 //     and rolls back only where the plan says so: by a deadline, or by a limit of
 //     errors in a row.
@@ -47,6 +52,5 @@
 //
 // # Time
 //
-// A Runner takes the time from time.Now, so a test moves it
-// with testing/synctest.
+// A Runner takes the time from time.Now, so a test moves it with testing/synctest.
 package canary
