@@ -8,8 +8,8 @@
 // an Envoy 1.40 that istiod 1.31 configures, and compares what becomes of them.
 //
 // Envoy refuses some objects that the API server, Istio's webhook and istiod
-// take, and then keeps its last routes of the whole port. The mesh does so too,
-// and [Mesh.Refused] names the rules.
+// take, and then keeps its last routes. The mesh does so too, and [Mesh.Refused]
+// names the rules.
 //
 // Requests are sent with [Mesh.Send] and [Mesh.Load] in virtual time (a
 // testing/synctest bubble), or are real ones that enter by [Mesh.Entry] and are

@@ -45,15 +45,6 @@ func compileDelay(d *networking.HTTPFaultInjection_Delay) pause {
 	return pause{ppm, d.GetFixedDelay().AsDuration()}
 }
 
-// badAnswer is badStatus for a field that Envoy checks with the whole message. An
-// abort is no such field.
-func badAnswer(code int) error {
-	if err := badStatus(code); err != nil {
-		return outOfRange{err}
-	}
-	return nil
-}
-
 func badStatus(code int) error {
 	if code < 200 || code >= 600 {
 		return fmt.Errorf("status %d is not within 200 to 599", code)

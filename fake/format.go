@@ -39,7 +39,7 @@ var command = regexp.MustCompile(`^%([A-Z0-9_]+)(?:\((.*?)\))?(?::([0-9]+))?%`)
 // compileFormat reads the value of a header, or tells why no Envoy takes it.
 func compileFormat(text string) (format, error) {
 	if len(text) > maxValue {
-		return nil, outOfRangef("a value of more than %d bytes", maxValue)
+		return nil, fmt.Errorf("a value of more than %d bytes", maxValue)
 	}
 	if err := badText(text); err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func schemeOf(r *http.Request) string {
 // badText tells what Envoy takes nowhere in its configuration.
 func badText(s string) error {
 	if strings.ContainsAny(s, "\x00\r\n") {
-		return outOfRangef("a line break or a zero byte")
+		return fmt.Errorf("a line break or a zero byte")
 	}
 	return nil
 }

@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// Envoy takes the route table of a port as a whole or not at all, and for some
-// mistakes none of those that it is told at once. As long as it refuses one, the last
-// one that it took stays in force for that port, while clusters and their pods change. So proxies hold a chain of views: the one that
-// they were told last, and those before it that may be in force somewhere.
+// An Envoy that refuses a route table keeps the last one that it took for that
+// port, while clusters and their pods change. The tables that it is told at the same
+// time stay as well: all of them if a field is out of its range, else those that it
+// would have read next, in an order that depends on its past. Here all stay. So
+// proxies hold a chain of views: the one that they were told last, and those before
+// it that may be in force somewhere.
 
 // held is a view that proxies were told, and what is in force where they refuse
 // it.
@@ -90,7 +92,7 @@ func (h *held) flow(m *Mesh, c *call) flow {
 	return f
 }
 
-// accepted returns the last table that the proxy of a call took for its port.
+// accepted returns the last table that the proxy of a call took.
 func (h *held) accepted(c *call) *table {
 	for ; h != nil; h = h.before {
 		if t := h.table(); !t.refuses(c) {
@@ -100,12 +102,9 @@ func (h *held) accepted(c *call) *table {
 	return none
 }
 
-// refuses reports whether the sender's proxy is told a route that it does not
-// take: one for the port of the call, or one for any of its ports that spoils all.
+// refuses reports whether the sender's proxy is told a route that it does not take.
 func (t *table) refuses(c *call) bool {
-	anything := func(refused error) bool { return refused != nil }
-	return t.refusesOn(t.portOf(c), c, anything) ||
-		slices.ContainsFunc(t.portsOf(c.From), func(port uint32) bool { return t.refusesOn(port, c, spoils) })
+	return slices.ContainsFunc(t.portsOf(c.From), func(port uint32) bool { return t.refusesOn(port, c) })
 }
 
 // portsOf returns the ports of a gateway, or those of all services.
@@ -125,23 +124,23 @@ func (t *table) portsOf(from Source) []uint32 {
 }
 
 // refusesOn reports whether the sender's proxy is told such a route for a port.
-func (t *table) refusesOn(port uint32, c *call, such func(refused error) bool) bool {
+func (t *table) refusesOn(port uint32, c *call) bool {
 	at := door{gateway: sidecars}
 	if c.From.Gateway != "" {
 		at = door{c.From.Gateway, port}
 	}
 	e := t.entries[at]
 	return e != nil && slices.ContainsFunc(t.bad, func(v *virtualService) bool {
-		return v.visible(c.From.Namespace) && t.tells(v, c, port, such) && t.serves(e, v, c, port)
+		return v.visible(c.From.Namespace) && t.tells(v, c, port) && t.serves(e, v, c, port)
 	})
 }
 
 // tells reports whether such a route is among those of v for a proxy and a port.
-func (t *table) tells(v *virtualService, c *call, port uint32, such func(refused error) bool) bool {
+func (t *table) tells(v *virtualService, c *call, port uint32) bool {
 	for _, r := range t.flat[v] {
 		switch {
 		case !r.known(c, port):
-		case such(r.refused):
+		case r.refused != nil:
 			return true
 		case r.open:
 			return false
@@ -179,10 +178,10 @@ func (e *entry) has(v *virtualService) bool {
 // server and Istio's validation accept them. Each error names the VirtualService,
 // the place in it, and why.
 //
-// An Envoy refuses the whole route table of a port that such a rule is in: for
-// every proxy that is told the rule, no route of that port changes any more until
-// the rule is gone. A proxy that never took a table answers 404 (NR). Rules that
-// only some proxies or none at all are told are listed too.
+// An Envoy refuses the whole route table that such a rule is in, and with it some
+// or all of its other tables: for every proxy that is told the rule, no route
+// changes any more until the rule is gone. A proxy that never took a table answers
+// 404 (NR). Rules that only some proxies or none at all are told are listed too.
 func (m *Mesh) Refused() []error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -102,7 +102,7 @@ func compileFields(values map[string]string, errs []error) ([]field, []error) {
 
 func badName(name string) error {
 	if name == "" {
-		return outOfRangef("empty header name")
+		return fmt.Errorf("empty header name")
 	}
 	return place(fmt.Sprintf("name %q", name), badText(name))
 }
@@ -128,7 +128,7 @@ func (c *changes) tooMany() error {
 
 func (e edit) tooMany() error {
 	if len(e.set)+len(e.add) > maxChanges {
-		return outOfRangef("more than %d headers", maxChanges)
+		return fmt.Errorf("more than %d headers", maxChanges)
 	}
 	return nil
 }

@@ -18,18 +18,6 @@ func place(where string, err error) error {
 	return fmt.Errorf("%s: %w", where, err)
 }
 
-// outOfRange is an error in the value of a field. Envoy checks all fields of a
-// message before it takes anything in it: it refuses all route tables that it is
-// told at once, and not only that of the port, as for what it finds later.
-type outOfRange struct{ error }
-
-func (o outOfRange) Unwrap() error { return o.error }
-
-func outOfRangef(format string, args ...any) error { return outOfRange{fmt.Errorf(format, args...)} }
-
-// spoils reports whether what is refused costs the whole message.
-func spoils(refused error) bool { return errors.As(refused, new(outOfRange)) }
-
 // maxParameter is the size of the longest name of a query parameter that Envoy
 // takes, in bytes.
 const maxParameter = 1024
@@ -47,7 +35,7 @@ func badMatch(m *networking.HTTPMatchRequest) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.QueryParams)) {
 		if name == "" || len(name) > maxParameter {
-			errs = append(errs, outOfRangef("the name of a query parameter has %d bytes, not 1 to %d", len(name), maxParameter))
+			errs = append(errs, fmt.Errorf("the name of a query parameter has %d bytes, not 1 to %d", len(name), maxParameter))
 		}
 		errs = append(errs, place("query parameter "+name, badString(m.QueryParams[name])))
 	}
@@ -57,7 +45,7 @@ func badMatch(m *networking.HTTPMatchRequest) error {
 // badString tells what no Envoy takes in a match of anything but a path.
 func badString(m *networking.StringMatch) error {
 	if p, ok := m.GetMatchType().(*networking.StringMatch_Prefix); ok && p.Prefix == "" {
-		return outOfRangef("an empty prefix")
+		return fmt.Errorf("an empty prefix")
 	}
 	return badPattern(m.GetRegex())
 }

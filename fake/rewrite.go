@@ -131,7 +131,7 @@ func compileRedirect(r *networking.HTTPRedirect, m *networking.HTTPMatchRequest)
 		place("redirect.prefixRewrite", badText(r.PrefixRewrite)),
 	}
 	if !slices.Contains([]int{301, 302, 303, 307, 308}, a.code) {
-		errs = append(errs, outOfRangef("redirect.redirectCode %d is not supported: istiod writes a route without an action", a.code))
+		errs = append(errs, fmt.Errorf("redirect.redirectCode %d is not supported: istiod writes a route without an action", a.code))
 	}
 	return a, errors.Join(errs...)
 }

@@ -148,7 +148,7 @@ func compileDirect(d *networking.HTTPDirectResponse) (*answer, error) {
 	if b := d.Body.GetBytes(); b != nil {
 		a.body = string(b)
 	}
-	return a, place("directResponse.status", badAnswer(a.code))
+	return a, place("directResponse.status", badStatus(a.code))
 }
 
 // compileSplit drops destinations of weight 0, and gives everything to a lone

@@ -21,20 +21,21 @@ type reach int
 
 const (
 	nothing  reach = iota
-	thePort        // the route table of the port
+	thePort        // the route table of the port, and those that Envoy came to know before
 	allPorts       // all route tables that istiod tells with it
 )
 
 // rejectedRules are http rules that the API server, Istio's webhook and istiod
 // take, and what Envoy refuses for them. A field that is out of its range spoils the
-// whole message; what is found later spoils the table.
+// whole message; at what is found later Envoy stops reading, and it reads the table
+// first that it came to know last.
 var rejectedRules = []struct {
 	name, rule string
 	refuses    reach
 }{
 	{"a status of 599", `{"directResponse":{"status":599}}`, nothing},
 	{"a status of 600", `{"directResponse":{"status":600}}`, allPorts},
-	{"an abort with 600", `{"fault":{"abort":{"httpStatus":600}},ROUTE}`, thePort},
+	{"an abort with 600", foundLate, thePort},
 	{"an abort with 600 of nothing", `{"fault":{"abort":{"httpStatus":600,"percentage":{"value":0}}},ROUTE}`, thePort},
 	{"an operator", `{"headers":{"request":{"set":{"a":"%REQ(b)%"}}},ROUTE}`, nothing},
 	{"a per cent sign", `{"headers":{"request":{"set":{"a":"100%%"}}},ROUTE}`, nothing},
@@ -64,11 +65,14 @@ var rejectedRules = []struct {
 	{"weights above 2^32", `{"route":[{"destination":{"host":"a"},"weight":2147483647},{"destination":{"host":"b"},"weight":2147483647},{"destination":{"host":"c"},"weight":3}]}`, thePort},
 }
 
+// foundLate is a rule whose mistake Envoy finds when it reads the table.
+const foundLate = `{"fault":{"abort":{"httpStatus":600}},ROUTE}`
+
 const refusing = `
 apiVersion: v1
 kind: Service
 metadata: {name: reviews, namespace: NAMESPACE}
-spec: {selector: {app: reviews}, ports: [{name: http, port: 80, targetPort: 9080}, {name: http-other, port: 9080}]}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 80, targetPort: 9080}]}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -83,7 +87,29 @@ spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: ht
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: reviews, namespace: NAMESPACE}
-spec: {hosts: [reviews, reviews.example.com], gateways: [mesh, front], http: [{route: [{destination: {host: reviews, subset: v1}}], retries: {attempts: 0}}]}
+spec: {hosts: [reviews, beside, reviews.example.com], gateways: [mesh, front], http: [{route: [{destination: {host: reviews, port: {number: 80}, subset: v1}}], retries: {attempts: 0}}]}
+`
+
+// apart keeps the Services of other tests from a sidecar, and their ports.
+const apart = `
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default}
+spec: {egress: [{hosts: [./*]}]}
+`
+
+// later are Services with a port that comes when the first one is known.
+const later = `
+apiVersion: v1
+kind: Service
+metadata: {name: beside, namespace: NAMESPACE}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 9080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: own, namespace: NAMESPACE}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 9080}]}
 `
 
 // mesh is a real one or a fake one, in which somebody asks for reviews.
@@ -93,6 +119,7 @@ type mesh struct {
 	version   func(way way) string // that answers
 	rejected  func() bool          // a table, since this was asked last
 	await     func(t *testing.T, done func() bool)
+	whole     bool // whatever is refused, all tables of the proxy stay
 }
 
 // way is one by which reviews is asked.
@@ -100,12 +127,13 @@ type way int
 
 const (
 	hit     way = iota // a sidecar, on the port whose table has the rejected rule
-	beside             // the same sidecar, on another port
+	beside             // the same sidecar, on a port that it came to know later
 	outside            // a gateway, which is not told of the rule
 )
 
 // An object that all validation takes and Envoy does not holds the whole route
-// table of the port: weights do not move any more. The fake mesh does the same, so
+// table of the port, and those that Envoy reads after it: weights do not move any
+// more. The fake mesh holds all of the proxy, as nobody knows which those are, so
 // that a test of one's own can see it.
 func TestATableThatEnvoyRefusesStaysAsItWas(t *testing.T) {
 	t.Parallel()
@@ -113,11 +141,12 @@ func TestATableThatEnvoyRefusesStaysAsItWas(t *testing.T) {
 	namespace := p.Namespace(t)
 	client, _ := clients(t)
 	objects := reviewsOf(namespace, refusing)
-	b := newMesh(t, namespace, objects)
+	b := newMesh(t, namespace, objects+apart)
 	callers := map[way]*traffic.HTTP{
-		hit: b.through(t, "client", "reviews", "/"), beside: b.through(t, "client", "reviews:9080", "/"),
-		outside: b.through(t, "gateway", "reviews.example.com", "/"),
+		hit: b.through(t, "client", "reviews", "/"), outside: b.through(t, "gateway", "reviews.example.com", "/"),
 	}
+	p.Apply(t, namespace, strings.ReplaceAll(later, "NAMESPACE", namespace))
+	callers[beside] = b.through(t, "client", "beside:9080", "/")
 	known := 0
 	real := mesh{client, namespace,
 		func(by way) string {
@@ -131,15 +160,18 @@ func TestATableThatEnvoyRefusesStaysAsItWas(t *testing.T) {
 			return known > before
 		},
 		func(t *testing.T, done func() bool) { require.True(t, poll(t, done)) },
+		false,
 	}
 	for _, r := range rejectedRules {
-		t.Run(r.name, func(t *testing.T) { real.meet(t, r.rule, r.refuses) })
+		t.Run(r.name, func(t *testing.T) { real.meet(t, "other.example.com", r.rule, r.refuses) })
 	}
+	const onLater = "own" // a host of the port that is read first
+	t.Run("the port that is read first", func(t *testing.T) { real.meet(t, onLater, foundLate, allPorts) })
 	t.Run("and so does the fake", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			server := apiserver.New()
 			server.ValidateIstio()
-			require.NoError(t, server.Load([]byte(objects)))
+			require.NoError(t, server.Load([]byte(objects+"---"+strings.ReplaceAll(later, "NAMESPACE", namespace))))
 			m := fake.NewMesh(server, fake.Config{})
 			client, err := istio.NewForConfig(server.Config())
 			require.NoError(t, err)
@@ -147,23 +179,28 @@ func TestATableThatEnvoyRefusesStaysAsItWas(t *testing.T) {
 				func(by way) string {
 					request := map[way]fake.Request{
 						hit:     {Host: "reviews", Port: 80, From: fake.Source{Namespace: namespace}},
-						beside:  {Host: "reviews", Port: 9080, From: fake.Source{Namespace: namespace}},
+						beside:  {Host: "beside", Port: 9080, From: fake.Source{Namespace: namespace}},
 						outside: {Host: "reviews.example.com", From: fake.Source{Gateway: namespace + "/front", Namespace: namespace}},
 					}[by]
 					return strings.TrimPrefix(m.Send(1, request)[0].Workload, "reviews-")
 				},
 				func() bool { return len(m.Refused()) > 0 },
 				func(t *testing.T, done func() bool) { require.True(t, done()) },
+				true,
 			}
 			for _, r := range rejectedRules {
-				imagined.meet(t, r.rule, r.refuses)
+				imagined.meet(t, "other.example.com", r.rule, r.refuses)
 			}
+			imagined.meet(t, onLater, foundLate, allPorts)
 		})
 	})
 }
 
-// meet lets a rule come while the traffic moves from v1 to v2.
-func (m mesh) meet(t *testing.T, rule string, refuses reach) {
+// meet lets a rule come for a host while the traffic moves from v1 to v2.
+func (m mesh) meet(t *testing.T, host, rule string, refuses reach) {
+	if m.whole && refuses == thePort {
+		refuses = allPorts
+	}
 	answers := func(by way, version string) func() bool {
 		return func() bool { return m.version(by) == version }
 	}
@@ -172,7 +209,7 @@ func (m mesh) meet(t *testing.T, rule string, refuses reach) {
 		m.await(t, answers(by, "v1"))
 	}
 	m.rejected()
-	name := m.create(t, rule)
+	name := m.create(t, host, rule)
 	if refuses != nothing {
 		m.await(t, m.rejected)
 	}
@@ -209,12 +246,12 @@ func (m mesh) route(t *testing.T, subset string) {
 }
 
 // create creates a VirtualService of another host.
-func (m mesh) create(t *testing.T, rule string) string {
+func (m mesh) create(t *testing.T, host, rule string) string {
 	vs := &networking.VirtualService{ObjectMeta: metav1.ObjectMeta{Name: "other"}}
 	text := strings.ReplaceAll(rule, "ROUTE", `"route":[{"destination":{"host":"reviews"}}]`)
 	var http api.HTTPRoute
 	require.NoError(t, http.UnmarshalJSON([]byte(text)))
-	vs.Spec.Hosts, vs.Spec.ExportTo, vs.Spec.Http = []string{"other.example.com"}, []string{"."}, []*api.HTTPRoute{&http}
+	vs.Spec.Hosts, vs.Spec.ExportTo, vs.Spec.Http = []string{host}, []string{"."}, []*api.HTTPRoute{&http}
 	_, err := m.NetworkingV1().VirtualServices(m.namespace).Create(t.Context(), vs, metav1.CreateOptions{})
 	require.NoError(t, err)
 	return vs.Name
