@@ -5,10 +5,17 @@ package canary
 // driver at all if a person orders it by annotation.
 func (t *turn) leadsHome(aborted bool) bool {
 	s := &t.s
-	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest || t.homeward().check(s) != nil {
+	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest || t.lacksWorkload() || t.homeward().check(s) != nil {
 		return false
 	}
 	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.Phase.row().back)
+}
+
+// lacksWorkload reports whether stable has to be restored on the way back, and the
+// driver cannot.
+func (t *turn) lacksWorkload() bool {
+	r := t.s.Phase.row()
+	return !t.o.Workload && t.s.End == PromoteStable && (r.moved || r.asks == askRestored)
 }
 
 // senseless reports whether the State tells nothing of a rollout that has the

@@ -170,3 +170,21 @@ func must(b []byte, err error) []byte {
 	}
 	return b
 }
+
+// Nobody sends traffic to a stable that may be between two versions.
+func TestADriverWithoutAWorkloadRestoresNoStable(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2")}
+		state := s.turns(8 * time.Minute)
+		require.Equal(t, canary.PromotingStable, state.Phase)
+		bare, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps().Owner("suite")), Router: s.router, Analyzer: s.judge})
+		require.NoError(t, err)
+		s.router.Abort("help")
+		_, err = bare.Turn(t.Context())
+		require.ErrorIs(t, err, canary.ErrOtherPlan)
+		require.ErrorContains(t, err, "may have changed stable; to turn it back a driver needs a Workload")
+		require.Equal(t, canary.Full, s.read().Traffic.Canary)
+		_, err = s.run()
+		require.ErrorContains(t, err, "help", "one that has a Workload obeys")
+	})
+}

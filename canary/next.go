@@ -102,6 +102,9 @@ func (t *turn) foreign() error {
 		return nil
 	case s.Plan == t.digest:
 		return t.check(s)
+	case !s.Phase.Final() && (t.o.Abort != "" || s.Command.Order == Abort) && t.lacksWorkload():
+		return fmt.Errorf("canary: %w: %w: %q (%s) is %v and may have changed stable; to turn it back a driver needs a Workload",
+			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
 	case s.Owner != t.owner && !s.Phase.Final():
 		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let that end, abort it there, or reset",
 			ErrRefused, ErrOtherOwner, s.Name, s.Owner, t.owner)
