@@ -35,20 +35,26 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 		return ctx.Err()
 	case isConflict(err), s.Phase == Preparing && errors.Is(err, ErrRefused):
 		return err
-	case err != nil:
+	}
+	o.note(d, a, err)
+	return nil
+}
+
+// note keeps an answer. An error is none, and one that was left zero means nothing.
+func (o *observation) note(d decision, a Answer, err error) {
+	if err != nil {
 		a = Waiting("cannot tell: %v", err)
-	case a.Reply == Unasked:
-		a = Waiting("%s", a.Reason) // an answer that was left zero means nothing
+	} else if a.Reply == Unasked {
+		a = Waiting("%s", a.Reason)
 	}
 	if d.Ask != askGate {
 		o.Answers[d.Ask] = a
-		return nil
+		return
 	}
 	if o.Opened == nil {
 		o.Opened = map[string]Answer{}
 	}
 	o.Opened[d.Gate] = a
-	return nil
 }
 
 // shortest and longestCall bound the time that one call may take.

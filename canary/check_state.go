@@ -1,6 +1,9 @@
 package canary
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // CheckState reports why s can be no State of this plan; the error wraps
 // ErrBadState. A State of another plan, or of no rollout, is none of its business.
@@ -17,30 +20,33 @@ func (sp *spec) check(s *State) error {
 	if s.Phase == Idle {
 		return nil
 	}
-	why := sp.wrongPlace(s)
-	if why == "" {
-		why = wrongFlags(s)
-	}
+	why := cmp.Or(sp.wrongRollout(s), sp.wrongPlace(s), wrongFlags(s))
 	if why == "" {
 		return nil
 	}
 	return fmt.Errorf("canary: %w: %w: plan %q: %s", ErrRefused, ErrBadState, sp.name, why)
 }
 
-// wrongPlace tells why no rollout of the plan is where s says.
-func (sp *spec) wrongPlace(s *State) string {
-	r := s.Phase.row()
+// wrongRollout tells why s is about no rollout of the plan.
+func (sp *spec) wrongRollout(s *State) string {
 	switch {
-	case s.Step >= len(sp.steps) && len(sp.steps) > 0:
-		return fmt.Sprintf("step %d of %d", s.Step+1, len(sp.steps))
 	case s.Owner != sp.owner:
 		return fmt.Sprintf("its owner is %q, not %q", s.Owner, sp.owner)
 	case s.End != sp.end.Kind:
 		return fmt.Sprintf("its end is %q, not %q", s.End, sp.end.Kind)
-	case r.ends&(1<<sp.end.Kind) == 0:
-		return fmt.Sprintf("phase %v, and it ends with %q", s.Phase, sp.end.Kind)
 	case s.Recalled && sp.end.Kind != PromoteStable:
 		return fmt.Sprintf("stable may be under promotion, and it ends with %q", sp.end.Kind)
+	}
+	return ""
+}
+
+// wrongPlace tells why no rollout of the plan is where s says.
+func (sp *spec) wrongPlace(s *State) string {
+	switch {
+	case s.Step >= len(sp.steps) && len(sp.steps) > 0:
+		return fmt.Sprintf("step %d of %d", s.Step+1, len(sp.steps))
+	case s.Phase.row().ends&(1<<sp.end.Kind) == 0:
+		return fmt.Sprintf("phase %v, and it ends with %q", s.Phase, sp.end.Kind)
 	case !sp.leadsTo(s):
 		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
 	}

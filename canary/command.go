@@ -64,30 +64,25 @@ func (c Command) target() string {
 	return fmt.Sprintf(" gate %q", c.Gate)
 }
 
+// means tells of each order whether it means anything to a rollout in a State.
+var means = [...]func(s *State) bool{
+	NoOrder: func(*State) bool { return false },
+	Pause:   func(s *State) bool { return s.Phase.row().pausable && s.Paused.IsZero() },
+	Resume: func(s *State) bool {
+		return !s.Paused.IsZero() || s.Drifting || s.Phase == Retreating && s.Retreat.Gone.IsZero()
+	},
+	Abort:    func(s *State) bool { return s.Phase != Idle && !s.Phase.row().final && !s.Phase.row().back },
+	Promote:  func(s *State) bool { return s.Phase == Progressing && !s.Hurried },
+	Skip:     func(s *State) bool { return s.Phase == Progressing && !s.Skipped },
+	Approve:  func(s *State) bool { return s.Phase.gated() },
+	Retry:    func(s *State) bool { return s.Phase == RolledBack },
+	StepBack: func(s *State) bool { return s.Phase == Progressing || s.Phase == CompletingShift },
+}
+
 // suits tells why the command means nothing to a rollout in the State s; "" if
 // it means something.
 func (c Command) suits(s *State) string {
-	r, progressing := s.Phase.row(), s.Phase == Progressing
-	ok := false
-	switch c.Order {
-	case Pause:
-		ok = r.pausable && s.Paused.IsZero()
-	case Resume:
-		ok = !s.Paused.IsZero() || s.Drifting || s.Phase == Retreating && s.Retreat.Gone.IsZero()
-	case Abort:
-		ok = s.Phase != Idle && !r.final && !r.back
-	case Promote:
-		ok = progressing && !s.Hurried
-	case Skip:
-		ok = progressing && !s.Skipped
-	case Approve:
-		ok = s.Phase.gated() && c.Gate != ""
-	case StepBack:
-		ok = progressing || s.Phase == CompletingShift
-	case Retry:
-		ok = s.Phase == RolledBack
-	}
-	if ok {
+	if means[c.Order](s) && (c.Order != Approve || c.Gate != "") {
 		return ""
 	}
 	return "a rollout that is " + s.Phase.String() + " cannot " + c.Order.String() + c.target()

@@ -16,12 +16,17 @@ func (t *turn) drift() *decision {
 		return nil // left alone, as the plan says
 	}
 	t.s.Drifts = min(t.s.Drifts+1, maxCount)
-	what := fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	if t.o.Lost {
-		t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
-		what = fmt.Sprintf("somebody removed the rollout's state and left %v (%d of %d times)", t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
+		return t.recalled()
 	}
-	if t.o.Lost && t.end.Kind == PromoteStable && t.s.Outcome == Idle {
+	return t.answerDrift(fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit))
+}
+
+// recalled puts a State back that somebody removed and this driver remembers.
+func (t *turn) recalled() *decision {
+	t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
+	what := fmt.Sprintf("somebody removed the rollout's state and left %v (%d of %d times)", t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
+	if t.end.Kind == PromoteStable && t.s.Outcome == Idle {
 		// What is remembered may be older than what was removed: stable may be
 		// under promotion already.
 		t.s.Recalled = true

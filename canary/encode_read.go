@@ -111,20 +111,29 @@ func (r *reader) integer(v reflect.Value) {
 	v.SetInt(n)
 }
 
+// toQuote goes on to the quote that ends a string, or to the end, and reports
+// whether all before it stands for itself.
+func (r *reader) toQuote() (plain bool) {
+	plain = true
+	for ; r.at < len(r.text) && r.text[r.at] != '"'; r.at++ {
+		if c := r.text[r.at]; c < ' ' || c == '\\' || c >= utf8.RuneSelf {
+			plain = false
+		}
+		if r.text[r.at] == '\\' {
+			r.at++
+		}
+	}
+	r.at = min(r.at, len(r.text)) // an escape may have no end
+	return plain
+}
+
 // string reads into a *string, a *[]byte or an encoding.TextUnmarshaler.
 func (r *reader) string(into any) {
 	r.need(`"`)
-	begin, end, plain := r.at, r.at, true
-	for ; end < len(r.text) && r.text[end] != '"'; end++ {
-		if c := r.text[end]; c < ' ' || c == '\\' || c >= utf8.RuneSelf {
-			plain = false
-		}
-		if r.text[end] == '\\' {
-			end++
-		}
-	}
-	r.at = min(end, len(r.text)) // an escape may have no end
-	if r.need(`"`); r.bad {
+	begin, end := r.at, r.at
+	plain := r.toQuote()
+	if end = r.at; !r.take(`"`) {
+		r.bad = true
 		return
 	}
 	if !plain {

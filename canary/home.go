@@ -1,5 +1,13 @@
 package canary
 
+// aborted reports whether an Abort is ordered, by Send or by annotation.
+func (t *turn) aborted() bool {
+	if t.o.Abort != "" {
+		t.s.Command = Command{Order: Abort, By: "annotation", Why: clip(t.o.Abort, maxReason)}
+	}
+	return t.s.Command.Order == Abort
+}
+
 // leadsHome reports whether the rollout is one of another plan that is to be
 // turned back, or is turning back: any driver of its owner does that, and any
 // driver at all if a person orders it by annotation.

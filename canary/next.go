@@ -55,10 +55,8 @@ type turn struct {
 }
 
 func (t *turn) next() *decision {
-	if t.o.Abort != "" {
-		t.s.Command = Command{Order: Abort, By: "annotation", Why: clip(t.o.Abort, maxReason)}
-	}
-	switch aborted := t.s.Command.Order == Abort; {
+	aborted := t.aborted()
+	switch {
 	case aborted && t.senseless():
 		return t.abandon()
 	case t.leadsHome(aborted):
@@ -69,15 +67,20 @@ func (t *turn) next() *decision {
 			return t.decide(decision{Err: err})
 		}
 	}
-	if t.s.Phase == Idle || t.s.Plan != t.digest {
+	switch {
+	case t.s.Phase == Idle, t.s.Plan != t.digest:
 		return t.begin("a new rollout")
-	}
-	if t.s.Phase.Final() {
+	case t.s.Phase.Final():
 		return t.over()
-	}
-	if t.s.Command.Order == Abort && !t.o.Lost && !t.s.Phase.row().back {
+	case aborted && !t.o.Lost && !t.s.Phase.row().back:
 		return t.obey()
 	}
+	return t.goOn()
+}
+
+// goOn goes on with a rollout of this plan: first with what somebody else did to
+// it, then with what was ordered, then with the plan.
+func (t *turn) goOn() *decision {
 	if t.clockWentBack() {
 		return t.rewind()
 	}
@@ -98,21 +101,19 @@ func (t *turn) next() *decision {
 func (t *turn) foreign() error {
 	s := &t.s
 	switch {
-	case s.Phase == Idle:
-		return nil
 	case s.Plan == t.digest:
 		return t.check(s)
-	case !s.Phase.Final() && (t.o.Abort != "" || s.Command.Order == Abort) && t.lacksWorkload():
+	case s.Phase == Idle, s.Phase.Final():
+		return nil
+	case s.Command.Order == Abort && t.lacksWorkload():
 		return fmt.Errorf("canary: %w: %w: %q (%s) is %v and may have changed stable; to turn it back a driver needs a Workload",
 			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
-	case s.Owner != t.owner && !s.Phase.Final():
+	case s.Owner != t.owner:
 		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let that end, abort it there, or reset",
 			ErrRefused, ErrOtherOwner, s.Name, s.Owner, t.owner)
-	case s.Plan != t.digest && !s.Phase.Final():
-		return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it with its own plan, adopt its traffic at a step of this one, or reset",
-			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
 	}
-	return nil
+	return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it, adopt its traffic at a step of this one, or reset",
+		ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
 }
 
 // act goes on with the phase that the rollout is in.

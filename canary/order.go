@@ -22,21 +22,17 @@ var ErrNotNow = errors.New("not now")
 // command, and a Pause of any but an Abort. An Abort is also taken for a State
 // that cannot be understood, which is forgotten then.
 func Send(ctx context.Context, r Router, c Command) error {
+	if _, err := c.Order.MarshalText(); err != nil || c.Order == NoOrder {
+		return fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
+	}
 	need := trust(c.Order != Abort)
 	return change(ctx, r, need, func(reading Reading, bad error) (Traffic, State, error) {
 		s := reading.State
 		if bad != nil {
 			s = State{Serial: time.Now().UnixMilli()}
 		}
-		if _, err := c.Order.MarshalText(); err != nil || c.Order == NoOrder {
-			return Traffic{}, s, fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
-		}
-		if why := c.suits(&s); why != "" && bad == nil {
+		if why := c.refusal(&s); why != "" && bad == nil {
 			return Traffic{}, s, fmt.Errorf("canary: %w: %s", ErrNotNow, why)
-		}
-		urgent := c.Order == Abort || c.Order == Pause && s.Command.Order != Abort
-		if p := s.Command; p.Order != NoOrder && !urgent && !s.Phase.Final() {
-			return Traffic{}, s, fmt.Errorf("canary: %w: %s%s is not obeyed yet", ErrNotNow, p.Order, p.credit())
 		}
 		if c.At.IsZero() {
 			c.At = time.Now().Round(0).UTC()
@@ -46,6 +42,18 @@ func Send(ctx context.Context, r Router, c Command) error {
 		s.Serial = s.nextSerial()
 		return reading.Traffic, s, nil // the traffic as it is: a command hides no drift
 	})
+}
+
+// refusal tells why the command cannot be written into s; "" if it can.
+func (c Command) refusal(s *State) string {
+	if why := c.suits(s); why != "" {
+		return why
+	}
+	urgent := c.Order == Abort || c.Order == Pause && s.Command.Order != Abort
+	if p := s.Command; p.Order != NoOrder && !urgent && !s.Phase.Final() {
+		return p.Order.String() + p.credit() + " is not obeyed yet"
+	}
+	return ""
 }
 
 // AdoptAt makes the traffic that is found the step'th of the plan's, counted from

@@ -85,10 +85,16 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 		}
 		return lack, nil
 	}
+	if !t.o.Judged.Asked {
+		return lack, t.decide(decision{Ask: askJudge, Request: t.request(window)})
+	}
+	return t.judged(step, late)
+}
+
+// judged is what the judge's answer means to the step.
+func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 	j := &t.o.Judged
 	switch {
-	case !j.Asked:
-		return lack, t.decide(decision{Ask: askJudge, Request: t.request(window)})
 	case j.Err != nil:
 		return t.judgeError(j.Err, late)
 	case j.Result.Verdict == analysis.Fail:
@@ -106,7 +112,7 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 // Errors in a row are no evidence, so they hold even a step that needs no pass.
 func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
 	if t.judgeErrors > 0 {
-		t.s.JudgeErrors++
+		t.s.JudgeErrors = min(t.s.JudgeErrors+1, maxCount)
 		if t.s.JudgeErrors >= t.judgeErrors {
 			return lack, t.rollBack(fmt.Sprintf("the judge could not tell %d times in a row: %v", t.s.JudgeErrors, err))
 		}

@@ -85,34 +85,10 @@ type Runner struct {
 
 // NewRunner returns a Runner, or all that is missing in c.
 func NewRunner(c Config) (*Runner, error) {
-	var errs []error
 	if c.Plan.spec == nil {
 		return nil, errNoPlan
 	}
-	if c.Router == nil {
-		errs = append(errs, errors.New("Config.Router: want one"))
-	}
-	if i := slices.IndexFunc(c.Plan.spec.steps, func(s Step) bool { return s.Judge != Unjudged }); i >= 0 && c.Analyzer == nil {
-		errs = append(errs, fmt.Errorf("Config.Analyzer: step %q is judged; give one, or make the step %q", c.Plan.spec.steps[i].Name, Unjudged))
-	}
-	if v, ok := c.Analyzer.(interface{ Validate() error }); ok {
-		errs = append(errs, v.Validate())
-	}
-	if i := slices.IndexFunc(c.Observers, func(o Observer) bool { return o == nil }); i >= 0 {
-		errs = append(errs, fmt.Errorf("Config.Observers: number %d is nil", i))
-	}
-	if c.Plan.spec.end.Kind == PromoteStable && c.Workload == nil {
-		errs = append(errs, fmt.Errorf("Config.Workload: a plan that ends with %q needs one", PromoteStable))
-	}
-	if c.Plan.spec.verify && c.Verifier == nil {
-		errs = append(errs, errors.New("Config.Verifier: the plan says verify; give one"))
-	}
-	for name, gate := range c.Gates {
-		if gate == nil || !c.Plan.spec.has(name) {
-			errs = append(errs, fmt.Errorf("Config.Gates: %q is nil, or no gate of the plan", name))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(slices.Concat(c.missing(), c.mistakes())...); err != nil {
 		return nil, fmt.Errorf("canary: runner for plan %q: %w", c.Plan.Name(), err)
 	}
 	c.Gates = maps.Clone(c.Gates)
@@ -123,12 +99,45 @@ func NewRunner(c Config) (*Runner, error) {
 	return r, nil
 }
 
+// missing returns what the plan needs and c has not.
+func (c *Config) missing() (errs []error) {
+	if c.Router == nil {
+		errs = append(errs, errors.New("Config.Router: want one"))
+	}
+	if i := slices.IndexFunc(c.Plan.spec.steps, func(s Step) bool { return s.Judge != Unjudged }); i >= 0 && c.Analyzer == nil {
+		errs = append(errs, fmt.Errorf("Config.Analyzer: step %q is judged; give one, or make the step %q", c.Plan.spec.steps[i].Name, Unjudged))
+	}
+	if c.Plan.spec.end.Kind == PromoteStable && c.Workload == nil {
+		errs = append(errs, fmt.Errorf("Config.Workload: a plan that ends with %q needs one", PromoteStable))
+	}
+	if c.Plan.spec.verify && c.Verifier == nil {
+		errs = append(errs, errors.New("Config.Verifier: the plan says verify; give one"))
+	}
+	return errs
+}
+
+// mistakes returns what is wrong with what c has.
+func (c *Config) mistakes() (errs []error) {
+	if v, ok := c.Analyzer.(interface{ Validate() error }); ok {
+		errs = append(errs, v.Validate())
+	}
+	if i := slices.IndexFunc(c.Observers, func(o Observer) bool { return o == nil }); i >= 0 {
+		errs = append(errs, fmt.Errorf("Config.Observers: number %d is nil", i))
+	}
+	for name, gate := range c.Gates {
+		if gate == nil || !c.Plan.spec.has(name) {
+			errs = append(errs, fmt.Errorf("Config.Gates: %q is nil, or no gate of the plan", name))
+		}
+	}
+	return errs
+}
+
 // afterConflict is when to look again after somebody else got through.
 const afterConflict = 100 * time.Millisecond
 
 // Turn takes one look and makes at most one change. It is what a controller
-// calls from its Reconcile: Event.Wait says when to come back, or
-// Event.Done that there is nothing left to do.
+// calls from its Reconcile: Event.Wait says when to come back, or Event.Done that
+// there is nothing left to do.
 //
 // Losing a race against another driver is not an error: the turn then comes to
 // nothing, and the next one sees what the other did. An error that wraps
@@ -203,9 +212,9 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 // end, and one that wraps ErrRefused or ErrBadState if a person is needed and the
 // canary has no users. Other errors are told to the Observers and tried again, ever
 // more slowly; an object that is not there counts among them, and so does
-// ErrForbidden until it has been met for half a minute. When ctx ends, the traffic stays where it is and
-// nothing is lost: another Run goes on from there. The error wraps that of ctx and
-// says what the rollout was waiting for.
+// ErrForbidden until it has been met for half a minute. When ctx ends, the traffic
+// stays where it is and nothing is lost: another Run goes on from there. The error
+// wraps that of ctx and says what the rollout was waiting for.
 //
 // A rollout of this plan that is over already is not begun again: Run returns
 // its end at once. Give each release a plan of its own by Plan.For.
@@ -227,15 +236,10 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 			wait, over = p.bear(err)
 			over = over && !r.last.exposed()
 		} else {
-			p = patience{}
+			p, err = patience{}, last.outcome()
 		}
-		switch {
-		case ctx.Err() != nil:
-			return last, stopped(ctx, r.c.Plan, why)
-		case over && err != nil:
+		if ctx.Err() == nil && over {
 			return last, err
-		case over:
-			return last, last.outcome()
 		}
 		if !sleep(ctx, wait) {
 			return last, stopped(ctx, r.c.Plan, why)
@@ -277,7 +281,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false
 	}

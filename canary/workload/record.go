@@ -89,7 +89,11 @@ func (r record) validate() error {
 	case r.Template != nil && len(r.Template.Spec.Containers) == 0:
 		return errors.New("the template has no containers")
 	}
-	for container, image := range r.Images {
+	return checkImages(r.Images)
+}
+
+func checkImages(images map[string]string) error {
+	for container, image := range images {
 		if container == "" || image == "" {
 			return fmt.Errorf("container %q has image %q", container, image)
 		}
