@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math/rand/v2"
 	"time"
 
 	"github.com/serin-go/serin/analysis"
@@ -24,7 +25,7 @@ type driver struct {
 func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 	return func(yield func(time.Time) bool) {
 		d := &driver{w: w, yield: yield, skew: skew}
-		r, err := NewRunner(Config{Plan: w.sim.plan, Router: d, Analyzer: d, Workload: d, Prerequisite: d, Verifier: d, Gates: w.sim.gates(d)})
+		r, err := NewRunner(Config{Plan: otherDefaults(w.rng, w.sim.plan), Router: d, Analyzer: d, Workload: d, Prerequisite: d, Verifier: d, Gates: w.sim.gates(d)})
 		if err != nil {
 			w.broken("%v", err)
 			return
@@ -51,6 +52,18 @@ func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 	}
 }
 
+// otherDefaults is the plan under one of two versions of the library (E31).
+func otherDefaults(rng *rand.Rand, p Plan) Plan {
+	s := *p.spec
+	if rng.IntN(2) == 0 {
+		s.interval = 3 * time.Second
+	}
+	if rng.IntN(2) == 0 && s.author.drift.Limit == 0 {
+		s.drift.Limit = DefaultDriftLimit + 2
+	}
+	return Plan{&s}
+}
+
 func (d *driver) sleep(pause time.Duration) {
 	if !d.dead && !d.yield(d.w.now.Add(pause)) {
 		d.dead = true
@@ -70,7 +83,7 @@ func (d *driver) call(effect func() error) error {
 	w.faults--
 	switch w.rng.IntN(4) {
 	case 0:
-		return errFault
+		return pick(w.rng, errFault, ErrRefused, ErrForbidden, context.DeadlineExceeded)
 	case 1:
 		if err := effect(); err != nil {
 			return err
@@ -243,7 +256,7 @@ func (d *driver) Analyze(_ context.Context, r analysis.Request) (result analysis
 			}
 		}
 		switch {
-		case w.sim.bad >= 0 && step >= w.sim.bad:
+		case w.sim.bad >= 0 && step >= w.sim.bad, w.sim.badEnd && w.state.Phase != Progressing:
 			result = analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}
 		case w.rng.IntN(3) == 0:
 			result.Reason = "not enough requests"

@@ -128,7 +128,7 @@ func (w *world) interfere() {
 
 // ended compares the end with the one that plan and canary ask for.
 func (w *world) ended() error {
-	if w.sim.meddled || w.sim.commanded {
+	if w.sim.meddled || w.sim.commanded || w.sim.badEnd {
 		return nil
 	}
 	want := w.sim.plan.spec.goal()
@@ -151,7 +151,7 @@ func (w *world) ended() error {
 }
 
 func randomScenario(rng *rand.Rand) scenario {
-	s := scenario{bad: rng.IntN(8) - 2, noPromote: rng.IntN(6) == 0}
+	s := scenario{bad: rng.IntN(8) - 2, badEnd: rng.IntN(8) == 0, noPromote: rng.IntN(6) == 0}
 	switch rng.IntN(6) {
 	case 0:
 		s.meddled = true

@@ -46,6 +46,7 @@ type world struct {
 type scenario struct {
 	plan       Plan
 	bad        int  // the step from which on the judge fails; -1: never
+	badEnd     bool // the judge fails after the steps, if it is asked
 	noPromote  bool // stable cannot run the new version
 	meddled    bool // somebody else changes the object
 	commanded  bool
