@@ -83,6 +83,8 @@ func (r *Runner) guard(ctx context.Context, call func(context.Context) error) (e
 func (r *Runner) ask(ctx context.Context, d decision, s State, o *observation) (Answer, error) {
 	q := Question{s.Fence(), s.Traffic, s.Pin, r.c.Plan.End().Kind == PromoteStable}
 	switch d.Ask {
+	case askChecked:
+		return r.checked(ctx)
 	case askPinned:
 		pin, a, err := r.c.Workload.Pin(ctx, q)
 		o.Pin = pin

@@ -149,10 +149,25 @@ func (t *turn) prepare() *decision {
 	if !t.s.Paused.IsZero() {
 		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
 	}
+	if d := t.cleared(); d != nil {
+		return d
+	}
 	if d := t.pin(); d != nil {
 		return d
 	}
 	return t.enterWhenReady(0, t.s.Reason)
+}
+
+// cleared asks whether the plan can be carried out. It is nil if it can.
+func (t *turn) cleared() *decision {
+	switch a := t.o.Answers[askChecked]; a.Reply {
+	case Unasked:
+		return t.decide(decision{Ask: askChecked})
+	case Yes:
+		return nil
+	default:
+		return t.bounded(&t.steps[0], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
+	}
 }
 
 // pin asks what the rollout is about. It is nil when that is known.

@@ -12,6 +12,7 @@ type ask uint8
 // The questions. Each is asked only when its answer matters.
 const (
 	askNothing  ask = iota
+	askChecked      // can the plan be carried out? All parts know
 	askPinned       // what is the rollout about? The Workload knows
 	askShown        // does the mesh do State.Traffic? A Verifier knows
 	askReady        // is everything ready for decision.Traffic? Workload and Prerequisite know
@@ -23,7 +24,7 @@ const (
 	questions
 )
 
-var questionNames = [...]string{"nothing", "pinned", "shown", "ready", "judge", "gate", "promoted", "restored", "removed"}
+var questionNames = [...]string{"nothing", "checked", "pinned", "shown", "ready", "judge", "gate", "promoted", "restored", "removed"}
 
 // String returns the ask in a word.
 func (q ask) String() string { return nameOf("ask", questionNames[:], q) }

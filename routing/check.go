@@ -1,0 +1,37 @@
+package routing
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/serin-go/serin/canary"
+)
+
+var _ canary.Checker = (*Router)(nil)
+
+// Check implements [canary.Checker]: the traffic of every step, and all of it, is
+// rendered into the objects as they are.
+func (r *Router) Check(ctx context.Context, p canary.Plan) ([]canary.Finding, error) {
+	all := []canary.Traffic{{}}
+	names := []string{"the way back"}
+	for _, step := range p.Steps() {
+		all, names = append(all, step.Traffic), append(names, fmt.Sprintf("step %q", step.Name))
+	}
+	if p.End().Kind != canary.Discard {
+		all, names = append(all, canary.Traffic{Canary: canary.Full}), append(names, "the end")
+	}
+	var found []canary.Finding
+	for i := range 1 + len(r.followers) {
+		o := r.object(i)
+		vs, err := o.get(ctx)
+		if err != nil {
+			return found, err
+		}
+		for j, t := range all {
+			if _, err := o.Renderer.Render(vs, t); err != nil {
+				found = append(found, canary.Finding{Problem: fmt.Sprintf("%s: %v", names[j], err), Refuses: true})
+			}
+		}
+	}
+	return found, nil
+}

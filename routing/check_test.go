@@ -1,0 +1,46 @@
+package routing_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/routing"
+)
+
+// E5: what a later step needs and the Router cannot do is told before the first
+// write of traffic, not after hours.
+func TestAPlanThatTheRouterCannotCarryOutIsRefusedBeforeItBegins(t *testing.T) {
+	w := newWorld(t, twoRules)
+	r := routing.NewRouter(w.object(t, "reviews", "b"))
+	plan, err := canary.NewPlan("p").
+		Step(canary.Step{Name: "few", Traffic: share(5)},
+			canary.Step{Name: "staff", Traffic: canary.Traffic{Canary: 10 * canary.Percent, Cohorts: "staff"}},
+			canary.Step{Name: "fresh", Traffic: canary.Traffic{Canary: 10 * canary.Percent, Baseline: canary.Percent}}).
+		End(canary.End{Kind: canary.Discard}).Build()
+	require.NoError(t, err)
+	runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: r, Analyzer: new(fake.Judge)})
+	require.NoError(t, err)
+	found, err := runner.Check(t.Context())
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	require.Contains(t, found[0].Problem, `Router: step "staff": `)
+	require.Contains(t, found[0].Problem, "Cohorts")
+	require.Contains(t, found[1].Problem, `Router: step "fresh": `)
+
+	_, err = runner.Run(t.Context())
+	require.ErrorIs(t, err, canary.ErrRefused)
+	require.ErrorContains(t, err, `step "staff"`)
+	require.ErrorContains(t, err, `step "fresh"`)
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, reading.Traffic)
+	require.Equal(t, canary.Preparing, reading.State.Phase)
+
+	w.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
+	_, err = runner.Check(t.Context())
+	require.ErrorContains(t, err, "canary: Router: ")
+}
