@@ -131,3 +131,47 @@ func TestAStateWhoseWriteWasNotAnsweredIsTold(t *testing.T) {
 		})
 	})
 }
+
+// watched is a Workload that tells of its changes.
+type watched struct {
+	canary.Workload
+	changed chan struct{}
+}
+
+func (w watched) Wake(context.Context) <-chan struct{} { return w.changed }
+
+func TestAWakeUpIsTheNextTurn(t *testing.T) {
+	for name, changes := range map[string]int{"one": 1, "many": 10_000} {
+		t.Run(name, func(t *testing.T) {
+			w := watched{new(fake.Workload), make(chan struct{}, changes)}
+			answer := canary.Waiting("0 of 2 pods")
+			asked := 0
+			story(t, twoSteps().Interval(time.Hour), func(t *testing.T, s *stage) {
+				began := time.Now()
+				time.AfterFunc(10*time.Second, func() {
+					answer = canary.Answer{Reply: canary.Yes}
+					for range changes {
+						w.changed <- struct{}{}
+					}
+					close(w.changed)
+				})
+				for s.read().State.Phase != canary.Progressing {
+					s.turns(11 * time.Second)
+				}
+				require.Equal(t, 11*time.Second, time.Since(began))
+				require.Less(t, asked, 20, "a turn sees many changes")
+			}, func(c *canary.Config) {
+				w.changed = make(chan struct{}, changes) // of the bubble
+				c.Workload = ready{w, func() canary.Answer { asked++; return answer }}
+			})
+		})
+	}
+}
+
+// ready is a watched Workload with an answer of its own.
+type ready struct {
+	watched
+	answer func() canary.Answer
+}
+
+func (r ready) Ready(context.Context, canary.Question) (canary.Answer, error) { return r.answer(), nil }

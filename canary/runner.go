@@ -220,6 +220,9 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 // its end at once. Give each release a plan of its own by Plan.For.
 func (r *Runner) Run(ctx context.Context) (State, error) {
 	defer r.lastWords()
+	awake, rest := context.WithCancel(ctx)
+	defer rest()
+	wake := r.c.wakes(awake)
 	var p patience
 	var last State
 	var why Event // the last turn that ctx did not end
@@ -241,7 +244,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 		if ctx.Err() == nil && over {
 			return last, err
 		}
-		if !sleep(ctx, wait) {
+		if !sleep(ctx, wait, wake) {
 			return last, stopped(ctx, r.c.Plan, why)
 		}
 	}
@@ -273,16 +276,4 @@ func (s State) outcome() error {
 		return nil
 	}
 	return fmt.Errorf("canary: %q %w: %s", s.Name, ErrRolledBack, s.Reason)
-}
-
-// sleep waits for d, and reports whether ctx lasted as long.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -1,0 +1,67 @@
+package canary
+
+import (
+	"context"
+	"time"
+)
+
+// Waker is what a part of a [Config] may be as well: it tells when something has
+// changed, so that Run takes its next turn at once and not after the interval.
+type Waker interface {
+	// Wake returns a channel that gets a value for each change, until ctx ends. A
+	// change that is told while another one waits may be left out. A closed channel
+	// tells of nothing any more.
+	Wake(ctx context.Context) <-chan struct{}
+}
+
+// restless is the least time between two turns, however often somebody wakes.
+const restless = 100 * time.Millisecond
+
+// wakes returns what merges the Wakers of the Config until ctx ends.
+func (c *Config) wakes(ctx context.Context) <-chan struct{} {
+	merged := make(chan struct{}, 1)
+	for _, part := range []any{c.Router, c.Analyzer, c.Workload, c.Prerequisite, c.Verifier} {
+		if w, ok := part.(Waker); ok {
+			go forward(ctx, w.Wake(ctx), merged)
+		}
+	}
+	return merged
+}
+
+func forward(ctx context.Context, from <-chan struct{}, to chan<- struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, more := <-from:
+			if !more {
+				return
+			}
+		}
+		select {
+		case to <- struct{}{}:
+		default: // the next turn sees this change as well
+		}
+	}
+}
+
+// sleep waits for d, or until something wakes, and reports whether ctx lasted as
+// long.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	short := min(d, restless)
+	if !pause(ctx, short, nil) {
+		return false
+	}
+	return pause(ctx, d-short, wake)
+}
+
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-wake:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
