@@ -44,6 +44,9 @@ func (t *turn) follow(r *row) *decision {
 	if d := t.granted(r); d != nil {
 		return d
 	}
+	if t.o.Trouble != "" {
+		return t.outOfReach()
+	}
 	if until := t.s.Baked.Add(t.bake); t.s.Phase == Baking && t.o.Now.Before(until) {
 		return t.stay(Reason{CauseHold, "the bake time", until})
 	}

@@ -38,6 +38,8 @@ type observation struct {
 	Traffic Traffic
 	// Abort is the Reading's.
 	Abort string
+	// Trouble is the Reading's, in words.
+	Trouble string
 	// Lost: the State given to next is remembered, but the Router does not have
 	// it any more.
 	Lost bool

@@ -55,6 +55,8 @@ func (t *turn) lacking(step *Step) *decision {
 		return d
 	}
 	switch {
+	case t.o.Trouble != "":
+		return t.outOfReach()
 	case t.s.Drifting:
 		return t.stay(Reason{Cause: CauseDrift, Detail: "left alone until a resume puts the step's traffic back, or an abort"})
 	case !t.s.Paused.IsZero():
@@ -148,6 +150,9 @@ func (t *turn) advance() *decision {
 // then the deadline of the step that the rollout is in goes on.
 func (t *turn) enterWhenReady(next int, why string) *decision {
 	traffic := t.steps[next].Traffic
+	if t.o.Trouble != "" {
+		return t.bounded(&t.steps[t.s.Step], t.outOfReach())
+	}
 	if d := t.pass(t.steps[next].EnterGates); d != nil {
 		if d.Ask != askNothing || d.Write {
 			return d

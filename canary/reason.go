@@ -20,6 +20,7 @@ const (
 	CauseCapacity          // ends when the canary is ready
 	CausePaused            // ends with a Resume
 	CauseDrift             // somebody else changed the traffic; ends with a Resume
+	CauseTrouble           // a part is out of reach; ends when it is back
 	CausePromoting         // stable is being promoted
 	CauseRestoring         // stable is being restored
 	CauseRemoving          // what stood for the canary is taken down
@@ -36,7 +37,7 @@ const (
 
 var causeNames = [...]string{
 	"none", "settling", "not shown yet", "holding", "waiting for a verdict", "judge unavailable",
-	"waiting for gate", "waiting for capacity", "paused", "drift", "promoting stable",
+	"waiting for gate", "waiting for capacity", "paused", "drift", "out of reach", "promoting stable",
 	"restoring stable", "cleaning up", "stepped back", "no ready pod", "no readings", "stable worse", "all fail",
 	"no driver", "moved on", "turned back", "over",
 }

@@ -15,6 +15,10 @@ type Reading struct {
 	// Abort is why a person orders an Abort with an annotation beside the State;
 	// "" is no such order. It stands also if the State cannot be understood.
 	Abort string
+	// Trouble is what of the Router's parts could not be read, if it has several.
+	// The Reading is of the others: they are judged by and can be turned back, but
+	// nothing goes further while a part is out of reach.
+	Trouble error
 	// Version is what the Router needs to recognise the object it has read. It
 	// means nothing to anybody else and is only handed back to Write.
 	Version any
@@ -34,7 +38,9 @@ type Router interface {
 	// r.Abort is of, if nothing was written since r was read. Otherwise it changes nothing and the error wraps
 	// ErrConflict. An error that trying again cannot mend (validation refused
 	// the object, the rule to steer is not there) wraps ErrRefused. After any
-	// other error the write may or may not have happened: read again.
+	// other error the write may or may not have happened: read again. A Router of
+	// several parts writes that of the State first. Traffic that is stable only goes
+	// to every part that takes it, whatever the others say.
 	Write(ctx context.Context, r Reading, t Traffic, s State) error
 }
 

@@ -3,11 +3,15 @@ package routing_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
@@ -165,13 +169,87 @@ func TestAFollowerThatCannotShowTheTrafficStopsAllWrites(t *testing.T) {
 	require.Equal(t, before, w.document(t, "reviews"))
 }
 
-func TestAFollowerThatIsGoneOrWrongIsAnErrorOfRead(t *testing.T) {
+func TestAFollowerThatIsGoneOrWrongIsTold(t *testing.T) {
 	w := newWorld(t, twoRules, gatewayRules)
 	require.NoError(t, w.Delete(virtualServices, "prod", "gateway"))
-	_, err := w.withFollower(t).Read(t.Context())
-	require.ErrorContains(t, err, `VirtualService prod/gateway: virtualservices.networking.istio.io "gateway" not found`)
+	reading, err := w.withFollower(t).Read(t.Context())
+	require.NoError(t, err)
+	require.ErrorContains(t, reading.Trouble, `VirtualService prod/gateway: virtualservices.networking.istio.io "gateway" not found`)
 
 	w = newWorld(t, twoRules, gatewayRules)
-	_, err = routing.NewRouter(w.object(t, "reviews", "b"), w.object(t, "gateway", "other")).Read(t.Context())
-	require.ErrorIs(t, err, routing.ErrNoRule)
+	reading, err = routing.NewRouter(w.object(t, "reviews", "b"), w.object(t, "gateway", "other")).Read(t.Context())
+	require.NoError(t, err)
+	require.ErrorIs(t, reading.Trouble, routing.ErrNoRule)
+}
+
+// E7: a follower that is out of reach keeps nobody from judging, and from turning
+// the others back.
+func TestAFollowerOutOfReachKeepsNothingFromTurningBack(t *testing.T) {
+	gone := func(t *testing.T, w world) func() {
+		require.NoError(t, w.Delete(virtualServices, "prod", "gateway"))
+		return func() {}
+	}
+	for name, c := range map[string]struct {
+		breaks func(*testing.T, world) (mend func())
+		ends   bool // the way back is over while the follower is out of reach
+	}{
+		"it is deleted": {gone, true},
+		"its API answers 500": {func(_ *testing.T, w world) func() {
+			return w.Hook(func(c apiserver.Call) apiserver.Fault {
+				if c.Name == "gateway" {
+					return apiserver.ServerError()
+				}
+				return nil
+			})
+		}, false},
+		"its rule is renamed": {func(t *testing.T, w world) func() {
+			rename := func(to string) {
+				require.NoError(t, w.Update(virtualServices, "prod", "gateway", func(o map[string]any) {
+					o["spec"].(document)["http"].([]any)[0].(document)["name"] = to
+				}))
+			}
+			rename("other")
+			return func() { rename("b") }
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, twoRules, gatewayRules)
+				r := w.withFollower(t)
+				judge := &fake.Judge{Script: []fake.Ruling{{Verdict: analysis.Inconclusive, Reason: "few requests"}}}
+				plan, err := canary.NewPlan("p").Step(canary.Step{Traffic: share(10), Hold: time.Minute}).End(canary.End{Kind: canary.Discard}).Build()
+				require.NoError(t, err)
+				runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: r, Analyzer: judge})
+				require.NoError(t, err)
+				turn := func() canary.Event {
+					e, err := runner.Turn(t.Context())
+					require.NoError(t, err)
+					time.Sleep(max(e.Wait, time.Second))
+					return e
+				}
+				for turn().After.Phase != canary.Progressing {
+				}
+				mend := c.breaks(t, w)
+				e := turn()
+				require.True(t, e.Judged.Asked, "it is judged all the same")
+				require.Equal(t, canary.CauseTrouble, e.Reason.Cause)
+				require.Contains(t, e.Reason.String(), "VirtualService prod/gateway")
+
+				require.NoError(t, canary.Send(t.Context(), r, canary.Command{Order: canary.Abort}))
+				e = turn()
+				require.Equal(t, canary.RollingBack, e.After.Phase)
+				require.NotContains(t, w.document(t, "reviews").weights(t, "b"), "v2", "the lead is back at once")
+				for range 10 {
+					e = turn()
+				}
+				require.Equal(t, c.ends, e.Done, e.Reason)
+				mend()
+				for !turn().Done {
+				}
+				if !c.ends {
+					require.Equal(t, "v1 100", w.document(t, "gateway").weights(t, "b"), "what was owed is done")
+				}
+			})
+		})
+	}
 }

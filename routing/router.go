@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -47,12 +48,14 @@ func (h *HTTP) Object(client Client[networking.VirtualService]) Object {
 // for a gateway and one for the mesh. These are followers: they get the same
 // traffic after the lead, each in a patch of its own. Before anything is
 // written, the patches of all are rendered, so that an object which cannot show
-// the traffic stops the write of all. A driver that lost the race for the lead
-// writes no follower.
+// the traffic stops the write of all, but for the way back: stable only goes to
+// every object that takes it. A driver that lost the race for the lead writes no
+// follower.
 //
 // If the write of a follower fails, the lead has changed, and with it the State:
 // Write returns an error that does not wrap canary.ErrConflict, and Read reports
-// the traffic of that follower until a Write mends it.
+// the traffic of that follower until a Write mends it. A follower that cannot be
+// read is the Trouble of the Reading.
 type Router struct {
 	lead      Object
 	followers []Object
@@ -83,24 +86,35 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	if reading.Traffic, err = r.lead.Renderer.Read(lead, want); err != nil {
 		return canary.Reading{}, err
 	}
-	objects := make([]*networking.VirtualService, 1, 1+len(r.followers))
-	objects[0] = lead
+	objects := []*networking.VirtualService{lead}
+	var trouble []error
 	for _, f := range r.followers {
-		vs, err := f.get(ctx)
-		if err != nil {
-			return canary.Reading{}, err
-		}
-		t, err := f.Renderer.Read(vs, want)
-		if err != nil {
-			return canary.Reading{}, err
-		}
-		if reading.Traffic == want {
+		vs, t, err := f.read(ctx, want)
+		switch {
+		case apierrors.IsNotFound(err) && want == canary.Traffic{} && reading.State.Outcome != canary.Idle:
+			// It is the end, and what is not there sends nobody to the canary.
+		case err != nil:
+			trouble = append(trouble, err)
+		case reading.Traffic == want:
 			reading.Traffic = t
 		}
 		objects = append(objects, vs)
 	}
-	reading.Version = objects
+	reading.Version, reading.Trouble = objects, errors.Join(trouble...)
 	return reading, badState
+}
+
+// read returns the object with its traffic, or nil.
+func (o *Object) read(ctx context.Context, want canary.Traffic) (*networking.VirtualService, canary.Traffic, error) {
+	vs, err := o.get(ctx)
+	if err != nil {
+		return nil, canary.Traffic{}, err
+	}
+	t, err := o.Renderer.Read(vs, want)
+	if err != nil {
+		return nil, canary.Traffic{}, err
+	}
+	return vs, t, nil
 }
 
 // Write implements [canary.Router]. The zero State removes its annotation.
@@ -110,11 +124,19 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 		return r.lead.wrap(ErrForeignReading)
 	}
 	patches := make([]Patch, len(objects))
+	var owed []error // by followers, on the way back
 	for i, vs := range objects {
+		if vs == nil {
+			continue // the Reading told it
+		}
 		var err error
-		if patches[i], err = r.object(i).Renderer.Render(vs, t); err != nil {
+		if patches[i], err = r.object(i).Renderer.Render(vs, t); err == nil {
+			continue
+		}
+		if i == 0 || t != (canary.Traffic{}) {
 			return err
 		}
+		owed = append(owed, err)
 	}
 	if err := putState(&patches[0], objects[0].Annotations, s); err != nil {
 		return r.lead.wrap(err)
@@ -127,12 +149,15 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 		return err
 	}
 	for i := 1; i < len(objects); i++ {
-		if patches[i].Empty() {
+		if objects[i] == nil || patches[i].Empty() {
 			continue
 		}
 		if err := r.follow(ctx, r.object(i), objects[i], patches[i], t, written.ResourceVersion); err != nil {
-			return fmt.Errorf("%w (VirtualService %s/%s has changed already)", err, r.lead.Namespace, r.lead.Name)
+			owed = append(owed, err)
 		}
+	}
+	if err := errors.Join(owed...); err != nil {
+		return fmt.Errorf("%w (VirtualService %s/%s has changed already)", err, r.lead.Namespace, r.lead.Name)
 	}
 	return nil
 }
