@@ -13,10 +13,15 @@ func (t *turn) aborted() bool {
 // driver at all if a person orders it by annotation.
 func (t *turn) leadsHome(aborted bool) bool {
 	s := &t.s
-	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest || t.lacksWorkload() || t.homeward().check(s) != nil {
+	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest || t.misplaced() || t.lacksWorkload() || t.homeward().check(s) != nil {
 		return false
 	}
 	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.Phase.row().back)
+}
+
+// misplaced reports whether the State is one of another object.
+func (t *turn) misplaced() bool {
+	return t.s.Object != "" && t.o.Object != "" && t.s.Object != t.o.Object
 }
 
 // lacksWorkload reports whether stable has to be restored on the way back, and the
@@ -35,7 +40,7 @@ func (t *turn) senseless() bool {
 		sp = t.homeward()
 	}
 	switch {
-	case s.Phase == Idle, sp.check(s) != nil:
+	case s.Phase == Idle, t.misplaced(), sp.check(s) != nil:
 		return true
 	case s.Phase.Final():
 		return t.o.Traffic != s.Traffic || !own && t.o.Traffic != Traffic{}

@@ -188,3 +188,27 @@ func TestADriverWithoutAWorkloadRestoresNoStable(t *testing.T) {
 		require.ErrorContains(t, err, "help", "one that has a Workload obeys")
 	})
 }
+
+// E34: a State that came with a backup, or from another cluster, is not obeyed.
+func TestAStateOfAnotherObjectIsBadUnlessItIsOver(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.router.UID = "first"
+		state := s.turns(90 * time.Second)
+		require.Equal(t, "first", state.Object)
+		s.router.UID = "second"
+		e, err := s.driver(mustBuild(t, s2())).Turn(t.Context())
+		require.ErrorIs(t, err, canary.ErrBadState)
+		require.ErrorContains(t, err, `it is of the object with the UID "first", and this one has "second"`)
+		require.False(t, e.Wrote)
+		s.router.Abort("what is this?")
+		state, err = s.driver(mustBuild(t, s2())).Run(t.Context())
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Equal(t, "second", state.Object)
+		require.Zero(t, s.read().Traffic)
+
+		s.router.UID = "third"
+		state, err = s.driver(mustBuild(t, s2())).Run(t.Context())
+		require.NoError(t, err, "what is over keeps nothing from beginning")
+		require.Equal(t, "third", state.Object)
+	})
+}

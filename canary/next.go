@@ -68,7 +68,7 @@ func (t *turn) next() *decision {
 		}
 	}
 	switch {
-	case t.s.Phase == Idle, t.s.Plan != t.digest:
+	case t.s.Phase == Idle, t.s.Plan != t.digest, t.s.Phase.Final() && t.misplaced():
 		return t.begin("a new rollout")
 	case t.s.Phase.Final():
 		return t.over()
@@ -101,6 +101,8 @@ func (t *turn) goOn() *decision {
 func (t *turn) foreign() error {
 	s := &t.s
 	switch {
+	case t.misplaced() && !s.Phase.Final():
+		return fmt.Errorf("canary: %w: %w: it is of the object with the UID %q, and this one has %q", ErrRefused, ErrBadState, s.Object, t.o.Object)
 	case s.Plan == t.digest:
 		return t.check(s)
 	case s.Phase == Idle, s.Phase.Final():
@@ -197,7 +199,7 @@ func (t *turn) fresh() {
 	}
 	t.s = State{
 		Serial:  t.firstSerial(),
-		Rollout: Rollout{Plan: t.digest, Name: t.name, Revision: t.revision, Owner: t.owner, End: t.end.Kind, Began: began},
+		Rollout: Rollout{Plan: t.digest, Name: t.name, Revision: t.revision, Owner: t.owner, End: t.end.Kind, Began: began, Object: clip(t.o.Object, maxName)},
 		Clock:   Clock{Shifted: t.o.Now},
 	}
 }

@@ -36,8 +36,8 @@ type observation struct {
 	Now time.Time
 	// Traffic is what the Router read.
 	Traffic Traffic
-	// Abort is the Reading's.
-	Abort string
+	// Object and Abort are the Reading's.
+	Object, Abort string
 	// Trouble is the Reading's, in words.
 	Trouble string
 	// Lost: the State given to next is remembered, but the Router does not have

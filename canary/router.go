@@ -12,6 +12,9 @@ type Reading struct {
 	// State is what the last Write stored beside the traffic; the zero State
 	// if there is none.
 	State State
+	// Object is the UID of the object that keeps the State, "" if it has none: a
+	// State that was copied to another object is none of that.
+	Object string
 	// Abort is why a person orders an Abort with an annotation beside the State;
 	// "" is no such order. It stands also if the State cannot be understood.
 	Abort string

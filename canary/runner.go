@@ -167,7 +167,7 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	}
 	state, lost := r.last.recall(reading.State)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
-	o := observation{Now: e.At, Traffic: reading.Traffic, Abort: reading.Abort, Lost: lost, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
+	o := observation{Now: e.At, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Lost: lost, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
 	if reading.Trouble != nil {
 		o.Trouble = reading.Trouble.Error()
 	}

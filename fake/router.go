@@ -18,6 +18,8 @@ type Router struct {
 	// Room is how many bytes a State may have; a larger one is ErrRefused. Zero is
 	// no bound.
 	Room int
+	// UID is that of the object, to be told in Readings.
+	UID string
 	// AfterWrite is called when a write has happened; an error is an answer that
 	// was lost.
 	AfterWrite func() error
@@ -37,7 +39,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	reading := canary.Reading{Traffic: r.traffic, Abort: r.abort, Version: r.version}
+	reading := canary.Reading{Traffic: r.traffic, Object: r.UID, Abort: r.abort, Version: r.version}
 	if len(r.state) > 0 {
 		if err := json.Unmarshal(r.state, &reading.State); err != nil {
 			reading.State = canary.State{}

@@ -77,7 +77,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	if err != nil {
 		return canary.Reading{}, err
 	}
-	reading := canary.Reading{Abort: abort(lead.Annotations)}
+	reading := canary.Reading{Object: string(lead.UID), Abort: abort(lead.Annotations)}
 	var badState error
 	if reading.State, badState = state(lead.Annotations); badState != nil {
 		badState = r.lead.wrap(badState)
