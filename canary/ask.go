@@ -10,8 +10,7 @@ import (
 
 // answer finds out what d asks and notes it in o. What cannot be found out is a
 // reason to wait, so that it keeps nothing else from being decided. The turn ends
-// only with a conflict, with ctx, and with a refusal before the canary has any
-// traffic.
+// only with ctx, and with a refusal before the canary has any traffic.
 func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation) error {
 	var a Answer
 	err := r.guard(ctx, func(ctx context.Context) (err error) {
@@ -28,12 +27,12 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 	}
 	var fenced FencedError
 	switch {
-	case errors.As(err, &fenced) && fenced.Serial >= s.Serial:
+	case errors.As(err, &fenced) && s.Serial <= fenced.Serial && fenced.Serial < maxSerial:
 		o.Fence = fenced.Serial
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case isConflict(err), s.Phase == Preparing && errors.Is(err, ErrRefused):
+	case s.Phase == Preparing && errors.Is(err, ErrRefused):
 		return err
 	}
 	o.note(d, a, err)
@@ -123,35 +122,47 @@ func (r *Runner) ready(ctx context.Context, q Question) (Answer, error) {
 	return Answer{Reply: Yes}, nil
 }
 
-// memory is the last State that a Runner saw of its own rollout. It serves one
-// purpose: to tell a State that somebody removed from a rollout not begun.
+// memory is what a Runner saw last. It serves to tell a State that somebody removed
+// from a rollout not begun, and a rollout that another one took the place of, and
+// whether users are on the canary when nothing can be read any more.
 type memory struct {
 	mu    sync.Mutex
-	state State
+	state State // of its own rollout; zero if it had none
+	users bool
 }
 
-// recall returns the State to decide on, and whether the Router has lost it.
-func (m *memory) recall(read State) (s State, lost bool) {
+// recall returns the State to decide on, whether the Router has lost it, and
+// whether the Runner had its rollout before.
+func (m *memory) recall(read State) (s State, lost, had bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if read.Phase != Idle || read.Serial > 0 || m.state.Phase == Idle { // an Idle State with a serial was reset
-		return read, false
+	had = m.state.Phase != Idle
+	if read.Phase != Idle || read.Serial > 0 || !had { // an Idle State with a serial was reset
+		return read, false, had
 	}
-	return m.state, true
+	return m.state, true, had
 }
 
-// exposed reports whether users are on the canary, by what was seen last.
+// exposed reports whether users are on the canary, as far as is known.
 func (m *memory) exposed() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return !m.state.Phase.Final() && (m.state.Traffic.Canary > 0 || m.state.Traffic.Cohorts != "")
+	return m.users
+}
+
+// see notes whether traffic that was read, or may have been written, has users on
+// the canary.
+func (m *memory) see(t Traffic, s State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.users = !s.Phase.Final() && (t.Canary > 0 || t.Cohorts != "")
 }
 
 func (m *memory) keep(digest string, s State) {
-	if s.Plan != digest {
-		return
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if s.Plan != digest || s.Began.Equal(m.state.Began) && s.Serial < m.state.Serial {
+		return // it is another's, or a turn that took longer than a later one
+	}
 	m.state = s
 }

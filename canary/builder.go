@@ -50,7 +50,11 @@ func (b Builder) Step(steps ...Step) Builder {
 	if b.last != nil {
 		n += b.last.n
 	}
-	b.last = &chunk{b.last, slices.Clone(steps), n}
+	own := make([]Step, len(steps))
+	for i := range steps {
+		own[i] = steps[i].clone()
+	}
+	b.last = &chunk{b.last, own, n}
 	return b
 }
 

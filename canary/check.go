@@ -101,6 +101,9 @@ func (all *mistakes) checkTime(field string, d time.Duration) {
 	if d < 0 {
 		all.add(field, "", "%v is negative", d)
 	}
+	if d > longest {
+		all.add(field, "", "%v is more than a hundred years", d)
+	}
 }
 
 func (all *mistakes) checkName(field, name string) {

@@ -76,7 +76,7 @@ var means = [...]func(s *State) bool{
 	Skip:     func(s *State) bool { return s.Phase == Progressing && !s.Skipped },
 	Approve:  func(s *State) bool { return s.Phase.gated() },
 	Retry:    func(s *State) bool { return s.Phase == RolledBack },
-	StepBack: func(s *State) bool { return s.Phase == Progressing || s.Phase == CompletingShift },
+	StepBack: func(s *State) bool { return (s.Phase == Progressing || s.Phase == CompletingShift) && !s.Recalled },
 }
 
 // suits tells why the command means nothing to a rollout in the State s; "" if

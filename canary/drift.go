@@ -39,7 +39,7 @@ func (t *turn) recalled() *decision {
 
 func (t *turn) answerDrift(what string) *decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
-	if !t.s.Phase.row().back && t.s.Drifts > t.spec.drift.Limit {
+	if row := t.s.Phase.row(); !row.back && !row.moved && t.s.Drifts > t.spec.drift.Limit {
 		return t.rollBack("drift: " + what)
 	}
 	if t.s.Phase == Progressing {

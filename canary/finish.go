@@ -37,8 +37,12 @@ func (t *turn) follow(r *row) *decision {
 	}
 	if r.judged {
 		// The last step's traffic goes on, so its judge goes on watching.
-		if _, d := t.judge(&t.steps[t.s.Step], since); d != nil {
+		lack, d := t.judge(&t.steps[t.s.Step], since)
+		if d != nil {
 			return d
+		}
+		if t.s.Phase == CompletingShift && lack.Cause != CauseNone && !t.o.Judged.Asked {
+			return t.stay(lack) // it is not left before the judge was asked once
 		}
 	}
 	if d := t.granted(r); d != nil {
@@ -66,7 +70,7 @@ func (t *turn) reasonToLeave() string {
 
 // granted asks what the phase asks. It is nil if that is nothing, or a yes.
 func (t *turn) granted(r *row) *decision {
-	if r.asks == askNothing {
+	if r.asks == askNothing || r.asks == askRemoved && !t.o.Prerequisite {
 		return nil
 	}
 	a := t.o.Answers[r.asks]
@@ -136,13 +140,10 @@ func (t *turn) promotionFailed(why string) *decision {
 	return t.rollBack(why)
 }
 
-// notRestored waits until stable is whole. Until then it gets no traffic.
+// notRestored waits until stable is whole. Until then it gets no more traffic.
 func (t *turn) notRestored(a Answer) *decision {
-	switch {
-	case a.Reply == No:
+	if a.Reply == No {
 		return t.stay(Reason{Cause: CauseRestoring, Detail: "stable cannot be restored, the canary keeps the traffic: " + a.Reason})
-	case t.s.Traffic != everything:
-		return t.shift(everything, Reason{Cause: CauseRestoring, Detail: a.Reason})
 	}
 	return t.stay(Reason{Cause: CauseRestoring, Detail: a.Reason})
 }
@@ -155,7 +156,10 @@ func (t *turn) rollBack(why string) *decision {
 	if moved && t.s.Phase != PromotingStable {
 		if a := t.o.Answers[askReady]; a.Reply == Unasked {
 			return t.decide(decision{Ask: askReady, Traffic: everything, Pin: t.s.Pin})
-		} else if a.Reply != Yes {
+		} else if a.Reply == No {
+			t.s.Command = Command{}
+			return t.write(t.o.Traffic, Reason{Cause: CauseCapacity, Detail: why + "; that is not possible any more, as the canary cannot take the traffic while stable is restored: " + a.Reason})
+		} else if a.Reply == Wait {
 			return t.stay(Reason{Cause: CauseCapacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
 		}
 	}

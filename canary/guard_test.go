@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -94,6 +95,7 @@ func TestASlowObserverDelaysNothing(t *testing.T) {
 		require.NoError(t, err)
 		require.Less(t, time.Since(began), 8*time.Minute)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		last := heard[len(heard)-1]
 		require.Equal(t, state.Serial, last.After.Serial)
 		missed := 0

@@ -8,6 +8,12 @@ func (t *turn) aborted() bool {
 	return t.s.Command.Order == Abort
 }
 
+// tooLate takes an order away that came when the rollout was over.
+func (t *turn) tooLate() *decision {
+	t.s.Command = Command{}
+	return t.write(t.o.Traffic, Reason{Cause: CauseOver, Detail: "an abort came too late: " + t.o.Abort})
+}
+
 // leadsHome reports whether the rollout is one of another plan that is to be
 // turned back, or is turning back: any driver of its owner does that, and any
 // driver at all if a person orders it by annotation.

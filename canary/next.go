@@ -68,6 +68,11 @@ func (t *turn) next() *decision {
 		}
 	}
 	switch {
+	case t.o.Abort != "" && t.s.Phase.Final():
+		return t.tooLate()
+	case t.o.Had && t.s.Phase != Idle && t.s.Plan != t.digest:
+		return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: %q (%s) took the place of this one, and is %v",
+			ErrRefused, ErrOtherPlan, t.s.Name, t.s.Plan, t.s.Phase)})
 	case t.s.Phase == Idle, t.s.Plan != t.digest, t.s.Phase.Final() && t.misplaced():
 		return t.begin("a new rollout")
 	case t.s.Phase.Final():
@@ -212,10 +217,6 @@ func (t *turn) over() *decision {
 	if c.Order == Retry && c.suits(&t.s) == "" {
 		return t.begin("retry" + c.credit())
 	}
-	if t.o.Abort != "" {
-		t.s.Command = Command{}
-		return t.write(t.o.Traffic, Reason{Cause: CauseOver, Detail: "an abort came too late: " + t.o.Abort})
-	}
 	if t.o.Lost && t.o.Traffic != t.s.Traffic {
 		return t.unexplained()
 	}
@@ -231,19 +232,22 @@ func (t *turn) over() *decision {
 }
 
 func (t *turn) clockWentBack() bool {
-	latest := t.s.Shifted
-	if t.s.Verified.After(latest) {
-		latest = t.s.Verified
+	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Baked, t.s.Retreat.Since} {
+		if at.Sub(t.o.Now) > maxSkew {
+			return true
+		}
 	}
-	return latest.Sub(t.o.Now) > maxSkew
+	return false
 }
 
 // rewind starts the clocks of the step again, so that a clock that was wrong
 // cannot hold a rollout for as long as it was ahead.
 func (t *turn) rewind() *decision {
 	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
-	if !t.s.Baked.IsZero() {
-		t.s.Baked = t.o.Now
+	for _, at := range [...]*time.Time{&t.s.Baked, &t.s.Retreat.Since} {
+		if !at.IsZero() {
+			*at = t.o.Now
+		}
 	}
 	t.s.PausedFor = 0
 	t.s.Blocks = slices.DeleteFunc(slices.Clone(t.s.Blocks), func(b Block) bool { return b.To.After(t.o.Now) })

@@ -43,6 +43,9 @@ type observation struct {
 	// Lost: the State given to next is remembered, but the Router does not have
 	// it any more.
 	Lost bool
+	// Had: this driver has had its rollout, so it begins none in the place of
+	// another one.
+	Had bool
 	// Workload and Prerequisite: there is one, to be asked for its Pin when the
 	// rollout begins, and to be taken down in the end.
 	Workload, Prerequisite bool

@@ -31,6 +31,9 @@ func Send(ctx context.Context, r Router, c Command) error {
 		if bad != nil {
 			s = State{Serial: time.Now().UnixMilli()}
 		}
+		if reading.Abort != "" && c.Order != Abort {
+			return Traffic{}, s, fmt.Errorf("canary: %w: an abort is ordered by annotation: %s", ErrNotNow, reading.Abort)
+		}
 		if why := c.refusal(&s); why != "" && bad == nil {
 			return Traffic{}, s, fmt.Errorf("canary: %w: %s", ErrNotNow, why)
 		}
@@ -64,6 +67,9 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 		return fmt.Errorf("canary: %w: plan %q has no step %d; it has %d", ErrRefused, r.c.Plan.Name(), step, r.c.Plan.Len())
 	}
 	return change(ctx, r.c.Router, whatever, func(reading Reading, _ error) (Traffic, State, error) {
+		if reading.Abort != "" {
+			return Traffic{}, State{}, fmt.Errorf("canary: %w: an abort is ordered by annotation: %s", ErrNotNow, reading.Abort)
+		}
 		t := turn{spec: r.c.Plan.spec, s: reading.State, o: observation{Now: r.now(), Traffic: reading.Traffic}}
 		t.fresh()
 		t.enter(Progressing, step, reading.Traffic, "adopted"+c.credit())

@@ -1,6 +1,8 @@
 package canary
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"iter"
 	"time"
 )
@@ -133,7 +135,7 @@ func (p Plan) Len() int {
 func (p Plan) Steps() iter.Seq2[int, Step] {
 	return func(yield func(int, Step) bool) {
 		for i := range p.Len() {
-			if !yield(i, p.spec.steps[i]) {
+			if !yield(i, p.spec.steps[i].clone()) {
 				return
 			}
 		}
@@ -167,7 +169,11 @@ func (p Plan) For(revision string) Plan {
 		return p
 	}
 	s := *p.spec.author
-	s.revision = clip(revision, maxName)
+	if !isName(revision) {
+		sum := sha256.Sum256([]byte(revision))
+		revision = clip(revision, maxName-20) + " " + hex.EncodeToString(sum[:8])
+	}
+	s.revision = revision
 	if revised, err := s.plan(); err == nil {
 		return revised
 	}

@@ -23,7 +23,7 @@ func (t *turn) progress() *decision {
 
 // bounded applies the step's deadline to a decision to stay.
 func (t *turn) bounded(step *Step, d *decision) *decision {
-	if step.Deadline == 0 || !t.s.Paused.IsZero() {
+	if step.Deadline == 0 || !t.s.Paused.IsZero() || t.s.Phase == Retreating {
 		return d
 	}
 	deadline := t.deadline(step)
@@ -76,7 +76,7 @@ func (t *turn) lacking(step *Step) *decision {
 // judge asks for a verdict on the step. A failing one rolls back; what keeps the
 // step for want of a verdict is returned as a Reason.
 func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
-	if step.Judge == Unjudged || t.s.Hurried {
+	if step.Judge == Unjudged {
 		return lack, nil
 	}
 	late := step.Deadline > 0 && step.OnDeadline == DeadlinePromote && !t.o.Now.Before(t.deadline(step))
@@ -97,6 +97,8 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 	j := &t.o.Judged
 	switch {
+	case j.Err != nil && t.s.Hurried:
+		return lack, nil
 	case j.Err != nil:
 		return t.judgeError(j.Err, late)
 	case j.Result.Verdict == analysis.Fail:
@@ -153,7 +155,7 @@ func (t *turn) enterWhenReady(next int, why string) *decision {
 	if t.o.Trouble != "" {
 		return t.bounded(&t.steps[t.s.Step], t.outOfReach())
 	}
-	if d := t.pass(t.steps[next].EnterGates); d != nil {
+	if d := t.pass(t.steps[next].EnterGates); d != nil && !t.s.Hurried {
 		if d.Ask != askNothing || d.Write {
 			return d
 		}

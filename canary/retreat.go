@@ -20,6 +20,9 @@ func (t *turn) retreat() *decision {
 	if !t.o.Now.Before(until) {
 		return t.rollBack(fmt.Sprintf("retreated for %v: %s", maxRetreat, t.s.Reason))
 	}
+	if !t.s.Paused.IsZero() {
+		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason, Until: until})
+	}
 	if !r.Gone.IsZero() {
 		resumed := append(slices.Clip(r.Resumed), Resumption{r.Cause, t.o.Now})
 		r.Resumed = resumed[max(0, len(resumed)-maxResumed):]
@@ -30,7 +33,7 @@ func (t *turn) retreat() *decision {
 
 // stepBack gives stable everything for a while.
 func (t *turn) stepBack(cause Cause, why string) *decision {
-	t.s.Outcome = Idle // the end, if it had begun, begins again
+	t.s.Outcome, t.s.Hurried = Idle, false // the end, if it had begun, begins again
 	d := t.enter(Retreating, t.s.Step, Traffic{}, why)
 	t.s.Retreat.Cause, t.s.Retreat.Since = cause, t.o.Now
 	d.Reason.Cause = cause

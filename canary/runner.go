@@ -162,12 +162,15 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		reading, err = r.c.Router.Read(ctx)
 		return err
 	})
+	if err == nil || errors.Is(err, ErrBadState) && reading.Version != nil {
+		r.last.see(reading.Traffic, reading.State)
+	}
 	if err != nil && (reading.Abort == "" || !errors.Is(err, ErrBadState)) {
 		return e, err
 	}
-	state, lost := r.last.recall(reading.State)
+	state, lost, had := r.last.recall(reading.State)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
-	o := observation{Now: e.At, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Lost: lost, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
+	o := observation{Now: e.At, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Lost: lost, Had: had, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
 	if reading.Trouble != nil {
 		o.Trouble = reading.Trouble.Error()
 	}
@@ -184,6 +187,9 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		return e, d.Err
 	}
 	if d.Write {
+		if d.Traffic.Canary > 0 || d.Traffic.Cohorts != "" {
+			r.last.see(d.Traffic, next) // also if the answer is lost
+		}
 		err := r.write(ctx, reading, d.Traffic, &next)
 		if err != nil {
 			e.Done = false
@@ -192,6 +198,9 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		}
 	}
 	e.After, e.Wrote = next, d.Write
+	if d.Write {
+		r.last.see(d.Traffic, next)
+	}
 	r.last.keep(r.c.Plan.Digest(), next)
 	return e, nil
 }
@@ -240,7 +249,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 		wait, over := e.Wait, e.Done
 		if err != nil {
 			wait, over = p.bear(err)
-			over = over && !r.last.exposed()
+			over = over && (!r.last.exposed() || isForeign(err))
 		} else {
 			p, err = patience{}, last.outcome()
 		}
@@ -251,6 +260,12 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 			return last, stopped(ctx, r.c.Plan, why)
 		}
 	}
+}
+
+// isForeign reports whether an error says that the canary's users are another
+// rollout's, or nobody's.
+func isForeign(err error) bool {
+	return errors.Is(err, ErrOtherPlan) || errors.Is(err, ErrOtherOwner) || errors.Is(err, ErrUnexplained)
 }
 
 // lastWords waits until the Observers have heard how it ended.

@@ -193,7 +193,7 @@ var (
 func (s *State) nextSerial() int64 { return min(s.Serial+1, maxSerial) }
 
 // longest is longer than any wait.
-const longest = 200 * 365 * 24 * time.Hour
+const longest = 100 * 365 * 24 * time.Hour
 
 // validate reports what no rollout of any plan could have written.
 func (s *State) validate() error {

@@ -1,6 +1,9 @@
 package canary
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Step is one stage of a Plan. A rollout leaves it when its traffic was seen,
 // the hold is over, the judge is content, the gate is open and the canary is
@@ -25,6 +28,12 @@ type Step struct {
 	EnterGates, LeaveGates []string
 	// Judge says what the step needs of the judge.
 	Judge Judge
+}
+
+// clone returns a copy that shares nothing.
+func (s Step) clone() Step {
+	s.EnterGates, s.LeaveGates = slices.Clone(s.EnterGates), slices.Clone(s.LeaveGates)
+	return s
 }
 
 // OnDeadline says what happens when a step misses its deadline.

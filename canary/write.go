@@ -38,7 +38,7 @@ func (t *turn) move(traffic Traffic, r Reason) *decision {
 	t.s.Verified = time.Time{}
 	t.s.Drifting = false
 	d := t.write(traffic, r)
-	d.After = t.settle
+	d.After = min(t.settle, t.interval)
 	return d
 }
 

@@ -67,7 +67,8 @@ func (c Config) promoted(stable, source *appsv1.Deployment) (*corev1.PodTemplate
 // restoration decides what Restore does.
 func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, error) {
 	if !r.promoted(f.Rollout) {
-		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: was not promoted", stable.Name)}
+		a := serving("stable", stable) // by whomever it was changed
+		a.Reason += "; it was not promoted by this rollout"
 		return stay(stable, record{Fence: f}, a), nil
 	}
 	r.Fence = f

@@ -1,0 +1,326 @@
+package canary_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+)
+
+// What an attack on the engine did to users. Each is held to what is right.
+
+func TestARunThatWasSupersededEndsAndRollsNothingOutAgain(t *testing.T) {
+	for _, way := range []string{"adopt", "abort"} {
+		t.Run(way, func(t *testing.T) {
+			story(t, s2(), func(t *testing.T, s *stage) {
+				ended := make(chan error, 1)
+				go func() { _, err := s.runner.Run(t.Context()); ended <- err }()
+				time.Sleep(95*time.Second + 500*time.Millisecond)
+				require.NotZero(t, s.read().Traffic.Canary)
+				v3 := s.driver(mustBuild(t, s2()).For("v3"))
+				if way == "adopt" {
+					require.NoError(t, v3.AdoptAt(t.Context(), 1, canary.Command{By: "ci"}))
+				} else {
+					s.send(canary.Command{Order: canary.Abort, Why: "v2 loses orders"})
+				}
+				state, err := v3.Run(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, "v3", state.Revision)
+				require.Error(t, <-ended)
+				_, err = s.runner.Turn(t.Context())
+				require.ErrorIs(t, err, canary.ErrOtherPlan)
+				require.ErrorContains(t, err, "took the place of this one, and is Promoted")
+				require.Equal(t, "v3", s.read().State.Revision)
+			})
+		})
+	}
+}
+
+func TestAWorkloadThatErrsGivesTheCanaryNoMore(t *testing.T) {
+	deaf := func(s *stage) {
+		s.workload.Before = func(method string) error {
+			if method == "Restore" {
+				return fmt.Errorf("no right to patch Deployments: %w", canary.ErrForbidden)
+			}
+			return nil
+		}
+	}
+	for name, turnBack := range map[string]func(*stage){
+		"aborted over ruins": func(s *stage) { s.router.Corrupt("{"); s.router.Abort("v2 is bad") },
+		"failed when recalled": func(s *stage) {
+			s.router.Corrupt("")
+			s.turns(5 * time.Second)
+			require.True(s.t, s.read().State.Recalled)
+			s.judge.Script = rulings(analysis.Fail)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, s2(), func(t *testing.T, s *stage) {
+				s.turns(90 * time.Second)
+				deaf(s)
+				turnBack(s)
+				state := s.turns(time.Hour)
+				require.Equal(t, canary.RestoringStable, state.Phase)
+				require.Equal(t, 20*percent, s.read().Traffic.Canary)
+				s.workload.Before = nil
+				_, err := s.run()
+				require.ErrorIs(t, err, canary.ErrRolledBack)
+			})
+		})
+	}
+}
+
+func TestNoCommandTakesAnAbortAway(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turns(90 * time.Second)
+		s.router.Abort("users lose orders")
+		for _, c := range []canary.Command{{Order: canary.Pause}, {Order: canary.Skip}, {Order: canary.Promote}, {Order: canary.Approve, Gate: "x"}} {
+			err := canary.Send(t.Context(), s.router, c)
+			require.ErrorIs(t, err, canary.ErrNotNow)
+			require.ErrorContains(t, err, "an abort is ordered by annotation: users lose orders")
+		}
+		require.ErrorIs(t, s.runner.AdoptAt(t.Context(), 1, canary.Command{}), canary.ErrNotNow)
+		_, err := s.run()
+		require.ErrorContains(t, err, "users lose orders")
+
+		s.router.Abort("again")
+		_, err = s.driver(mustBuild(t, s2()).For("v3")).Run(t.Context())
+		require.NoError(t, err)
+		s.heard("an abort came too late: again")
+	})
+}
+
+func TestAStateFromMemoryDoesNotStepBack(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turns(90 * time.Second)
+		s.router.Corrupt("")
+		s.turns(5 * time.Second)
+		require.True(t, s.read().State.Recalled)
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.StepBack}), canary.ErrNotNow)
+	})
+}
+
+func TestPromoteWaitsForNothingButAFailingJudgeRollsBack(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Waiting("1 of 10 pods")}
+		s.turns(30 * time.Second)
+		s.send(canary.Command{Order: canary.Promote})
+		s.turns(time.Hour)
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorContains(t, err, "the judge failed step")
+	})
+	story(t, s2().End(canary.End{Kind: canary.PromoteStable, HoldOnFailure: true}), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Failed("quota")}
+		s.turns(90 * time.Second)
+		s.send(canary.Command{Order: canary.Promote})
+		require.Equal(t, canary.PromotingStable, s.turns(time.Hour).Phase)
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorContains(t, err, "the judge failed step")
+		require.False(t, s.workload.Promoted())
+	})
+	gated := twoSteps().Step(canary.Step{Name: "end", Traffic: canary.Traffic{Canary: canary.Full}, EnterGates: []string{"cab"}})
+	story(t, gated, func(t *testing.T, s *stage) {
+		s.turns(30 * time.Second)
+		s.send(canary.Command{Order: canary.Promote})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Waiting("1 of 10 pods")}
+		s.turns(30 * time.Second)
+		s.send(canary.Command{Order: canary.Promote})
+		s.turns(time.Second)
+		s.send(canary.Command{Order: canary.StepBack, Why: "too early"})
+		require.False(t, s.turns(time.Minute).Hurried)
+	})
+}
+
+func TestALostAnswerEndsNoRunWhileUsersAreOnTheCanary(t *testing.T) {
+	refusal := fmt.Errorf("two rules lead to stable: %w", canary.ErrRefused)
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		dead := false
+		s.router.AfterWrite = func() error {
+			if s.router.Writes() == 2 { // the one that enters the first step
+				dead = true
+				time.AfterFunc(time.Hour, func() { dead = false })
+				return errors.New("connection reset")
+			}
+			return nil
+		}
+		s.router.BeforeRead = func() error {
+			if dead {
+				return refusal
+			}
+			return nil
+		}
+		_, err := s.run()
+		require.NoError(t, err)
+	})
+	story(t, s2(), func(t *testing.T, s *stage) { // the driver of v3 turns v2 back
+		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2")}
+		s.workload.RestoreScript = []canary.Answer{canary.Waiting("1 of 2"), canary.Waiting("1 of 2"), {Reply: canary.Yes}}
+		require.Equal(t, canary.PromotingStable, s.turns(8*time.Minute).Phase)
+		s.send(canary.Command{Order: canary.Abort})
+		reads := 0
+		s.router.BeforeRead = func() error {
+			if reads++; 3 < reads && reads < 20 {
+				return refusal
+			}
+			return nil
+		}
+		state, err := s.driver(mustBuild(t, s2()).For("v3")).Run(t.Context())
+		s.workload.PromoteScript = nil
+		require.NoError(t, ignore(err, context.DeadlineExceeded))
+		require.Equal(t, "v3", state.Revision)
+	}, func(c *canary.Config) { c.Plan = mustBuild(t, s2()) })
+}
+
+func ignore(err, one error) error {
+	if errors.Is(err, one) || errors.Is(err, canary.ErrRolledBack) {
+		return nil
+	}
+	return err
+}
+
+func TestAConflictOfAWorkloadIsNoHotLoopAndNoEndOfDeadlines(t *testing.T) {
+	for name, err := range map[string]error{"conflict": canary.ErrConflict, "forged": canary.FencedError{Serial: 1 << 60}, "at the end of numbers": canary.FencedError{Serial: math.MaxInt64}} {
+		for _, method := range []string{"Ready", "Promote"} {
+			t.Run(name+" of "+method, func(t *testing.T) {
+				story(t, s2(), func(t *testing.T, s *stage) {
+					n := 0
+					s.workload.Before = func(m string) error {
+						if m != method {
+							return nil
+						}
+						n++
+						return err
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+					defer cancel()
+					_, err := s.runner.Run(ctx)
+					if method == "Promote" {
+						require.ErrorIs(t, err, canary.ErrRolledBack, "by the deadline of the end")
+					}
+					require.Less(t, n, 400)
+				})
+			})
+		}
+	}
+}
+
+func TestWhatHappensInTheBakeTimeEnds(t *testing.T) {
+	story(t, s2().Bake(time.Hour), func(t *testing.T, s *stage) {
+		require.Equal(t, canary.Baking, s.turns(10*time.Minute).Phase)
+		s.workload.ReadyScript = []canary.Answer{canary.Failed("its pod template is not the one that the rollout began with")}
+		s.send(canary.Command{Order: canary.Abort, Why: "orders are lost"})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+		s.heard("orders are lost; that is not possible any more")
+	})
+	story(t, s2().Bake(time.Hour).OnDrift(canary.Drift{Limit: 1}), func(t *testing.T, s *stage) {
+		require.Equal(t, canary.Baking, s.turns(10*time.Minute).Phase)
+		s.workload.ReadyScript = []canary.Answer{canary.Waiting("scaled to zero")}
+		for range 5 {
+			s.router.Meddle(canary.Traffic{Canary: 50 * percent})
+			s.turns(time.Minute)
+			require.Zero(t, s.read().Traffic, "it goes back however often it is changed")
+		}
+	})
+}
+
+func TestAStrangerWhoTurnsBackLocksNobodyOut(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2")}
+		require.Equal(t, canary.PromotingStable, s.turns(8*time.Minute).Phase)
+		s.router.Abort("help")
+		e, err := s.driver(mustBuild(t, s2().Owner("stranger"))).Turn(t.Context()) // and then it is gone
+		require.NoError(t, err)
+		require.Equal(t, canary.RestoringStable, e.After.Phase)
+		_, err = s.driver(mustBuild(t, s2())).Run(t.Context())
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.False(t, s.workload.Promoted())
+	})
+}
+
+// stubborn is a Prerequisite that is never taken down.
+type stubborn struct{}
+
+func (stubborn) Ensure(context.Context, canary.Question) (canary.Answer, error) {
+	return canary.Answer{Reply: canary.Yes}, nil
+}
+func (stubborn) Cleanup(context.Context, canary.Question) (canary.Answer, error) {
+	return canary.Waiting("the finalizer of a subset"), nil
+}
+
+func TestADriverWithoutAPrerequisiteLeavesCleaningUp(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turns(90 * time.Second)
+		s.send(canary.Command{Order: canary.Abort})
+		require.Equal(t, canary.CleaningUp, s.turns(time.Minute).Phase)
+		_, err := s.driver(mustBuild(t, s2())).Run(t.Context())
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+	}, func(c *canary.Config) { c.Prerequisite = stubborn{} })
+}
+
+func TestEverythingOnTheCanaryIsJudgedBeforeStableIsPromoted(t *testing.T) {
+	story(t, half(canary.PromoteStable).ScrapeLag(time.Minute), func(t *testing.T, s *stage) {
+		for s.read().State.Phase != canary.CompletingShift {
+			s.turns(5 * time.Second)
+		}
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorContains(t, err, "the judge failed step")
+		require.Zero(t, s.workload.Calls("Promote"))
+	})
+}
+
+func TestARetreatHeedsAPauseAndUsesUpNoDeadline(t *testing.T) {
+	plan := canary.NewPlan("p").Weights(canary.List(10*percent, canary.Full), canary.Step{Hold: time.Minute, Deadline: 10 * time.Minute})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Waiting("0 of 2 pods"), {Reply: canary.Yes}}
+		s.turns(30 * time.Second)
+		s.send(canary.Command{Order: canary.StepBack})
+		s.turns(time.Hour)
+		s.send(canary.Command{Order: canary.Pause, Why: "no, wait"})
+		s.turns(time.Minute)
+		s.send(canary.Command{Order: canary.Resume})
+		s.turns(time.Minute)
+		require.Zero(t, s.read().Traffic, "the pause is over, the retreat is not")
+		s.send(canary.Command{Order: canary.Resume})
+		_, err := s.run()
+		require.NoError(t, err)
+	})
+}
+
+func TestARevisionIsNeverCutAndAPlanNeverChanges(t *testing.T) {
+	plan := mustBuild(t, s2())
+	long := strings.Repeat("registry/", 20)
+	require.NotEqual(t, plan.For(long+"a").Digest(), plan.For(long+"b").Digest())
+	require.NotEqual(t, plan.For("v1\n").Digest(), plan.For("v1\t").Digest())
+	gates := []string{"a"}
+	plan = mustBuild(t, twoSteps().Step(canary.Step{Name: "end", Traffic: canary.Traffic{Canary: canary.Full}, LeaveGates: gates}))
+	gates[0] = "b"
+	for _, step := range plan.Steps() {
+		if len(step.LeaveGates) > 0 {
+			require.Equal(t, []string{"a"}, step.LeaveGates)
+			step.LeaveGates[0] = "c"
+		}
+	}
+	for _, step := range plan.Steps() {
+		require.NotContains(t, step.LeaveGates, "c")
+	}
+	_, err := twoSteps().Settle(math.MaxInt64).Build()
+	require.ErrorContains(t, err, "is more than a hundred years")
+}
