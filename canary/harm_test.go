@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -149,17 +150,17 @@ func TestPromoteWaitsForNothingButAFailingJudgeRollsBack(t *testing.T) {
 func TestALostAnswerEndsNoRunWhileUsersAreOnTheCanary(t *testing.T) {
 	refusal := fmt.Errorf("two rules lead to stable: %w", canary.ErrRefused)
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		dead := false
+		var dead atomic.Bool
 		s.router.AfterWrite = func() error {
 			if s.router.Writes() == 2 { // the one that enters the first step
-				dead = true
-				time.AfterFunc(time.Hour, func() { dead = false })
+				dead.Store(true)
+				time.AfterFunc(time.Hour, func() { dead.Store(false) })
 				return errors.New("connection reset")
 			}
 			return nil
 		}
 		s.router.BeforeRead = func() error {
-			if dead {
+			if dead.Load() {
 				return refusal
 			}
 			return nil

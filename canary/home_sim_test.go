@@ -16,7 +16,7 @@ import (
 	"github.com/serin-go/serin/analysis"
 )
 
-var simStates = flag.Uint64("canary.states", 3_000, "random States that an abort has to lead home from")
+var simStates = flag.Uint64("canary.states", 1_000, "random States that an abort has to lead home from")
 
 // From every State, whether a rollout could have written it or not, an Abort leads
 // to stable only, nothing panics, and what is written can be read.

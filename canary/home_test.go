@@ -3,6 +3,7 @@ package canary_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,14 +143,14 @@ func TestNoRefusalEndsARunWhileUsersAreOnTheCanary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			story(t, s2(), func(t *testing.T, s *stage) {
 				s.turns(90 * time.Second)
-				broken := true
+				var mended atomic.Bool
 				s.router.BeforeRead = func() error {
-					if broken {
+					if !mended.Load() {
 						return fmt.Errorf("rule b: %w", refusal)
 					}
 					return nil
 				}
-				time.AfterFunc(3*time.Hour, func() { broken = false })
+				time.AfterFunc(3*time.Hour, func() { mended.Store(true) })
 				state, err := s.run()
 				require.NoError(t, err)
 				require.Equal(t, canary.Promoted, state.Phase)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ type stage struct {
 	judge    *fake.Judge
 	workload *fake.Workload
 	runner   *canary.Runner
+	mu       sync.Mutex
 	said     []string // "phase step: reason" of every write and every new reason
 }
 
@@ -43,6 +45,8 @@ func (s *stage) observe(_ context.Context, e canary.Event) {
 	if e.Err != nil {
 		line = "error: " + e.Err.Error()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.said = append(s.said, line)
 }
 
@@ -69,6 +73,8 @@ func (s *stage) read() canary.Reading {
 
 func (s *stage) heard(want string) {
 	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	require.Contains(s.t, strings.Join(s.said, "\n"), want)
 }
 

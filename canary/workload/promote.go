@@ -67,8 +67,10 @@ func (c Config) promoted(stable, source *appsv1.Deployment) (*corev1.PodTemplate
 // restoration decides what Restore does.
 func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, error) {
 	if !r.promoted(f.Rollout) {
-		a := serving("stable", stable) // by whomever it was changed
-		a.Reason += "; it was not promoted by this rollout"
+		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: was not promoted", stable.Name)}
+		if r.Canary != "" && mixed(stable) {
+			a = canary.Waiting("stable %s: it is between two versions, by another rollout: %s", stable.Name, Status(stable).Reason)
+		}
 		return stay(stable, record{Fence: f}, a), nil
 	}
 	r.Fence = f

@@ -291,3 +291,14 @@ func TestTheRecordIsCompactJSON(t *testing.T) {
 	require.Equal(t, map[string]any{"reviews": "reviews:v1", "migrate": "migrate:v1"}, r["images"])
 	require.Less(t, len(text), 200)
 }
+
+// A rollout whose State was lost may have promoted stable half.
+func TestAStableBetweenTwoVersionsOfAnotherRolloutIsNotWhole(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	says(t, canary.Wait, w.Promote, 7)
+	c.change("reviews-v1", func(d *appsv1.Deployment) {
+		d.Status.ObservedGeneration, d.Status.UpdatedReplicas = d.Generation+1, 1
+	})
+	require.Contains(t, saysTo(t, canary.Wait, w.Restore, second(20)), "it is between two versions, by another rollout: 1 of 3 replicas updated")
+}

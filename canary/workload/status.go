@@ -39,6 +39,12 @@ func Status(d *appsv1.Deployment) canary.Answer {
 	return canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("%d of %d replicas available", s.AvailableReplicas, replicas(d))}
 }
 
+// mixed reports whether the Deployment may run pods of two versions.
+func mixed(d *appsv1.Deployment) bool {
+	s := &d.Status
+	return d.Generation > s.ObservedGeneration || s.UpdatedReplicas < replicas(d) || s.Replicas > s.UpdatedReplicas
+}
+
 // serving is Status for a Deployment that is to take traffic: it also needs a
 // replica. The role goes before the reason.
 func serving(role string, d *appsv1.Deployment) canary.Answer {
