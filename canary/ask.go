@@ -66,8 +66,7 @@ const (
 // which is the plan's interval within the bounds above, and a panic is an error
 // like others, so that nothing keeps the turn from coming to a decision.
 func (r *Runner) guard(ctx context.Context, call func(context.Context) error) (err error) {
-	limit := min(max(r.c.Plan.spec.interval, shortest), longestCall)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, r.limit, r.noAnswer)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {

@@ -79,6 +79,8 @@ type Event struct {
 type Runner struct {
 	c         Config
 	now       func() time.Time
+	limit     time.Duration // of a call
+	noAnswer  error         // within it
 	last      memory
 	audiences []*audience
 }
@@ -92,7 +94,11 @@ func NewRunner(c Config) (*Runner, error) {
 		return nil, fmt.Errorf("canary: runner for plan %q: %w", c.Plan.Name(), err)
 	}
 	c.Gates = maps.Clone(c.Gates)
-	r := &Runner{c: c, now: func() time.Time { return time.Now().Round(0).UTC() }}
+	limit := min(max(c.Plan.spec.interval, shortest), longestCall)
+	r := &Runner{
+		c: c, now: func() time.Time { return time.Now().Round(0).UTC() },
+		limit: limit, noAnswer: fmt.Errorf("no answer within %v", limit),
+	}
 	for _, o := range c.Observers {
 		r.audiences = append(r.audiences, &audience{observe: o})
 	}

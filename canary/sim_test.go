@@ -189,7 +189,7 @@ func randomScenario(rng *rand.Rand) scenario {
 		b = b.Step(step)
 	}
 	if end.Kind != Discard && rng.IntN(2) == 0 {
-		b = b.Bake(time.Duration(rng.IntN(20)) * time.Minute)
+		b = b.Bake(time.Duration(rng.IntN(4)) * time.Minute)
 	}
 	if end.Kind == Stay || end.Kind == PromoteStable && rng.IntN(2) == 0 {
 		b = b.Step(Step{Name: "all", Traffic: everything, Hold: 30 * time.Second})
