@@ -28,13 +28,7 @@ func (r *Runner) Check(ctx context.Context) ([]Finding, error) {
 	c := &r.c
 	var all []Finding
 	var errs []error
-	for _, part := range []struct {
-		name string
-		part any
-	}{
-		{"Router", c.Router}, {"Analyzer", c.Analyzer}, {"Workload", c.Workload},
-		{"Prerequisite", c.Prerequisite}, {"Verifier", c.Verifier},
-	} {
+	for _, part := range c.parts() {
 		checker, ok := part.part.(Checker)
 		if !ok {
 			continue

@@ -262,6 +262,9 @@ func TestARunnerSaysAllThatIsMissing(t *testing.T) {
 	_, err := canary.NewRunner(c)
 	require.ErrorContains(t, err, "Config.Observers: number 0 is nil")
 	require.ErrorContains(t, err, "Max is 2")
+	_, err = canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps()), Router: (*fake.Router)(nil), Analyzer: (*analysis.Threshold)(nil)})
+	require.ErrorContains(t, err, "Config.Router: it is a nil *fake.Router")
+	require.ErrorContains(t, err, "Config.Analyzer: it is a nil *analysis.Threshold")
 	_, err = canary.NewRunner(canary.Config{Plan: mustBuild(t, s2().Verify())})
 	for _, want := range []string{`runner for plan "reviews"`, "Config.Router", `Config.Analyzer: step "dark launch" is judged`, "Config.Workload", "Config.Verifier"} {
 		require.ErrorContains(t, err, want)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -124,7 +125,12 @@ func (c *Config) missing() (errs []error) {
 
 // mistakes returns what is wrong with what c has.
 func (c *Config) mistakes() (errs []error) {
-	if v, ok := c.Analyzer.(interface{ Validate() error }); ok {
+	for _, p := range c.parts() {
+		if isNil(p.part) {
+			errs = append(errs, fmt.Errorf("Config.%s: it is a nil %T", p.name, p.part))
+		}
+	}
+	if v, ok := c.Analyzer.(interface{ Validate() error }); ok && !isNil(c.Analyzer) {
 		errs = append(errs, v.Validate())
 	}
 	if i := slices.IndexFunc(c.Observers, func(o Observer) bool { return o == nil }); i >= 0 {
@@ -136,6 +142,26 @@ func (c *Config) mistakes() (errs []error) {
 		}
 	}
 	return errs
+}
+
+// part is one field of a Config.
+type part struct {
+	name string
+	part any // nil if it is not set
+}
+
+// parts returns those that may be a Checker or a Waker as well.
+func (c *Config) parts() []part {
+	return []part{
+		{"Router", c.Router}, {"Analyzer", c.Analyzer}, {"Workload", c.Workload},
+		{"Prerequisite", c.Prerequisite}, {"Verifier", c.Verifier},
+	}
+}
+
+// isNil reports whether an interface holds a pointer or a function that is nil.
+func isNil(part any) bool {
+	v := reflect.ValueOf(part)
+	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }
 
 // afterConflict is when to look again after somebody else got through.

@@ -20,8 +20,8 @@ const restless = 100 * time.Millisecond
 // wakes returns what merges the Wakers of the Config until ctx ends.
 func (c *Config) wakes(ctx context.Context) <-chan struct{} {
 	merged := make(chan struct{}, 1)
-	for _, part := range []any{c.Router, c.Analyzer, c.Workload, c.Prerequisite, c.Verifier} {
-		if w, ok := part.(Waker); ok {
+	for _, p := range c.parts() {
+		if w, ok := p.part.(Waker); ok {
 			go forward(ctx, w.Wake(ctx), merged)
 		}
 	}
