@@ -14,6 +14,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
 )
 
 // What an attack on the engine did to users. Each is held to what is right.
@@ -324,4 +325,17 @@ func TestARevisionIsNeverCutAndAPlanNeverChanges(t *testing.T) {
 	}
 	_, err := twoSteps().Settle(math.MaxInt64).Build()
 	require.ErrorContains(t, err, "is more than a hundred years")
+}
+
+func TestErrorsOfTheJudgeStopNoDeadline(t *testing.T) {
+	for action, want := range map[canary.OnDeadline]error{canary.DeadlineRollBack: canary.ErrRolledBack, canary.DeadlinePromote: nil} {
+		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Deadline: 5 * time.Minute, OnDeadline: action}
+		story(t, canary.NewPlan("p").MaxJudgeErrors(10_000).Step(step), func(t *testing.T, s *stage) {
+			s.judge.Script = []fake.Ruling{{Err: errors.New("503")}}
+			began := time.Now()
+			_, err := s.run()
+			require.ErrorIs(t, err, want)
+			require.Less(t, time.Since(began), 6*time.Minute)
+		})
+	}
 }

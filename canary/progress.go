@@ -15,10 +15,10 @@ func (t *turn) progress() *decision {
 	switch {
 	case d == nil:
 		return t.advance()
-	case d.Ask != askNothing || d.Write:
+	case d.Ask != askNothing || d.Write && d.Reason.Cause != CauseJudge:
 		return d
 	}
-	return t.bounded(step, d)
+	return t.bounded(step, d) // a count of the judge's errors is no progress
 }
 
 // bounded applies the step's deadline to a decision to stay.
@@ -115,7 +115,7 @@ func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 // judgeError counts an error of the judge, where the plan has a limit for them.
 // Errors in a row are no evidence, so they hold even a step that needs no pass.
 func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
-	if t.judgeErrors > 0 {
+	if t.judgeErrors > 0 && !late {
 		t.s.JudgeErrors = min(t.s.JudgeErrors+1, maxCount)
 		if t.s.JudgeErrors >= t.judgeErrors {
 			return lack, t.rollBack(fmt.Sprintf("the judge could not tell %d times in a row: %v", t.s.JudgeErrors, err))
