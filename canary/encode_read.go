@@ -130,10 +130,10 @@ func (r *reader) toQuote() (plain bool) {
 // string reads into a *string, a *[]byte or an encoding.TextUnmarshaler.
 func (r *reader) string(into any) {
 	r.need(`"`)
-	begin, end := r.at, r.at
+	begin := r.at
 	plain := r.toQuote()
-	if end = r.at; !r.take(`"`) {
-		r.bad = true
+	end := r.at
+	if r.need(`"`); r.bad {
 		return
 	}
 	if !plain {
