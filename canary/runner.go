@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"time"
-
-	"github.com/serin-go/serin/analysis"
 )
 
 // Verifier sees what the mesh really does, as opposed to what was written.
@@ -25,29 +22,6 @@ type VerifierFunc func(ctx context.Context, t Traffic, since time.Time) (Answer,
 // Shown calls f.
 func (f VerifierFunc) Shown(ctx context.Context, t Traffic, since time.Time) (Answer, error) {
 	return f(ctx, t, since)
-}
-
-// Config is what a Runner is made of.
-type Config struct {
-	Plan   Plan
-	Router Router
-	// Analyzer judges the steps. It may be nil if no step is judged. If it has a
-	// method Validate() error, NewRunner returns its mistakes.
-	Analyzer analysis.Analyzer
-	// Workload tells when the canary is ready. Nil takes it for ready always; a
-	// plan that promotes stable needs one.
-	Workload Workload
-	// Prerequisite puts up what the traffic stands on. Nil is nothing; Prerequisites are
-	// several.
-	Prerequisite Prerequisite
-	// Gates open by themselves, by the names that the plan gives them. Gates that
-	// are not here are opened by the command Approve, and these are not.
-	Gates map[string]Gate
-	// Verifier is needed by a plan that says Verify, and unused by any other.
-	Verifier Verifier
-	// Observers are told of every turn. Give at least one to a rollout that people
-	// wait for: it alone hears why the rollout stays where it is.
-	Observers []Observer
 }
 
 // Event is one turn of a rollout, for logs, metrics and people. If the Router
@@ -104,64 +78,6 @@ func NewRunner(c Config) (*Runner, error) {
 		r.audiences = append(r.audiences, &audience{observe: o})
 	}
 	return r, nil
-}
-
-// missing returns what the plan needs and c has not.
-func (c *Config) missing() (errs []error) {
-	if c.Router == nil {
-		errs = append(errs, errors.New("Config.Router: want one"))
-	}
-	if i := slices.IndexFunc(c.Plan.spec.steps, func(s Step) bool { return s.Judge != Unjudged }); i >= 0 && c.Analyzer == nil {
-		errs = append(errs, fmt.Errorf("Config.Analyzer: step %q is judged; give one, or make the step %q", c.Plan.spec.steps[i].Name, Unjudged))
-	}
-	if c.Plan.spec.end.Kind == PromoteStable && c.Workload == nil {
-		errs = append(errs, fmt.Errorf("Config.Workload: a plan that ends with %q needs one", PromoteStable))
-	}
-	if c.Plan.spec.verify && c.Verifier == nil {
-		errs = append(errs, errors.New("Config.Verifier: the plan says verify; give one"))
-	}
-	return errs
-}
-
-// mistakes returns what is wrong with what c has.
-func (c *Config) mistakes() (errs []error) {
-	for _, p := range c.parts() {
-		if isNil(p.part) {
-			errs = append(errs, fmt.Errorf("%s: it is a nil %T", "Config."+p.name, p.part))
-		}
-	}
-	if v, ok := c.Analyzer.(interface{ Validate() error }); ok && !isNil(c.Analyzer) {
-		errs = append(errs, v.Validate())
-	}
-	if i := slices.IndexFunc(c.Observers, func(o Observer) bool { return o == nil }); i >= 0 {
-		errs = append(errs, fmt.Errorf("Config.Observers: number %d is nil", i))
-	}
-	for name, gate := range c.Gates {
-		if gate == nil || !c.Plan.spec.has(name) {
-			errs = append(errs, fmt.Errorf("Config.Gates: %q is nil, or no gate of the plan", name))
-		}
-	}
-	return errs
-}
-
-// part is one field of a Config.
-type part struct {
-	name string
-	part any // nil if it is not set
-}
-
-// parts returns those that may be a Checker or a Waker as well.
-func (c *Config) parts() []part {
-	return []part{
-		{"Router", c.Router}, {"Analyzer", c.Analyzer}, {"Workload", c.Workload},
-		{"Prerequisite", c.Prerequisite}, {"Verifier", c.Verifier},
-	}
-}
-
-// isNil reports whether an interface holds a pointer or a function that is nil.
-func isNil(part any) bool {
-	v := reflect.ValueOf(part)
-	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }
 
 // afterConflict is when to look again after somebody else got through.
