@@ -19,38 +19,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/serin-go/serin/metrics"
 )
-
-// Verdict is what a judge says about a canary. The zero value is Inconclusive:
-// no evidence is not good evidence.
-type Verdict uint8
-
-// The verdicts.
-const (
-	Inconclusive Verdict = iota // the evidence does not suffice; wait
-	Pass                        // good enough, so far
-	Fail                        // bad; roll back
-)
-
-var verdicts = [...]string{"inconclusive", "pass", "fail"}
-
-// String returns the verdict in lower case.
-func (v Verdict) String() string {
-	if int(v) < len(verdicts) {
-		return verdicts[v]
-	}
-	return fmt.Sprintf("Verdict(%d)", uint8(v))
-}
 
 // Request is what an Analyzer is asked. More fields may be added: use field
 // names in literals.
 type Request struct {
 	// Window is the time to judge: from the last verified change of traffic plus
 	// the scrape lag, until now. It may not have begun yet, with a length of zero
-	// or less; the verdict is then Inconclusive.
+	// or less; the verdict is then Blind.
 	Window metrics.Window
 	// Step is the name of the plan's step, for words.
 	Step string
@@ -60,8 +39,23 @@ type Request struct {
 	// are to get in the window. Stable gets what they leave.
 	Canary, Baseline float64
 	// Earlier are the blocks of the rollout before Window, in the order of time.
-	// They are for judges that gather evidence over the whole rollout.
+	// They are for judges that gather evidence over the whole rollout. The live
+	// traffic of the step is that of Window, and of the blocks since StepBegan that
+	// are not mirrored. Dropped is how many looks of still earlier blocks are not
+	// there any more.
 	Earlier []Block
+	Dropped int
+	// Began, StepBegan and PromotionBegan are when the rollout, the step and the
+	// promotion of stable began; zero if that has not happened.
+	Began, StepBegan, PromotionBegan time.Time
+	// Promoted: the stable workload serves the new version, so that is the one to
+	// judge, and Canary the share that the other one still gets.
+	Promoted bool
+	// Carry is that of a Result of before: the last one with which anything was
+	// written, so others may have come since. Frozen is the Carry of when
+	// promotion began. Both are nil in a rollout that has none, and may be those
+	// of another version of the Analyzer.
+	Carry, Frozen []byte
 }
 
 // Block is a time in a rollout in which its traffic did not change.
@@ -71,53 +65,23 @@ type Block struct {
 	Canary, Baseline float64
 }
 
-// Result is a verdict with its reason and the numbers behind it. The zero value
-// is Inconclusive.
-type Result struct {
-	Verdict Verdict
-	// Reason is one sentence that a person on call understands, without a full
-	// stop.
-	Reason string
-	// Values are the numbers that were looked at, of every arm.
-	Values []Value
-	// Findings are what a [Sequential] found out about each of its Metrics, in their
-	// order, and Trace how the evidence developed.
-	Findings []Finding
-	Trace    Trace
-}
-
-// Value is a number behind a verdict.
-type Value struct {
-	// Name says what was measured: "5xx answers".
-	Name string
-	// Arm says whose number it is: "canary", "stable"; "" if neither.
-	Arm string
-	// Counts is what was counted; the zero value if it was not counted.
-	Counts metrics.Counts
-	// Number is the value in units of Unit, for what is not counted.
-	Number float64
-	Unit   string
-}
-
-// String prints the value for a line of a log: "canary 12/1530 (0.78%)",
-// "canary 0.31 cores". The name is left to the reader's own layout.
-func (v Value) String() string {
-	number := fmt.Sprintf("%.4g %s", v.Number, v.Unit)
-	if v.Counts != (metrics.Counts{}) {
-		number = v.Counts.String()
-	}
-	return strings.TrimSpace(v.Arm + " " + strings.TrimSpace(number))
-}
-
 // Analyzer judges. It keeps no state between calls: a result is a function of
 // the request and of what the store holds, so any process may ask at any time.
 // It is safe for concurrent use, and ends when ctx does.
 //
-// An error is not evidence, neither good nor bad: the Result beside it is
-// Inconclusive and at most holds Values. Having no evidence yet is not an
-// error, but Inconclusive.
+// An error is not evidence, neither good nor bad: the Result beside it is Blind
+// and at most holds Values. Having no evidence yet is not an error, but Blind.
+//
+// An Analyzer that looks at intervals tells their length as a [Looker]. One with
+// a method Validate() error is asked for its mistakes before a rollout begins.
 type Analyzer interface {
 	Analyze(ctx context.Context, r Request) (Result, error)
+}
+
+// Looker is what an Analyzer may be as well: Look is the length of one of its
+// looks, the least time after which it can say something new.
+type Looker interface {
+	Look() time.Duration
 }
 
 // AnalyzerFunc makes an Analyzer of a function.

@@ -50,7 +50,7 @@ func TestArgo(t *testing.T) {
 			"checks made: 1, failed: 1; the last check was without an answer: canary has nothing (no requests in the window)"},
 		"the first minutes are left out": {analysis.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90, 90, 0}, analysis.Pass,
 			"checks made: 1, failed: 0; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
-		"before the first check": {analysis.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90}, analysis.Inconclusive,
+		"before the first check": {analysis.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90}, analysis.Blind,
 			"the first check is complete in 2m0s"},
 		"dry run": {analysis.Argo{Success: good, DryRun: true}, []int{90}, analysis.Pass,
 			"dry run, would be fail: failed checks: 1, at most 0 accepted; the last check was failed: canary has 90/100 (90.00%) 5xx answers"},

@@ -78,6 +78,8 @@ func (a Argo) limits(r argoRun) (Verdict, string) {
 			r.tally[inconclusive], a.InconclusiveLimit)
 	case r.inARow > a.errorLimit():
 		return Fail, fmt.Sprintf("checks in a row without an answer: %d, at most %d accepted", r.inARow, a.errorLimit())
+	case r.measured() == 0:
+		return Blind, ""
 	}
 	return Inconclusive, ""
 }

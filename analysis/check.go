@@ -106,8 +106,10 @@ func countEach(ctx context.Context, p metrics.Provider, q metrics.Query, windows
 
 // blocks returns the times of the rollout, the one under way last.
 func (r Request) blocks() []Block {
-	return append(slices.Clip(r.Earlier), Block{r.Window, r.Mirrored, r.Canary, r.Baseline})
+	return append(slices.Clip(r.Earlier), r.block())
 }
+
+func (r Request) block() Block { return Block{r.Window, r.Mirrored, r.Canary, r.Baseline} }
 
 // firstCheck says when there will be one.
 func firstCheck(w metrics.Window, every time.Duration) string {

@@ -127,11 +127,11 @@ func TestFailedChecksOfEarlierStepsCount(t *testing.T) {
 		want   analysis.Verdict
 		reason string
 	}{
-		{flagger, 10 * time.Minute, analysis.Inconclusive, "the first check is complete in 1m0s"},
+		{flagger, 10 * time.Minute, analysis.Blind, "the first check is complete in 1m0s"},
 		{flagger, 11 * time.Minute, analysis.Inconclusive, "2 of 9 checks failed, 3 roll back; 1 passed in this step, 2 needed"},
 		{flagger, 12 * time.Minute, analysis.Pass, "2 of 10 checks failed, 3 roll back; 2 passed in this step, 2 needed"},
 		{flagger, 13 * time.Minute, analysis.Fail, "3 of 11 checks failed, 3 roll back; in the last one, canary has 9/100 (9.00%) 5xx answers, want at most 1% bad"},
-		{argo, 10 * time.Minute, analysis.Inconclusive, "the first check is complete in 1m0s"},
+		{argo, 10 * time.Minute, analysis.Blind, "the first check is complete in 1m0s"},
 		{argo, 12 * time.Minute, analysis.Pass, "checks made: 10, failed: 2; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
 		{argo, 13 * time.Minute, analysis.Fail, "failed checks: 3, at most 2 accepted; the last check was failed: canary has 9/100 (9.00%) 5xx answers"},
 		{stepwise, 13 * time.Minute, analysis.Pass, "3 of 3 checks made, 1 failed; the last check was failed: canary has 9/100 (9.00%) 5xx answers"},

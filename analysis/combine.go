@@ -1,9 +1,11 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -14,96 +16,146 @@ import (
 //
 //	one Fail              -> Fail
 //	else one error        -> the errors, joined
+//	else one Blind        -> Blind
 //	else one Inconclusive -> Inconclusive
 //	else                  -> Pass
 //
 // A Fail beats an error: the harm is proven, and what the store cannot say about
 // another metric does not undo it. An error beats a Pass, because that metric
-// might have failed. All of nothing is Inconclusive. The Values are those of all
+// might have failed. All of nothing is Blind. The Values are those of all
 // analyzers, also beside an error.
 //
 // Every analyzer adds its own chance to fail a healthy canary.
 func All(analyzers ...Analyzer) Analyzer {
-	return AnalyzerFunc(func(ctx context.Context, r Request) (Result, error) {
-		t := ask(ctx, analyzers, r)
-		switch {
-		case t.has(Fail):
-			return t.result(Fail), nil
-		case t.errs != nil:
-			return Result{Values: t.values}, errors.Join(t.errs...)
-		case t.has(Inconclusive) || !t.has(Pass):
-			return t.result(Inconclusive), nil
-		}
-		return t.result(Pass), nil
-	})
+	return combined{analyzers, []Verdict{Fail, unanswered, Blind, Inconclusive, Pass}, true}
 }
 
 // Any returns an Analyzer that asks each of the analyzers in turn and is content
 // if one of them passes. It is for evidence that can be had in several ways, of
 // which some may be silent:
 //
-//	one Fail        -> Fail
-//	else one Pass   -> Pass
-//	else one error  -> the errors, joined
-//	else            -> Inconclusive
+//	one Fail              -> Fail
+//	else one Pass         -> Pass
+//	else one error        -> the errors, joined
+//	else one Inconclusive -> Inconclusive
+//	else                  -> Blind
 //
-// It differs from All in what a Pass needs, and in nothing else: a Fail fails
-// here too, because good news from one side does not undo harm seen from
+// It differs from All in what a Pass needs, and in whose eyes suffice: a Fail
+// fails here too, because good news from one side does not undo harm seen from
 // another. Errors that a verdict has beaten are told in its reason.
 func Any(analyzers ...Analyzer) Analyzer {
-	return AnalyzerFunc(func(ctx context.Context, r Request) (Result, error) {
-		t := ask(ctx, analyzers, r)
-		switch {
-		case t.has(Fail):
-			return t.result(Fail), nil
-		case t.has(Pass):
-			return t.result(Pass), nil
-		case t.errs != nil:
-			return Result{Values: t.values}, errors.Join(t.errs...)
-		}
-		return t.result(Inconclusive), nil
-	})
+	return combined{analyzers, []Verdict{Fail, Pass, unanswered, Inconclusive, Blind}, false}
 }
 
-// tally is what several analyzers said.
-type tally struct {
-	reasons map[Verdict][]string
-	values  []Value
-	errs    []error
+// unanswered stands for an error among verdicts.
+const unanswered Verdict = 255
+
+// combined asks several.
+type combined struct {
+	of []Analyzer
+	// order is of the verdicts: the first that anybody says is what all say.
+	order []Verdict
+	// all are needed: one that has no readings is one too many.
+	all bool
 }
 
-func ask(ctx context.Context, analyzers []Analyzer, r Request) tally {
-	t := tally{reasons: make(map[Verdict][]string)}
-	for i, a := range analyzers {
+// Validate reports the mistakes of all.
+func (c combined) Validate() error {
+	var errs []error
+	for i, a := range c.of {
 		if a == nil {
-			t.errs = append(t.errs, fmt.Errorf("analysis: analyzer %d is nil", i+1))
+			errs = append(errs, missing(i))
+		}
+		errs = append(errs, validate(a))
+	}
+	return errors.Join(errs...)
+}
+
+// Look is the longest of those that are told.
+func (c combined) Look() (longest time.Duration) {
+	for _, a := range c.of {
+		longest = max(longest, lookOf(a))
+	}
+	return longest
+}
+
+// Analyze implements [Analyzer].
+func (c combined) Analyze(ctx context.Context, r Request) (Result, error) {
+	carried, frozen := unpack(r.Carry, len(c.of)), unpack(r.Frozen, len(c.of))
+	t := tally{said: make(map[Verdict][]Result)}
+	parts := make([][]byte, len(c.of))
+	for i, a := range c.of {
+		if a == nil {
+			t.errs = append(t.errs, missing(i))
 			continue
 		}
+		r.Carry, r.Frozen = carried[i], frozen[i]
 		result, err := a.Analyze(ctx, r)
 		t.values = append(t.values, result.Values...)
-		if err != nil {
+		if parts[i] = result.Carry; err != nil {
 			t.errs = append(t.errs, err)
 			continue
 		}
-		t.reasons[result.Verdict] = append(t.reasons[result.Verdict], result.Reason)
+		t.said[result.Verdict] = append(t.said[result.Verdict], result)
 	}
-	return t
+	for _, v := range c.order {
+		if v == unanswered && t.errs != nil {
+			return Result{Values: t.values}, errors.Join(t.errs...)
+		} else if len(t.said[v]) > 0 {
+			result := t.result(v)
+			result.Blindness = c.blindness(t.said[v])
+			result.Carry = pack(parts)
+			return result, nil
+		}
+	}
+	return Result{Reason: "there is nothing to judge by", Values: t.values}, nil
 }
 
-func (t tally) has(v Verdict) bool { return len(t.reasons[v]) > 0 }
+// blindness is that of several results, if it is one.
+func (c combined) blindness(of []Result) Blindness {
+	isNoReadings := func(r Result) bool { return r.Blindness == NoReadings }
+	isAnother := func(r Result) bool { return r.Blindness != of[0].Blindness }
+	switch {
+	case c.all && slices.ContainsFunc(of, isNoReadings):
+		return NoReadings
+	case slices.ContainsFunc(of, isAnother):
+		return NotSaid
+	}
+	return of[0].Blindness
+}
 
-// result returns the verdict with the reasons of those who gave it, each once.
+func missing(i int) error { return fmt.Errorf("analysis: analyzer %d is nil", i+1) }
+
+// tally is what several analyzers said.
+type tally struct {
+	said   map[Verdict][]Result
+	values []Value
+	errs   []error
+}
+
+// result returns the verdict with the reasons of those who gave it, each once,
+// and what the least sighted of them saw.
 func (t tally) result(v Verdict) Result {
-	reasons := slices.Compact(t.reasons[v])
-	if len(reasons) == 0 {
-		reasons = []string{"there is nothing to judge by"}
+	worst := slices.MaxFunc(t.said[v], func(a, b Result) int { return cmp.Compare(a.lacks(), b.lacks()) })
+	r := Result{Verdict: v, Sight: worst.Sight, Needed: worst.Needed, Values: t.values}
+	var reasons []string
+	for _, one := range t.said[v] {
+		reasons = append(reasons, one.Reason)
 	}
-	reason := strings.Join(reasons, "; ")
+	for _, all := range t.said {
+		for _, one := range all {
+			r.Doubt, r.StableWorse = r.Doubt || one.Doubt, r.StableWorse || one.StableWorse
+		}
+	}
+	r.Reason = strings.Join(slices.Compact(reasons), "; ")
 	if t.errs != nil {
-		reason += fmt.Sprintf(" (no answer from others: %s)", oneLine(errors.Join(t.errs...)))
+		r.Reason += fmt.Sprintf(" (no answer from others: %s)", oneLine(errors.Join(t.errs...)))
 	}
-	return Result{Verdict: v, Reason: reason, Values: t.values}
+	return r
 }
+
+// lacks is how much of its sight a judge lacks.
+func (r Result) lacks() float64 { return 1 - r.Sight/max(r.Needed, math.SmallestNonzeroFloat64) }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
@@ -113,31 +165,76 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 // evidence: let d be long enough for the requests that a needs. It is not for
 // Flagger, Argo and Kayenta, which count from the start of the window.
 func Last(d time.Duration, a Analyzer) Analyzer {
-	return AnalyzerFunc(func(ctx context.Context, r Request) (Result, error) {
-		if a == nil || d <= 0 {
-			return Result{}, errors.New("analysis: last: want an analyzer and a time above zero")
+	w := wrapped{asks: a}
+	if d <= 0 {
+		w.err = errors.New("analysis: last: want a time above zero")
+	}
+	w.AnalyzerFunc = func(ctx context.Context, r Request) (Result, error) {
+		if err := w.mistake(); err != nil {
+			return Result{}, err
 		}
 		if from := r.Window.To.Add(-d); from.After(r.Window.From) {
 			r.Window.From = from
 		}
 		return a.Analyze(ctx, r)
-	})
+	}
+	return w
 }
 
-// Warmup returns an Analyzer that is Inconclusive while the window is shorter
-// than d, and then asks a. Cold caches and empty pools make the first requests
-// of a new version slow and sometimes fail; but those requests stay in the
-// window, so that Warmup waits for them to be outweighed, and does not drop
-// them.
+// Warmup returns an Analyzer that is Blind while the window is shorter than d, and
+// then asks a. Cold caches and empty pools make the first requests of a new
+// version slow and sometimes fail; but those requests stay in the window, so that
+// Warmup waits for them to be outweighed, and does not drop them.
 func Warmup(d time.Duration, a Analyzer) Analyzer {
-	return AnalyzerFunc(func(ctx context.Context, r Request) (Result, error) {
-		if a == nil {
-			return Result{}, errors.New("analysis: there is no analyzer to warm up for")
+	w := wrapped{asks: a}
+	w.AnalyzerFunc = func(ctx context.Context, r Request) (Result, error) {
+		if err := w.mistake(); err != nil {
+			return Result{}, err
 		}
 		if length := r.Window.Length(); length < d {
 			seconds := max(0, length).Round(time.Second)
 			return Result{Reason: fmt.Sprintf("warming up: %v of %v", seconds, d)}, nil
 		}
 		return a.Analyze(ctx, r)
-	})
+	}
+	return w
+}
+
+// wrapped asks another Analyzer in its own way.
+type wrapped struct {
+	AnalyzerFunc
+	asks Analyzer
+	err  error
+}
+
+// mistake is what is wrong with w itself.
+func (w wrapped) mistake() error {
+	if w.asks == nil {
+		return errors.Join(w.err, errors.New("analysis: there is no analyzer to ask"))
+	}
+	return w.err
+}
+
+// Validate reports the mistakes of the one that is asked as well.
+func (w wrapped) Validate() error {
+	return errors.Join(w.mistake(), validate(w.asks))
+}
+
+// Look is that of the one that is asked.
+func (w wrapped) Look() time.Duration { return lookOf(w.asks) }
+
+// validate asks an Analyzer for its mistakes, if it knows them.
+func validate(a Analyzer) error {
+	if v, ok := a.(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
+// lookOf is how long a look of an Analyzer is; zero if it does not say.
+func lookOf(a Analyzer) time.Duration {
+	if l, ok := a.(Looker); ok {
+		return l.Look()
+	}
+	return 0
 }

@@ -33,6 +33,7 @@ func errs(v analysis.Verdict) analysis.Analyzer {
 
 func TestCombinations(t *testing.T) {
 	pass, fail, unsure, down := says(analysis.Pass), says(analysis.Fail), says(analysis.Inconclusive), errs(analysis.Pass)
+	blind := says(analysis.Blind)
 	type outcome struct {
 		verdict analysis.Verdict
 		reason  string
@@ -48,7 +49,12 @@ func TestCombinations(t *testing.T) {
 		"agreed":  {[]analysis.Analyzer{pass, pass}, outcome{analysis.Pass, "said pass", nil}, outcome{analysis.Pass, "said pass", nil}},
 		"one bad": {[]analysis.Analyzer{pass, fail, unsure}, failed("said fail"), failed("said fail")},
 		"one unsure": {[]analysis.Analyzer{pass, unsure},
-			outcome{reason: "said inconclusive"}, outcome{analysis.Pass, "said pass", nil}},
+			outcome{analysis.Inconclusive, "said inconclusive", nil}, outcome{analysis.Pass, "said pass", nil}},
+		"one blind": {[]analysis.Analyzer{unsure, blind},
+			outcome{reason: "said blind"}, outcome{analysis.Inconclusive, "said inconclusive", nil}},
+		"one blind, one passes": {[]analysis.Analyzer{blind, pass},
+			outcome{reason: "said blind"}, outcome{analysis.Pass, "said pass", nil}},
+		"blind and without an answer": {[]analysis.Analyzer{blind, down}, outcome{err: errStore}, outcome{err: errStore}},
 		"one without an answer": {[]analysis.Analyzer{pass, down},
 			outcome{err: errStore}, outcome{analysis.Pass, "said pass (no answer from others: store is down)", nil}},
 		"unsure and without an answer": {[]analysis.Analyzer{unsure, down}, outcome{err: errStore}, outcome{err: errStore}},
@@ -73,9 +79,9 @@ func TestCombinations(t *testing.T) {
 }
 
 func TestCombinationsDoNotDependOnTheOrder(t *testing.T) {
-	choices := []analysis.Analyzer{says(analysis.Pass), says(analysis.Fail), says(analysis.Inconclusive), errs(analysis.Fail)}
+	choices := []analysis.Analyzer{says(analysis.Pass), says(analysis.Fail), says(analysis.Inconclusive), errs(analysis.Fail), says(analysis.Blind)}
 	rapid.Check(t, func(t *rapid.T) {
-		drawn := rapid.SliceOf(rapid.SampledFrom([]int{0, 1, 2, 3})).Draw(t, "analyzers")
+		drawn := rapid.SliceOf(rapid.SampledFrom([]int{0, 1, 2, 3, 4})).Draw(t, "analyzers")
 		var list []analysis.Analyzer
 		for _, i := range drawn {
 			list = append(list, choices[i])
@@ -89,7 +95,7 @@ func TestCombinationsDoNotDependOnTheOrder(t *testing.T) {
 			require.Equal(t, errA == nil, errB == nil)
 			require.Len(t, b.Values, len(a.Values))
 			if errA != nil {
-				require.Equal(t, analysis.Inconclusive, a.Verdict)
+				require.Equal(t, analysis.Blind, a.Verdict)
 			}
 			if slices.Contains(drawn, 1) {
 				require.Equal(t, analysis.Fail, a.Verdict)
@@ -127,7 +133,7 @@ func TestWarmupWaitsUntilTheWindowIsLongEnough(t *testing.T) {
 }
 
 func TestVerdictsAndValuesPrintForAPerson(t *testing.T) {
-	require.Equal(t, "inconclusive pass fail Verdict(9)", fmt.Sprint(analysis.Inconclusive, " ", analysis.Pass, " ", analysis.Fail, " ", analysis.Verdict(9)))
+	require.Equal(t, "blind inconclusive pass fail Verdict(9)", fmt.Sprint(analysis.Blind, " ", analysis.Inconclusive, " ", analysis.Pass, " ", analysis.Fail, " ", analysis.Verdict(9)))
 	require.Equal(t, "canary 12/1530 (0.78%)", analysis.Value{Name: "5xx answers", Arm: "canary", Counts: of(12, 1530)}.String())
 	require.Equal(t, "canary 0.31 cores", analysis.Value{Name: "CPU", Arm: "canary", Number: 0.31, Unit: "cores"}.String())
 	require.Equal(t, "3", analysis.Value{Name: "replicas", Number: 3}.String())
@@ -149,6 +155,87 @@ func TestLastLooksAtTheEndOfTheWindowOnly(t *testing.T) {
 	require.Equal(t, minute.Window, seen, "a shorter window stays as it is")
 	for _, wrong := range []analysis.Analyzer{analysis.Last(0, a), analysis.Last(time.Minute, nil)} {
 		_, err = wrong.Analyze(t.Context(), minute)
-		require.ErrorContains(t, err, "want an analyzer and a time above zero")
+		require.Error(t, err)
+		require.EqualError(t, wrong.(interface{ Validate() error }).Validate(), err.Error())
+	}
+}
+
+// knows is an Analyzer with all that may be known of one.
+type knows struct {
+	analysis.Result
+	look time.Duration
+	err  error
+	got  *analysis.Request
+}
+
+func (k knows) Validate() error     { return k.err }
+func (k knows) Look() time.Duration { return k.look }
+func (k knows) Analyze(_ context.Context, r analysis.Request) (analysis.Result, error) {
+	*k.got = r
+	return k.Result, nil
+}
+
+func TestCombinationsHandOnWhatTheirsKnow(t *testing.T) {
+	var first, second analysis.Request
+	a := knows{analysis.Result{Verdict: analysis.Inconclusive, Doubt: true, Sight: 3, Needed: 4, Carry: []byte("a")}, time.Second, errStore, &first}
+	b := knows{analysis.Result{Verdict: analysis.Inconclusive, Sight: 1, Needed: 4, StableWorse: true, Carry: []byte("second")}, time.Minute, nil, &second}
+	for _, all := range []analysis.Analyzer{
+		analysis.All(a, says(analysis.Pass), b), analysis.Last(time.Hour, analysis.All(a, says(analysis.Pass), b)),
+		analysis.Warmup(time.Second, analysis.All(a, says(analysis.Pass), b)),
+	} {
+		require.Equal(t, time.Minute, all.(analysis.Looker).Look())
+		require.ErrorIs(t, all.(interface{ Validate() error }).Validate(), errStore)
+		r, err := all.Analyze(t.Context(), minute)
+		require.NoError(t, err)
+		require.True(t, r.Doubt && r.StableWorse)
+		require.Equal(t, []float64{1, 4}, []float64{r.Sight, r.Needed}, "the least sighted")
+		require.Nil(t, first.Carry)
+
+		later := minute
+		later.Carry, later.Frozen = r.Carry, r.Carry
+		_, err = all.Analyze(t.Context(), later)
+		require.NoError(t, err)
+		require.Equal(t, "a second a second", fmt.Sprintf("%s %s %s %s", first.Carry, second.Carry, first.Frozen, second.Frozen))
+	}
+}
+
+func TestACarryOfOthersIsNobodys(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var first, second analysis.Request
+		both := analysis.All(knows{got: &first}, knows{got: &second})
+		r := minute
+		r.Carry = rapid.SliceOf(rapid.Byte()).Draw(t, "carry")
+		_, err := both.Analyze(context.Background(), r)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(first.Carry)+len(second.Carry), len(r.Carry))
+		if len(r.Carry) > 0 && int(r.Carry[0]) >= len(r.Carry) {
+			require.Nil(t, first.Carry)
+			require.Nil(t, second.Carry)
+		}
+	})
+}
+
+func TestOneWithoutReadingsIsEnoughToBeWithoutThemIfAllAreNeeded(t *testing.T) {
+	blind := func(b analysis.Blindness) analysis.Analyzer {
+		return knows{Result: analysis.Result{Blindness: b}, got: new(analysis.Request)}
+	}
+	for _, c := range []struct {
+		said     []analysis.Blindness
+		all, any analysis.Blindness
+	}{
+		{[]analysis.Blindness{analysis.NoReadings, analysis.NoReadings}, analysis.NoReadings, analysis.NoReadings},
+		{[]analysis.Blindness{analysis.NoReadings, analysis.FewRequests}, analysis.NoReadings, analysis.NotSaid},
+		{[]analysis.Blindness{analysis.NoBaseline, analysis.FewRequests}, analysis.NotSaid, analysis.NotSaid},
+		{[]analysis.Blindness{analysis.NoBaseline}, analysis.NoBaseline, analysis.NoBaseline},
+	} {
+		var judges []analysis.Analyzer
+		for _, b := range c.said {
+			judges = append(judges, blind(b))
+		}
+		all, err := analysis.All(judges...).Analyze(t.Context(), minute)
+		require.NoError(t, err)
+		any, err := analysis.Any(judges...).Analyze(t.Context(), minute)
+		require.NoError(t, err)
+		require.Equal(t, []analysis.Blindness{c.all, c.any}, []analysis.Blindness{all.Blindness, any.Blindness}, "%v", c.said)
 	}
 }

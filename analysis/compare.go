@@ -23,7 +23,7 @@ import (
 // are, the more room Factor and Delta should leave.
 //
 // When everything goes to the canary there is nobody to compare with, and the
-// verdict is Inconclusive. A step that sends all traffic there and must pass
+// verdict is Blind. A step that sends all traffic there and must pass
 // needs another Analyzer.
 type Compare struct {
 	Provider metrics.Provider
@@ -68,12 +68,15 @@ func (c Compare) Validate() error {
 	return mistakes("compare", c.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. Having no series or no requests yet, in either
-// arm, is Inconclusive. Whatever else keeps the Provider from answering is an
-// error.
+// Analyze implements [Analyzer]. It is Blind until both arms have so many requests
+// that it would have failed a canary that answers none of them well. Whatever keeps
+// the Provider from answering, but having nothing to count, is an error.
 func (c Compare) Analyze(ctx context.Context, r Request) (Result, error) {
 	if err := c.Validate(); err != nil {
 		return Result{}, err
+	}
+	if early := r.early(); early != "" {
+		return Result{Reason: early}, nil
 	}
 	arms := [...]look{
 		{c.Provider, c.query(c.Canary, r), canary},
@@ -81,16 +84,24 @@ func (c Compare) Analyze(ctx context.Context, r Request) (Result, error) {
 	}
 	var counts [len(arms)]metrics.Counts
 	var values []Value
+	var silent string
 	for i, l := range arms {
 		count, silence, err := l.count(ctx, r.Window)
-		if err != nil || silence != "" {
-			return Result{Reason: silence, Values: values}, err
+		if err != nil {
+			return Result{Values: values}, err
 		}
-		counts[i] = count
-		values = append(values, l.value(count))
+		if silence == "" {
+			counts[i] = count
+			values = append(values, l.value(count))
+		}
+		silent = cmp.Or(silent, silence)
+	}
+	if silent != "" {
+		block := r.block()
+		return Result{Blindness: block.blindness(counts[0].Total, counts[1].Total), Reason: silent, Values: values}, nil
 	}
 	verdict, reason := c.judge(counts[0], counts[1])
-	return Result{Verdict: verdict, Reason: reason, Values: values}, nil
+	return Result{Verdict: verdict, Blindness: few(verdict), Reason: reason, Values: values}, nil
 }
 
 // judge is the pure part of Analyze.
@@ -99,13 +110,13 @@ func (c Compare) judge(canaryCounts, baseline metrics.Counts) (Verdict, string) 
 	b := bar{c.factor()*baseline.Ratio() + c.Delta, least}
 	seen := fmt.Sprintf("canary has %v %v, %s %v", canaryCounts, c.Signal, c.baseline(), baseline)
 	if baseline.Total < least {
-		return Inconclusive, fmt.Sprintf("%s: %s", b.tooFew(c.baseline(), baseline), seen)
+		return Blind, fmt.Sprintf("%s: %s", b.tooFew(c.baseline(), baseline), seen)
 	}
 	verdict := b.verdict(canaryCounts)
 	switch verdict {
 	case Fail:
 		return verdict, fmt.Sprintf("%s: more than the %s accepted%s", seen, percent(b.share), b.early(canaryCounts))
-	case Inconclusive:
+	case Blind, Inconclusive:
 		return verdict, fmt.Sprintf("%s: %s", b.tooFew(canary, canaryCounts), seen)
 	}
 	return verdict, fmt.Sprintf("%s: at most %s accepted", seen, percent(b.share))

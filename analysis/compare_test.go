@@ -27,7 +27,7 @@ func TestCompare(t *testing.T) {
 		"factor is 1 by itself": {of(2, 100), of(1, 100), 0, 0.02, analysis.Pass, "canary has 2/100 (2.00%) 5xx answers, stable 1/100 (1.00%): at most 3% accepted"},
 		"few requests to the canary": {of(0, 99), of(0, 500), 2, 0, analysis.Inconclusive,
 			"canary has 99 of the 100 requests needed: canary has 0/99 (0.00%) 5xx answers, stable 0/500 (0.00%)"},
-		"few requests to stable": {of(500, 500), of(0, 99), 2, 0, analysis.Inconclusive,
+		"few requests to stable": {of(500, 500), of(0, 99), 2, 0, analysis.Blind,
 			"stable has 99 of the 100 requests needed: canary has 500/500 (100.00%) 5xx answers, stable 0/99 (0.00%)"},
 		"settled early": {of(5, 6), of(1, 100), 2, 0.01, analysis.Fail,
 			"canary has 5/6 (83.33%) 5xx answers, stable 1/100 (1.00%): more than the 3% accepted, even if the next 94 are good"},
@@ -51,7 +51,7 @@ func TestWithoutRequestsToTheOtherArmThereIsNothingToCompareWith(t *testing.T) {
 	result, err := judge.Analyze(t.Context(), minute)
 	require.NoError(t, err)
 	require.Equal(t, analysis.Result{
-		Reason: "no requests to baseline yet",
+		Blindness: analysis.FewRequests, Reason: "no requests to baseline yet",
 		Values: []analysis.Value{{Name: "5xx answers", Arm: "canary", Counts: of(1, 100)}},
 	}, result)
 }

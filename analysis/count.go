@@ -42,12 +42,37 @@ func reporter(wanted metrics.Reporter, r Request) metrics.Reporter {
 	return wanted
 }
 
+// enough is how many requests an arm must have been sent, by the other's counts
+// and their shares, before having none of them is for want of readings.
+const enough = 20
+
+// blindness is why two arms with so many requests cannot be compared.
+func (b *Block) blindness(canary, other float64) Blindness {
+	share := b.Baseline
+	if share == 0 {
+		share = 1 - b.Canary
+	}
+	switch {
+	case b.Mirrored || b.Canary == 0:
+	case share <= 0:
+		return NoBaseline
+	case canary == 0 && other*b.Canary/share >= enough, other == 0 && canary*share/b.Canary >= enough:
+		return NoReadings
+	}
+	return FewRequests
+}
+
+// early says when measuring begins; "" if it has.
+func (r Request) early() string {
+	if wait := -r.Window.Length(); wait >= 0 {
+		return fmt.Sprintf("measuring begins in %v", wait.Round(time.Second))
+	}
+	return ""
+}
+
 // count returns what the store counted. If there is nothing yet, silence says
 // so in words.
 func (l look) count(ctx context.Context, w metrics.Window) (c metrics.Counts, silence string, err error) {
-	if wait := -w.Length(); wait >= 0 {
-		return c, fmt.Sprintf("measuring begins in %v", wait.Round(time.Second)), nil
-	}
 	c, err = l.provider.Counts(ctx, l.query, w)
 	switch {
 	case errors.Is(err, metrics.ErrTooFewSamples):
@@ -78,15 +103,30 @@ type bar struct {
 
 // verdict holds the counts against the bar. A Pass needs all the requests. A
 // Fail needs only as many bad ones as settle the matter: the share is taken of
-// at least b.requests, as if all that are missing were good.
+// at least b.requests, as if all that are missing were good. While not even bad
+// ones only would settle it, nothing is seen.
 func (b bar) verdict(c metrics.Counts) Verdict {
 	switch {
-	case c.Bad/max(c.Total, b.requests) > b.share:
+	case b.exceeds(c.Bad, c):
 		return Fail
-	case c.Total < b.requests:
+	case c.Total >= b.requests:
+		return Pass
+	case b.exceeds(c.Total, c):
 		return Inconclusive
 	}
-	return Pass
+	return Blind
+}
+
+// few is why a bar is blind, if it is.
+func few(v Verdict) Blindness {
+	if v == Blind {
+		return FewRequests
+	}
+	return NotSaid
+}
+
+func (b bar) exceeds(bad float64, c metrics.Counts) bool {
+	return bad/max(c.Total, b.requests) > b.share
 }
 
 // tooFew says in words that an arm lacks requests.

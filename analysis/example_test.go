@@ -46,7 +46,7 @@ func ExampleAll() {
 	fmt.Println(result.Verdict, err)
 	fmt.Println(result.Reason)
 	// Output:
-	// inconclusive <nil>
+	// blind <nil>
 	// no requests to the canary yet
 }
 
@@ -68,7 +68,7 @@ func ExampleWarmup() {
 	fmt.Println(result.Verdict, err)
 	fmt.Println(result.Reason)
 	// Output:
-	// inconclusive <nil>
+	// blind <nil>
 	// warming up: 1m0s of 5m0s
 }
 

@@ -30,7 +30,7 @@ func TestFlagger(t *testing.T) {
 			"1 of 1 checks failed, 1 roll back; in the last one, canary has 5/100 (5.00%) 5xx answers, want at most 1% bad"},
 		"no traffic is a failed check": {[]int{-1, -1}, 2, 0, analysis.Fail,
 			"2 of 2 checks failed, 2 roll back; in the last one, canary has nothing (no requests in the window), want at most 1% bad"},
-		"nothing yet": {nil, 2, 0, analysis.Inconclusive, "the first check is complete in 1m0s"},
+		"nothing yet": {nil, 2, 0, analysis.Blind, "the first check is complete in 1m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			judge := analysis.Flagger{
@@ -57,7 +57,7 @@ func TestOneCheckFailsOnceHoweverManyMetricsDo(t *testing.T) {
 	result, err := judge.Analyze(t.Context(), after(2*time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, analysis.Result{
-		Reason: "2 of 2 checks failed, 3 roll back; in the last one, canary has 3/100 (3.00%) requests slower than 1s, want at most 1% bad",
+		Verdict: analysis.Inconclusive, Reason: "2 of 2 checks failed, 3 roll back; in the last one, canary has 3/100 (3.00%) requests slower than 1s, want at most 1% bad",
 		Values: []analysis.Value{
 			{Name: "5xx answers", Arm: "canary", Counts: of(3, 100)},
 			{Name: "requests slower than 1s", Arm: "canary", Counts: of(3, 100)},

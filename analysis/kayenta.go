@@ -39,7 +39,7 @@ import (
 //
 // What differs from Kayenta:
 //   - No evidence is not bad evidence: where Kayenta fails a canary because half
-//     of its metrics or a critical one have no data, the verdict is Inconclusive.
+//     of its metrics or a critical one have no data, the verdict is Blind.
 //   - A metric with too few values for the interval has no data. Kayenta takes
 //     the smallest difference for the end of the interval, and calls two values
 //     that are above two others high.

@@ -47,13 +47,13 @@ func TestKayentaJudgesAMetric(t *testing.T) {
 		"low, but allowed":          {calm, rough, metric{Effect: analysis.EffectSize{AllowedDecrease: 0.1}}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"high in most pairs":        {rough, calm, metric{Effect: analysis.EffectSize{CLES: true, AllowedIncrease: 0.9}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
 		"no ratio to nothing":       {rough, hundreds(make([]int, 10)...), metric{Effect: analysis.EffectSize{AllowedIncrease: 99}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"a canary without requests": {silent, calm, metric{}, analysis.Inconclusive, "there is too little to score: 5xx answers without data"},
-		"a baseline without any":    {calm, nil, metric{}, analysis.Inconclusive, "there is too little to score: 5xx answers without data"},
-		"four against four":         {four, slices.Concat(calm[:4], silent[:6]), metric{}, analysis.Inconclusive, "there is too little to score: 5xx answers without data"},
+		"a canary without requests": {silent, calm, metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
+		"a baseline without any":    {calm, nil, metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
+		"four against four":         {four, slices.Concat(calm[:4], silent[:6]), metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
 		"four against ten":          {four, calm, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
 		"silence as zeros":          {four, calm, metric{Missing: analysis.ZeroMissing}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"fewer requests":            {silent, calm, metric{Measure: analysis.Requests}, analysis.Fail, "score 0 of 100, 95 to pass: requests low"},
-		"requests never read":       {nil, calm, metric{Measure: analysis.Requests}, analysis.Inconclusive, "there is too little to score: requests without data"},
+		"requests never read":       {nil, calm, metric{Measure: analysis.Requests}, analysis.Blind, "there is too little to score: requests without data"},
 		"never read as zeros": {nil, calm, metric{Measure: analysis.Requests, Missing: analysis.ZeroMissing},
 			analysis.Fail, "score 0 of 100, 95 to pass: requests low"},
 	} {
@@ -101,8 +101,8 @@ func TestKayentaScoresGroups(t *testing.T) {
 			"score 100 of 100, 95 to pass: gRPC errors without data"},
 		"a silent group scores full": {[]analysis.KayentaGroup{group(60, silent), group(40, same, same, same, worse)}, analysis.Inconclusive,
 			"score 90 of 100, 95 to pass, marginal from 75: a person must decide: gRPC errors without data, 5xx answers high"},
-		"half of the metrics silent": {[]analysis.KayentaGroup{group(0, silent, same)}, analysis.Inconclusive, "there is too little to score: gRPC errors without data"},
-		"a critical one is silent": {[]analysis.KayentaGroup{group(0, same, same), critical(analysis.EffectSize{}, silent)}, analysis.Inconclusive,
+		"half of the metrics silent": {[]analysis.KayentaGroup{group(0, silent, same)}, analysis.Blind, "there is too little to score: gRPC errors without data"},
+		"a critical one is silent": {[]analysis.KayentaGroup{group(0, same, same), critical(analysis.EffectSize{}, silent)}, analysis.Blind,
 			"there is too little to score: gRPC errors without data"},
 		"a critical one is high": {[]analysis.KayentaGroup{group(99, same, same), critical(analysis.EffectSize{}, worse)}, analysis.Fail,
 			"score 0 of 100, 95 to pass: 5xx answers high (critical)"},
@@ -129,8 +129,8 @@ func TestKayentaLooksWhenItIsTime(t *testing.T) {
 		want              analysis.Verdict
 		reason            string
 	}{
-		{5 * time.Minute, 0, analysis.Inconclusive, "judged in 5m0s"},
-		{-time.Minute, 0, analysis.Inconclusive, "judged in 10m0s"},
+		{5 * time.Minute, 0, analysis.Blind, "judged in 5m0s"},
+		{-time.Minute, 0, analysis.Blind, "judged in 10m0s"},
 		{9 * time.Minute, 5 * time.Minute, analysis.Inconclusive, "judged in 1m0s; so far score 100 of 100, 95 to pass"},
 		{10 * time.Minute, 0, analysis.Pass, "score 100 of 100, 95 to pass"}, // five of ten is not enough
 		{time.Hour, 0, analysis.Pass, "score 100 of 100, 95 to pass"},        // nor does it look at what came later

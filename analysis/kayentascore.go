@@ -64,7 +64,7 @@ func (k Kayenta) replay(all []series, length time.Duration) Result {
 	if result.Reason != "" {
 		wait = fmt.Sprintf("%s; so far %s", wait, result.Reason)
 	}
-	return Result{Reason: wait, Values: result.Values}
+	return Result{Verdict: min(result.Verdict, Inconclusive), Reason: wait, Values: result.Values}
 }
 
 // judge takes the score of the first n checks.

@@ -14,6 +14,7 @@ type interval struct {
 	window metrics.Window
 	block  *Block
 	first  bool // of its block
+	now    bool // of the step under way
 }
 
 // looks cuts the blocks of a rollout into looks of equal length. The rest of a
@@ -36,7 +37,7 @@ func looks(r Request, every, lag time.Duration) []interval {
 			if w.To.Add(lag).After(r.Window.To) {
 				return all
 			}
-			all = append(all, interval{w, block, from.Equal(block.Window.From)})
+			all = append(all, interval{w, block, from.Equal(block.Window.From), !over})
 		}
 	}
 	return all

@@ -62,7 +62,8 @@ func TestLatencyWithoutAPastChoosesItsBoundsByTheFirstLook(t *testing.T) {
 	judge.Metrics = []analysis.Metric{analysis.Latency{}}
 	r, err := judge.Analyze(t.Context(), request(3600))
 	require.NoError(t, err)
-	require.Equal(t, analysis.Inconclusive, r.Verdict)
+	require.Equal(t, analysis.Blind, r.Verdict)
+	require.Equal(t, analysis.NoReadings, r.Blindness)
 	require.Contains(t, r.Reason, "no requests to stable to compare with")
 }
 
@@ -138,7 +139,7 @@ func TestAGaugeIsComparedByItsRatio(t *testing.T) {
 		{"twice the memory", []analysis.Metric{memory(800, 0)}, analysis.Fail, `memory per pod is 8.* in the canary, [34].* in stable: .* times as much; not by chance`},
 		{"twice the memory, which is not to fail", []analysis.Metric{analysis.Rate{}, memory(800, sequential.None)}, analysis.Inconclusive, "the values do not speak for a pass"},
 		{"the same memory", []analysis.Metric{memory(400.1, 0)}, analysis.Pass, "memory per pod is"},
-		{"nobody weighs the canary", []analysis.Metric{analysis.Gauge{Provider: scales{"v1": 1}, Name: "memory", Canary: "v2", Baseline: "v1"}}, analysis.Inconclusive, "no memory of both arms: the store knows no series"},
+		{"nobody weighs the canary", []analysis.Metric{analysis.Gauge{Provider: scales{"v1": 1}, Name: "memory", Canary: "v2", Baseline: "v1"}}, analysis.Blind, "no memory of both arms: the store knows no series"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			judge := judgeOf(newShop(arm{bad: 0.005}, arm{bad: 0.005}))

@@ -88,7 +88,7 @@ func TestOnlyCompleteChecksAreAskedFor(t *testing.T) {
 		for _, early := range []time.Duration{-time.Hour, 0, 59 * time.Second} {
 			result, err := a.Analyze(t.Context(), after(early))
 			require.NoError(t, err, judge)
-			require.Equal(t, analysis.Inconclusive, result.Verdict)
+			require.Equal(t, analysis.Blind, result.Verdict)
 			require.NotEmpty(t, result.Reason)
 		}
 		_, err := a.Analyze(t.Context(), after(time.Minute))

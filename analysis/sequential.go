@@ -32,8 +32,9 @@ const DefaultEvery = 15 * time.Second
 // What failed stays failed, and what has passed goes on being watched. When
 // everything goes to the canary there is nobody to compare with: what was learnt
 // before that holds. While there is no evidence either way the verdict is
-// Inconclusive, and the plan says what then: whether its step waits for a pass
-// ([canary.Step.Judge]), for how long, and what follows (Deadline, OnDeadline).
+// Inconclusive, or Blind if the step under way has shown nothing at all, and the
+// plan says what then: whether its step waits for a pass ([canary.Step.Judge]), for
+// how long, and what follows (Deadline, OnDeadline).
 //
 // [canary.Step.Judge]: https://pkg.go.dev/github.com/serin-go/serin/canary#Step
 type Sequential struct {
@@ -150,8 +151,11 @@ func (s Sequential) query(arm int, signal metrics.Signal) metrics.Query {
 	return metrics.Query{Arm: [...]metrics.Arm{s.Canary, s.Baseline}[arm], Reporter: s.Reporter, Signal: signal}
 }
 
-// Analyze implements [Analyzer]. Having no series or no requests yet is
-// Inconclusive. Whatever else keeps the Provider from answering is an error.
+// Look implements [Looker].
+func (s Sequential) Look() time.Duration { return s.every() }
+
+// Analyze implements [Analyzer]. Having no series or no requests yet is Blind.
+// Whatever else keeps the Provider from answering is an error.
 func (s Sequential) Analyze(ctx context.Context, r Request) (Result, error) {
 	if err := s.Validate(); err != nil {
 		return Result{}, err

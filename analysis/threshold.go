@@ -45,24 +45,32 @@ func (t Threshold) Validate() error {
 	return mistakes("threshold", t.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. Having no series or no requests yet is
-// Inconclusive. Whatever else keeps the Provider from answering is an error.
+// Analyze implements [Analyzer]. It is Blind until there are so many requests that
+// it would have failed a canary that answers none of them well. Whatever keeps the
+// Provider from answering, but having nothing to count, is an error.
 func (t Threshold) Analyze(ctx context.Context, r Request) (Result, error) {
 	if err := t.Validate(); err != nil {
 		return Result{}, err
 	}
+	if early := r.early(); early != "" {
+		return Result{Reason: early}, nil
+	}
 	l := look{t.Provider, t.query(r), canary}
 	c, silence, err := l.count(ctx, r.Window)
-	if err != nil || silence != "" {
-		return Result{Reason: silence}, err
+	if err != nil {
+		return Result{}, err
+	}
+	if silence != "" {
+		return Result{Blindness: FewRequests, Reason: silence}, nil
 	}
 	b := bar{t.Max, minRequests(t.MinRequests)}
 	result := Result{Verdict: b.verdict(c), Values: []Value{l.value(c)}}
+	result.Blindness = few(result.Verdict)
 	seen := fmt.Sprintf("canary has %v %v", c, t.Signal)
 	switch result.Verdict {
 	case Fail:
 		result.Reason = fmt.Sprintf("%s, more than %s%s", seen, percent(t.Max), b.early(c))
-	case Inconclusive:
+	case Blind, Inconclusive:
 		result.Reason = fmt.Sprintf("%s: %s", b.tooFew(canary, c), seen)
 	default:
 		result.Reason = fmt.Sprintf("%s, at most %s accepted", seen, percent(t.Max))

@@ -61,7 +61,7 @@ func TestThreshold(t *testing.T) {
 		"bad, but not yet settled":    {of(1, 2), 0.01, analysis.Inconclusive, "canary has 2 of the 100 requests needed: canary has 1/2 (50.00%) 5xx answers"},
 		"settled before all are here": {of(2, 2), 0.01, analysis.Fail, "canary has 2/2 (100.00%) 5xx answers, more than 1%, even if the next 98 are good"},
 		"nothing bad is accepted":     {of(1, 7), 0, analysis.Fail, "canary has 1/7 (14.29%) 5xx answers, more than 0%, even if the next 93 are good"},
-		"nothing counted":             {of(0, 0), 0, analysis.Inconclusive, "no requests to the canary yet"},
+		"nothing counted":             {of(0, 0), 0, analysis.Blind, "no requests to the canary yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			result, err := analysis.Threshold{Provider: store{v2: c.counts}, Canary: v2, Max: c.max}.Analyze(t.Context(), minute)
@@ -93,7 +93,7 @@ func TestNoEvidenceIsNotGoodEvidenceAndNotBadEvidence(t *testing.T) {
 			t.Run(name+", "+judge, func(t *testing.T) {
 				result, err := a.Analyze(t.Context(), minute)
 				require.NoError(t, err)
-				require.Equal(t, analysis.Result{Reason: c.reason}, result)
+				require.Equal(t, analysis.Result{Blindness: analysis.FewRequests, Reason: c.reason}, result)
 			})
 		}
 	}
@@ -199,15 +199,17 @@ func TestAnEarlyFailIsTheVerdictThatWouldHaveComeAnyway(t *testing.T) {
 		switch verdict(c) {
 		case analysis.Fail:
 			require.Equal(t, analysis.Fail, atBest)
-		default:
+		case analysis.Inconclusive:
 			require.Equal(t, analysis.Pass, atBest)
-			require.Equal(t, analysis.Inconclusive, verdict(c))
+			require.Equal(t, analysis.Fail, verdict(of(c.Total, c.Total)), "a disaster would have been seen")
+		default:
+			require.Equal(t, analysis.Blind, verdict(of(c.Total, c.Total)), "no disaster could be seen")
 		}
 	})
 }
 
 func TestMoreBadRequestsNeverMakeAVerdictBetter(t *testing.T) {
-	rank := map[analysis.Verdict]int{analysis.Pass: 0, analysis.Inconclusive: 1, analysis.Fail: 2}
+	rank := map[analysis.Verdict]int{analysis.Pass: 0, analysis.Blind: 1, analysis.Inconclusive: 1, analysis.Fail: 2}
 	rapid.Check(t, func(t *rapid.T) {
 		c, baseline := drawCounts(t, 500), drawCounts(t, 500)
 		worse := of(float64(rapid.IntRange(int(c.Bad), int(c.Total)).Draw(t, "worse")), c.Total)

@@ -96,13 +96,34 @@ func (s Sequential) say(r *Result, verdict sequential.Verdict, all []interval, t
 	case verdict == sequential.Fail:
 		r.Verdict, r.Reason = Fail, r.blame()
 	case verdict == sequential.Invalid:
+		r.Blindness = NotAsPlanned
 		r.Reason = "the requests are not divided as planned, so the arms cannot be compared: look for pods that are not ready or were ejected, and for sessions that stick; " + worst.String()
 	case verdict == sequential.Pass:
 		r.Verdict, r.Reason = Pass, worst.String()
 	default:
-		i := slices.Index(r.Findings, worst)
-		r.Reason = worst.missing(tests[i].silence())
+		silence := tests[slices.Index(r.Findings, worst)].silence()
+		r.Verdict, r.Blindness = sight(r.Findings, all, tests, silence)
+		r.Reason = worst.missing(silence)
 	}
+}
+
+// sight tells whether the step under way has shown anything, and if not, why.
+func sight(findings []Finding, all []interval, tests []process, silence error) (Verdict, Blindness) {
+	requests := counted(tests)
+	if requests == nil && silence == nil {
+		return Inconclusive, NotSaid
+	}
+	var canary, baseline float64
+	for k := range min(len(all), len(requests)) {
+		if all[k].now {
+			canary, baseline = canary+requests[k].Canary.Total, baseline+requests[k].Baseline.Total
+		}
+	}
+	compared := slices.ContainsFunc(findings, func(f Finding) bool { return f.By == RatioOfRates })
+	if canary > 0 && (baseline > 0 || !compared) {
+		return Inconclusive, NotSaid
+	}
+	return Blind, all[len(all)-1].block.blindness(canary, baseline)
 }
 
 // exposed says that the users have seen too many bad answers, if they have.

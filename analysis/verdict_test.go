@@ -23,12 +23,13 @@ func TestEachWayOfHavingNothingHasItsWords(t *testing.T) {
 	none := errors.New("none")
 	for _, c := range []struct {
 		canary, stable error
+		blind          analysis.Blindness
 		says           string
 	}{
-		{metrics.ErrNoSeries, nil, "no requests to the canary: the store knows no series, so there were none yet, or their labels are others"},
-		{metrics.ErrTooFewSamples, nil, "no requests to the canary: the store has not read them often enough yet"},
-		{metrics.ErrNoTraffic, nil, "no requests to the canary yet"},
-		{nil, metrics.ErrNoTraffic, "canary has 0/285 (0.00%) 5xx answers, stable no requests: no requests to stable to compare with yet"},
+		{metrics.ErrNoSeries, nil, analysis.NoReadings, "no requests to the canary: the store knows no series, so there were none yet, or their labels are others"},
+		{metrics.ErrTooFewSamples, nil, analysis.NoReadings, "no requests to the canary: the store has not read them often enough yet"},
+		{metrics.ErrNoTraffic, nil, analysis.NoReadings, "no requests to the canary yet"},
+		{nil, metrics.ErrNoTraffic, analysis.NoReadings, "canary has 0/285 (0.00%) 5xx answers, stable no requests: no requests to stable to compare with yet"},
 	} {
 		s := &shop{
 			arms: map[metrics.Arm]arm{shopV1: {requests: 19}, shopV2: {requests: 1}},
@@ -36,7 +37,8 @@ func TestEachWayOfHavingNothingHasItsWords(t *testing.T) {
 		}
 		r, err := judgeOf(s).Analyze(t.Context(), request(300))
 		require.NoError(t, err)
-		require.Equal(t, analysis.Inconclusive, r.Verdict)
+		require.Equal(t, analysis.Blind, r.Verdict)
+		require.Equal(t, c.blind, r.Blindness)
 		require.Equal(t, c.says, r.Reason)
 	}
 	for _, err := range []error{metrics.ErrUnavailable, metrics.ErrPartial, metrics.ErrStale, metrics.ErrNotANumber, none} {
@@ -65,7 +67,7 @@ func TestTheFirstLookIsAwaited(t *testing.T) {
 		judge.BurnIn = c.burnIn
 		r, err := judge.Analyze(t.Context(), request(c.seconds))
 		require.NoError(t, err)
-		require.Equal(t, analysis.Inconclusive, r.Verdict)
+		require.Equal(t, analysis.Blind, r.Verdict)
 		require.Equal(t, c.says, r.Reason)
 	}
 	judge.BurnIn = 0
@@ -107,7 +109,8 @@ func TestRequestsThatAreNotDividedAsPlannedHoldTheStep(t *testing.T) {
 	r.Canary = 0.2
 	result, err := judge.Analyze(t.Context(), r)
 	require.NoError(t, err)
-	require.Equal(t, analysis.Inconclusive, result.Verdict)
+	require.Equal(t, analysis.Blind, result.Verdict)
+	require.Equal(t, analysis.NotAsPlanned, result.Blindness)
 	require.Contains(t, result.Reason, "the requests are not divided as planned")
 
 	for name, change := range map[string]func(*analysis.Request){
@@ -281,4 +284,48 @@ func ExampleMetric() {
 	// latency
 	// p99 above 300ms
 	// memory per pod
+}
+
+// An arm that the store knows nothing of is one without readings only if the other
+// one's requests say that it had some.
+func TestSilenceIsForWantOfReadingsOnlyIfThereMustBeSome(t *testing.T) {
+	for name, c := range map[string]struct {
+		v1, v2           float64 // requests of a look
+		canary, baseline float64 // shares
+		seconds          int
+		blind            analysis.Blindness
+	}{
+		"the canary must have had 40":   {190, 0, 0.05, 0, 60, analysis.NoReadings},
+		"the canary may have had none":  {5, 0, 0.05, 0, 60, analysis.FewRequests},
+		"stable must have had many":     {0, 10, 0.05, 0, 60, analysis.NoReadings},
+		"nobody has any":                {0, 0, 0.05, 0, 600, analysis.FewRequests},
+		"a baseline that must have had": {0, 10, 0.05, 0.05, 60, analysis.NoReadings},
+		"nothing is left for stable":    {0, 200, 1, 0, 60, analysis.NoBaseline},
+		"cohorts only":                  {190, 0, 0, 0, 600, analysis.FewRequests},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &shop{seed: 1, arms: map[metrics.Arm]arm{shopV1: {requests: c.v1}, shopV2: {requests: c.v2}}}
+			r := request(c.seconds)
+			r.Canary, r.Baseline = c.canary, c.baseline
+			result, err := judgeOf(s).Analyze(t.Context(), r)
+			require.NoError(t, err)
+			require.Equal(t, analysis.Blind, result.Verdict)
+			require.Equal(t, c.blind, result.Blindness)
+		})
+	}
+}
+
+// What earlier steps showed is no sight of the step under way.
+func TestAStepThatHasShownNothingIsBlind(t *testing.T) {
+	s := newShop(arm{bad: 0.005}, arm{bad: 0.005})
+	r := request(60)
+	r.Earlier = []analysis.Block{{Window: r.Window, Canary: 0.05}}
+	r.Window.From, r.Window.To = r.Window.To, r.Window.To.Add(20*time.Second)
+	result, err := judgeOf(s).Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, analysis.Inconclusive, result.Verdict, "a look of 10 requests")
+	r.Window.To = r.Window.To.Add(-5 * time.Second)
+	result, err = judgeOf(s).Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, analysis.Blind, result.Verdict, "no look is over")
 }

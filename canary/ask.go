@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/serin-go/serin/analysis"
 )
 
 // answer finds out what d asks and notes it in o. What cannot be found out is a
@@ -15,7 +17,7 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 	var a Answer
 	err := r.guard(ctx, func(ctx context.Context) (err error) {
 		if d.Ask == askJudge {
-			o.Judged.Result, err = r.c.Analyzer.Analyze(ctx, d.Request)
+			o.Judged.Result, err = r.judge(ctx, d.Request)
 		} else {
 			a, err = r.ask(ctx, d, s, o)
 		}
@@ -37,6 +39,15 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 	}
 	o.note(d, a, err)
 	return nil
+}
+
+// judge asks the Analyzer. Its answer is kept in a State, which has its bounds.
+func (r *Runner) judge(ctx context.Context, q analysis.Request) (analysis.Result, error) {
+	result, err := r.c.Analyzer.Analyze(ctx, q)
+	if n := len(result.Carry); err == nil && n > analysis.MaxCarry {
+		err = fmt.Errorf("canary: the judge wants to carry %d bytes, and at most %d can be", n, analysis.MaxCarry)
+	}
+	return result, err
 }
 
 // note keeps an answer. An error is none, and one that was left zero means nothing.

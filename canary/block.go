@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -122,20 +123,24 @@ func (t *turn) closeBlock() {
 	if to := w.To.UTC().Truncate(time.Millisecond); to.After(w.From) {
 		traffic := s.Traffic
 		traffic.Cohorts, traffic.HeaderRoutes = "", false
-		s.add(Block{w.From, to, traffic}, t.interval)
+		s.add(Block{w.From, to, traffic}, cmp.Or(t.o.Look, t.interval))
 	}
 }
 
 // request is what to ask of the judge in a window of the step under way.
 func (t *turn) request(w metrics.Window) analysis.Request {
-	now := Block{w.From, w.To, t.s.Traffic}.judged()
+	s := &t.s
+	now := Block{w.From, w.To, s.Traffic}.judged()
 	r := analysis.Request{
-		Window: w, Step: t.steps[t.s.Step].Name,
+		Window: w, Step: t.steps[s.Step].Name,
 		Mirrored: now.Mirrored, Canary: now.Canary, Baseline: now.Baseline,
+		Began: s.Began, StepBegan: s.Entered, PromotionBegan: s.Promotion,
+		Promoted: t.end.Kind == PromoteStable && (s.Phase == Returning || s.Phase == Baking),
+		Dropped:  s.Dropped, Carry: s.Carry, Frozen: s.Frozen,
 	}
-	if len(t.s.Blocks) > 0 {
-		r.Earlier = make([]analysis.Block, len(t.s.Blocks))
-		for i, b := range t.s.Blocks {
+	if len(s.Blocks) > 0 {
+		r.Earlier = make([]analysis.Block, len(s.Blocks))
+		for i, b := range s.Blocks {
 			r.Earlier[i] = b.judged()
 		}
 	}

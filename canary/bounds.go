@@ -3,13 +3,15 @@ package canary
 import (
 	"fmt"
 	"time"
+
+	"github.com/serin-go/serin/analysis"
 )
 
 // The bounds of a State. Texts are measured as they are encoded, in bytes.
 const (
 	maxReason    = 200
 	maxPin       = 128
-	maxCarry     = 512
+	maxCarry     = analysis.MaxCarry
 	maxTrace     = 8
 	maxGates     = 8 // of a step
 	maxRevisions = 8
@@ -112,6 +114,7 @@ func (b *bounds) clock(c *Clock) {
 	b.time("lookBy", c.LookBy)
 	b.time("blind", c.Blind)
 	b.time("failing", c.Failing)
+	b.time("promotion", c.Promotion)
 	b.time("baked", c.Baked)
 	b.count("pausedFor", int64(c.PausedFor), int64(longest))
 }

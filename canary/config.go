@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/serin-go/serin/analysis"
 )
@@ -82,6 +83,14 @@ func (c *Config) parts() []part {
 		{"Router", c.Router}, {"Analyzer", c.Analyzer}, {"Workload", c.Workload},
 		{"Prerequisite", c.Prerequisite}, {"Verifier", c.Verifier},
 	}
+}
+
+// look is how long a look of the judge is; zero if it does not say.
+func look(a analysis.Analyzer) time.Duration {
+	if l, ok := a.(analysis.Looker); ok {
+		return max(0, l.Look())
+	}
+	return 0
 }
 
 // isNil reports whether an interface holds a pointer or a function that is nil.

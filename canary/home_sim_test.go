@@ -89,7 +89,7 @@ func (p *somewhere) anyState() State {
 			Phase: Phase(rng.IntN(len(phaseNames))), Step: pick(rng, 0, 0, p.plan.Len()-1, p.plan.Len(), maxSteps),
 			Traffic: p.anyTraffic(), Outcome: pick(rng, Idle, p.plan.spec.goal(), Promoted, Discarded, RolledBack), Returned: pick(rng, 0, 0, 3),
 		},
-		Clock:   Clock{Entered: p.now.Add(-time.Minute), Shifted: p.anyTime(), Verified: p.anyTime(), Baked: p.anyTime()},
+		Clock:   Clock{Entered: p.now.Add(-time.Minute), Shifted: p.anyTime(), Verified: p.anyTime(), Promotion: p.anyTime(), Baked: p.anyTime()},
 		Orders:  Orders{Hurried: yes(), Skipped: yes()},
 		History: History{Drifts: rng.IntN(3), Drifting: yes(), Recalled: yes()},
 	}

@@ -232,7 +232,7 @@ func (t *turn) over() *decision {
 }
 
 func (t *turn) clockWentBack() bool {
-	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Baked, t.s.Retreat.Since} {
+	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Promotion, t.s.Baked, t.s.Retreat.Since} {
 		if at.Sub(t.o.Now) > maxSkew {
 			return true
 		}
@@ -244,7 +244,7 @@ func (t *turn) clockWentBack() bool {
 // cannot hold a rollout for as long as it was ahead.
 func (t *turn) rewind() *decision {
 	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
-	for _, at := range [...]*time.Time{&t.s.Baked, &t.s.Retreat.Since} {
+	for _, at := range [...]*time.Time{&t.s.Promotion, &t.s.Baked, &t.s.Retreat.Since} {
 		if !at.IsZero() {
 			*at = t.o.Now
 		}

@@ -96,6 +96,9 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 // judged is what the judge's answer means to the step.
 func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 	j := &t.o.Judged
+	if j.Err == nil {
+		t.s.Carry = j.Result.Carry // for the next write
+	}
 	switch {
 	case j.Err != nil && t.s.Hurried:
 		return lack, nil
@@ -106,7 +109,9 @@ func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 	case t.s.JudgeErrors > 0:
 		t.s.JudgeErrors = 0
 		return lack, t.write(t.o.Traffic, Reason{Cause: CauseVerdict, Detail: "the judge answers again"})
-	case j.Result.Verdict == analysis.Pass || step.Judge == MustNotFail || late:
+	case j.Result.Verdict == analysis.Pass || late:
+		return lack, nil
+	case j.Result.Verdict == analysis.Inconclusive && step.Judge == MustNotFail:
 		return lack, nil
 	}
 	return Reason{Cause: CauseVerdict, Detail: j.Result.Reason}, nil

@@ -56,6 +56,7 @@ type Runner struct {
 	now       func() time.Time
 	limit     time.Duration // of a call
 	noAnswer  error         // within it
+	look      time.Duration // of the Analyzer; zero if it does not say
 	last      memory
 	audiences []*audience
 }
@@ -72,7 +73,7 @@ func NewRunner(c Config) (*Runner, error) {
 	limit := min(max(c.Plan.spec.interval, shortest), longestCall)
 	r := &Runner{
 		c: c, now: func() time.Time { return time.Now().Round(0).UTC() },
-		limit: limit, noAnswer: fmt.Errorf("no answer within %v", limit),
+		limit: limit, look: look(c.Analyzer), noAnswer: fmt.Errorf("no answer within %v", limit),
 	}
 	for _, o := range c.Observers {
 		r.audiences = append(r.audiences, &audience{observe: o})
@@ -118,7 +119,10 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	}
 	state, lost, had := r.last.recall(reading.State)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
-	o := observation{Now: e.At, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Lost: lost, Had: had, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil}
+	o := observation{
+		Now: e.At, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Lost: lost, Had: had,
+		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil,
+	}
 	if reading.Trouble != nil {
 		o.Trouble = reading.Trouble.Error()
 	}

@@ -107,8 +107,10 @@ type Clock struct {
 	// answer does not; zero if all do.
 	Blind   time.Time `json:"blind,omitzero"`
 	Failing time.Time `json:"failing,omitzero"`
-	// Baked is when the bake time began.
-	Baked time.Time `json:"baked,omitzero"`
+	// Promotion is when the promotion of stable began, and Baked when the bake time
+	// did.
+	Promotion time.Time `json:"promotion,omitzero"`
+	Baked     time.Time `json:"baked,omitzero"`
 }
 
 // Orders are what people asked for.
@@ -127,12 +129,13 @@ type Orders struct {
 // Evidence is what a judge may count.
 type Evidence struct {
 	// Blocks are the times whose counts are evidence, but for that of the step
-	// under way, and Dropped how many looks of earlier ones are not there any more.
+	// under way, and Dropped how many looks of earlier ones are not there any more;
+	// a look is as long as the judge says, or the plan's interval.
 	Blocks  Blocks `json:"blocks,omitempty"`
 	Dropped int    `json:"dropped,omitzero"`
-	// Carry is what the judge handed over at its last look, to be handed back at
-	// the next, and Frozen the Carry of when promotion began. Each has at most
-	// 512 bytes.
+	// Carry is what the judge handed over when it was last asked before a write, to
+	// be handed back, and Frozen the Carry of when promotion began. Each has at most
+	// [analysis.MaxCarry] bytes.
 	Carry  []byte `json:"carry,omitempty"`
 	Frozen []byte `json:"frozen,omitempty"`
 	// JudgeErrors counts the errors of the judge since its last result. It is

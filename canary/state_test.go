@@ -27,7 +27,7 @@ func fullest(text string) State {
 			Traffic: Traffic{333_333, 333_333, 333_333, CohortsOf(name(maxName)), true},
 			Retreat: Retreat{Cause: CauseStableWorse, Since: at, Gone: at},
 		},
-		Clock:     Clock{at, at, at, at, longest, at, at, at, at},
+		Clock:     Clock{at, at, at, at, longest, at, at, at, at, at},
 		Orders:    Orders{Command: Command{StepBack, name(maxName), name(maxName), at, name(maxReason)}, Skipped: true, Hurried: true},
 		Evidence:  Evidence{Dropped: maxCount, Carry: bytes.Repeat([]byte{0xff}, maxCarry), Frozen: bytes.Repeat([]byte{0xff}, maxCarry), JudgeErrors: maxCount},
 		History:   History{Reason: name(maxReason), Drifts: maxCount, Drifting: true, Recalled: true},

@@ -68,7 +68,7 @@ type Judge uint8
 // The modes.
 const (
 	MustPass    Judge = iota // the zero value: leave the step only on a pass
-	MustNotFail              // an inconclusive verdict is enough when the hold is over, but there must be one
+	MustNotFail              // an inconclusive verdict is enough when the hold is over, but the judge must not be blind
 	Unjudged                 // the judge is not asked
 )
 

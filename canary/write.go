@@ -58,7 +58,10 @@ func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *decisi
 	s.Retreat = Retreat{Resumed: s.Retreat.Resumed}
 	s.JudgeErrors = 0
 	s.Command = Command{}
-	if phase == Baking {
+	switch phase {
+	case PromotingStable:
+		s.Promotion, s.Frozen = t.o.Now, s.Carry
+	case Baking:
 		s.Baked = t.o.Now
 	}
 	t.record(why)

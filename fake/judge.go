@@ -20,9 +20,11 @@ type Judge struct {
 
 // Ruling is one answer of a Judge.
 type Ruling struct {
-	Verdict analysis.Verdict
-	Reason  string
-	Err     error
+	Verdict   analysis.Verdict
+	Blindness analysis.Blindness
+	Reason    string
+	Carry     []byte
+	Err       error
 }
 
 // Analyze implements analysis.Analyzer.
@@ -41,7 +43,7 @@ func (j *Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Resul
 	if ruling.Err != nil {
 		return analysis.Result{}, ruling.Err
 	}
-	return analysis.Result{Verdict: ruling.Verdict, Reason: ruling.Reason}, nil
+	return analysis.Result{Verdict: ruling.Verdict, Blindness: ruling.Blindness, Reason: ruling.Reason, Carry: ruling.Carry}, nil
 }
 
 // Asked returns what the judge was asked so far.

@@ -72,7 +72,7 @@ func state(n int) canary.State {
 		},
 		Clock: canary.Clock{
 			Entered: at, Shifted: at, Verified: at, Paused: at, PausedFor: time.Duration(n),
-			LookBy: at, Blind: at, Failing: at, Baked: at,
+			LookBy: at, Blind: at, Failing: at, Promotion: at, Baked: at,
 		},
 		Orders: canary.Orders{
 			Command:  canary.Command{Order: canary.Pause, By: "me", At: at, Why: "lunch"},
