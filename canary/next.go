@@ -116,10 +116,10 @@ func (t *turn) foreign() error {
 		return fmt.Errorf("canary: %w: %w: %q (%s) is %v and may have changed stable; to turn it back a driver needs a Workload",
 			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
 	case s.Owner != t.owner:
-		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let that end, abort it there, or reset",
+		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let that end, or abort it",
 			ErrRefused, ErrOtherOwner, s.Name, s.Owner, t.owner)
 	}
-	return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it, adopt its traffic at a step of this one, or reset",
+	return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it, or adopt its traffic at a step of this one",
 		ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
 }
 

@@ -53,7 +53,7 @@ func others(t *testing.T, o object) string {
 	t.Helper()
 	var doc document
 	require.NoError(t, json.Unmarshal(o, &doc))
-	delete(doc["metadata"].(document)["annotations"].(document), routing.OriginalAnnotation)
+	delete(doc["metadata"].(document)["annotations"].(document), routing.OriginalAnnotation("reviews"))
 	http := doc["spec"].(document)["http"].([]any)
 	for i, r := range http {
 		if r.(document)["name"] == "a" {
@@ -117,8 +117,8 @@ func TestWeightsResetByArgoCDAreSetAgainFromTheSameOriginal(t *testing.T) {
 	o := before.render(t, h, wanted)
 	require.Equal(t, "v1 999, v2 1, v3 250", o.weights(t, "a"))
 	// Argo CD writes the weights of Git and keeps annotations that Git has not.
-	kept := o.typed(t).Annotations[routing.OriginalAnnotation]
-	reset := annotate(t, before, routing.OriginalAnnotation, kept)
+	kept := o.typed(t).Annotations[routing.OriginalAnnotation("reviews")]
+	reset := annotate(t, before, routing.OriginalAnnotation("reviews"), kept)
 	got, err := h.Read(reset.typed(t), wanted)
 	require.NoError(t, err)
 	require.Equal(t, canary.Traffic{}, got, "drift")

@@ -30,8 +30,8 @@ func decode(text string, v any) error {
 }
 
 // abort reads why somebody orders an Abort; "" if nobody does.
-func abort(annotations map[string]string) string {
-	why, ok := annotations[AbortAnnotation]
+func abort(annotations map[string]string, id string) string {
+	why, ok := annotations[AbortAnnotation(id)]
 	if ok && strings.TrimSpace(why) == "" {
 		return "no reason is given"
 	}
@@ -39,14 +39,15 @@ func abort(annotations map[string]string) string {
 }
 
 // state reads the State of a rollout.
-func state(annotations map[string]string) (canary.State, error) {
+func state(annotations map[string]string, id string) (canary.State, error) {
 	var s canary.State
-	text, ok := annotations[StateAnnotation]
+	key := StateAnnotation(id)
+	text, ok := annotations[key]
 	if !ok {
 		return s, nil
 	}
 	if err := s.UnmarshalJSON([]byte(text)); err != nil {
-		return s, fmt.Errorf("annotation %s: %w", StateAnnotation, err)
+		return s, fmt.Errorf("annotation %s: %w", key, err)
 	}
 	return s, nil
 }

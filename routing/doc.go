@@ -10,25 +10,34 @@
 //
 // A [Router] reads and patches real objects, and keeps the State of the rollout
 // in the annotation [StateAnnotation] of the same object, in the same patch.
+// Several services may share one object: each [Target] has an ID, and annotations
+// of its own.
 // [Subsets] puts up the subsets of a DestinationRule before the traffic that
 // needs them, and [Doors] rules by which a request chooses its version.
 package routing
 
-// The annotations that Serin owns.
+// The annotations that Serin owns, beside those of a target.
 const (
-	// StateAnnotation holds the State of the rollout, as canary.State encodes
-	// itself.
-	StateAnnotation = "serin-go.github.io/rollout"
-	// AbortAnnotation orders an Abort, with the reason as its value. Every driver
-	// obeys it, also if the State cannot be read, and removes it then:
-	//
-	//	kubectl annotate virtualservice reviews serin-go.github.io/rollout.abort='orders are lost'
-	AbortAnnotation = StateAnnotation + ".abort"
-	// OriginalAnnotation holds the weights that the steered rules had before
-	// the rollout. It is there only while a canary or baseline has live traffic.
-	OriginalAnnotation = "serin-go.github.io/original"
 	// SubsetsAnnotation holds what Subsets added to a DestinationRule.
-	SubsetsAnnotation = "serin-go.github.io/subsets"
+	SubsetsAnnotation = domain + "subsets"
 	// DoorsAnnotation holds for which rollout Doors added rules, and when.
-	DoorsAnnotation = "serin-go.github.io/doors"
+	DoorsAnnotation = domain + "doors"
+
+	domain = "serin-go.github.io/"
 )
+
+// StateAnnotation is the annotation that holds the State of the rollout of a
+// target, given the target's ID, as canary.State encodes itself.
+func StateAnnotation(id string) string { return domain + id }
+
+// AbortAnnotation is the annotation that orders an Abort of the rollout of a
+// target, with the reason as its value. Every driver obeys it, also if the State
+// cannot be read, and removes it then:
+//
+//	kubectl annotate virtualservice reviews serin-go.github.io/reviews.abort='orders are lost'
+func AbortAnnotation(id string) string { return domain + id + ".abort" }
+
+// OriginalAnnotation is the annotation that holds the weights that the rules of a
+// target had before the rollout. It is there only while a canary or baseline has
+// live traffic.
+func OriginalAnnotation(id string) string { return domain + id + ".original" }

@@ -32,6 +32,8 @@ var (
 	ErrForeignSubset error = &refusal{"subset has other labels"}
 	// ErrHeaderTaken: a rule to steer matches on the header of the doors already.
 	ErrHeaderTaken error = &refusal{"the rule matches on the header of the doors"}
+	// ErrTaken: the rollout of another target steers the rule.
+	ErrTaken error = &refusal{"another rollout steers it"}
 	// ErrForeignReading: the Reading was not taken by this Router.
 	ErrForeignReading error = &refusal{"reading of another router"}
 )

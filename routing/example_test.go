@@ -87,7 +87,7 @@ func ExampleHTTP_Render() {
 	//  {"op":"add","path":"/spec/http/0/route/0/weight","value":80},
 	//  {"op":"add","path":"/spec/http/0/route/1/weight","value":20},
 	//  {"op":"add","path":"/metadata/annotations","value":{}},
-	//  {"op":"add","path":"/metadata/annotations/serin-go.github.io~1original","value":"[{\"rule\":\"\",\"stable\":\"reviews.bookinfo.svc.cluster.local/v1\",\"arms\":[100,0,-1],\"sum\":100}]"}]
+	//  {"op":"add","path":"/metadata/annotations/serin-go.github.io~1reviews.original","value":"[{\"rule\":\"\",\"stable\":\"reviews.bookinfo.svc.cluster.local/v1\",\"arms\":[100,0,-1],\"sum\":100}]"}]
 }
 
 // A Router reads and writes one object in a cluster.

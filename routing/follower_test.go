@@ -77,7 +77,7 @@ func TestAllObjectsGetTheTrafficAndOnlyTheLeadTheState(t *testing.T) {
 	write(t, r, share(20))
 	require.Equal(t, "v1 80, v2 20", w.document(t, "reviews").weights(t, "b"))
 	require.Equal(t, "v1 80, v2 20", w.document(t, "gateway").weights(t, "b"))
-	require.NotContains(t, w.document(t, "gateway").typed(t).Annotations, routing.StateAnnotation)
+	require.NotContains(t, w.document(t, "gateway").typed(t).Annotations, routing.StateAnnotation("reviews"))
 
 	w.ResetRequests()
 	reading, err := r.Read(t.Context())

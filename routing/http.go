@@ -30,7 +30,7 @@ type Renderer interface {
 // exactly, and are the smallest integers that are exact otherwise.
 //
 // While canary or baseline have live traffic, what the rules were before is
-// kept in OriginalAnnotation. When that traffic is over, the weights are as they
+// kept in an [OriginalAnnotation]. When that traffic is over, the weights are as they
 // were, and a destination that had to be added is gone. If somebody changes the
 // other destinations meanwhile, those numbers are kept, and stable has at the
 // end what the arms had together. An annotation that cannot be understood is
@@ -40,10 +40,14 @@ type Renderer interface {
 // written or left out. It is written at the end if the rule had several
 // destinations, and left out if stable was alone.
 //
+// A rule that the rollout of another target has given live traffic is not touched,
+// and not read either: what it shows is of no concern here.
+//
 // A mirror to the canary belongs to the rollout, whoever wrote it. A mirror to
 // somewhere else is left alone, and refuses one to the canary.
 type HTTP struct {
 	target Target
+	id     string
 	suffix string
 	common places
 	own    []places // parallel to target.Rules
@@ -56,7 +60,7 @@ func NewHTTP(t Target) (*HTTP, error) {
 	if err := t.validate(); err != nil {
 		return nil, fmt.Errorf("routing: target %s/%s: %w", t.Namespace, t.Name, err)
 	}
-	h := &HTTP{target: t, suffix: t.suffix(), common: t.Arms.places(t.suffix())}
+	h := &HTTP{target: t, id: t.id(), suffix: t.suffix(), common: t.Arms.places(t.suffix())}
 	h.target.Rules = append([]Rule(nil), t.Rules...)
 	for _, r := range t.Rules {
 		if r.Arms == (Arms{}) {
@@ -124,7 +128,8 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	if err != nil {
 		return p, err
 	}
-	text, kept := vs.Annotations[OriginalAnnotation]
+	key := OriginalAnnotation(h.id)
+	text, kept := vs.Annotations[key]
 	var known []original
 	if kept {
 		known, _ = decodeOriginals(text) // what cannot be understood is replaced
@@ -138,10 +143,10 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 		next = append(next, o)
 	}
 	if !isLive(t) {
-		p.unannotate(vs.Annotations, OriginalAnnotation)
+		p.unannotate(vs.Annotations, key)
 	} else if kept || !p.Empty() {
 		if now := encodeOriginals(next); now != text {
-			p.annotate(vs.Annotations, OriginalAnnotation, now)
+			p.annotate(vs.Annotations, key, now)
 		}
 	}
 	return p, nil
@@ -173,8 +178,17 @@ func (h *HTTP) supports(r *steered, t canary.Traffic) error {
 	return nil
 }
 
-// rules finds the steered rules of vs, in the order of the target.
+// rules finds the steered rules of vs, in the order of the target, if no other
+// target steers them.
 func (h *HTTP) rules(vs *networking.VirtualService) ([]steered, error) {
+	rules, err := h.find(vs)
+	if err == nil {
+		err = h.claim(vs, rules)
+	}
+	return rules, err
+}
+
+func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 	if len(h.target.Rules) == 0 {
 		index, err := onlyRule(vs)
 		if err != nil {
@@ -204,7 +218,7 @@ func (h *HTTP) look(vs *networking.VirtualService, index int, p *places) (steere
 		return r, err
 	}
 	// A stable destination that was there before the rollout can be put back.
-	_, under := vs.Annotations[OriginalAnnotation]
+	_, under := vs.Annotations[OriginalAnnotation(h.id)]
 	if r.at[stable] < 0 && !(under && r.at[canaryArm] >= 0) {
 		return r, fmt.Errorf("rule %q: %w: %v", r.Name, ErrNoStable, p[stable].Destination)
 	}

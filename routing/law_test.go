@@ -99,7 +99,7 @@ func withoutOwned(t tb, o object) string {
 	require.NoError(t, json.Unmarshal(o, &doc))
 	meta := doc["metadata"].(document)
 	if annotations, ok := meta["annotations"].(document); ok {
-		delete(annotations, routing.OriginalAnnotation)
+		delete(annotations, routing.OriginalAnnotation("reviews"))
 		if len(annotations) == 0 {
 			delete(meta, "annotations")
 		}

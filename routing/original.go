@@ -9,7 +9,7 @@ import (
 
 var errOriginal = errors.New("not what Serin writes")
 
-// decodeOriginals reads the annotation OriginalAnnotation. It trusts nothing.
+// decodeOriginals reads an [OriginalAnnotation]. It trusts nothing.
 func decodeOriginals(text string) ([]original, error) {
 	var all []original
 	if err := decode(text, &all); err != nil {

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,16 +34,19 @@ type Object struct {
 	Namespace string
 	Name      string
 	Renderer  Renderer
+	// ID is that of the target, under which a lead keeps the State; "" is
+	// "rollout".
+	ID string
 }
 
 // Object returns the VirtualService of the target, to be reached by client.
 func (h *HTTP) Object(client Client[networking.VirtualService]) Object {
-	return Object{client, h.target.Namespace, h.target.Name, h}
+	return Object{client, h.target.Namespace, h.target.Name, h, h.id}
 }
 
-// Router is a [canary.Router] for VirtualServices. It keeps the State in the
-// annotation StateAnnotation of its lead, beside the traffic, and changes both
-// in one patch. Concurrent use is safe if it is safe for its Clients.
+// Router is a [canary.Router] for VirtualServices. It keeps the State in a
+// [StateAnnotation] of its lead, beside the traffic, and changes both in one
+// patch. Concurrent use is safe if it is safe for its Clients.
 //
 // The traffic of one service may depend on further VirtualServices, such as one
 // for a gateway and one for the mesh. These are followers: they get the same
@@ -65,6 +69,7 @@ var _ canary.Router = (*Router)(nil)
 
 // NewRouter returns a Router that keeps its State in lead.
 func NewRouter(lead Object, followers ...Object) *Router {
+	lead.ID = cmp.Or(lead.ID, "rollout")
 	return &Router{lead, append([]Object(nil), followers...)}
 }
 
@@ -77,9 +82,9 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	if err != nil {
 		return canary.Reading{}, err
 	}
-	reading := canary.Reading{Object: string(lead.UID), Abort: abort(lead.Annotations)}
+	reading := canary.Reading{Object: string(lead.UID), Abort: abort(lead.Annotations, r.lead.ID)}
 	var badState error
-	if reading.State, badState = state(lead.Annotations); badState != nil {
+	if reading.State, badState = state(lead.Annotations, r.lead.ID); badState != nil {
 		badState = r.lead.wrap(badState)
 	}
 	want := reading.State.Traffic
@@ -138,11 +143,11 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 		}
 		owed = append(owed, err)
 	}
-	if err := putState(&patches[0], objects[0].Annotations, s); err != nil {
+	if err := putState(&patches[0], objects[0].Annotations, r.lead.ID, s); err != nil {
 		return r.lead.wrap(err)
 	}
 	if reading.Abort != "" {
-		patches[0].unannotate(objects[0].Annotations, AbortAnnotation)
+		patches[0].unannotate(objects[0].Annotations, AbortAnnotation(r.lead.ID))
 	}
 	written, err := r.lead.patch(ctx, objects[0], patches[0])
 	if err != nil {
@@ -200,17 +205,18 @@ func (r *Router) follow(ctx context.Context, o *Object, vs *networking.VirtualSe
 }
 
 // putState appends what stores s beside the traffic.
-func putState(p *Patch, have map[string]string, s canary.State) error {
+func putState(p *Patch, have map[string]string, id string, s canary.State) error {
 	b, err := s.MarshalJSON()
 	if err != nil {
 		return err
 	}
+	key := StateAnnotation(id)
 	switch text := string(b); text {
 	case zeroState:
-		p.unannotate(have, StateAnnotation)
-	case have[StateAnnotation]: // as it is already
+		p.unannotate(have, key)
+	case have[key]: // as it is already
 	default:
-		p.annotate(have, StateAnnotation, text)
+		p.annotate(have, key, text)
 	}
 	return nil
 }

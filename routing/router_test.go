@@ -199,12 +199,12 @@ func TestAStateThatCannotBeUnderstoodIsAnErrorAndNotAZeroState(t *testing.T) {
 	for _, text := range []string{"", "{", `{"version":99}`, "null"} {
 		w := newWorld(t, twoRules)
 		require.NoError(t, w.Update("virtualservices.networking.istio.io", "prod", "reviews", func(o map[string]any) {
-			o["metadata"].(map[string]any)["annotations"] = map[string]any{routing.StateAnnotation: text}
+			o["metadata"].(map[string]any)["annotations"] = map[string]any{routing.StateAnnotation("reviews"): text}
 		}))
 		r := routing.NewRouter(w.object(t, "reviews", "b"))
 		reading, err := r.Read(t.Context())
 		require.ErrorIs(t, err, canary.ErrBadState, text)
-		require.ErrorContains(t, err, "VirtualService prod/reviews: annotation serin-go.github.io/rollout")
+		require.ErrorContains(t, err, "VirtualService prod/reviews: annotation serin-go.github.io/reviews")
 		require.NoError(t, r.Write(t.Context(), reading, share(0), progressing(share(0), 1)), "it can be replaced")
 	}
 }
@@ -265,9 +265,9 @@ func TestAnAbortIsOrderedByAnnotationAndTakenAwayWhenItIsObeyed(t *testing.T) {
 		r := routing.NewRouter(w.object(t, "reviews", "b"))
 		write(t, r, share(5))
 		for _, state := range []string{"", "{"} {
-			w.annotate(t, "reviews", routing.AbortAnnotation, value)
+			w.annotate(t, "reviews", routing.AbortAnnotation("reviews"), value)
 			if state != "" {
-				w.annotate(t, "reviews", routing.StateAnnotation, state)
+				w.annotate(t, "reviews", routing.StateAnnotation("reviews"), state)
 			}
 			reading, err := r.Read(t.Context())
 			require.Equal(t, state != "", errors.Is(err, canary.ErrBadState))

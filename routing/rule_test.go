@@ -168,7 +168,7 @@ func TestReadUnderstandsWhatOthersWrote(t *testing.T) {
 
 func TestALoneCanaryHasEverything(t *testing.T) {
 	o := service(t, `[{route: [`+v2+`]}]`)
-	got, err := renderer(t, target()).Read(annotate(t, o, routing.OriginalAnnotation, `[]`).typed(t), canary.Traffic{})
+	got, err := renderer(t, target()).Read(annotate(t, o, routing.OriginalAnnotation("reviews"), `[]`).typed(t), canary.Traffic{})
 	require.NoError(t, err)
 	require.Equal(t, share(100), got)
 	_, err = renderer(t, target()).Read(o.typed(t), canary.Traffic{})

@@ -3,6 +3,8 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	api "istio.io/api/networking/v1"
@@ -52,6 +54,13 @@ type Rule struct {
 type Target struct {
 	Namespace string
 	Name      string
+	// ID tells the target from others that share the VirtualService: the State of
+	// its rollout is kept under this name. It has at most 54 letters in lower case,
+	// digits, "-" and ".". "" is the host of stable or of the canary, whichever comes first in
+	// the alphabet, without the suffix of the namespace. So it is the service's name
+	// where the arms are subsets; where each version has a service of its own, give
+	// one that will be that of the next rollout as well.
+	ID string
 	// Rules are the rules to steer; none means the only rule that routes, doors
 	// not counted.
 	Rules []Rule
@@ -70,6 +79,33 @@ const (
 )
 
 var armNames = [armCount]string{"stable", "canary", "baseline"}
+
+// id returns the ID in use.
+func (t Target) id() string {
+	if t.ID != "" {
+		return t.ID
+	}
+	arms := t.Arms
+	if arms == (Arms{}) && len(t.Rules) > 0 {
+		arms = t.Rules[0].Arms
+	}
+	suffix := t.suffix()
+	return min(strings.TrimSuffix(arms.Stable.Host, suffix), strings.TrimSuffix(arms.Canary.Host, suffix))
+}
+
+// isID is what an annotation can be named by, with room for what it holds.
+var isID = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,52}[a-z0-9])?$`)
+
+// checkID reports an ID that is none, or reads like the name of something else.
+func checkID(id string) error {
+	if !isID.MatchString(id) || slices.Contains(taken, id) || strings.HasSuffix(id, ".abort") || strings.HasSuffix(id, ".original") {
+		return fmt.Errorf("ID: %q cannot name an annotation; give another of at most 54 letters in lower case, digits, \"-\" and \".\"", id)
+	}
+	return nil
+}
+
+// taken are the names of annotations that are of no target.
+var taken = []string{"doors", "subsets", "restore"}
 
 // place is a Destination with its host fully qualified.
 type place struct {
@@ -148,7 +184,10 @@ func (t Target) validate() error {
 	if common || t.Arms != (Arms{}) {
 		errs = append(errs, t.Arms.validate(t.suffix()))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err // the ID comes from what is wrong
+	}
+	return checkID(t.id())
 }
 
 func (a Arms) validate(suffix string) error {

@@ -107,13 +107,13 @@ func TestAnOriginalThatCannotBeUnderstoodIsReplaced(t *testing.T) {
 	h := renderer(t, target())
 	o := division(t, "", "", "").render(t, h, canary.Traffic{Canary: 1000})
 	const stable = `"stable":"reviews.prod.svc.cluster.local/v1",`
-	require.Contains(t, o.typed(t).Annotations[routing.OriginalAnnotation], stable)
+	require.Contains(t, o.typed(t).Annotations[routing.OriginalAnnotation("reviews")], stable)
 	for _, text := range []string{
 		"", "{", "[] []", `[{"rule":"",` + stable + `"arms":[-1,5,0],"sum":1}]`, `[{"rule":"",` + stable + `"arms":[-9,-1,-1],"sum":1}]`, `[{"rule":"","x":1}]`,
 		`[{"rule":"",` + stable + `"arms":[1,0,0],"foreign":[-4],"sum":1}]`, `[{"rule":"",` + stable + `"arms":[2147483647,1,0],"sum":1}]`,
 		`[{"rule":"",` + stable + `"arms":[1,0,0],"sum":1},{"rule":"",` + stable + `"arms":[1,0,0],"sum":1}]`,
 	} {
-		odd := annotate(t, o, routing.OriginalAnnotation, text)
+		odd := annotate(t, o, routing.OriginalAnnotation("reviews"), text)
 		require.Equal(t, "v1 500, v2 500", odd.render(t, h, share(50)).weights(t, ""), "from the numbers of the moment: %s", text)
 		require.Equal(t, "v1 1000, v2 0", odd.render(t, h, canary.Traffic{}).weights(t, ""))
 	}

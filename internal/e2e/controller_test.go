@@ -101,7 +101,7 @@ func next(t *testing.T, changes <-chan watch.Event) (string, canary.State) {
 		vs, ok := e.Object.(*networking.VirtualService)
 		require.True(t, ok, "%v", e)
 		var state canary.State
-		require.NoError(t, state.UnmarshalJSON([]byte(vs.Annotations[routing.StateAnnotation])))
+		require.NoError(t, state.UnmarshalJSON([]byte(vs.Annotations[routing.StateAnnotation(vs.Name)])))
 		return vs.Name, state
 	case <-time.After(time.Minute):
 		require.Fail(t, "no further change")

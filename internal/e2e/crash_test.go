@@ -134,7 +134,7 @@ func (r *trial) follow(t *testing.T) {
 			err = json.Unmarshal(version, &vs)
 		}
 		if err == nil {
-			err = state.UnmarshalJSON([]byte(vs.Annotations[routing.StateAnnotation]))
+			err = state.UnmarshalJSON([]byte(vs.Annotations[routing.StateAnnotation("reviews")]))
 		}
 		if err != nil {
 			t.Errorf("seed %d: %v", r.seed, err)

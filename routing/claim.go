@@ -1,0 +1,39 @@
+package routing
+
+import (
+	"fmt"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// claim refuses rules to which the rollout of another target has given live
+// traffic, unless this one has done so as well.
+func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
+	for key, text := range vs.Annotations {
+		name, ours := strings.CutPrefix(key, domain)
+		id, originals := strings.CutSuffix(name, ".original")
+		if !ours || !originals || id == h.id || vs.Annotations[OriginalAnnotation(h.id)] != "" || !isUnderWay(vs, id) {
+			continue
+		}
+		theirs, _ := decodeOriginals(text) // what cannot be understood claims nothing
+		for _, o := range theirs {
+			for i := range rules {
+				if o.Rule == rules[i].Name {
+					return fmt.Errorf("rule %q: %w: that of the target %q, in the annotation %s; let it end, or abort it by %s",
+						o.Rule, ErrTaken, id, StateAnnotation(id), AbortAnnotation(id))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// isUnderWay reports whether a target has a rollout that is not over. A State that
+// cannot be read is not known to be over.
+func isUnderWay(vs *networking.VirtualService, id string) bool {
+	s, err := state(vs.Annotations, id)
+	return err != nil || s.Phase != canary.Idle && !s.Phase.Final()
+}
