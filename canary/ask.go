@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/serin-go/serin/analysis"
@@ -130,49 +129,4 @@ func (r *Runner) ready(ctx context.Context, q Question) (Answer, error) {
 		return r.c.Prerequisite.Ensure(ctx, q)
 	}
 	return Answer{Reply: Yes}, nil
-}
-
-// memory is what a Runner saw last. It serves to tell a State that somebody removed
-// from a rollout not begun, and a rollout that another one took the place of, and
-// whether users are on the canary when nothing can be read any more.
-type memory struct {
-	mu    sync.Mutex
-	state State // of its own rollout; zero if it had none
-	users bool
-}
-
-// recall returns the State to decide on, whether the Router has lost it, and
-// whether the Runner had its rollout before.
-func (m *memory) recall(read State) (s State, lost, had bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	had = m.state.Phase != Idle
-	if read.Phase != Idle || read.Serial > 0 || !had { // an Idle State with a serial was reset
-		return read, false, had
-	}
-	return m.state, true, had
-}
-
-// exposed reports whether users are on the canary, as far as is known.
-func (m *memory) exposed() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.users
-}
-
-// see notes whether traffic that was read, or may have been written, has users on
-// the canary.
-func (m *memory) see(t Traffic, s State) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.users = !s.Phase.Final() && (t.Canary > 0 || t.Cohorts != "")
-}
-
-func (m *memory) keep(digest string, s State) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if s.Plan != digest || s.Began.Equal(m.state.Began) && s.Serial < m.state.Serial {
-		return // it is another's, or a turn that took longer than a later one
-	}
-	m.state = s
 }

@@ -8,15 +8,15 @@ import "fmt"
 func (t *turn) drift() *decision {
 	same := t.o.Traffic == t.s.Traffic
 	switch {
-	case same && !t.o.Lost && !t.s.Drifting:
+	case same && t.o.Loss == lossless && !t.s.Drifting:
 		return nil
 	case same && t.s.Drifting:
 		return t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: "the step's traffic is back"})
-	case t.s.Drifting && !t.o.Lost:
+	case t.s.Drifting && t.o.Loss == lossless:
 		return nil // left alone, as the plan says
 	}
 	t.s.Drifts = min(t.s.Drifts+1, maxCount)
-	if t.o.Lost {
+	if t.o.Loss != lossless {
 		return t.recalled()
 	}
 	return t.answerDrift(fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit))
@@ -25,7 +25,7 @@ func (t *turn) drift() *decision {
 // recalled puts a State back that somebody removed and this driver remembers.
 func (t *turn) recalled() *decision {
 	t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
-	what := fmt.Sprintf("somebody removed the rollout's state and left %v (%d of %d times)", t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
+	what := fmt.Sprintf("the rollout's state was %v by somebody else, with %v (%d of %d times)", t.o.Loss, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	if t.end.Kind == PromoteStable && t.s.Outcome == Idle {
 		// What is remembered may be older than what was removed: stable may be
 		// under promotion already.

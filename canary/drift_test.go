@@ -105,7 +105,7 @@ func TestAStateThatWasRemovedIsPutBackByARunnerThatKnewIt(t *testing.T) {
 		after := s.turns(time.Second)
 		require.Equal(t, before.Step, after.Step)
 		require.Greater(t, after.Serial, before.Serial)
-		s.heard("somebody removed the rollout's state and left canary 40%")
+		s.heard("the rollout's state was removed by somebody else, with canary 40%")
 		_, err := s.run()
 		require.NoError(t, err)
 	})

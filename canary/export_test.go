@@ -11,6 +11,7 @@ const (
 	AskNothing = askNothing
 	AskReady   = askReady
 	AskJudge   = askJudge
+	Removed    = removed
 )
 
 func (p Plan) Next(s State, o Observation) (State, Decision) { return p.next(s, o) }

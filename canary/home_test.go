@@ -1,7 +1,9 @@
 package canary_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -9,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
 )
 
 // driver is another process that has another plan.
@@ -211,5 +215,147 @@ func TestAStateOfAnotherObjectIsBadUnlessItIsOver(t *testing.T) {
 		state, err = s.driver(mustBuild(t, s2())).Run(t.Context())
 		require.NoError(t, err, "what is over keeps nothing from beginning")
 		require.Equal(t, "third", state.Object)
+	})
+}
+
+// backup is what a VirtualService of then has.
+type backup struct {
+	traffic canary.Traffic
+	state   string
+}
+
+func (s *stage) backup() backup {
+	r := s.read()
+	text, err := r.State.MarshalJSON()
+	require.NoError(s.t, err)
+	return backup{r.Traffic, string(text)}
+}
+
+func (s *stage) restore(b backup) {
+	s.router.Corrupt(b.state)
+	s.router.Meddle(b.traffic)
+}
+
+// E34: an older VirtualService is put back, by a backup or by Git. Who remembers a
+// later serial resumes nothing: what was, is put back, and what is over stays over.
+func TestAnOlderStateIsNotResumed(t *testing.T) {
+	twenty := time.Minute + 30*time.Second // in the first step
+	for name, c := range map[string]struct {
+		put    time.Duration // when it is put back
+		phase  canary.Phase  // then
+		ends   canary.Phase
+		script []fake.Ruling
+	}{
+		"in mid-rollout":        {3 * time.Minute, canary.Progressing, canary.Promoted, nil},
+		"after it was promoted": {24 * time.Hour, canary.Promoted, canary.Promoted, nil},
+		"after it was rolled back": {24 * time.Hour, canary.RolledBack, canary.RolledBack,
+			append(slices.Repeat([]fake.Ruling{{Verdict: analysis.Pass}}, 12), fake.Ruling{Verdict: analysis.Fail})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, s2(), func(t *testing.T, s *stage) {
+				s.judge.Script = c.script
+				s.turnsFor(twenty)
+				old := s.backup()
+				require.NotZero(t, old.traffic.Canary+old.traffic.Mirror)
+				s.turnsFor(c.put - twenty)
+				before := s.read()
+				require.Equal(t, c.phase, before.State.Phase)
+				promoted := s.workload.Promoted()
+				s.restore(old)
+				asked := len(s.judge.Asked())
+				s.turnsFor(2 * time.Minute)
+				now := s.read()
+				require.Greater(t, now.State.Serial, before.State.Serial)
+				s.heard("replaced by an older one by somebody else")
+				if c.phase.Final() {
+					require.Equal(t, before.State.Phase, now.State.Phase)
+					require.Equal(t, before.Traffic, now.Traffic)
+					require.Equal(t, promoted, s.workload.Promoted())
+					require.Len(t, s.judge.Asked(), asked, "nobody is judged by what is over")
+				} else {
+					require.GreaterOrEqual(t, now.State.Step, before.State.Step)
+				}
+				s.turnsFor(time.Hour)
+				require.Equal(t, c.ends, s.read().State.Phase)
+			})
+		})
+	}
+}
+
+// turnsFor takes turns for as long as d, however it ends.
+func (s *stage) turnsFor(d time.Duration) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), d)
+	defer cancel()
+	for ctx.Err() == nil {
+		e, _ := s.runner.Turn(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(max(e.Wait, time.Second)):
+		}
+	}
+}
+
+// A reading that is a write or two behind is none of that.
+func TestAReadingThatIsBehindIsWaitedFor(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turnsFor(90 * time.Second)
+		old := s.backup()
+		s.turnsFor(40 * time.Second)
+		now := s.backup()
+		require.NotEqual(t, old.state, now.state)
+		writes := s.router.Writes()
+		s.restore(old)
+		s.turnsFor(50 * time.Second)
+		require.Equal(t, writes, s.router.Writes(), "nothing is written on what may be old")
+		s.restore(now)
+		_, err := s.run()
+		require.NoError(t, err)
+		require.Zero(t, s.read().State.Drifts)
+	})
+}
+
+// Who puts an older object back at every turn is told of, and turns nothing back.
+func TestAnOlderStateThatComesBackAgainAndAgainIsTold(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turnsFor(90 * time.Second)
+		old := s.backup()
+		_, err := s.run()
+		require.NoError(t, err)
+		for range 10 {
+			s.restore(old)
+			s.turnsFor(2 * time.Minute)
+		}
+		_, err = s.runner.Turn(t.Context())
+		require.ErrorIs(t, err, canary.ErrBadState)
+		require.ErrorContains(t, err, "somebody puts an older state of")
+	})
+}
+
+// An abort that somebody wrote into the older State is one.
+func TestAnAbortIntoAnOlderStateIsObeyed(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turnsFor(90 * time.Second)
+		old := s.backup()
+		s.turnsFor(60 * time.Second)
+		s.restore(old)
+		s.send(canary.Command{Order: canary.Abort, By: "anna"})
+		_, err := s.run()
+		require.ErrorContains(t, err, "abort by anna")
+		require.Zero(t, s.read().Traffic)
+	})
+}
+
+// An object that is made anew, without a State, goes on as one whose State was
+// removed.
+func TestAnObjectThatIsMadeAnewInMidRolloutGoesOn(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.router.UID = "first"
+		s.turnsFor(90 * time.Second)
+		s.router.UID = "second"
+		s.restore(backup{})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, "second", state.Object)
 	})
 }

@@ -77,7 +77,7 @@ func (t *turn) next() *decision {
 		return t.begin("a new rollout")
 	case t.s.Phase.Final():
 		return t.over()
-	case aborted && !t.o.Lost && !t.s.Phase.row().back:
+	case aborted && t.o.Loss == lossless && !t.s.Phase.row().back:
 		return t.obey()
 	}
 	return t.goOn()
@@ -217,12 +217,17 @@ func (t *turn) over() *decision {
 	if c.Order == Retry && c.suits(&t.s) == "" {
 		return t.begin("retry" + c.credit())
 	}
-	if t.o.Lost && t.o.Traffic != t.s.Traffic {
+	if t.o.Loss == removed && t.o.Traffic != t.s.Traffic {
 		return t.unexplained()
 	}
-	if t.o.Lost && t.s.Drifts < t.spec.drift.Limit {
+	if t.o.Loss != lossless && t.s.Drifts < t.spec.drift.Limit {
 		t.s.Drifts++
-		return t.write(t.o.Traffic, Reason{Cause: CauseOver, Detail: "the record of the rollout was removed by somebody else and is put back"})
+		t.s.Serial = t.firstSerial()
+		return t.write(t.s.Traffic, Reason{Cause: CauseOver, Detail: "the record of the rollout was " + t.o.Loss.String() + " by somebody else and is put back"})
+	}
+	if t.o.Loss == replaced {
+		return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: somebody puts an older state of %q back again and again, with %v; it ended as %v, with %v",
+			ErrRefused, ErrBadState, t.name, t.o.Traffic, t.s.Phase, t.s.Traffic)})
 	}
 	r := Reason{Cause: CauseOver, Detail: t.s.Reason}
 	if t.o.Traffic != t.s.Traffic {

@@ -176,13 +176,13 @@ func TestAStateThatIsLostAtFullTrafficIsRolledBackThroughARestore(t *testing.T) 
 	full := canary.Traffic{Canary: canary.Full}
 	remembered := inStep(plan, 4, canary.Traffic{Canary: 80 * percent})
 	remembered.Owner = "suite"
-	next, d := plan.Next(remembered, canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Lost: true})
+	next, d := plan.Next(remembered, canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Loss: canary.Removed})
 	require.Equal(t, canary.RestoringStable, next.Phase, "stable may be under promotion already")
 	require.Equal(t, full, d.Traffic)
 
 	remembered = inStep(plan, 5, full)
 	remembered.Owner = "suite"
-	next, d = plan.Next(remembered, canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Lost: true})
+	next, d = plan.Next(remembered, canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Loss: canary.Removed})
 	require.Equal(t, canary.Progressing, next.Phase)
 	require.True(t, next.Recalled)
 	require.Equal(t, full, d.Traffic)

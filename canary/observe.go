@@ -40,9 +40,9 @@ type observation struct {
 	Object, Abort string
 	// Trouble is the Reading's, in words.
 	Trouble string
-	// Lost: the State given to next is remembered, but the Router does not have
-	// it any more.
-	Lost bool
+	// Loss is what became of the State given to next, if it is remembered and the
+	// Router does not have it.
+	Loss loss
 	// Had: this driver has had its rollout, so it begins none in the place of
 	// another one.
 	Had bool

@@ -117,10 +117,14 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	if err != nil && (reading.Abort == "" || !errors.Is(err, ErrBadState)) {
 		return e, err
 	}
-	state, lost, had := r.last.recall(reading.State)
+	state, loss, had, err := r.last.recall(reading, e.At)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
+	if err != nil {
+		e.Wait = afterConflict
+		return e, err
+	}
 	o := observation{
-		Now: e.At, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Lost: lost, Had: had,
+		Now: e.At, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Loss: loss, Had: had,
 		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil,
 	}
 	if reading.Trouble != nil {

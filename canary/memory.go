@@ -1,0 +1,95 @@
+package canary
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// memory is what a Runner saw last. It serves to tell a State that somebody removed,
+// or put back from a backup, from a rollout not begun, and a rollout that another
+// one took the place of, and whether users are on the canary when nothing can be
+// read any more.
+type memory struct {
+	mu    sync.Mutex
+	state State // of its own rollout; zero if it had none
+	users bool
+	older time.Time // since when States are read that are older than state; zero if none is
+}
+
+// maxStale is how long a reading may be behind, as those of an informer are.
+const maxStale = time.Minute
+
+// loss is what became of a State that a Runner remembers.
+type loss uint8
+
+const (
+	lossless loss = iota
+	removed       // the Router has none any more
+	replaced      // the Router has an older one, for longer than a reading can be behind
+)
+
+var lossNames = [...]string{"kept", "removed", "replaced by an older one"}
+
+// String says it in words.
+func (l loss) String() string { return nameOf("loss", lossNames[:], l) }
+
+// recall returns the State to decide on, what became of it, and whether the Runner
+// had its rollout before. A reading that may just be behind is an ErrConflict.
+func (m *memory) recall(reading Reading, now time.Time) (s State, l loss, had bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	had = m.state.Phase != Idle
+	read := reading.State
+	behind := had && read.Serial > 0 && read.Serial < m.state.Serial
+	switch {
+	case !behind:
+		m.older = time.Time{}
+	case m.older.IsZero() || now.Before(m.older):
+		m.older = now
+	}
+	switch {
+	case behind && now.Sub(m.older) < maxStale:
+		return read, lossless, had, fmt.Errorf("canary: %w: the serial that was read is %d, and %d was written", ErrConflict, read.Serial, m.state.Serial)
+	case behind:
+		return m.put(reading), replaced, had, nil
+	case had && read.Phase == Idle && read.Serial == 0: // an Idle State with a serial was reset
+		return m.put(reading), removed, had, nil
+	}
+	return read, lossless, had, nil
+}
+
+// put returns the State that is remembered, to be put back: into an object that may
+// have been made anew, and with an Abort that was ordered meanwhile.
+func (m *memory) put(into Reading) State {
+	s := m.state
+	s.Object = clip(into.Object, maxName)
+	if into.State.Command.Order == Abort && !s.Phase.Final() {
+		s.Command = into.State.Command
+	}
+	return s
+}
+
+// exposed reports whether users are on the canary, as far as is known.
+func (m *memory) exposed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.users
+}
+
+// see notes whether traffic that was read, or may have been written, has users on
+// the canary.
+func (m *memory) see(t Traffic, s State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.users = !s.Phase.Final() && (t.Canary > 0 || t.Cohorts != "")
+}
+
+func (m *memory) keep(digest string, s State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.Plan != digest || s.Began.Equal(m.state.Began) && s.Serial < m.state.Serial {
+		return // it is another's, or a turn that took longer than a later one
+	}
+	m.state = s
+}
