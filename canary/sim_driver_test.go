@@ -81,7 +81,13 @@ func (d *driver) call(effect func() error) error {
 		return effect()
 	}
 	w.faults--
-	switch w.rng.IntN(4) {
+	switch w.rng.IntN(6) {
+	case 4: // until the call's time is over
+		d.sleep(shortest)
+		return context.DeadlineExceeded
+	case 5:
+		w.away = w.now.Add(time.Duration(w.rng.IntN(300)) * time.Second)
+		return errFault
 	case 0:
 		return pick(w.rng, errFault, ErrRefused, ErrForbidden, context.DeadlineExceeded)
 	case 1:
@@ -251,7 +257,7 @@ func (d *driver) Analyze(_ context.Context, r analysis.Request) (result analysis
 	err = d.call(func() error {
 		step, traffic := w.state.Step, w.state.Traffic
 		if d.seen == w.version && w.traffic == traffic {
-			if from := r.Window.From.Add(-d.skew); from.Before(w.wrote.Add(simLag)) && !w.sim.clockSteps {
+			if from := r.Window.From.Add(-d.skew); from.Before(w.wrote.Add(simLag)) && !w.sim.clockSteps && !w.restored {
 				w.broken("a window begins at %v, traffic changed at %v", from, w.wrote)
 			}
 		}
@@ -259,12 +265,13 @@ func (d *driver) Analyze(_ context.Context, r analysis.Request) (result analysis
 		case w.sim.bad >= 0 && step >= w.sim.bad, w.sim.badEnd && w.state.Phase != Progressing:
 			result = analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}
 		case w.rng.IntN(3) == 0:
-			result.Reason = "not enough requests"
+			result.Verdict, result.Reason = analysis.Verdict(w.rng.IntN(2)), "not enough requests"
 		default:
 			result = analysis.Result{Verdict: analysis.Pass, Reason: "as good as stable"}
 		}
 		if w.sim.plan.spec.steps[step].Name == r.Step {
 			w.passed[step] = w.passed[step] || result.Verdict == analysis.Pass
+			w.sighted[step] = w.sighted[step] || result.Verdict > analysis.Blind
 		}
 		return nil
 	})

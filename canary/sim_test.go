@@ -44,7 +44,7 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 // simulate runs one rollout to its end and returns the first law it broke.
 func simulate(seed uint64) (*world, error) {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	w := &world{rng: rng, now: epoch, stable: "old", passed: map[int]bool{}, begun: map[int64]bool{}, faults: rng.IntN(12)}
+	w := &world{rng: rng, now: epoch, stable: "old", passed: map[int]bool{}, sighted: map[int]bool{}, begun: map[int64]bool{}, faults: rng.IntN(12)}
 	w.sim = randomScenario(rng)
 	if w.sim.meddled || w.sim.commanded {
 		w.meddlings = 1 + rng.IntN(6)

@@ -22,6 +22,7 @@ type world struct {
 	traffic   Traffic
 	state     State
 	old       Reading   // one write ago, for stale reads
+	backup    Reading   // some writes ago, to be put back by somebody
 	shifted   time.Time // when the traffic last changed
 	wrote     time.Time // when a driver last changed it
 	shownFor  Traffic   // what the mesh does, since shown
@@ -36,10 +37,16 @@ type world struct {
 	prerequisite bool
 	raised       Fence
 	passed       map[int]bool   // the steps that a judge has passed since the traffic was written
+	sighted      map[int]bool   // and those in which it has seen something
+	away         time.Time      // until when a part of the Router is out of reach
 	ready        bool           // was said since the object was last written
 	entered      []int          // the steps that were entered
 	begun        map[int64]bool // when the rollouts so far began
-	law          error          // the first law that was broken
+	greatest     int64          // serial so far
+	// restored: somebody put an older object back. Who does not remember a later one
+	// goes on from there, as only the Workload's record could tell otherwise.
+	restored bool
+	law      error // the first law that was broken
 }
 
 // scenario is what is fixed for a whole run.
@@ -81,7 +88,7 @@ func (w *world) lapse(d time.Duration) {
 
 func (w *world) read() (Reading, error) {
 	if w.rng.IntN(32) > 0 {
-		return Reading{Traffic: w.traffic, State: w.state, Version: w.version}, nil
+		return Reading{Traffic: w.traffic, State: w.state, Version: w.version, Trouble: w.trouble()}, nil
 	}
 	data, err := json.Marshal(w.state)
 	if err != nil {
@@ -91,7 +98,15 @@ func (w *world) read() (Reading, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return Reading{}, err
 	}
-	return Reading{Traffic: w.traffic, State: s, Version: w.version}, nil
+	return Reading{Traffic: w.traffic, State: s, Version: w.version, Trouble: w.trouble()}, nil
+}
+
+// trouble is that of a Reading.
+func (w *world) trouble() error {
+	if w.now.Before(w.away) {
+		return errAway
+	}
+	return nil
 }
 
 // write is an engine's write. Every law that can be told from two States in a
@@ -101,10 +116,14 @@ func (w *world) write(r Reading, t Traffic, s State) error {
 		return ErrConflict
 	}
 	w.holdLaws(w.state, s, t)
+	if r.Trouble != nil {
+		w.holdTrouble(w.state, s, t)
+	}
 	if err := w.sim.plan.CheckState(s); err != nil {
 		w.broken("%v", err)
 	}
 	w.begun[s.Began.UnixNano()] = true
+	w.greatest = max(w.greatest, s.Serial)
 	if t != w.traffic {
 		w.wrote = w.now
 	}
@@ -114,14 +133,29 @@ func (w *world) write(r Reading, t Traffic, s State) error {
 
 func (w *world) commit(t Traffic, s State) {
 	w.old = Reading{Traffic: w.traffic, State: w.state, Version: w.version}
+	if w.rng.IntN(8) == 0 {
+		w.backup = w.old
+	}
 	w.version++
 	w.ready = false
 	if t != w.traffic {
 		w.shifted = w.now
-		w.passed = map[int]bool{}
+		w.passed, w.sighted = map[int]bool{}, map[int]bool{}
 	}
 	w.traffic, w.state = t, s
 	w.lapse(0)
+}
+
+// holdTrouble holds that nothing goes further, and nothing is over, while a part of
+// the Router is out of reach.
+func (w *world) holdTrouble(before, after State, t Traffic) {
+	if after.Serial != before.Serial+1 {
+		return // a State that somebody removed or replaced is put back
+	}
+	further := after.Phase == Progressing && (before.Phase != Progressing || after.Step > before.Step)
+	if over := after.Phase.Final() && !before.Phase.Final(); further && t != (Traffic{}) || over {
+		w.broken("%v, step %d, is followed by %v, step %d, while a part is out of reach", before.Phase, before.Step, after.Phase, after.Step)
+	}
 }
 
 func (w *world) holdLaws(before, after State, t Traffic) {
@@ -132,13 +166,14 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 		w.broken("invalid traffic was written: %v", err)
 	}
 	reset := after.Phase == Idle && after.Serial > 0
-	if !reset && !after.Recalled && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
+	if !reset && !after.Recalled && !w.restored && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
 		w.broken("traffic %v goes to a stable workload that is between two versions", t)
 	}
 	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != Retry && !reset {
 		w.broken("final phase %v was left for %v", before.Phase, after.Phase)
 	}
-	if after.Phase.Final() && after.Phase != before.Phase && before.Phase != Idle {
+	putBack := before.Serial < w.greatest && after.Serial > w.greatest // an older State was there, and somebody remembers
+	if after.Phase.Final() && after.Phase != before.Phase && before.Phase != Idle && !putBack && !w.restored {
 		w.holdEnd(after, t)
 	}
 	if before.Phase == Idle && before.Serial == 0 && w.version > 0 { // somebody removed the state
@@ -147,6 +182,9 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 		}
 		w.entered, w.stable = nil, "old" // nobody remembered it: another rollout, of what stable is now
 	}
+	if putBack {
+		return
+	}
 	moved := after.Phase == Progressing && (before.Phase != Progressing || before.Step != after.Step)
 	if moved {
 		w.entered = append(w.entered, after.Step)
@@ -154,7 +192,7 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 			w.broken("step %d was entered while the canary was not ready", after.Step)
 		}
 	}
-	if moved && before.Phase == Progressing && !before.Hurried {
+	if moved && before.Phase == Progressing && !before.Hurried && !w.restored {
 		w.holdStep(before, after)
 	}
 }
@@ -177,6 +215,9 @@ func (w *world) holdStep(before, after State) {
 	}
 	if step.Judge == MustPass && step.OnDeadline != DeadlinePromote && !w.passed[before.Step] {
 		w.broken("step %d was left without a pass", before.Step)
+	}
+	if step.Judge == MustNotFail && step.OnDeadline != DeadlinePromote && !w.sighted[before.Step] {
+		w.broken("step %d was left blindly", before.Step)
 	}
 	for _, gate := range slices.Concat(step.LeaveGates, w.sim.plan.spec.steps[after.Step].EnterGates) {
 		if slices.Contains(before.Approved, gate) || gate == "clock" && w.gateOpen() {
@@ -212,12 +253,13 @@ func (w *world) gateOpen() bool { return w.now.Sub(epoch) > 3*time.Minute }
 var (
 	epoch    = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	errFault = errors.New("injected fault")
+	errAway  = errors.New("a follower is away")
 )
 
 // meddle is somebody else changing the object.
 func (w *world) meddle() {
 	w.meddlings--
-	switch t, s := w.traffic, w.state; w.rng.IntN(3) {
+	switch t, s := w.traffic, w.state; w.rng.IntN(4) {
 	case 0:
 		t.Canary = Weight(w.rng.IntN(101)) * Percent
 		w.commit(t, s)
@@ -225,6 +267,9 @@ func (w *world) meddle() {
 		w.commit(Traffic{}, s)
 	case 2:
 		w.commit(t, State{})
+	case 3:
+		w.restored = true
+		w.commit(w.backup.Traffic, w.backup.State)
 	}
 }
 

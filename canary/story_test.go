@@ -50,7 +50,14 @@ func (s *stage) observe(_ context.Context, e canary.Event) {
 	s.said = append(s.said, line)
 }
 
-func (s *stage) run() (canary.State, error) { return s.runner.Run(s.t.Context()) }
+// run drives until the rollout is over, which it must be within a quarter.
+func (s *stage) run() (canary.State, error) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 90*24*time.Hour)
+	defer cancel()
+	state, err := s.runner.Run(ctx)
+	require.NotErrorIs(s.t, err, context.DeadlineExceeded, "the story has no end")
+	return state, err
+}
 
 // turns takes turns for as long as d, and returns the last State.
 func (s *stage) turns(d time.Duration) canary.State {
