@@ -26,7 +26,7 @@ func (t *turn) drift() *decision {
 func (t *turn) recalled() *decision {
 	t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
 	what := fmt.Sprintf("the rollout's state was %v by somebody else, with %v (%d of %d times)", t.o.Loss, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
-	if t.end.Kind == PromoteStable && t.s.Outcome == Idle {
+	if row := t.s.Phase.row(); t.end.Kind == PromoteStable && !row.moved && !row.back {
 		// What is remembered may be older than what was removed: stable may be
 		// under promotion already.
 		t.s.Recalled = true
@@ -42,6 +42,9 @@ func (t *turn) answerDrift(what string) *decision {
 	if row := t.s.Phase.row(); !row.back && !row.moved && t.s.Drifts > t.spec.drift.Limit {
 		return t.rollBack("drift: " + what)
 	}
+	if t.s.Recalled && t.s.Phase == RestoringStable {
+		return t.shift(t.o.Traffic, r) // it has what was found, so it keeps what is found
+	}
 	if t.s.Phase == Progressing {
 		switch t.spec.drift.Policy {
 		case Adopt:
@@ -51,6 +54,9 @@ func (t *turn) answerDrift(what string) *decision {
 			return t.write(t.o.Traffic, r)
 		case RollBackOnDrift:
 			return t.rollBack("drift: " + what)
+		}
+		if d := t.unready(t.s.Traffic); d != nil && t.o.Traffic != t.s.Traffic { // what stood for it may be gone as well
+			return d
 		}
 	}
 	d := t.shift(t.s.Traffic, r)

@@ -229,3 +229,25 @@ func TestTransientErrorsAreTriedAgainAndRefusalsAreNot(t *testing.T) {
 		require.Equal(t, 1, refused)
 	})
 }
+
+// What is remembered may be of before stable was moved, whichever phase it was in
+// then, so that nothing goes back to stable before that was restored.
+func TestWhoeverRemembersTooLittleRestoresStableFirst(t *testing.T) {
+	plan := mustBuild(t, s2())
+	full := canary.Traffic{Canary: canary.Full}
+	for _, phase := range []canary.Phase{canary.Progressing, canary.CompletingShift, canary.PromotingStable} {
+		remembered := inStep(plan, plan.Len()-1, full)
+		remembered.Owner, remembered.Phase, remembered.Drifts = "suite", phase, 9
+		if phase != canary.Progressing {
+			remembered.Outcome = canary.Promoted
+		}
+		o := canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Loss: canary.Removed}
+		next, d := plan.Next(remembered, o)
+		if phase == canary.PromotingStable {
+			require.Equal(t, canary.PromotingStable, next.Phase, "a promotion is not given up for that")
+			continue
+		}
+		require.Equal(t, canary.RestoringStable, next.Phase, phase)
+		require.Equal(t, full, d.Traffic)
+	}
+}

@@ -225,7 +225,7 @@ func (t *turn) over() *decision {
 		t.s.Serial = t.firstSerial()
 		return t.write(t.s.Traffic, Reason{Cause: CauseOver, Detail: "the record of the rollout was " + t.o.Loss.String() + " by somebody else and is put back"})
 	}
-	if t.o.Loss == replaced {
+	if t.o.Loss == replaced && t.o.Traffic != t.s.Traffic {
 		return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: somebody puts an older state of %q back again and again, with %v; it ended as %v, with %v",
 			ErrRefused, ErrBadState, t.name, t.o.Traffic, t.s.Phase, t.s.Traffic)})
 	}

@@ -34,7 +34,8 @@ func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 		for !d.dead {
 			calm := w.faults == 0
 			e, err := r.Turn(context.Background())
-			if err != nil && !d.dead && calm && !w.sim.meddled {
+			told := w.sim.meddled && errors.Is(err, ErrUnexplained) || w.restored && errors.Is(err, ErrBadState)
+			if err != nil && !d.dead && calm && !told {
 				w.broken("a turn failed without a fault: %v", err)
 				return
 			}
@@ -168,7 +169,7 @@ func (d *driver) move(to string, f Fence, done Answer) (a Answer, err error) {
 		}
 		w.fence = f
 		if w.stable != to && (w.stable != "moving" || w.toward != to) {
-			if w.traffic.Stable() > 0 && !w.sim.meddled {
+			if w.traffic.Stable() > 0 && d.seen == w.version && !w.state.Recalled {
 				w.broken("stable is moved to %s while it has traffic: %v in %v", to, w.traffic, w.state.Phase)
 			}
 			w.stable, w.toward, w.whole = "moving", to, w.now.Add(time.Minute)
@@ -212,7 +213,7 @@ func (d *driver) Cleanup(_ context.Context, q Question) (a Answer, err error) {
 		if err := f.After(w.raised); err != nil {
 			return err
 		}
-		if w.prerequisite && w.traffic != (Traffic{}) && !w.sim.meddled {
+		if w.prerequisite && w.traffic != (Traffic{}) && d.seen == w.version {
 			w.broken("the prerequisite is taken down under %v", w.traffic)
 		}
 		w.prerequisite, w.raised = false, f

@@ -159,7 +159,7 @@ func (w *world) holdTrouble(before, after State, t Traffic) {
 }
 
 func (w *world) holdLaws(before, after State, t Traffic) {
-	if t != (Traffic{}) && t != w.traffic && !w.prerequisite && !w.sim.meddled {
+	if t != (Traffic{}) && t != w.traffic && !w.prerequisite && !w.restored {
 		w.broken("%v is shifted to what no prerequisite holds: %v", after.Phase, t)
 	}
 	if err := t.Validate(); err != nil {
@@ -169,10 +169,10 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 	if !reset && !after.Recalled && !w.restored && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
 		w.broken("traffic %v goes to a stable workload that is between two versions", t)
 	}
-	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != Retry && !reset {
+	putBack := before.Serial < w.greatest && after.Serial > w.greatest // an older State was there, and somebody remembers
+	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != Retry && !reset && !putBack {
 		w.broken("final phase %v was left for %v", before.Phase, after.Phase)
 	}
-	putBack := before.Serial < w.greatest && after.Serial > w.greatest // an older State was there, and somebody remembers
 	if after.Phase.Final() && after.Phase != before.Phase && before.Phase != Idle && !putBack && !w.restored {
 		w.holdEnd(after, t)
 	}
@@ -204,8 +204,10 @@ func (w *world) holdStep(before, after State) {
 		w.broken("step %d follows step %d", after.Step, before.Step)
 	}
 	since := w.wrote.Add(simSettle - simSlack)
-	if w.sim.plan.spec.verify && !w.sim.meddled { // a change there and back between two looks is seen by nobody
-		since = w.shown
+	if w.sim.plan.spec.verify {
+		if !w.sim.meddled { // a change there and back between two looks is seen by nobody
+			since = w.shown
+		}
 		if w.shownFor != w.traffic {
 			w.broken("step %d was left before its traffic was seen", before.Step)
 		}
@@ -229,8 +231,11 @@ func (w *world) holdStep(before, after State) {
 
 // holdEnd holds the laws of a final phase.
 func (w *world) holdEnd(s State, t Traffic) {
-	unsettled := w.now.Sub(w.shifted) < simSettle-simSlack
-	if w.traffic != t || unsettled && !w.sim.clockSteps && !w.sim.meddled {
+	since := w.shifted
+	if w.sim.meddled {
+		since = w.wrote // a change there and back between two looks is seen by nobody
+	}
+	if unsettled := w.now.Sub(since) < simSettle-simSlack; w.traffic != t || unsettled && !w.sim.clockSteps {
 		w.broken("%v was said before the mesh could show %v", s.Phase, t)
 	}
 	switch end := w.sim.plan.End().Kind; {
