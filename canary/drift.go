@@ -55,13 +55,29 @@ func (t *turn) answerDrift(what string) *decision {
 		case RollBackOnDrift:
 			return t.rollBack("drift: " + what)
 		}
-		if d := t.unready(t.s.Traffic); d != nil && t.o.Traffic != t.s.Traffic { // what stood for it may be gone as well
-			return d
-		}
+	}
+	if d := t.standing(what); d != nil {
+		return d
 	}
 	d := t.shift(t.s.Traffic, r)
 	if t.s.Drifts > t.spec.drift.Limit {
 		d.After = t.interval // somebody goes on changing it, and it must go back all the same
 	}
 	return d
+}
+
+// standing asks whether traffic that is to be put back can flow still, as what
+// stood for it may be gone as well. It is nil if it can.
+func (t *turn) standing(what string) *decision {
+	back := t.s.Traffic
+	switch a := t.o.Answers[askReady]; {
+	case back == t.o.Traffic || back == Traffic{} || a.Reply == Yes:
+		return nil
+	case a.Reply == Unasked:
+		return t.decide(decision{Ask: askReady, Traffic: back, Pin: t.s.Pin})
+	case t.s.Phase == Progressing:
+		return t.unready(back)
+	default:
+		return t.stay(Reason{Cause: CauseDrift, Detail: what + "; it is put back when it can flow: " + a.Reason})
+	}
 }
