@@ -42,21 +42,33 @@ func (t *turn) answerDrift(what string) *decision {
 	if row := t.s.Phase.row(); !row.back && !row.moved && t.s.Drifts > t.spec.drift.Limit {
 		return t.rollBack("drift: " + what)
 	}
-	if t.s.Recalled && t.s.Phase == RestoringStable {
-		return t.shift(t.o.Traffic, r) // it has what was found, so it keeps what is found
+	switch t.driftPolicy() {
+	case Adopt:
+		return t.shift(t.o.Traffic, r)
+	case HoldAndAsk:
+		t.s.Drifting = true
+		return t.write(t.o.Traffic, r)
+	case RollBackOnDrift:
+		return t.rollBack("drift: " + what)
 	}
-	if t.s.Phase == Progressing {
-		switch t.spec.drift.Policy {
-		case Adopt:
-			return t.shift(t.o.Traffic, r)
-		case HoldAndAsk:
-			t.s.Drifting = true
-			return t.write(t.o.Traffic, r)
-		case RollBackOnDrift:
-			return t.rollBack("drift: " + what)
-		}
+	return t.reassert(r)
+}
+
+// driftPolicy is the plan's in its steps. What is restored with the traffic that was
+// found keeps what is found.
+func (t *turn) driftPolicy() DriftPolicy {
+	switch {
+	case t.s.Phase == Progressing:
+		return t.spec.drift.Policy
+	case t.s.Phase == RestoringStable && t.s.Recalled:
+		return Adopt
 	}
-	if d := t.standing(what); d != nil {
+	return Reassert
+}
+
+// reassert puts the traffic of the State back.
+func (t *turn) reassert(r Reason) *decision {
+	if d := t.standing(r.Detail); d != nil {
 		return d
 	}
 	d := t.shift(t.s.Traffic, r)

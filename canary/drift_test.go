@@ -251,3 +251,30 @@ func TestWhoeverRemembersTooLittleRestoresStableFirst(t *testing.T) {
 		require.Equal(t, full, d.Traffic)
 	}
 }
+
+// While somebody else's traffic flows, nothing is evidence about the step's.
+func TestDriftedTrafficIsNoEvidence(t *testing.T) {
+	step := canary.Step{Traffic: canary.Traffic{Canary: 20 * canary.Percent}, Hold: time.Hour}
+	plan := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).Interval(10*time.Second).
+		OnDrift(canary.Drift{Policy: canary.HoldAndAsk, Limit: 5}).Step(step).
+		Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.turnsFor(10 * time.Minute)
+		s.router.Meddle(canary.Traffic{Canary: 90 * canary.Percent})
+		drifted := time.Now()
+		s.turnsFor(10 * time.Minute)
+		s.send(canary.Command{Order: canary.Resume})
+		s.turnsFor(10 * time.Minute)
+		back := time.Now().Add(-10 * time.Minute)
+		_, err := s.run()
+		require.NoError(t, err)
+		asked := s.judge.Asked()
+		for _, r := range asked {
+			for _, b := range r.Earlier {
+				require.False(t, b.Window.From.Before(back) && b.Window.To.After(drifted.Add(10*time.Second)),
+					"%v to %v is evidence, and from %v to %v somebody else's traffic flowed", b.Window.From, b.Window.To, drifted, back)
+			}
+		}
+		require.NotEmpty(t, asked[len(asked)-1].Earlier)
+	})
+}

@@ -1,6 +1,9 @@
 package canary
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // everything is all live requests to the canary.
 var everything = Traffic{Canary: Full}
@@ -36,28 +39,33 @@ func (t *turn) follow(r *row) *decision {
 		return d
 	}
 	if r.judged {
-		// The last step's traffic goes on, so its judge goes on watching.
-		lack, d := t.judge(&t.steps[t.s.Step], since)
-		if d != nil {
+		if d := t.watch(since); d != nil {
 			return d
-		}
-		if t.s.Phase == CompletingShift && lack.Cause != CauseNone && !t.o.Judged.Asked {
-			return t.stay(lack) // it is not left before the judge was asked once
 		}
 	}
 	if d := t.granted(r); d != nil {
 		return d
 	}
-	if t.o.Trouble != "" {
+	until := t.s.Baked.Add(t.bake)
+	switch {
+	case t.o.Trouble != "":
 		return t.outOfReach()
-	}
-	if until := t.s.Baked.Add(t.bake); t.s.Phase == Baking && t.o.Now.Before(until) {
+	case t.s.Phase == Baking && t.o.Now.Before(until):
 		return t.stay(Reason{CauseHold, "the bake time", until})
-	}
-	if !t.s.Paused.IsZero() {
+	case !t.s.Paused.IsZero():
 		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
 	}
 	return t.reach(t.after(t.s.Phase), t.reasonToLeave())
+}
+
+// watch has the last step's judge go on: its traffic does. CompletingShift is not
+// left before the judge was asked once.
+func (t *turn) watch(since time.Time) *decision {
+	lack, d := t.judge(&t.steps[t.s.Step], since)
+	if d == nil && t.s.Phase == CompletingShift && lack.Cause != CauseNone && !t.o.Judged.Asked {
+		return t.stay(lack)
+	}
+	return d
 }
 
 // reasonToLeave keeps why the rollout turned back until its end.

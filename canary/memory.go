@@ -43,13 +43,7 @@ func (m *memory) recall(reading Reading, now time.Time) (s State, l loss, had bo
 	read := reading.State
 	behind := had && read.Serial > 0 && read.Serial < m.state.Serial
 	switch {
-	case !behind:
-		m.older = time.Time{}
-	case m.older.IsZero() || now.Before(m.older):
-		m.older = now
-	}
-	switch {
-	case behind && now.Sub(m.older) < maxStale:
+	case m.stale(behind, now):
 		return read, lossless, had, fmt.Errorf("canary: %w: the serial that was read is %d, and %d was written", ErrConflict, read.Serial, m.state.Serial)
 	case behind:
 		return m.put(reading), replaced, had, nil
@@ -57,6 +51,16 @@ func (m *memory) recall(reading Reading, now time.Time) (s State, l loss, had bo
 		return m.put(reading), removed, had, nil
 	}
 	return read, lossless, had, nil
+}
+
+// stale reports whether a reading that is behind may be so by chance.
+func (m *memory) stale(behind bool, now time.Time) bool {
+	if !behind {
+		m.older = time.Time{}
+	} else if m.older.IsZero() || now.Before(m.older) {
+		m.older = now
+	}
+	return behind && now.Sub(m.older) < maxStale
 }
 
 // put returns the State that is remembered, to be put back: into an object that may

@@ -67,20 +67,26 @@ func (t *turn) next() *decision {
 			return t.decide(decision{Err: err})
 		}
 	}
-	switch {
-	case t.o.Abort != "" && t.s.Phase.Final():
-		return t.tooLate()
-	case t.o.Had && t.s.Phase != Idle && t.s.Plan != t.digest:
-		return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: %q (%s) took the place of this one, and is %v",
-			ErrRefused, ErrOtherPlan, t.s.Name, t.s.Plan, t.s.Phase)})
-	case t.s.Phase == Idle, t.s.Plan != t.digest, t.s.Phase.Final() && t.misplaced():
-		return t.begin("a new rollout")
-	case t.s.Phase.Final():
-		return t.over()
-	case aborted && t.o.Loss == lossless && !t.s.Phase.row().back:
+	if t.s.Phase == Idle || t.s.Phase.Final() {
+		return t.unbegun()
+	}
+	if aborted && t.o.Loss == lossless && !t.s.Phase.row().back {
 		return t.obey()
 	}
 	return t.goOn()
+}
+
+// unbegun decides where no rollout is under way.
+func (t *turn) unbegun() *decision {
+	switch own := t.s.Plan == t.digest; {
+	case t.o.Abort != "" && t.s.Phase.Final():
+		return t.tooLate()
+	case t.o.Had && !own && t.s.Phase != Idle:
+		return t.decide(decision{Err: t.superseded()})
+	case own && t.s.Phase.Final() && !t.misplaced():
+		return t.over()
+	}
+	return t.begin("a new rollout")
 }
 
 // goOn goes on with a rollout of this plan: first with what somebody else did to
@@ -121,6 +127,12 @@ func (t *turn) foreign() error {
 	}
 	return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it, or adopt its traffic at a step of this one",
 		ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
+}
+
+// superseded refuses to begin in the place of the rollout that took this one's.
+func (t *turn) superseded() error {
+	return fmt.Errorf("canary: %w: %w: %q (%s) took the place of this one, and is %v",
+		ErrRefused, ErrOtherPlan, t.s.Name, t.s.Plan, t.s.Phase)
 }
 
 // act goes on with the phase that the rollout is in.

@@ -96,14 +96,11 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 // judged is what the judge's answer means to the step.
 func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 	j := &t.o.Judged
-	if j.Err == nil {
-		t.s.Carry = j.Result.Carry // for the next write
-	}
-	switch {
-	case j.Err != nil && t.s.Hurried:
-		return lack, nil
-	case j.Err != nil:
+	if j.Err != nil {
 		return t.judgeError(j.Err, late)
+	}
+	t.s.Carry = j.Result.Carry // for the next write
+	switch {
 	case j.Result.Verdict == analysis.Fail:
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
 	case t.s.JudgeErrors > 0:
@@ -120,6 +117,9 @@ func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 // judgeError counts an error of the judge, where the plan has a limit for them.
 // Errors in a row are no evidence, so they hold even a step that needs no pass.
 func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
+	if t.s.Hurried {
+		return lack, nil
+	}
 	if t.judgeErrors > 0 && !late {
 		t.s.JudgeErrors = min(t.s.JudgeErrors+1, maxCount)
 		if t.s.JudgeErrors >= t.judgeErrors {

@@ -106,15 +106,8 @@ func (r *Runner) Turn(ctx context.Context) (Event, error) {
 
 func (r *Runner) turn(ctx context.Context) (Event, error) {
 	e := Event{At: r.now()}
-	var reading Reading
-	err := r.guard(ctx, func(ctx context.Context) (err error) {
-		reading, err = r.c.Router.Read(ctx)
-		return err
-	})
-	if err == nil || errors.Is(err, ErrBadState) && reading.Version != nil {
-		r.last.see(reading.Traffic, reading.State)
-	}
-	if err != nil && (reading.Abort == "" || !errors.Is(err, ErrBadState)) {
+	reading, err := r.read(ctx)
+	if err != nil {
 		return e, err
 	}
 	state, loss, had, err := r.last.recall(reading, e.At)
@@ -123,13 +116,8 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		e.Wait = afterConflict
 		return e, err
 	}
-	o := observation{
-		Now: e.At, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Loss: loss, Had: had,
-		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil,
-	}
-	if reading.Trouble != nil {
-		o.Trouble = reading.Trouble.Error()
-	}
+	o := r.observe(reading, e.At)
+	o.Loss, o.Had = loss, had
 	next, d := r.c.Plan.next(state, o)
 	for d.Ask != askNothing {
 		if err := r.answer(ctx, d, state, &o); err != nil {
@@ -143,27 +131,52 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		return e, d.Err
 	}
 	if d.Write {
-		if d.Traffic.Canary > 0 || d.Traffic.Cohorts != "" {
-			r.last.see(d.Traffic, next) // also if the answer is lost
-		}
-		err := r.write(ctx, reading, d.Traffic, &next)
-		if err != nil {
+		if err := r.write(ctx, reading, d.Traffic, &next); err != nil {
 			e.Done = false
 			e.Wait = max(e.Wait, afterConflict)
 			return e, err
 		}
 	}
 	e.After, e.Wrote = next, d.Write
-	if d.Write {
-		r.last.see(d.Traffic, next)
-	}
 	r.last.keep(r.c.Plan.Digest(), next)
 	return e, nil
+}
+
+// read reads. A State that cannot be understood is an error unless an Abort stands
+// beside it.
+func (r *Runner) read(ctx context.Context) (reading Reading, err error) {
+	err = r.guard(ctx, func(ctx context.Context) (err error) {
+		reading, err = r.c.Router.Read(ctx)
+		return err
+	})
+	bad := errors.Is(err, ErrBadState)
+	if err == nil || bad && reading.Version != nil {
+		r.last.see(reading.Traffic, reading.State)
+	}
+	if bad && reading.Abort != "" {
+		return reading, nil
+	}
+	return reading, err
+}
+
+// observe is what a Reading tells.
+func (r *Runner) observe(reading Reading, now time.Time) observation {
+	o := observation{
+		Now: now, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort,
+		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil,
+	}
+	if reading.Trouble != nil {
+		o.Trouble = reading.Trouble.Error()
+	}
+	return o
 }
 
 // write writes. On the way back, an object that may have no room for all of the
 // State gets the smallest.
 func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State) error {
+	if t.Canary > 0 || t.Cohorts != "" {
+		r.last.see(t, *s) // also if the answer is lost
+	}
 	try := func() error {
 		return r.guard(ctx, func(ctx context.Context) error { return r.c.Router.Write(ctx, reading, t, *s) })
 	}
@@ -171,6 +184,9 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 	if errors.Is(err, ErrRefused) && s.Phase.row().back {
 		*s = s.smallest()
 		err = try()
+	}
+	if err == nil {
+		r.last.see(t, *s)
 	}
 	return err
 }
