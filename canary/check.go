@@ -101,6 +101,9 @@ func (all *mistakes) checkTime(field string, d time.Duration) {
 	if d < 0 {
 		all.add(field, "", "%v is negative", d)
 	}
+	if 0 < d && d < time.Microsecond {
+		all.add(field, "", "%v is a number without a unit; did you mean %d*time.Second?", d, d)
+	}
 	if d > longest {
 		all.add(field, "", "%v is more than a hundred years", d)
 	}

@@ -284,3 +284,22 @@ func TestEveryQuestionIsAWord(t *testing.T) {
 	_, err = canary.ParseWeight(strings.Repeat("9", 100))
 	require.Less(t, len(err.Error()), 120)
 }
+
+// A clock that was ahead has written blocks of times that have not come yet: what
+// they say is forgotten when the clock is right again, and nothing else.
+func TestBlocksOfTheFutureAreForgotten(t *testing.T) {
+	plan := mustBuild(t, s2())
+	traffic := canary.Traffic{Canary: 20 * percent}
+	s := inStep(plan, 1, traffic)
+	s.Owner = "suite"
+	past := canary.Block{From: noon.Add(-time.Hour), To: noon.Add(-time.Minute), Traffic: traffic}
+	future := canary.Block{From: noon.Add(time.Hour), To: noon.Add(2 * time.Hour), Traffic: traffic}
+	s.Blocks = canary.Blocks{past, future}
+	s.Entered, s.Shifted = noon.Add(2*time.Hour), noon.Add(2*time.Hour)
+	next, d := plan.Next(s, canary.Observation{Now: noon, Traffic: traffic})
+	require.True(t, d.Write)
+	require.Contains(t, d.Reason.String(), "the clock went back")
+	require.Equal(t, canary.Blocks{past}, next.Blocks)
+	require.Len(t, s.Blocks, 2, "the State that was given is as it was")
+	require.Equal(t, noon, next.Entered)
+}

@@ -99,11 +99,11 @@ func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
 func TestTheDigestOfAPlanLasts(t *testing.T) {
 	plan := mustBuild(t, canary.NewPlan("p<&>").
 		Step(canary.Step{
-			Name: "a\u2028<", Traffic: canary.Traffic{Canary: percent, Mirror: 3}, Hold: 5, Deadline: 9,
+			Name: "a\u2028<", Traffic: canary.Traffic{Canary: percent, Mirror: 3}, Hold: 5 * time.Second, Deadline: 9 * time.Second,
 			OnDeadline: canary.DeadlineWait, LeaveGates: []string{"g"},
 		}).
 		End(canary.End{Kind: canary.Discard}))
-	require.Equal(t, "3ee935f8af38ad11", plan.Digest())
+	require.Equal(t, "ac746a25b0ef981f", plan.Digest())
 }
 
 func TestARevisionIsARolloutOfItsOwn(t *testing.T) {
@@ -176,4 +176,10 @@ func FuzzPlanJSON(f *testing.F) {
 		require.NoError(t, json.Unmarshal(again, &back))
 		require.Equal(t, plan.Digest(), back.Digest())
 	})
+}
+
+func TestANumberWithoutAUnitIsNoTime(t *testing.T) {
+	_, err := canary.NewPlan("p").Interval(10).Step(canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Hold: 5}).Build()
+	require.ErrorContains(t, err, "interval: 10ns is a number without a unit; did you mean 10*time.Second?")
+	require.ErrorContains(t, err, `steps 1 "all" hold: 5ns is a number without a unit; did you mean 5*time.Second?`)
 }
