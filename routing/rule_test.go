@@ -242,3 +242,29 @@ func TestAPatchPrintsAsJSON(t *testing.T) {
 	var none routing.Patch
 	require.Equal(t, "[]", none.String())
 }
+
+// E19: somebody gave the rule another direction in mid-rollout.
+func TestARuleThatLostStableAndCanaryIsNotSteered(t *testing.T) {
+	h := renderer(t, target())
+	o := service(t, `[{route: [`+v1+`]}]`).render(t, h, share(20))
+	o = o.change(t, func(rule document) {
+		rule["route"] = []any{document{"destination": document{"host": "somewhere-else"}}}
+	})
+	_, err := h.Read(o.typed(t), share(20))
+	require.ErrorIs(t, err, routing.ErrNoStable)
+	for _, traffic := range []canary.Traffic{{}, share(20), share(100)} {
+		_, err = h.Render(o.typed(t), traffic)
+		require.ErrorIs(t, err, routing.ErrNoStable)
+	}
+}
+
+// E19, E21: Istio adds the weights of a rule up in an int32.
+func TestWeightsThatIstioCannotAddUpAreRefused(t *testing.T) {
+	rule := func(w int) object {
+		return service(t, fmt.Sprintf(`[{route: [{destination: {host: reviews, subset: v1}, weight: %d}, {destination: {host: reviews, subset: v2}, weight: %d}]}]`, w, w))
+	}
+	h := renderer(t, target())
+	_, err := h.Render(rule(2_000_000_000).typed(t), share(50))
+	require.ErrorIs(t, err, routing.ErrTooLarge)
+	rule(1_000_000_000).render(t, h, share(50))
+}
