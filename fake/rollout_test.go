@@ -41,10 +41,8 @@ func rollout(t *testing.T, server *apiserver.Server, judge analysis.Analyzer) *c
 	pods, err := workload.New(client.AppsV1().Deployments(ns), workload.Config{Namespace: ns, Stable: "reviews-v1", Canary: "reviews-v2"})
 	require.NoError(t, err)
 	runner, err := canary.NewRunner(canary.Config{
-		Plan: plan,
-		Router: routing.NewRouter(routing.Object{
-			Client: istioClient.NetworkingV1().VirtualServices(ns), Namespace: ns, Name: "reviews", Renderer: render,
-		}),
+		Plan:     plan,
+		Router:   routing.NewRouter(render.Object(istioClient.NetworkingV1().VirtualServices(ns))),
 		Analyzer: judge,
 		Workload: pods,
 	})

@@ -62,7 +62,7 @@ func (o object) apply(t tb, p routing.Patch) object {
 }
 
 // render brings the object to want and checks what must hold for every object.
-func (o object) render(t tb, r routing.Renderer, want canary.Traffic) object {
+func (o object) render(t tb, r routing.Renderer[networking.VirtualService], want canary.Traffic) object {
 	t.Helper()
 	before := o.typed(t)
 	p, err := r.Render(before, want)

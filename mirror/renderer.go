@@ -19,7 +19,7 @@ var ErrNoMethod = fmt.Errorf("the rule matches none of the methods to mirror: %w
 
 // Inner is a renderer that can say which rules it steers. *routing.HTTP is one.
 type Inner interface {
-	routing.Renderer
+	routing.Renderer[networking.VirtualService]
 	Steered(vs *networking.VirtualService) ([]int, error)
 }
 
@@ -42,7 +42,7 @@ type Renderer struct {
 	methods []string
 }
 
-var _ routing.Renderer = (*Renderer)(nil)
+var _ routing.Renderer[networking.VirtualService] = (*Renderer)(nil)
 
 // Safe returns a renderer that mirrors GET, HEAD and OPTIONS.
 func Safe(inner Inner) *Renderer {

@@ -21,14 +21,13 @@ func (r *Router) Check(ctx context.Context, p canary.Plan) ([]canary.Finding, er
 		all, names = append(all, canary.Traffic{Canary: canary.Full}), append(names, "the end")
 	}
 	var found []canary.Finding
-	for i := range 1 + len(r.followers) {
-		o := r.object(i)
-		vs, err := o.get(ctx)
+	for _, r := range r.objects {
+		o, err := r.get(ctx)
 		if err != nil {
 			return found, err
 		}
 		for j, t := range all {
-			if _, err := o.Renderer.Render(vs, t); err != nil {
+			if _, err := r.render(o, t); err != nil {
 				found = append(found, canary.Finding{Problem: fmt.Sprintf("%s: %v", names[j], err), Refuses: true})
 			}
 		}

@@ -65,7 +65,7 @@ type DoorsConfig struct {
 // is time.Now.
 type Doors struct {
 	rules  *HTTP
-	object Object
+	object Object[networking.VirtualService]
 	header string
 	settle time.Duration
 }
@@ -157,10 +157,11 @@ func (d *Doors) Cleanup(ctx context.Context, q canary.Question) (canary.Answer, 
 // get reads the object and what is remembered there, and refuses a Fence that
 // does not come after that.
 func (d *Doors) get(ctx context.Context, f canary.Fence) (*networking.VirtualService, mark, error) {
-	vs, err := d.object.get(ctx)
+	object, err := d.object.get(ctx)
 	if err != nil {
 		return nil, mark{}, err
 	}
+	vs := object.(*networking.VirtualService)
 	m, err := readMark(vs.Annotations, DoorsAnnotation)
 	if err == nil {
 		err = f.After(m.Fence)

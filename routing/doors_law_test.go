@@ -84,7 +84,7 @@ func TestDoorsChangeNothingElseAndLeaveNoTrace(t *testing.T) {
 		Namespace: "prod", Name: "reviews", Rules: []routing.Rule{{Name: "b"}, {Name: "a"}}, Arms: lawArms,
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		var r routing.Renderer = h
+		var r routing.Renderer[networking.VirtualService] = h
 		if rapid.Bool().Draw(t, "safe") {
 			r = mirror.Safe(h)
 		}

@@ -55,7 +55,7 @@ func applyRaw(t tb, o object, data []byte) object {
 
 // render brings the object to want by a renderer, and checks what must hold
 // for every object and traffic.
-func (o object) render(t tb, r routing.Renderer, want canary.Traffic) object {
+func (o object) render(t tb, r routing.Renderer[networking.VirtualService], want canary.Traffic) object {
 	t.Helper()
 	before := o.typed(t)
 	untouched := before.DeepCopy()

@@ -8,20 +8,6 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// A Renderer says what traffic a VirtualService asks for, and how it is made to
-// ask for another. Both methods are pure: they change no argument, and may be
-// called from any number of goroutines.
-type Renderer interface {
-	// Read returns the traffic that the steered rules of vs ask for. If they
-	// disagree, it is that of the first rule that does not ask for last, the
-	// traffic that was written last: so Read never returns last unless all of
-	// vs asks for it.
-	Read(vs *networking.VirtualService, last canary.Traffic) (canary.Traffic, error)
-	// Render returns the patch after which all steered rules ask for t. It is
-	// empty if there is nothing to do.
-	Render(vs *networking.VirtualService, t canary.Traffic) (Patch, error)
-}
-
 // HTTP is the Renderer for http rules. Make one with [NewHTTP].
 //
 // The share of the canary is its part of what the arms of the rollout have
@@ -53,7 +39,7 @@ type HTTP struct {
 	own    []places // parallel to target.Rules
 }
 
-var _ Renderer = (*HTTP)(nil)
+var _ Renderer[networking.VirtualService] = (*HTTP)(nil)
 
 // NewHTTP returns the renderer for a target, or every mistake in it.
 func NewHTTP(t Target) (*HTTP, error) {
@@ -76,6 +62,14 @@ func (h *HTTP) Target() Target {
 	t := h.target
 	t.Rules = append([]Rule(nil), t.Rules...)
 	return t
+}
+
+// virtualServices are the objects that HTTP steers.
+var virtualServices = Kind{"VirtualService", "networking.istio.io", "virtualservices"}
+
+// Object returns the VirtualService of the target, to be reached by client.
+func (h *HTTP) Object(client Client[networking.VirtualService]) Object[networking.VirtualService] {
+	return Object[networking.VirtualService]{virtualServices, client, h.target.Namespace, h.target.Name, h, h.id}
 }
 
 // Steered returns the indexes in spec.http of the steered rules of vs, in the

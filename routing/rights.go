@@ -10,26 +10,26 @@ import (
 // plan.
 func (r *Router) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
 	var all []authorizationv1.ResourceAttributes
-	for i := range 1 + len(r.followers) {
-		o := r.object(i)
-		all = append(all, toSteer("virtualservices", o.Namespace, o.Name)...)
+	for _, o := range r.objects {
+		all = append(all, o.rights()...)
 	}
 	return all
 }
 
 // Rights are those to get and to patch the DestinationRule, whatever the plan.
 func (s *Subsets) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
-	return toSteer("destinationrules", s.c.Namespace, s.c.Name)
+	return destinationRules.toSteer(s.c.Namespace, s.c.Name)
 }
 
 // Rights are those to get and to patch the VirtualService, whatever the plan.
 func (d *Doors) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
-	return toSteer("virtualservices", d.object.Namespace, d.object.Name)
+	return d.object.rights()
 }
 
-func toSteer(resource, namespace, name string) []authorizationv1.ResourceAttributes {
+// toSteer are the rights to get and to patch one object.
+func (k Kind) toSteer(namespace, name string) []authorizationv1.ResourceAttributes {
 	get := authorizationv1.ResourceAttributes{
-		Verb: "get", Group: "networking.istio.io", Resource: resource, Namespace: namespace, Name: name,
+		Verb: "get", Group: k.Group, Resource: k.Resource, Namespace: namespace, Name: name,
 	}
 	patch := get
 	patch.Verb = "patch"

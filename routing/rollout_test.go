@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake/apiserver"
@@ -29,7 +30,7 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 		lead, gateway := w.object(t, "reviews", "b"), w.object(t, "gateway", "b")
 		lead.Renderer = mirror.Safe(lead.Renderer.(*routing.HTTP))
 		prerequisite := canary.Prerequisites{w.subsets(t, 10*time.Second)}
-		for _, o := range []routing.Object{lead, gateway} {
+		for _, o := range []routing.Object[networking.VirtualService]{lead, gateway} {
 			rules := renderer(t, routing.Target{Namespace: "prod", Name: o.Name, Rules: []routing.Rule{{Name: "b"}}, Arms: subsets("reviews")})
 			doors, err := routing.NewDoors(routing.DoorsConfig{Client: o.Client, Rules: rules, Settle: 5 * time.Second})
 			require.NoError(t, err)

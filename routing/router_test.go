@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 	typed "istio.io/client-go/pkg/clientset/versioned/typed/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -61,7 +62,7 @@ func (w world) document(t *testing.T, name string) object {
 	return object(doc)
 }
 
-func (w world) object(t *testing.T, name, rule string) routing.Object {
+func (w world) object(t *testing.T, name, rule string) routing.Object[networking.VirtualService] {
 	t.Helper()
 	return renderer(t, routing.Target{
 		Namespace: "prod", Name: name, Rules: []routing.Rule{{Name: rule}}, Arms: subsets("reviews"),

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/serin-go/serin/canary"
@@ -32,7 +33,7 @@ func golden(t *testing.T, name string, parts []string) {
 
 // walk renders each traffic in turn and returns the objects as YAML. In the
 // end the object must be what it was.
-func walk(t *testing.T, r routing.Renderer, before object, course ...canary.Traffic) []string {
+func walk(t *testing.T, r routing.Renderer[networking.VirtualService], before object, course ...canary.Traffic) []string {
 	t.Helper()
 	var parts []string
 	o := before

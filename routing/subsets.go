@@ -51,6 +51,8 @@ type Subsets struct{ c SubsetsConfig }
 
 var _ canary.Prerequisite = (*Subsets)(nil)
 
+var destinationRules = Kind{"DestinationRule", "networking.istio.io", "destinationrules"}
+
 // NewSubsets returns the Prerequisite, or every mistake in c.
 func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 	var errs []error

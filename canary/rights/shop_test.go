@@ -29,7 +29,7 @@ type shop struct {
 func newShop(cluster *rest.Config) shop {
 	mesh, kube := istio.NewForConfigOrDie(cluster).NetworkingV1(), kubernetes.NewForConfigOrDie(cluster)
 	const service = "shop.shop.svc.cluster.local"
-	object := func(namespace string) routing.Object {
+	object := func(namespace string) routing.Resource {
 		rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: "shop", Arms: routing.Arms{
 			Stable: routing.Destination{Host: service, Subset: "v1"},
 			Canary: routing.Destination{Host: service, Subset: "v2"},

@@ -44,7 +44,7 @@ func (g *generator) render(vs object) json.RawMessage {
 		Namespace: g.near, Name: g.name("m"), Arms: routing.Arms{Stable: to("v1"), Canary: to("v2"), Baseline: to("v3")},
 	})
 	must(err)
-	var renderer routing.Renderer = h
+	var renderer routing.Renderer[networking.VirtualService] = h
 	t := canary.Traffic{Mirror: canary.Weight(g.IntN(101)) * canary.Percent}
 	if g.chance(50) {
 		t = canary.Traffic{Canary: canary.Weight(g.IntN(1000)) * canary.Percent / 10}

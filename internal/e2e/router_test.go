@@ -23,16 +23,16 @@ var arms = routing.Arms{
 	Canary: routing.Destination{Host: "reviews", Subset: "v2"},
 }
 
-func plain(h *routing.HTTP) routing.Renderer { return h }
+func plain(h *routing.HTTP) routing.Renderer[networking.VirtualService] { return h }
 
-func safe(h *routing.HTTP) routing.Renderer { return mirror.Safe(h) }
+func safe(h *routing.HTTP) routing.Renderer[networking.VirtualService] { return mirror.Safe(h) }
 
 func TestTheRouterKeepsItsContractOnARealAPIServer(t *testing.T) {
 	p := controlPlane(t)
 	for _, c := range []struct {
 		name      string
 		namespace string
-		renderer  func(*routing.HTTP) routing.Renderer
+		renderer  func(*routing.HTTP) routing.Renderer[networking.VirtualService]
 	}{
 		{"with no more than the CRDs", p.Aside(t, false), plain},
 		{"with Istio's webhook", p.Aside(t, true), plain},
@@ -45,7 +45,7 @@ func TestTheRouterKeepsItsContractOnARealAPIServer(t *testing.T) {
 }
 
 // opener opens Routers onto a new VirtualService each time.
-func opener(t *testing.T, namespace string, renderer func(*routing.HTTP) routing.Renderer) canarytest.Open {
+func opener(t *testing.T, namespace string, renderer func(*routing.HTTP) routing.Renderer[networking.VirtualService]) canarytest.Open {
 	mesh, _ := clients(t)
 	client := mesh.NetworkingV1().VirtualServices(namespace)
 	var opened atomic.Int64

@@ -1,0 +1,112 @@
+package routing
+
+import (
+	"context"
+	"fmt"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Client reads and patches objects of one kind in one namespace. The typed
+// clients of client-go and istio.io/client-go satisfy it: VirtualServiceInterface
+// is a Client[networking.VirtualService]. Objects that Get returns are never
+// changed, so it may be answered by an informer; a patch that does not fit an
+// object newer than the informer's is then told as a refusal, not as a conflict.
+type Client[T any] interface {
+	Get(ctx context.Context, name string, opts metav1.GetOptions) (*T, error)
+	Patch(ctx context.Context, name string, pt types.PatchType, data []byte, opts metav1.PatchOptions, subresources ...string) (*T, error)
+}
+
+// A Renderer says what traffic an object of one kind asks for, and how it is made
+// to ask for another. Both methods are pure: they change no argument, and may be
+// called from any number of goroutines.
+type Renderer[T any] interface {
+	// Read returns the traffic that the steered parts of the object ask for. If
+	// they disagree, it is that of the first one that does not ask for last, the
+	// traffic that was written last: so Read never returns last unless all of the
+	// object asks for it.
+	Read(object *T, last canary.Traffic) (canary.Traffic, error)
+	// Render returns the patch after which all steered parts ask for t. It is
+	// empty if there is nothing to do.
+	Render(object *T, t canary.Traffic) (Patch, error)
+}
+
+// Kind is a kind of objects, as the API server names it: {"VirtualService",
+// "networking.istio.io", "virtualservices"}.
+type Kind struct{ Name, Group, Resource string }
+
+// Object is one object in a cluster and the way to steer it. T is its type, as
+// networking.VirtualService or appsv1.Deployment.
+type Object[T any] struct {
+	Kind Kind
+	// Client is one for Namespace.
+	Client    Client[T]
+	Namespace string
+	Name      string
+	Renderer  Renderer[T]
+	// ID is that of the target, under which a lead keeps the State; "" is
+	// "rollout".
+	ID string
+}
+
+// Resource is an Object of any kind.
+type Resource interface {
+	// String names the object: "VirtualService prod/reviews".
+	fmt.Stringer
+	id() string
+	get(ctx context.Context) (metav1.Object, error)
+	read(o metav1.Object, last canary.Traffic) (canary.Traffic, error)
+	render(o metav1.Object, t canary.Traffic) (Patch, error)
+	patch(ctx context.Context, o metav1.Object, p Patch) (metav1.Object, error)
+	rights() []authorizationv1.ResourceAttributes
+}
+
+var _ Resource = Object[metav1.PartialObjectMetadata]{}
+
+// String implements [Resource].
+func (o Object[T]) String() string { return o.Kind.Name + " " + o.Namespace + "/" + o.Name }
+
+func (o Object[T]) id() string { return o.ID }
+
+func (o Object[T]) wrap(err error) error { return fmt.Errorf("routing: %v: %w", o, err) }
+
+func (o Object[T]) get(ctx context.Context) (metav1.Object, error) {
+	read, err := o.Client.Get(ctx, o.Name, metav1.GetOptions{})
+	switch {
+	case refused(err):
+		return nil, o.wrap(refusalOf(err))
+	case err != nil:
+		return nil, o.wrap(err)
+	}
+	object, ok := any(read).(metav1.Object)
+	if !ok {
+		return nil, o.wrap(fmt.Errorf("%w: a %T is no object of a cluster", canary.ErrRefused, read))
+	}
+	return object, nil
+}
+
+func (o Object[T]) read(object metav1.Object, last canary.Traffic) (canary.Traffic, error) {
+	return o.Renderer.Read(any(object).(*T), last)
+}
+
+func (o Object[T]) render(object metav1.Object, t canary.Traffic) (Patch, error) {
+	return o.Renderer.Render(any(object).(*T), t)
+}
+
+// patch writes p if the object was not changed since it was read.
+func (o Object[T]) patch(ctx context.Context, object metav1.Object, p Patch) (metav1.Object, error) {
+	after, err := send(ctx, o.Client, object, p)
+	if err != nil {
+		return nil, o.wrap(err)
+	}
+	return any(after).(metav1.Object), nil
+}
+
+// rights are those to get and to patch the object.
+func (o Object[T]) rights() []authorizationv1.ResourceAttributes {
+	return o.Kind.toSteer(o.Namespace, o.Name)
+}
