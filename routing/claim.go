@@ -21,9 +21,9 @@ func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
 		theirs, _ := decodeOriginals(text) // what cannot be understood claims nothing
 		for _, o := range theirs {
 			for i := range rules {
-				if o.Rule == rules[i].Name {
-					return fmt.Errorf("rule %q: %w: that of the target %q, in the annotation %s; let it end, or abort it by %s",
-						o.Rule, ErrTaken, id, StateAnnotation(id), AbortAnnotation(id))
+				if o.Rule == rules[i].key {
+					return fmt.Errorf("%v: %w: that of the target %q, in the annotation %s; let it end, or abort it by %s",
+						&rules[i], ErrTaken, id, StateAnnotation(id), AbortAnnotation(id))
 				}
 			}
 		}

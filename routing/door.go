@@ -95,7 +95,7 @@ func (d *Doors) free(r *steered) error {
 		for _, headers := range []map[string]*api.StringMatch{block.GetHeaders(), block.GetWithoutHeaders()} {
 			for name := range headers {
 				if strings.EqualFold(name, d.header) {
-					return fmt.Errorf("rule %q: match %d: %w: %s", r.Name, k, ErrHeaderTaken, name)
+					return fmt.Errorf("%v: match %d: %w: %s", r, k, ErrHeaderTaken, name)
 				}
 			}
 		}

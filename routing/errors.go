@@ -9,15 +9,14 @@ import (
 // Errors about the object, wrapped with its kind, namespace and name. Trying
 // again cannot mend them, so all of them also wrap canary.ErrRefused.
 var (
-	// ErrNoRule: the VirtualService has no http rule of that name, or none that
-	// routes.
+	// ErrNoRule: the VirtualService has no http rule of that name.
 	ErrNoRule error = &refusal{"no such rule"}
 	// ErrAmbiguousRule: more than one rule fits the target.
 	ErrAmbiguousRule error = &refusal{"more than one rule fits"}
 	// ErrNotRouting: the rule has a redirect, a directResponse or a delegate in
 	// place of destinations.
 	ErrNotRouting error = &refusal{"the rule does not route"}
-	// ErrNoStable: the rule does not have the stable destination.
+	// ErrNoStable: the rule, or none of the rules, has the stable destination.
 	ErrNoStable error = &refusal{"stable destination not in the rule"}
 	// ErrTwice: the rule lists a destination of the rollout more than once.
 	ErrTwice error = &refusal{"destination listed more than once"}

@@ -119,3 +119,23 @@ func subsets(host string) routing.Arms {
 		Canary: routing.Destination{Host: host, Subset: "v2"},
 	}
 }
+
+// rules are the http rules as the document has them.
+func (o object) rules(t tb) []any {
+	t.Helper()
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal(o, &doc))
+	return doc["spec"].(map[string]any)["http"].([]any)
+}
+
+// changeAll returns the document with other http rules.
+func (o object) changeAll(t tb, f func(rules []any) []any) object {
+	t.Helper()
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal(o, &doc))
+	spec := doc["spec"].(map[string]any)
+	spec["http"] = f(spec["http"].([]any))
+	changed, err := json.Marshal(doc)
+	require.NoError(t, err)
+	return changed
+}

@@ -124,15 +124,12 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	}
 	key := OriginalAnnotation(h.id)
 	text, kept := vs.Annotations[key]
-	var known []original
-	if kept {
-		known, _ = decodeOriginals(text) // what cannot be understood is replaced
-	}
+	known, _ := h.known(vs)
 	next := make([]original, 0, len(rules))
 	for i := range rules {
 		o, err := h.renderRule(&p, &rules[i], known, t)
 		if err != nil {
-			return p, fmt.Errorf("rule %q: %w", rules[i].Name, err)
+			return p, fmt.Errorf("%v: %w", &rules[i], err)
 		}
 		next = append(next, o)
 	}
@@ -180,77 +177,6 @@ func (h *HTTP) rules(vs *networking.VirtualService) ([]steered, error) {
 		err = h.claim(vs, rules)
 	}
 	return rules, err
-}
-
-func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
-	if len(h.target.Rules) == 0 {
-		index, err := onlyRule(vs)
-		if err != nil {
-			return nil, err
-		}
-		r, err := h.look(vs, index, &h.common)
-		return []steered{r}, err
-	}
-	found := make([]steered, 0, len(h.target.Rules))
-	for i := range h.target.Rules {
-		index, err := namedRule(vs, h.target.Rules[i].Name)
-		if err != nil {
-			return nil, err
-		}
-		r, err := h.look(vs, index, &h.own[i])
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, r)
-	}
-	return found, nil
-}
-
-func (h *HTTP) look(vs *networking.VirtualService, index int, p *places) (steered, error) {
-	r, err := look(vs.Spec.Http[index], index, p, h.suffix)
-	if err != nil {
-		return r, err
-	}
-	// A stable destination that was there before the rollout can be put back.
-	_, under := vs.Annotations[OriginalAnnotation(h.id)]
-	if r.at[stable] < 0 && !(under && r.at[canaryArm] >= 0) {
-		return r, fmt.Errorf("rule %q: %w: %v", r.Name, ErrNoStable, p[stable].Destination)
-	}
-	return r, nil
-}
-
-func namedRule(vs *networking.VirtualService, name string) (int, error) {
-	index := -1
-	for i, r := range vs.Spec.Http {
-		if r.GetName() != name {
-			continue
-		}
-		if index >= 0 {
-			return 0, fmt.Errorf("%w: http[%d] and http[%d] are both named %q", ErrAmbiguousRule, index, i, name)
-		}
-		index = i
-	}
-	if index < 0 {
-		return 0, fmt.Errorf("%w: %q", ErrNoRule, name)
-	}
-	return index, nil
-}
-
-func onlyRule(vs *networking.VirtualService) (int, error) {
-	index := -1
-	for i, r := range vs.Spec.Http {
-		if len(r.GetRoute()) == 0 || isDoor(r) {
-			continue
-		}
-		if index >= 0 {
-			return 0, fmt.Errorf("%w: http[%d] and http[%d] both route; name the one to steer", ErrAmbiguousRule, index, i)
-		}
-		index = i
-	}
-	if index < 0 {
-		return 0, fmt.Errorf("%w: none of %d http rules routes", ErrNoRule, len(vs.Spec.Http))
-	}
-	return index, nil
 }
 
 func (h *HTTP) wrap(err error) error {

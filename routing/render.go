@@ -40,7 +40,7 @@ func isLive(t canary.Traffic) bool { return t.Canary != 0 || t.Baseline != 0 }
 // find returns what is known of the rule, brought up to date.
 func (r *steered) find(known []original) (o original, ok bool) {
 	for i := range known {
-		if known[i].Rule == r.Name && known[i].Stable == r.places[stable].key {
+		if known[i].Rule == r.key && known[i].Stable == r.places[stable].key {
 			return known[i].follow(r), true
 		}
 	}

@@ -14,15 +14,24 @@ import (
 type steered struct {
 	*api.HTTPRoute
 	index  int           // in spec.http
+	key    string        // that tells it from others
 	places *places       // where its arms go
 	at     [armCount]int // where the arms are in route, -1 if they are not there
+}
+
+// String names the rule: by its name, or by its place if it has none.
+func (r *steered) String() string {
+	if r.Name == "" {
+		return fmt.Sprintf("http[%d]", r.index)
+	}
+	return fmt.Sprintf("rule %q", r.Name)
 }
 
 // look finds the arms among the destinations of a rule.
 func look(rule *api.HTTPRoute, index int, p *places, suffix string) (steered, error) {
 	r := steered{HTTPRoute: rule, index: index, places: p, at: [armCount]int{-1, -1, -1}}
 	if kind := otherThanRoute(rule); kind != "" {
-		return r, fmt.Errorf("rule %q: %w: it has a %s", rule.Name, ErrNotRouting, kind)
+		return r, fmt.Errorf("%v: %w: it has a %s", &r, ErrNotRouting, kind)
 	}
 	for j, d := range rule.Route {
 		for arm := range p {
@@ -30,7 +39,7 @@ func look(rule *api.HTTPRoute, index int, p *places, suffix string) (steered, er
 				continue
 			}
 			if r.at[arm] >= 0 {
-				return r, fmt.Errorf("rule %q: %w: %s %v", rule.Name, ErrTwice, armNames[arm], p[arm].Destination)
+				return r, fmt.Errorf("%v: %w: %s %v", &r, ErrTwice, armNames[arm], p[arm].Destination)
 			}
 			r.at[arm] = j
 		}

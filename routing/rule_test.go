@@ -44,10 +44,15 @@ func TestWhatCannotBeSteeredIsRefusedWithItsPlace(t *testing.T) {
 		want              error
 		words             string
 	}{
-		{"no rule of that name", `[{name: a, route: [` + v1 + `]}]`, "b", share(5), routing.ErrNoRule, `no such rule: "b"`},
-		{"no rule that routes", `[{name: a, redirect: {uri: /}}]`, "", share(5), routing.ErrNoRule, "none of 1 http rules routes"},
-		{"several rules that route", `[{route: [` + v1 + `]}, {route: [` + v1 + `]}]`, "", share(5), routing.ErrAmbiguousRule,
-			"http[0] and http[1] both route; name the one to steer"},
+		{"no rule of that name", `[{name: a, route: [` + v1 + `]}]`, "b", share(5), routing.ErrNoRule, `no such rule: "b"; there is "a"`},
+		{"no rule with a name", `[{route: [` + v1 + `]}]`, "b", share(5), routing.ErrNoRule, `none of 1 http rules has a name: leave Rules out`},
+		{"a short name in another namespace", `[{route: [{destination: {host: reviews.test.svc.cluster.local, subset: v1}}, {destination: {host: x}, weight: 3}]}]`, "", share(5), routing.ErrNoStable,
+			"reviews, subset v1 (which is reviews.prod.svc.cluster.local); there is reviews.test.svc.cluster.local, subset v1; x"},
+		{"a root of delegates", `[{delegate: {name: checkout}}, {delegate: {name: cart, namespace: shop}}]`, "", share(5), routing.ErrNoStable,
+			"http[0] is left to the VirtualService prod/checkout: steer that one; http[1] is left to the VirtualService shop/cart: steer that one"},
+		{"a rule without a name", `[{route: [{destination: {host: x}}]}, {route: [` + v1 + `, ` + v1 + `]}]`, "", share(5), routing.ErrTwice, "http[1]: destination listed"},
+
+		{"no rule that routes", `[{name: a, redirect: {uri: /}}]`, "", share(5), routing.ErrNoStable, "none of 1 http rules routes"},
 		{"a name twice", `[{name: a, route: [` + v1 + `]}, {name: a}]`, "a", share(5), routing.ErrAmbiguousRule, `both named "a"`},
 		{"a redirect", `[{name: a, redirect: {uri: /}}]`, "a", share(5), routing.ErrNotRouting, `rule "a": the rule does not route: it has a redirect`},
 		{"a direct response", `[{name: a, directResponse: {status: 200}}]`, "a", share(5), routing.ErrNotRouting, "it has a directResponse"},

@@ -61,8 +61,9 @@ type Target struct {
 	// where the arms are subsets; where each version has a service of its own, give
 	// one that will be that of the next rollout as well.
 	ID string
-	// Rules are the rules to steer; none means the only rule that routes, doors
-	// not counted.
+	// Rules are the rules to steer. None means every rule that leads to stable: it is
+	// chosen by that, whether it has a name or not, when the canary gets its first
+	// live traffic, so that a rule which somebody adds meanwhile is left alone.
 	Rules []Rule
 	// Arms are those of every rule that has none of its own.
 	Arms Arms

@@ -26,7 +26,7 @@ type original struct {
 
 // original takes the rule as it is for what it was.
 func (r *steered) original() original {
-	o := original{Rule: r.Name, Stable: r.places[stable].key}
+	o := original{Rule: r.key, Stable: r.places[stable].key}
 	o.Arms, o.Sum = r.arms()
 	for arm := canaryArm; arm < armCount; arm++ {
 		if r.at[arm] < 0 {

@@ -1,0 +1,136 @@
+package routing_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// http prints what each rule leads to: "v1 80 v2 20 | v2".
+func (o object) http(t tb) string {
+	t.Helper()
+	var rules []string
+	for _, r := range o.typed(t).Spec.Http {
+		var parts []string
+		for _, d := range r.Route {
+			parts = append(parts, d.Destination.Subset)
+			if d.Weight != 0 || len(r.Route) > 1 {
+				parts = append(parts, fmt.Sprint(d.Weight))
+			}
+		}
+		rules = append(rules, strings.Join(parts, " "))
+	}
+	return strings.Join(rules, " | ")
+}
+
+const (
+	forJason = `{match: [{headers: {end-user: {exact: jason}}}], route: [{destination: {host: reviews, subset: v2}}]}`
+	forAPI   = `{match: [{uri: {prefix: /api}}], route: [` + v1 + `]}`
+	forAll   = `{route: [` + v1 + `]}`
+	toOthers = `{match: [{uri: {prefix: /ratings}}], route: [{destination: {host: ratings, subset: v9}}]}`
+)
+
+// R4: rules are chosen by where they lead, whether they have names or not, and all
+// else stays as it is: also a rule that leads to the canary for those who ask for it.
+func TestRulesAreChosenByWhereTheyLead(t *testing.T) {
+	for name, c := range map[string]struct{ rules, half string }{
+		"one":              {forAll, "v1 50 v2 50"},
+		"two":              {forAPI + "," + forAll, "v1 50 v2 50 | v1 50 v2 50"},
+		"a preview before": {forJason + "," + forAll, "v2 | v1 50 v2 50"},
+		"one of others":    {toOthers + "," + forAPI + "," + forAll, "v9 | v1 50 v2 50 | v1 50 v2 50"},
+		"twins":            {forAPI + "," + forAPI + "," + forAll, "v1 50 v2 50 | v1 50 v2 50 | v1 50 v2 50"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := renderer(t, target())
+			before := service(t, "["+c.rules+"]")
+			o := before.render(t, h, share(50))
+			require.Equal(t, c.half, o.http(t))
+			full := o.render(t, h, share(100))
+			require.Equal(t, strings.ReplaceAll(c.half, "v1 50 v2 50", "v1 0 v2 100"), full.http(t))
+			require.JSONEq(t, string(before), string(full.render(t, h, canary.Traffic{})))
+		})
+	}
+}
+
+// E39: a rule that somebody adds in mid-rollout is left alone, wherever it stands,
+// and the rollout goes on with those that it began with.
+func TestARuleThatIsAddedMeanwhileIsLeftAlone(t *testing.T) {
+	h := renderer(t, target())
+	before := service(t, "["+forAPI+","+forAll+"]")
+	for place := range 3 {
+		for name, added := range map[string]string{
+			"to stable": `{name: new, match: [{uri: {prefix: /new}}], route: [` + v1 + `]}`,
+			"unnamed":   `{match: [{uri: {prefix: /new}}], route: [` + v1 + `]}`,
+			"elsewhere": toOthers,
+			"redirect":  `{match: [{uri: {prefix: /old}}], redirect: {uri: /new}}`,
+		} {
+			t.Run(fmt.Sprint(name, " ", place), func(t *testing.T) {
+				rule := service(t, "["+added+"]").rules(t)[0]
+				insert := func(o object) object {
+					return o.changeAll(t, func(all []any) []any {
+						return append(all[:place:place], append([]any{rule}, all[place:]...)...)
+					})
+				}
+				o := insert(before.render(t, h, share(20)))
+				got, err := h.Read(o.typed(t), share(20))
+				require.NoError(t, err)
+				require.Equal(t, share(20), got, "it is no drift")
+				for _, percent := range []canary.Weight{50, 100, 0} {
+					o = o.render(t, h, share(percent))
+					require.Equal(t, rule, o.rules(t)[place])
+				}
+				require.JSONEq(t, string(insert(before)), string(o))
+			})
+		}
+	}
+}
+
+// Without live traffic a rule that is added is one of the others.
+func TestARuleThatIsAddedBeforeTheCanaryHasTrafficIsSteered(t *testing.T) {
+	h := renderer(t, target())
+	o := service(t, "["+forAll+"]").render(t, h, canary.Traffic{Mirror: canary.Full})
+	got, err := h.Read(service(t, "["+forAPI+","+forAll+"]").typed(t), canary.Traffic{Mirror: canary.Full})
+	require.NoError(t, err)
+	require.Zero(t, got)
+	require.NotEmpty(t, o)
+}
+
+// Whatever becomes of a rule meanwhile, the others go back, and so does what of it
+// divides the traffic still.
+func TestARuleThatIsChangedMeanwhileKeepsNoOtherFromGoingBack(t *testing.T) {
+	h := renderer(t, target())
+	for name, c := range map[string]struct {
+		change func(rule document)
+		after  string
+	}{
+		"renamed":           {func(r document) { r["name"] = "api" }, "v1 100 v2 0 | v1"},
+		"matches other":     {func(r document) { r["match"] = []any{document{"uri": document{"prefix": "/v2"}}} }, "v1 100 v2 0 | v1"},
+		"leads elsewhere":   {func(r document) { r["route"] = []any{document{"destination": document{"host": "x", "subset": "x"}}} }, "x | v1"},
+		"a redirect":        {func(r document) { delete(r, "route"); r["redirect"] = document{"uri": "/"} }, " | v1"},
+		"removed by halves": {func(r document) { r["route"] = r["route"].([]any)[1:] }, "v1 | v1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := service(t, "["+forAPI+","+forAll+"]").render(t, h, share(20))
+			o = o.changeAll(t, func(all []any) []any { c.change(all[0].(document)); return all })
+			require.Equal(t, c.after, o.render(t, h, canary.Traffic{}).http(t))
+		})
+	}
+}
+
+// A rollout that stayed with its canary leaves its originals, which say nothing of
+// the next one, that goes the other way.
+func TestTheNextRolloutGoesTheOtherWay(t *testing.T) {
+	there, back := target(), target()
+	back.Arms.Stable, back.Arms.Canary = back.Arms.Canary, back.Arms.Stable
+	o := service(t, "["+forAPI+","+forAll+"]").render(t, renderer(t, there), share(100))
+	require.Equal(t, "v1 0 v2 100 | v1 0 v2 100", o.http(t))
+	h := renderer(t, back)
+	got, err := h.Read(o.typed(t), canary.Traffic{})
+	require.NoError(t, err)
+	require.Zero(t, got)
+	require.Equal(t, "v1 30 v2 70 | v1 30 v2 70", o.render(t, h, share(30)).http(t))
+}
