@@ -86,6 +86,9 @@ func (o Object[T]) get(ctx context.Context) (metav1.Object, error) {
 	if !ok {
 		return nil, o.wrap(fmt.Errorf("%w: a %T is no object of a cluster", canary.ErrRefused, read))
 	}
+	if is := object.GetNamespace(); is != o.Namespace {
+		return nil, o.wrap(fmt.Errorf("%w: the client is one for namespace %q", canary.ErrRefused, is))
+	}
 	return object, nil
 }
 

@@ -284,3 +284,15 @@ func TestAnAbortIsOrderedByAnnotationAndTakenAwayWhenItIsObeyed(t *testing.T) {
 		require.NoError(t, r.Write(t.Context(), reading, canary.Traffic{}, canary.State{}))
 	}
 }
+
+// R9: a client is one for a namespace, which the target has to agree with.
+func TestANamespaceThatContradictsTheClientIsRefused(t *testing.T) {
+	w := newWorld(t, twoRules)
+	wrong := renderer(t, routing.Target{Namespace: "test", Name: "reviews", Arms: subsets("reviews")}).Object(w.client.VirtualServices("prod"))
+	_, err := routing.NewRouter(wrong).Read(t.Context())
+	require.ErrorIs(t, err, canary.ErrRefused)
+	require.ErrorContains(t, err, `VirtualService test/reviews: refused: the client is one for namespace "prod"`)
+	reading, err := routing.NewRouter(w.object(t, "reviews", "b"), wrong).Read(t.Context())
+	require.NoError(t, err)
+	require.ErrorContains(t, reading.Trouble, `the client is one for namespace "prod"`)
+}

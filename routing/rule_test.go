@@ -273,3 +273,33 @@ func TestWeightsThatIstioCannotAddUpAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, routing.ErrTooLarge)
 	rule(1_000_000_000).render(t, h, share(50))
 }
+
+// R1: a Service without a subset selects the pods of every subset.
+func TestArmsThatMayHaveTheSamePodsAreRefusedUnlessItIsSaid(t *testing.T) {
+	whole, part := routing.Destination{Host: "reviews"}, routing.Destination{Host: "reviews.prod.svc.cluster.local", Subset: "v2"}
+	v1 := routing.Destination{Host: "reviews", Subset: "v1"}
+	for _, c := range []struct {
+		arms  routing.Arms
+		words string
+	}{
+		{routing.Arms{Stable: whole, Canary: part}, "stable (reviews) and canary (reviews.prod.svc.cluster.local, subset v2) may have the same pods"},
+		{routing.Arms{Stable: part, Canary: whole}, "stable (reviews.prod.svc.cluster.local, subset v2) and canary (reviews) may have the same pods"},
+		{routing.Arms{Stable: v1, Canary: part, Baseline: whole}, "canary (reviews.prod.svc.cluster.local, subset v2) and baseline (reviews) may have the same pods"},
+		{routing.Arms{Stable: v1, Canary: part}, ""},
+		{routing.Arms{Stable: whole, Canary: routing.Destination{Host: "reviews-v2", Subset: "v2"}}, ""},
+	} {
+		for _, to := range []routing.Target{
+			{Namespace: "prod", Name: "reviews", Arms: c.arms},
+			{Namespace: "prod", Name: "reviews", Rules: []routing.Rule{{Name: "a", Arms: c.arms}}},
+		} {
+			if _, err := routing.NewHTTP(to); c.words == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.words)
+			}
+			to.Overlapping = true
+			_, err := routing.NewHTTP(to)
+			require.NoError(t, err)
+		}
+	}
+}

@@ -67,6 +67,10 @@ type Target struct {
 	Rules []Rule
 	// Arms are those of every rule that has none of its own.
 	Arms Arms
+	// Overlapping: an arm is a host without a subset and another one a subset of that
+	// host. If the Service selects the pods of both, requests to the one reach the
+	// other whatever the weights say, so that is refused unless it is said here.
+	Overlapping bool
 	// ClusterDomain is the DNS domain of the cluster; "" is cluster.local.
 	ClusterDomain string
 }
@@ -178,12 +182,12 @@ func (t Target) validate() error {
 		seen[r.Name] = true
 		if r.Arms == (Arms{}) {
 			common = true
-		} else if err := r.Arms.validate(t.suffix()); err != nil {
+		} else if err := r.Arms.validate(t.suffix(), t.Overlapping); err != nil {
 			mistake("rule %q: %w", r.Name, err)
 		}
 	}
 	if common || t.Arms != (Arms{}) {
-		errs = append(errs, t.Arms.validate(t.suffix()))
+		errs = append(errs, t.Arms.validate(t.suffix(), t.Overlapping))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err // the ID comes from what is wrong
@@ -191,7 +195,7 @@ func (t Target) validate() error {
 	return checkID(t.id())
 }
 
-func (a Arms) validate(suffix string) error {
+func (a Arms) validate(suffix string, overlapping bool) error {
 	var errs []error
 	p := a.places(suffix)
 	for i, d := range p {
@@ -209,6 +213,9 @@ func (a Arms) validate(suffix string) error {
 		for j := range i {
 			if d.overlaps(&p[j]) {
 				errs = append(errs, fmt.Errorf("%s and %s are the same destination: %v", armNames[j], armNames[i], d.Destination))
+			} else if d.full == p[j].full && (d.Subset == "") != (p[j].Subset == "") && !overlapping {
+				errs = append(errs, fmt.Errorf("%s (%v) and %s (%v) may have the same pods: name a subset for both, or set Overlapping if the Service selects those of one only",
+					armNames[j], p[j].Destination, armNames[i], d.Destination))
 			}
 		}
 	}
