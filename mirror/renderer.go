@@ -147,6 +147,9 @@ func (r *Renderer) split(p *routing.Patch, vs *networking.VirtualService, i int)
 	if len(narrow(rule.Match, r.methods)) == 0 {
 		return fmt.Errorf("rule %q: %w", rule.Name, ErrNoMethod)
 	}
+	if len(rule.Mirrors) > 0 {
+		return fmt.Errorf("rule %q: %w: its list of mirrors cannot be split by methods", rule.Name, routing.ErrForeignMirror)
+	}
 	first, second := rulePath(i), rulePath(i+1)
 	name, _ := json.Marshal(copyName(rule.Name)) // a string always has an encoding
 	p.Copy(first, first)

@@ -165,14 +165,13 @@ func (d *Doors) addDoor(p *Patch, r *steered, arm, from, at int) {
 		name string
 		set  bool
 	}{
-		{"/mirror", r.Mirror != nil}, {"/mirrors", len(r.Mirrors) > 0}, {"/mirrorPercentage", r.MirrorPercentage != nil},
-		//lint:ignore SA1019 people still write it
-		{"/mirrorPercent", r.MirrorPercent != nil},
+		{"/mirror", r.Mirror != nil}, {"/mirrors", len(r.Mirrors) > 0},
 	} {
 		if m.set {
 			p.Clear(path + m.name)
 		}
 	}
+	clearMirror(p, path, r.HTTPRoute)
 }
 
 // typed returns d as Istio's types have it.

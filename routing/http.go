@@ -29,8 +29,9 @@ import (
 // A rule that the rollout of another target has given live traffic is not touched,
 // and not read either: what it shows is of no concern here.
 //
-// A mirror to the canary belongs to the rollout, whoever wrote it. A mirror to
-// somewhere else is left alone, and refuses one to the canary.
+// A mirror to the canary belongs to the rollout, whoever wrote it and however. A
+// mirror to somewhere else is left alone; if it is the rule's only one, and not one
+// of a list, it refuses one to the canary.
 type HTTP struct {
 	target Target
 	id     string
@@ -163,8 +164,8 @@ func (h *HTTP) supports(r *steered, t canary.Traffic) error {
 		return &UnsupportedError{"HeaderRoutes", "this renderer has no header routes"}
 	case t.Baseline != 0 && r.places[baseline].full == "":
 		return &UnsupportedError{"Baseline", "the target has no baseline destination"}
-	case t.Mirror != 0 && (len(r.Mirrors) > 0 || r.Mirror != nil && !r.isMirror(h.suffix)):
-		return ErrForeignMirror
+	case t.Mirror != 0 && r.Mirror != nil && !r.isMirror(h.suffix):
+		return fmt.Errorf("%w: %s; it can stay beside the rollout's in a list of mirrors", ErrForeignMirror, r.Mirror.GetHost())
 	}
 	return nil
 }

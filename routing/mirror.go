@@ -2,7 +2,10 @@ package routing
 
 import (
 	"math"
+	"slices"
 	"strconv"
+
+	api "istio.io/api/networking/v1"
 
 	"github.com/serin-go/serin/canary"
 )
@@ -12,10 +15,15 @@ func (r *steered) isMirror(suffix string) bool {
 	return r.Mirror != nil && r.places[canaryArm].is(r.Mirror, suffix)
 }
 
-// mirrored returns the share of requests that the rule copies to its canary.
+// mirrored returns the share of requests that the rule copies to its canary, in
+// whichever way that is written.
 func (r *steered) mirrored(suffix string) canary.Weight {
 	if !r.isMirror(suffix) {
-		return 0
+		var sum canary.Weight
+		for _, k := range r.mirrors(suffix) {
+			sum += ofPolicy(r.Mirrors[k])
+		}
+		return min(canary.Full, sum)
 	}
 	switch {
 	case r.MirrorPercentage != nil:
@@ -26,6 +34,23 @@ func (r *steered) mirrored(suffix string) canary.Weight {
 		return min(canary.Full, canary.Weight(r.MirrorPercent.Value)*canary.Percent)
 	}
 	return canary.Full
+}
+
+// mirrors are the indexes in the rule's list of mirrors of those to its canary.
+func (r *steered) mirrors(suffix string) (to []int) {
+	for k, m := range r.Mirrors {
+		if r.places[canaryArm].is(m.GetDestination(), suffix) {
+			to = append(to, k)
+		}
+	}
+	return to
+}
+
+func ofPolicy(m *api.HTTPMirrorPolicy) canary.Weight {
+	if m.GetPercentage() == nil {
+		return canary.Full
+	}
+	return ofPercentage(m.GetPercentage().GetValue())
 }
 
 // percentage returns the number that Istio takes for w. Istio multiplies it by
@@ -48,22 +73,68 @@ func ofPercentage(p float64) canary.Weight {
 	return canary.Weight(min(p, 100) * float64(canary.Percent))
 }
 
-// renderMirror appends the patch that makes the rule copy the share w.
+// renderMirror appends the patch that makes the rule copy the share w: in its list
+// of mirrors, if it has one, and else in its only one.
 func (r *steered) renderMirror(p *Patch, w canary.Weight, suffix string) {
-	if r.mirrored(suffix) == w {
+	to := r.mirrors(suffix)
+	if r.mirrored(suffix) == w && len(to) <= 1 {
 		return
 	}
+	if len(r.Mirrors) > 0 {
+		r.renderMirrors(p, w, to)
+		return
+	}
+	r.clearPercentages(p)
 	if w == 0 {
 		p.Remove(rulePath(r.index, "/mirror"))
-		if r.MirrorPercentage != nil {
-			p.Remove(rulePath(r.index, "/mirrorPercentage"))
-		}
 		return
 	}
 	if !r.isMirror(suffix) {
 		p.Add(rulePath(r.index, "/mirror"), r.appendDestination(nil, canaryArm))
 	}
 	p.Add(rulePath(r.index, "/mirrorPercentage"), mirrorPercentage(w))
+}
+
+// renderMirrors is renderMirror for a rule with a list, in which the canary's places
+// are to.
+func (r *steered) renderMirrors(p *Patch, w canary.Weight, to []int) {
+	list := rulePath(r.index, "/mirrors")
+	if w == 0 && len(to) == len(r.Mirrors) {
+		p.Remove(list)
+		return
+	}
+	for i, k := range slices.Backward(to) {
+		if path := list + "/" + strconv.Itoa(k); w == 0 || i > 0 {
+			p.Remove(path)
+		} else {
+			p.Add(path+"/percentage", mirrorPercentage(w))
+		}
+	}
+	if w > 0 && len(to) == 0 {
+		one := r.appendDestination([]byte(`{"destination":`), canaryArm)
+		one = append(append(append(one, `,"percentage":`...), mirrorPercentage(w)...), '}')
+		p.Add(list+"/-", one)
+	}
+}
+
+// clearPercentages appends what removes how much the rule mirrors, in either
+// spelling.
+func (r *steered) clearPercentages(p *Patch) {
+	clearMirror(p, rulePath(r.index, ""), r.HTTPRoute)
+}
+
+// clearMirror removes what a rule at path says of how much it mirrors, in either
+// spelling of protobuf's JSON.
+func clearMirror(p *Patch, path string, rule *api.HTTPRoute) {
+	if rule.MirrorPercentage != nil {
+		p.Clear(path + "/mirrorPercentage")
+		p.Clear(path + "/mirror_percentage")
+	}
+	//lint:ignore SA1019 people still write it
+	if rule.MirrorPercent != nil {
+		p.Clear(path + "/mirrorPercent")
+		p.Clear(path + "/mirror_percent")
+	}
 }
 
 // mirrorPercentage returns w as the JSON of mirrorPercentage in an http rule.

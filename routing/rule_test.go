@@ -64,8 +64,7 @@ func TestWhatCannotBeSteeredIsRefusedWithItsPlace(t *testing.T) {
 			canary.Traffic{Canary: 1}, routing.ErrTooLarge, "exact weights are too large"},
 		{"too large in sum", `[{route: [{destination: {host: reviews, subset: v1}, weight: 2147483647}, {destination: {host: x}, weight: 2147483646}]}]`, "",
 			share(50), routing.ErrTooLarge, "exact weights are too large"},
-		{"a mirror to somewhere else", `[{route: [` + v1 + `], mirror: {host: log}}]`, "", canary.Traffic{Mirror: 1}, routing.ErrForeignMirror, ""},
-		{"mirrors", `[{route: [` + v1 + `], mirrors: [{destination: {host: log}}]}]`, "", canary.Traffic{Mirror: 1}, routing.ErrForeignMirror, ""},
+		{"a mirror to somewhere else", `[{route: [` + v1 + `], mirror: {host: log}}]`, "", canary.Traffic{Mirror: 1}, routing.ErrForeignMirror, "the rule mirrors to somewhere else: log; it can stay"},
 		{"impossible traffic", `[{route: [` + v1 + `]}]`, "", share(101), canary.ErrRefused, "canary is 101%"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
