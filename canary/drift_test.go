@@ -255,7 +255,7 @@ func TestWhoeverRemembersTooLittleRestoresStableFirst(t *testing.T) {
 // While somebody else's traffic flows, nothing is evidence about the step's.
 func TestDriftedTrafficIsNoEvidence(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: 20 * canary.Percent}, Hold: time.Hour}
-	plan := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).Interval(10*time.Second).
+	plan := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).Interval(10 * time.Second).
 		OnDrift(canary.Drift{Policy: canary.HoldAndAsk, Limit: 5}).Step(step).
 		Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
 	story(t, plan, func(t *testing.T, s *stage) {
