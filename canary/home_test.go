@@ -357,7 +357,7 @@ func TestAnAbortIntoAnOlderStateIsObeyed(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.turnsFor(90 * time.Second)
 		old := s.backup()
-		s.turnsFor(60 * time.Second)
+		s.turnsFor(3 * time.Minute)
 		s.restore(old)
 		s.send(canary.Command{Order: canary.Abort, By: "anna"})
 		_, err := s.run()
@@ -442,7 +442,7 @@ func TestAnAbortIsObeyedAtOnceWhateverBecameOfTheState(t *testing.T) {
 					story(t, s2(), func(t *testing.T, s *stage) {
 						s.turnsFor(90 * time.Second)
 						old := s.backup()
-						s.turnsFor(60 * time.Second)
+						s.turnsFor(3 * time.Minute)
 						if dead {
 							s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3")}
 						}
@@ -525,5 +525,22 @@ func TestARolloutOfAnotherObjectIsNoOlderOne(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		require.Equal(t, early.Serial, s.read().State.Serial)
+	})
+}
+
+// What gives the canary more than somebody left it has to be ready for that.
+func TestTheCanaryIsGivenBackNothingThatItCannotTake(t *testing.T) {
+	long := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).
+		Weights(canary.List(20*percent, canary.Full), canary.Step{Hold: time.Hour})
+	story(t, long, func(t *testing.T, s *stage) {
+		s.turnsFor(90 * time.Second)
+		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3")}
+		s.router.Meddle(canary.Traffic{})
+		s.turnsFor(10 * time.Minute)
+		require.Zero(t, s.read().Traffic)
+		s.heard("it is put back when everything is ready: 0 of 3")
+		s.workload.ReadyScript = []canary.Answer{canary.Failed("no such image")}
+		_, err := s.run()
+		require.ErrorContains(t, err, "it cannot be put back: no such image")
 	})
 }
