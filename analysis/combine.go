@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,8 @@ import (
 // might have failed. All of nothing is Blind. The Values are those of all
 // analyzers, also beside an error.
 //
-// Every analyzer adds its own chance to fail a healthy canary.
+// Every analyzer adds its own chance to fail a healthy canary. What they carry has to
+// fit into one MaxCarry.
 func All(analyzers ...Analyzer) Analyzer {
 	return combined{analyzers, []Verdict{Fail, unanswered, Blind, Inconclusive, Pass}, true}
 }
@@ -63,8 +65,9 @@ type combined struct {
 func (c combined) Validate() error {
 	var errs []error
 	for i, a := range c.of {
-		if a == nil {
+		if isNil(a) {
 			errs = append(errs, missing(i))
+			continue
 		}
 		errs = append(errs, validate(a))
 	}
@@ -85,7 +88,7 @@ func (c combined) Analyze(ctx context.Context, r Request) (Result, error) {
 	t := tally{said: make(map[Verdict][]Result)}
 	parts := make([][]byte, len(c.of))
 	for i, a := range c.of {
-		if a == nil {
+		if isNil(a) {
 			t.errs = append(t.errs, missing(i))
 			continue
 		}
@@ -93,6 +96,7 @@ func (c combined) Analyze(ctx context.Context, r Request) (Result, error) {
 		result, err := a.Analyze(ctx, r)
 		t.values = append(t.values, result.Values...)
 		if parts[i] = result.Carry; err != nil {
+			parts[i] = carried[i] // an error forgets nothing
 			t.errs = append(t.errs, err)
 			continue
 		}
@@ -193,7 +197,7 @@ func Warmup(d time.Duration, a Analyzer) Analyzer {
 		}
 		if length := r.Window.Length(); length < d {
 			seconds := max(0, length).Round(time.Second)
-			return Result{Reason: fmt.Sprintf("warming up: %v of %v", seconds, d)}, nil
+			return Result{Reason: fmt.Sprintf("warming up: %v of %v", seconds, d), Carry: r.Carry}, nil
 		}
 		return a.Analyze(ctx, r)
 	}
@@ -209,7 +213,7 @@ type wrapped struct {
 
 // mistake is what is wrong with w itself.
 func (w wrapped) mistake() error {
-	if w.asks == nil {
+	if isNil(w.asks) {
 		return errors.Join(w.err, errors.New("analysis: there is no analyzer to ask"))
 	}
 	return w.err
@@ -223,9 +227,15 @@ func (w wrapped) Validate() error {
 // Look is that of the one that is asked.
 func (w wrapped) Look() time.Duration { return lookOf(w.asks) }
 
+// isNil reports whether there is no Analyzer, or a pointer or function that is nil.
+func isNil(a Analyzer) bool {
+	v := reflect.ValueOf(a)
+	return a == nil || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
+}
+
 // validate asks an Analyzer for its mistakes, if it knows them.
 func validate(a Analyzer) error {
-	if v, ok := a.(interface{ Validate() error }); ok {
+	if v, ok := a.(interface{ Validate() error }); ok && !isNil(a) {
 		return v.Validate()
 	}
 	return nil
@@ -233,7 +243,7 @@ func validate(a Analyzer) error {
 
 // lookOf is how long a look of an Analyzer is; zero if it does not say.
 func lookOf(a Analyzer) time.Duration {
-	if l, ok := a.(Looker); ok {
+	if l, ok := a.(Looker); ok && !isNil(a) {
 		return l.Look()
 	}
 	return 0

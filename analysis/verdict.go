@@ -98,25 +98,35 @@ func (s Sequential) say(r *Result, verdict sequential.Verdict, all []interval, t
 	case verdict == sequential.Invalid:
 		r.Blindness = NotAsPlanned
 		r.Reason = "the requests are not divided as planned, so the arms cannot be compared: look for pods that are not ready or were ejected, and for sessions that stick; " + worst.String()
-	case verdict == sequential.Pass:
-		r.Verdict, r.Reason = Pass, worst.String()
 	default:
 		silence := tests[slices.Index(r.Findings, worst)].silence()
 		r.Verdict, r.Blindness = sight(r.Findings, all, tests, silence)
-		r.Reason = worst.missing(silence)
+		switch {
+		case verdict != sequential.Pass:
+			r.Reason = worst.missing(silence)
+		case r.Verdict == Blind:
+			r.Reason = worst.String() + ": that was before this step, which has shown nothing" + words(silence)
+		default:
+			r.Verdict, r.Reason = Pass, worst.String()
+		}
 	}
 }
 
-// sight tells whether the step under way has shown anything, and if not, why.
+// sight tells whether the step under way has shown anything, and if not, why. Where
+// everything goes to the canary, what was learnt of the baseline before has to do.
 func sight(findings []Finding, all []interval, tests []process, silence error) (Verdict, Blindness) {
 	requests := counted(tests)
 	if requests == nil && silence == nil {
 		return Inconclusive, NotSaid
 	}
+	alone := all[len(all)-1].block.Canary == 1
 	var canary, baseline float64
 	for k := range min(len(all), len(requests)) {
 		if all[k].now {
-			canary, baseline = canary+requests[k].Canary.Total, baseline+requests[k].Baseline.Total
+			canary += requests[k].Canary.Total
+		}
+		if all[k].now || alone {
+			baseline += requests[k].Baseline.Total
 		}
 	}
 	compared := slices.ContainsFunc(findings, func(f Finding) bool { return f.By == RatioOfRates })

@@ -40,11 +40,13 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation
 	return nil
 }
 
-// judge asks the Analyzer. Its answer is kept in a State, which has its bounds.
+// judge asks the Analyzer. What it wants to carry is kept in a State, which has its
+// bounds; the verdict stands whether that can be or not.
 func (r *Runner) judge(ctx context.Context, q analysis.Request) (analysis.Result, error) {
 	result, err := r.c.Analyzer.Analyze(ctx, q)
-	if n := len(result.Carry); err == nil && n > analysis.MaxCarry {
-		err = fmt.Errorf("canary: the judge wants to carry %d bytes, and at most %d can be", n, analysis.MaxCarry)
+	if n := len(result.Carry); n > analysis.MaxCarry {
+		result.Carry = q.Carry
+		result.Reason += fmt.Sprintf(" (the judge wants to carry %d bytes, and at most %d can be)", n, analysis.MaxCarry)
 	}
 	return result, err
 }

@@ -127,8 +127,15 @@ func (t *turn) resume(why string) *decision {
 	} else if t.s.Phase == Retreating {
 		t.s.Retreat.Gone = t.o.Now
 	}
-	t.record(why)
 	r := Reason{Cause: CauseMoved, Detail: why}
+	if a := t.o.Answers[askReady]; t.s.Drifting && t.s.Traffic.exceeds(t.o.Traffic) && a.Reply != Yes {
+		if a.Reply == Unasked {
+			return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
+		}
+		r = Reason{Cause: CauseDrift, Detail: why + " came to nothing: " + a.Reason}
+		return t.write(t.o.Traffic, r)
+	}
+	t.record(why)
 	if t.s.Drifting {
 		return t.shift(t.s.Traffic, r)
 	}

@@ -57,6 +57,21 @@ func TestAPauseDoesNotUseUpTheDeadline(t *testing.T) {
 	})
 }
 
+func TestTheDeadlineGoesOnAfterAPauseFromWhereItWas(t *testing.T) {
+	plan := canary.NewPlan("p").Interval(time.Second).Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Minute})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
+		s.turns(30 * time.Second)
+		s.send(canary.Command{Order: canary.Pause})
+		s.turns(time.Hour)
+		s.send(canary.Command{Order: canary.Resume})
+		resumed := time.Now()
+		_, err := s.run()
+		require.ErrorContains(t, err, "missed its deadline")
+		require.InDelta(t, 30*time.Second, time.Since(resumed), float64(3*time.Second))
+	})
+}
+
 func TestAnAbortSendsEverythingToStable(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.turns(10 * time.Second)

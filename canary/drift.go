@@ -1,6 +1,9 @@
 package canary
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // drift compares the traffic read with that of the State. Both were written in
 // one step, so a difference is somebody else's change and never a step under
@@ -8,17 +11,19 @@ import "fmt"
 func (t *turn) drift() *decision {
 	same := t.o.Traffic == t.s.Traffic
 	switch {
-	case same && t.o.Loss == lossless && !t.s.Drifting:
-		return nil
+	case t.o.Loss != lossless:
+		t.s.Drifts = min(t.s.Drifts+1, maxCount)
+		return t.recalled()
 	case same && t.s.Drifting:
 		return t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: "the step's traffic is back"})
-	case t.s.Drifting && t.o.Loss == lossless:
+	case same:
+		return nil
+	case t.s.Drifting && t.driftPolicy() == Reassert:
+		return t.reassert(fmt.Sprintf("somebody changed %v to %v", t.s.Traffic, t.o.Traffic))
+	case t.s.Drifting:
 		return nil // left alone, as the plan says
 	}
 	t.s.Drifts = min(t.s.Drifts+1, maxCount)
-	if t.o.Loss != lossless {
-		return t.recalled()
-	}
 	return t.answerDrift(fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit))
 }
 
@@ -26,13 +31,20 @@ func (t *turn) drift() *decision {
 func (t *turn) recalled() *decision {
 	t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
 	what := fmt.Sprintf("the rollout's state was %v by somebody else, with %v (%d of %d times)", t.o.Loss, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
-	if row := t.s.Phase.row(); t.end.Kind == PromoteStable && !row.moved && !row.back {
+	row := t.s.Phase.row()
+	if t.end.Kind == PromoteStable && !row.moved && !row.back {
 		// What is remembered may be older than what was removed: stable may be
 		// under promotion already.
 		t.s.Recalled = true
-		if t.o.Traffic == everything && t.s.Traffic != everything {
-			return t.rollBack("drift: " + what)
-		}
+	}
+	switch {
+	case row.back:
+	case t.s.Command.Order == Abort:
+		return t.obey()
+	case t.o.Age > max(maxStale, 2*t.interval):
+		return t.rollBack(fmt.Sprintf("drift: %s; what is remembered is %v old", what, t.o.Age.Round(time.Second)))
+	case t.s.Recalled && t.o.Traffic == everything && t.s.Traffic != everything:
+		return t.rollBack("drift: " + what)
 	}
 	return t.answerDrift(what)
 }
@@ -51,7 +63,7 @@ func (t *turn) answerDrift(what string) *decision {
 	case RollBackOnDrift:
 		return t.rollBack("drift: " + what)
 	}
-	return t.reassert(r)
+	return t.reassert(what)
 }
 
 // driftPolicy is the plan's in its steps. What is restored with the traffic that was
@@ -66,30 +78,28 @@ func (t *turn) driftPolicy() DriftPolicy {
 	return Reassert
 }
 
-// reassert puts the traffic of the State back.
-func (t *turn) reassert(r Reason) *decision {
-	if d := t.standing(r.Detail); d != nil {
-		return d
+// reassert puts the traffic of the State back: at once, unless it gives the canary
+// more than it has, for which everything must be ready, as what stood for it may be
+// gone as well. Until then the rollout goes on with what was found, but no further:
+// it is judged, and commands are obeyed.
+func (t *turn) reassert(what string) *decision {
+	r := Reason{Cause: CauseDrift, Detail: what}
+	if a := t.o.Answers[askReady]; t.s.Traffic.exceeds(t.o.Traffic) && a.Reply != Yes {
+		switch {
+		case a.Reply == Unasked:
+			return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
+		case a.Reply == No && t.s.Phase != PromotingStable && !t.s.Phase.row().back:
+			return t.rollBack("drift: " + what + "; it cannot be put back: " + a.Reason)
+		case t.s.Phase == Progressing && !t.s.Drifting, t.o.Loss != lossless:
+			t.s.Drifting = t.s.Phase == Progressing
+			return t.write(t.o.Traffic, r)
+		}
+		t.held = what + "; it is put back when everything is ready: " + a.Reason
+		return nil
 	}
 	d := t.shift(t.s.Traffic, r)
 	if t.s.Drifts > t.spec.drift.Limit {
 		d.After = t.interval // somebody goes on changing it, and it must go back all the same
 	}
 	return d
-}
-
-// standing asks whether traffic that is to be put back can flow still, as what
-// stood for it may be gone as well. It is nil if it can.
-func (t *turn) standing(what string) *decision {
-	back := t.s.Traffic
-	switch a := t.o.Answers[askReady]; {
-	case back == t.o.Traffic || back == Traffic{} || a.Reply == Yes:
-		return nil
-	case a.Reply == Unasked:
-		return t.decide(decision{Ask: askReady, Traffic: back, Pin: t.s.Pin})
-	case t.s.Phase == Progressing:
-		return t.unready(back)
-	default:
-		return t.stay(Reason{Cause: CauseDrift, Detail: what + "; it is put back when it can flow: " + a.Reason})
-	}
 }

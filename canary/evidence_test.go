@@ -86,14 +86,15 @@ func TestTheJudgeIsHandedWhatItCarries(t *testing.T) {
 	}, func(c *canary.Config) { c.Analyzer = judge })
 }
 
-func TestATooLongCarryIsAnErrorOfTheJudge(t *testing.T) {
+func TestATooLongCarryTakesNothingFromTheVerdict(t *testing.T) {
 	long := []byte(strings.Repeat("x", analysis.MaxCarry+1))
 	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(t *testing.T, s *stage) {
-		s.judge.Script = []fake.Ruling{{Verdict: analysis.Pass, Carry: long}, {Verdict: analysis.Pass, Carry: long[1:]}}
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Len(t, state.Carry, analysis.MaxCarry)
-		s.heard("the judge wants to carry 513 bytes, and at most 512 can be")
+		s.judge.Script = []fake.Ruling{{Verdict: analysis.Inconclusive, Carry: long[1:]}, {Verdict: analysis.Fail, Carry: long}}
+		s.turns(5 * time.Second)
+		s.send(canary.Command{Order: canary.Skip})
+		_, err := s.run()
+		require.ErrorContains(t, err, "(the judge wants to carry 513 bytes, and at most 512 can be)")
+		require.ErrorIs(t, err, canary.ErrRolledBack)
 	})
 }
 

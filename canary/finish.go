@@ -38,14 +38,20 @@ func (t *turn) follow(r *row) *decision {
 	if d != nil {
 		return d
 	}
-	if r.judged {
-		if d := t.watch(since); d != nil {
-			return d
-		}
+	if d := t.watch(r, since); d != nil {
+		return d
 	}
 	if d := t.granted(r); d != nil {
 		return d
 	}
+	if t.held != "" && t.s.Phase != PromotingStable && t.s.Phase != RestoringStable { // these end with everything on stable
+		return t.stay(Reason{Cause: CauseDrift, Detail: t.held})
+	}
+	return t.leave()
+}
+
+// leave goes on to the phase that follows, if nothing holds this one.
+func (t *turn) leave() *decision {
 	until := t.s.Baked.Add(t.bake)
 	switch {
 	case t.o.Trouble != "":
@@ -58,9 +64,12 @@ func (t *turn) follow(r *row) *decision {
 	return t.reach(t.after(t.s.Phase), t.reasonToLeave())
 }
 
-// watch has the last step's judge go on: its traffic does. CompletingShift is not
-// left before the judge was asked once.
-func (t *turn) watch(since time.Time) *decision {
+// watch has the last step's judge go on where its traffic does. CompletingShift is
+// not left before the judge was asked once.
+func (t *turn) watch(r *row, since time.Time) *decision {
+	if !r.judged {
+		return nil
+	}
 	lack, d := t.judge(&t.steps[t.s.Step], since)
 	if d == nil && t.s.Phase == CompletingShift && lack.Cause != CauseNone && !t.o.Judged.Asked {
 		return t.stay(lack)

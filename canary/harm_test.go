@@ -339,3 +339,58 @@ func TestErrorsOfTheJudgeStopNoDeadline(t *testing.T) {
 		})
 	}
 }
+
+// A rollout may step back and go on as often as people want.
+func TestStepsBackAreRememberedWithinBounds(t *testing.T) {
+	plan := canary.NewPlan("p").Settle(time.Second).Step(canary.Step{Traffic: canary.Traffic{Canary: 50 * percent}, Hold: time.Hour},
+		canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.turnsFor(time.Minute)
+		for range 20 {
+			s.send(canary.Command{Order: canary.StepBack})
+			s.turnsFor(time.Minute)
+			require.Equal(t, canary.Retreating, s.read().State.Phase)
+			require.Zero(t, s.read().Traffic)
+			s.send(canary.Command{Order: canary.Resume})
+			s.turnsFor(time.Minute)
+			require.Equal(t, canary.Progressing, s.read().State.Phase)
+		}
+		require.Len(t, s.read().State.Retreat.Resumed, 9)
+		_, err := s.run()
+		require.NoError(t, err)
+	})
+}
+
+// Who steps back when the steps are over already goes on from the last one.
+func TestAStepBackAfterTheStepsBeginsTheLastOneAgain(t *testing.T) {
+	plan := canary.NewPlan("p").Settle(time.Minute).Step(canary.Step{Traffic: canary.Traffic{Canary: 50 * percent}, Hold: time.Minute}).
+		End(canary.End{Kind: canary.PromoteStable, Deadline: time.Hour})
+	story(t, plan, func(t *testing.T, s *stage) {
+		for s.read().State.Phase != canary.CompletingShift {
+			s.turnsFor(10 * time.Second)
+		}
+		s.send(canary.Command{Order: canary.StepBack})
+		s.turnsFor(time.Hour)
+		require.Equal(t, canary.Retreating, s.read().State.Phase)
+		s.send(canary.Command{Order: canary.Resume})
+		s.turnsFor(90 * time.Second)
+		require.Equal(t, 50*percent, s.read().Traffic.Canary)
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+}
+
+// E26: an object that has no room for the whole State has it for the smallest one.
+func TestAFailingCanaryIsTurnedBackOnAnObjectWithoutRoom(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turnsFor(4 * time.Minute)
+		require.NotZero(t, s.read().Traffic.Canary)
+		full := s.encoded(s.read().State)
+		s.router.Room = full - 200
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Zero(t, s.read().Traffic)
+	})
+}

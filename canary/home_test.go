@@ -314,20 +314,41 @@ func TestAReadingThatIsBehindIsWaitedFor(t *testing.T) {
 	})
 }
 
-// Who puts an older object back at every turn is told of, and turns nothing back.
-func TestAnOlderStateThatComesBackAgainAndAgainIsTold(t *testing.T) {
+// Who puts an older object back again and again gives no users to the canary for
+// long; if the end gave it everything, a person is called.
+func TestAnOlderStateThatComesBackAgainAndAgain(t *testing.T) {
+	again := func(s *stage, old backup) (err error) {
+		for range 10 {
+			s.restore(old)
+			s.turnsFor(2 * time.Minute)
+			_, err = s.runner.Turn(s.t.Context())
+		}
+		return err
+	}
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.turnsFor(90 * time.Second)
 		old := s.backup()
 		_, err := s.run()
 		require.NoError(t, err)
-		for range 10 {
-			s.restore(old)
-			s.turnsFor(2 * time.Minute)
-		}
-		_, err = s.runner.Turn(t.Context())
-		require.ErrorIs(t, err, canary.ErrBadState)
-		require.ErrorContains(t, err, "somebody puts an older state of")
+		require.NoError(t, again(s, old))
+		require.Zero(t, s.read().Traffic)
+		require.Equal(t, canary.Promoted, s.read().State.Phase)
+	})
+	stay := canary.NewPlan("p").Weights(canary.List(20*percent, canary.Full), canary.Step{Hold: time.Minute})
+	story(t, stay, func(t *testing.T, s *stage) {
+		s.turnsFor(30 * time.Second)
+		old := s.backup()
+		_, err := s.run()
+		require.NoError(t, err)
+		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3")}
+		s.restore(old)
+		s.turnsFor(2 * time.Minute)
+		require.Equal(t, 20*percent, s.read().Traffic.Canary, "nothing is ready for more")
+		s.heard("it ended as Promoted, with canary 100%, which has to wait: 0 of 3")
+		s.workload.ReadyScript = nil
+		s.turnsFor(2 * time.Minute)
+		require.Equal(t, canary.Full, s.read().Traffic.Canary)
+		require.ErrorIs(t, again(s, old), canary.ErrBadState)
 	})
 }
 
@@ -336,7 +357,7 @@ func TestAnAbortIntoAnOlderStateIsObeyed(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.turnsFor(90 * time.Second)
 		old := s.backup()
-		s.turnsFor(60 * time.Second)
+		s.turnsFor(3 * time.Minute)
 		s.restore(old)
 		s.send(canary.Command{Order: canary.Abort, By: "anna"})
 		_, err := s.run()
@@ -357,5 +378,169 @@ func TestAnObjectThatIsMadeAnewInMidRolloutGoesOn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, canary.Promoted, state.Phase)
 		require.Equal(t, "second", state.Object)
+	})
+}
+
+// The attacks of a reader: somebody gives the canary more, or takes something from
+// it, when it has no ready pod; what is found is judged, the limit counts, and
+// commands are obeyed.
+func TestDriftNeverKeepsARolloutFromBeingJudged(t *testing.T) {
+	long := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).
+		Weights(canary.List(20*percent, 60*percent), canary.Step{Hold: time.Hour}).End(canary.End{Kind: canary.PromoteStable, Deadline: 5 * time.Minute})
+	dead := []canary.Answer{canary.Waiting("0 of 3 replicas available")}
+	for name, traffic := range map[string]canary.Traffic{"more": {Canary: canary.Full}, "less": {Canary: 5 * percent}, "nothing": {}} {
+		t.Run(name, func(t *testing.T) {
+			story(t, long, func(t *testing.T, s *stage) {
+				s.turnsFor(90 * time.Second)
+				s.judge.Script, s.workload.ReadyScript = rulings(analysis.Fail), dead
+				s.router.Meddle(traffic)
+				s.turnsFor(2 * time.Minute)
+				require.Zero(t, s.read().Traffic)
+				require.Equal(t, 1, s.read().State.Drifts)
+			})
+			story(t, long, func(t *testing.T, s *stage) {
+				s.turnsFor(90 * time.Second)
+				s.workload.ReadyScript = dead
+				s.router.Meddle(traffic)
+				s.turnsFor(2 * time.Minute)
+				s.send(canary.Command{Order: canary.Pause})
+				s.turnsFor(2 * time.Minute)
+				require.False(t, s.read().State.Paused.IsZero(), "commands are obeyed")
+				s.send(canary.Command{Order: canary.Resume})
+				s.workload.ReadyScript = nil
+				s.turnsFor(2 * time.Minute)
+				require.Equal(t, 20*percent, s.read().Traffic.Canary, "it is put back when all is ready")
+			})
+		})
+	}
+	// A promotion goes on, within its deadline.
+	for _, reply := range []canary.Answer{canary.Waiting("0 of 3"), canary.Failed("no such image")} {
+		story(t, long, func(t *testing.T, s *stage) {
+			s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2")}
+			s.turnsFor(2*time.Hour + 2*time.Minute)
+			require.Equal(t, canary.PromotingStable, s.read().State.Phase)
+			s.workload.ReadyScript = []canary.Answer{reply}
+			s.router.Meddle(canary.Traffic{Canary: 50 * percent})
+			s.turnsFor(10 * time.Minute)
+			require.Equal(t, canary.RolledBack, s.read().State.Phase)
+		})
+	}
+}
+
+// An Abort beats whatever became of the State, and gives nobody to the canary.
+func TestAnAbortIsObeyedAtOnceWhateverBecameOfTheState(t *testing.T) {
+	for name, replaced := range map[string]bool{"removed": false, "replaced": true} {
+		for how, order := range map[string]func(*stage){
+			"annotation": func(s *stage) { s.router.Abort("orders are lost") },
+			"command":    func(s *stage) { s.send(canary.Command{Order: canary.Abort, Why: "orders are lost"}) },
+		} {
+			if !replaced && how == "command" {
+				continue // there is nothing to send it to
+			}
+			for _, dead := range []bool{false, true} {
+				t.Run(fmt.Sprint(name, " ", how, " ", dead), func(t *testing.T) {
+					story(t, s2(), func(t *testing.T, s *stage) {
+						s.turnsFor(90 * time.Second)
+						old := s.backup()
+						s.turnsFor(3 * time.Minute)
+						if dead {
+							s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3")}
+						}
+						if old.traffic = (canary.Traffic{}); !replaced {
+							old.state = ""
+						}
+						s.restore(old)
+						order(s)
+						most := canary.Weight(0)
+						s.router.AfterWrite = func() error {
+							most = max(most, s.read().Traffic.Canary)
+							return nil
+						}
+						s.turnsFor(time.Minute)
+						require.Equal(t, canary.RolledBack, s.read().State.Phase)
+						require.Zero(t, most)
+					})
+				})
+			}
+		}
+	}
+}
+
+// What a standby remembers of two days ago is not given to users.
+func TestAnOldMemoryGivesNobodyToTheCanary(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.turnsFor(4 * time.Minute)
+		other := s.driver(mustBuild(t, s2()))
+		s.send(canary.Command{Order: canary.Abort})
+		_, err := other.Run(t.Context())
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		time.Sleep(48 * time.Hour)
+		s.restore(backup{})
+		_, err = s.runner.Run(t.Context())
+		require.ErrorContains(t, err, "what is remembered is 48h0m")
+		require.Zero(t, s.read().Traffic)
+	})
+}
+
+// Who had a rollout that another one took the place of does not begin it anew when
+// that one is reset.
+func TestAResetOfTheNextRolloutIsNotTheLastOnes(t *testing.T) {
+	plan := mustBuild(t, s2())
+	story(t, s2(), func(t *testing.T, s *stage) {
+		v2, v3 := s.driver(plan.For("v2")), s.driver(plan.For("v3"))
+		s.judge.Script = append(rulings(analysis.Fail), rulings(analysis.Pass)...)
+		_, err := v2.Run(t.Context())
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		_, err = v3.Turn(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, v3.Reset(t.Context()))
+		_, err = v2.Turn(t.Context())
+		require.ErrorIs(t, err, canary.ErrOtherPlan)
+		_, err = v3.Run(t.Context())
+		require.NoError(t, err)
+	})
+}
+
+// A rollout that began on an object made anew is no older State of what is
+// remembered of the one before, whatever the clock of its driver says.
+func TestARolloutOfAnotherObjectIsNoOlderOne(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.router.UID = "first"
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		s.router.UID = "second"
+		s.restore(backup{})
+		v3 := s.driver(mustBuild(t, s2()).For("v3"))
+		_, err = v3.Turn(t.Context())
+		require.NoError(t, err)
+		early := s.read().State
+		early.Serial -= 600_000 // by a clock that is ten minutes behind
+		text, err := early.MarshalJSON()
+		require.NoError(t, err)
+		s.restore(backup{canary.Traffic{}, string(text)})
+		for range 100 {
+			_, err = s.runner.Turn(t.Context())
+			require.ErrorIs(t, err, canary.ErrOtherPlan)
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, early.Serial, s.read().State.Serial)
+	})
+}
+
+// What gives the canary more than somebody left it has to be ready for that.
+func TestTheCanaryIsGivenBackNothingThatItCannotTake(t *testing.T) {
+	long := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).
+		Weights(canary.List(20*percent, canary.Full), canary.Step{Hold: time.Hour})
+	story(t, long, func(t *testing.T, s *stage) {
+		s.turnsFor(90 * time.Second)
+		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3")}
+		s.router.Meddle(canary.Traffic{})
+		s.turnsFor(10 * time.Minute)
+		require.Zero(t, s.read().Traffic)
+		s.heard("it is put back when everything is ready: 0 of 3")
+		s.workload.ReadyScript = []canary.Answer{canary.Failed("no such image")}
+		_, err := s.run()
+		require.ErrorContains(t, err, "it cannot be put back: no such image")
 	})
 }

@@ -12,7 +12,8 @@ import (
 // read any more.
 type memory struct {
 	mu    sync.Mutex
-	state State // of its own rollout; zero if it had none
+	state State     // of its own rollout; zero if it had none
+	at    time.Time // when that was the last one
 	users bool
 	older time.Time // since when States are read that are older than state; zero if none is
 }
@@ -41,9 +42,9 @@ func (m *memory) recall(reading Reading, now time.Time) (s State, l loss, had bo
 	defer m.mu.Unlock()
 	had = m.state.Phase != Idle
 	read := reading.State
-	behind := had && read.Serial > 0 && read.Serial < m.state.Serial
+	behind := had && read.Serial > 0 && read.Serial < m.state.Serial && !m.elsewhere(reading)
 	switch {
-	case m.stale(behind, now):
+	case m.stale(behind, now) && !reading.aborted():
 		return read, lossless, had, fmt.Errorf("canary: %w: the serial that was read is %d, and %d was written", ErrConflict, read.Serial, m.state.Serial)
 	case behind:
 		return m.put(reading), replaced, had, nil
@@ -52,6 +53,26 @@ func (m *memory) recall(reading Reading, now time.Time) (s State, l loss, had bo
 	}
 	return read, lossless, had, nil
 }
+
+// elsewhere reports whether the State was written for the object that it was read
+// from, and what is remembered for another one: so it is no older one of that.
+func (m *memory) elsewhere(reading Reading) bool {
+	of := reading.State.Object
+	return of != "" && of == reading.Object && of != m.state.Object
+}
+
+// age is how old what is remembered was when another State, or none, was read.
+func (m *memory) age(now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.older.IsZero() {
+		now = m.older
+	}
+	return max(0, now.Sub(m.at))
+}
+
+// aborted reports whether an Abort stands, in whichever way.
+func (r *Reading) aborted() bool { return r.Abort != "" || r.State.Command.Order == Abort }
 
 // stale reports whether a reading that is behind may be so by chance.
 func (m *memory) stale(behind bool, now time.Time) bool {
@@ -89,11 +110,11 @@ func (m *memory) see(t Traffic, s State) {
 	m.users = !s.Phase.Final() && (t.Canary > 0 || t.Cohorts != "")
 }
 
-func (m *memory) keep(digest string, s State) {
+func (m *memory) keep(digest string, s State, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s.Plan != digest || s.Began.Equal(m.state.Began) && s.Serial < m.state.Serial {
 		return // it is another's, or a turn that took longer than a later one
 	}
-	m.state = s
+	m.state, m.at = s, now
 }

@@ -303,3 +303,29 @@ func TestBlocksOfTheFutureAreForgotten(t *testing.T) {
 	require.Len(t, s.Blocks, 2, "the State that was given is as it was")
 	require.Equal(t, noon, next.Entered)
 }
+
+// Whichever time of a State is ahead of the clock, it holds the rollout no longer
+// than if it were now.
+func TestEveryTimeThatIsAheadIsSetBack(t *testing.T) {
+	plan := mustBuild(t, s2())
+	ahead := noon.Add(time.Hour)
+	for name, of := range map[string]func(*canary.State) *time.Time{
+		"entered":   func(s *canary.State) *time.Time { return &s.Entered },
+		"shifted":   func(s *canary.State) *time.Time { return &s.Shifted },
+		"verified":  func(s *canary.State) *time.Time { return &s.Verified },
+		"promotion": func(s *canary.State) *time.Time { return &s.Promotion },
+		"baked":     func(s *canary.State) *time.Time { return &s.Baked },
+		"retreat":   func(s *canary.State) *time.Time { return &s.Retreat.Since },
+	} {
+		s := inStep(plan, 1, canary.Traffic{Canary: 20 * percent})
+		s.Owner, s.PausedFor = "suite", time.Minute
+		if name == "retreat" {
+			s.Phase, s.Traffic, s.Retreat.Cause = canary.Retreating, canary.Traffic{}, canary.CauseOrdered
+		}
+		*of(&s) = ahead
+		next, d := plan.Next(s, canary.Observation{Now: noon, Traffic: s.Traffic})
+		require.True(t, d.Write, name)
+		require.Equal(t, noon, *of(&next), name)
+		require.Zero(t, next.PausedFor, "it is of times that mean nothing any more")
+	}
+}

@@ -43,6 +43,8 @@ type observation struct {
 	// Loss is what became of the State given to next, if it is remembered and the
 	// Router does not have it.
 	Loss loss
+	// Age is since when it is remembered.
+	Age time.Duration
 	// Had: this driver has had its rollout, so it begins none in the place of
 	// another one.
 	Had bool

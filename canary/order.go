@@ -83,9 +83,10 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 func (r *Runner) Reset(ctx context.Context) error {
 	return change(ctx, r.c.Router, whatever, func(reading Reading, _ error) (Traffic, State, error) {
 		// The serial tells a State that was reset from one that was lost. Began
-		// keeps the next rollout from being taken for this one.
+		// keeps the next rollout from being taken for this one, and Plan whoever had
+		// another one before from beginning that again.
 		s := reading.State
-		return Traffic{}, State{Serial: max(s.nextSerial(), r.now().UnixMilli()), Rollout: Rollout{Began: s.Began}}, nil
+		return Traffic{}, State{Serial: max(s.nextSerial(), r.now().UnixMilli()), Rollout: Rollout{Plan: s.Plan, Name: s.Name, Began: s.Began}}, nil
 	})
 }
 

@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -58,7 +59,7 @@ func (t *turn) lacking(step *Step) *decision {
 	case t.o.Trouble != "":
 		return t.outOfReach()
 	case t.s.Drifting:
-		return t.stay(Reason{Cause: CauseDrift, Detail: "left alone until a resume puts the step's traffic back, or an abort"})
+		return t.stay(Reason{Cause: CauseDrift, Detail: cmp.Or(t.held, "left alone until a resume puts the step's traffic back, or an abort")})
 	case !t.s.Paused.IsZero():
 		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
 	case t.s.Hurried:

@@ -82,7 +82,10 @@ func NewRunner(c Config) (*Runner, error) {
 }
 
 // afterConflict is when to look again after somebody else got through.
-const afterConflict = 100 * time.Millisecond
+const (
+	afterConflict = 100 * time.Millisecond
+	afterStale    = time.Second // when to look again after a reading that was behind
+)
 
 // Turn takes one look and makes at most one change. It is what a controller
 // calls from its Reconcile: Event.Wait says when to come back, or Event.Done that
@@ -113,11 +116,14 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	state, loss, had, err := r.last.recall(reading, e.At)
 	e.Before, e.After, e.Traffic = state, state, reading.Traffic
 	if err != nil {
-		e.Wait = afterConflict
+		e.Wait = afterStale
 		return e, err
 	}
 	o := r.observe(reading, e.At)
 	o.Loss, o.Had = loss, had
+	if loss != lossless {
+		o.Age = r.last.age(e.At)
+	}
 	next, d := r.c.Plan.next(state, o)
 	for d.Ask != askNothing {
 		if err := r.answer(ctx, d, state, &o); err != nil {
@@ -138,7 +144,7 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		}
 	}
 	e.After, e.Wrote = next, d.Write
-	r.last.keep(r.c.Plan.Digest(), next)
+	r.last.keep(r.c.Plan.Digest(), next, r.now())
 	return e, nil
 }
 

@@ -169,7 +169,7 @@ func (d *driver) move(to string, f Fence, done Answer) (a Answer, err error) {
 		}
 		w.fence = f
 		if w.stable != to && (w.stable != "moving" || w.toward != to) {
-			if w.traffic.Stable() > 0 && d.seen == w.version && !w.state.Recalled {
+			if w.traffic.Stable() > 0 && d.seen == w.version && !w.state.Recalled && w.traffic == w.state.Traffic {
 				w.broken("stable is moved to %s while it has traffic: %v in %v", to, w.traffic, w.state.Phase)
 			}
 			w.stable, w.toward, w.whole = "moving", to, w.now.Add(time.Minute)

@@ -159,6 +159,20 @@ func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) 
 	})
 }
 
+// Errors in a row are counted within a step: the next one begins anew.
+func TestErrorsOfTheJudgeAreThoseOfAStep(t *testing.T) {
+	first := canary.Step{Traffic: canary.Traffic{Canary: 10 * percent}, Deadline: 15 * time.Second, OnDeadline: canary.DeadlinePromote}
+	plan := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).Interval(5*time.Second).MaxJudgeErrors(4).
+		Step(first, canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
+	story(t, plan, func(t *testing.T, s *stage) {
+		down := fake.Ruling{Err: errors.New("prometheus is down")}
+		s.judge.Script = []fake.Ruling{down, down, down, down, down, {Verdict: analysis.Pass}}
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+}
+
 func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
 	step := canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Minute}
 	plan := func(a canary.OnDeadline) canary.Builder {

@@ -98,3 +98,9 @@ func (t Traffic) String() string {
 	}
 	return b.String()
 }
+
+// exceeds reports whether t gives anybody but stable something that o does not.
+func (t Traffic) exceeds(o Traffic) bool {
+	return t.Canary > o.Canary || t.Baseline > o.Baseline || t.Mirror > o.Mirror ||
+		t.Cohorts != "" && t.Cohorts != o.Cohorts || t.HeaderRoutes && !o.HeaderRoutes
+}

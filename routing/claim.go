@@ -22,8 +22,8 @@ func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
 		for _, o := range theirs {
 			for i := range rules {
 				if o.Rule == rules[i].key {
-					return fmt.Errorf("%v: %w: that of the target %q, in the annotation %s; let it end, or abort it by %s",
-						&rules[i], ErrTaken, id, StateAnnotation(id), AbortAnnotation(id))
+					return fmt.Errorf("%v: %w: that of the target %q, as the annotation %s says; let it end, or abort it by %s; if there is none, remove the annotation",
+						&rules[i], ErrTaken, id, key, AbortAnnotation(id))
 				}
 			}
 		}
@@ -31,9 +31,10 @@ func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
 	return nil
 }
 
-// isUnderWay reports whether a target has a rollout that is not over. A State that
-// cannot be read is not known to be over.
+// isUnderWay reports whether a target may have a rollout that is not over: the State
+// of it cannot be read, or is kept somewhere else, by the lead of this object.
 func isUnderWay(vs *networking.VirtualService, id string) bool {
 	s, err := state(vs.Annotations, id)
-	return err != nil || s.Phase != canary.Idle && !s.Phase.Final()
+	_, here := vs.Annotations[StateAnnotation(id)]
+	return !here || err != nil || s.Phase != canary.Idle && !s.Phase.Final()
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/routing"
@@ -140,7 +141,7 @@ func TestOneRuleIsSteeredByOneTarget(t *testing.T) {
 				_, err = turns(t, second, 3)
 				require.ErrorIs(t, err, canary.ErrRefused)
 				require.ErrorIs(t, err, routing.ErrTaken)
-				require.ErrorContains(t, err, `that of the target "first", in the annotation serin-go.github.io/first; let it end, or abort it by serin-go.github.io/first.abort`)
+				require.ErrorContains(t, err, `that of the target "first", as the annotation serin-go.github.io/first.original says; let it end, or abort it by serin-go.github.io/first.abort`)
 				require.Equal(t, "v1 80, v2 20", w.shares(t, c.first[0]))
 
 				require.ErrorIs(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Abort}), routing.ErrTaken)
@@ -202,14 +203,15 @@ func TestAClaimIsOfARolloutUnderWay(t *testing.T) {
 		cart, router := w.runner(t, "cart-2", "", "cart", "cart")
 		claim(nil)
 		_, err := turns(t, cart, 1)
-		require.NoError(t, err, "no rollout")
+		require.ErrorIs(t, err, routing.ErrTaken, "another object may have its State")
+		require.ErrorContains(t, err, "if there is none, remove the annotation")
 		claim("what nobody can read")
 		_, err = turns(t, cart, 1)
 		require.ErrorIs(t, err, routing.ErrTaken, "it may be one")
 		idle, err := canary.State{}.MarshalJSON()
 		require.NoError(t, err)
 		claim(string(idle))
-		_, err = turns(t, cart, 1)
+		_, err = turns(t, cart, 2)
 		require.NoError(t, err, "none that has begun")
 		require.Equal(t, "v1 80, v2 20", w.shares(t, "cart"))
 		claim("what nobody can read")
@@ -217,8 +219,35 @@ func TestAClaimIsOfARolloutUnderWay(t *testing.T) {
 		_, err = cart.Run(t.Context())
 		require.ErrorIs(t, err, routing.ErrTaken, "what the rule shows from now on is of the other one")
 		require.Equal(t, "v1 0", w.shares(t, "cart"))
-		claim(nil)
+		claim(string(idle))
 		_, err = cart.Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrRolledBack)
+	})
+}
+
+// A follower shows whose rule it is by the originals alone, and so does an object
+// whose State is kept under another name.
+func TestARuleOfAFollowerIsTakenAsWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sharedGateway, strings.ReplaceAll(sharedGateway, "name: gw", "name: mesh"))
+		object := func(name, id string, canaryVersion string) routing.Object[networking.VirtualService] {
+			to := routing.Target{Namespace: "prod", Name: name, ID: id, Rules: []routing.Rule{{Name: "cart"}}, Arms: subsets("cart")}
+			to.Arms.Canary.Subset = canaryVersion
+			return renderer(t, to).Object(w.client.VirtualServices("prod"))
+		}
+		unnamed := object("mesh", "first", "v2")
+		unnamed.ID = ""
+		for _, first := range []*routing.Router{
+			routing.NewRouter(object("mesh", "first", "v2"), object("gw", "first", "v2")), routing.NewRouter(unnamed, object("gw", "first", "v2")),
+		} {
+			write(t, first, share(20))
+			for _, name := range []string{"gw", "mesh"} {
+				_, err := routing.NewRouter(object(name, "second", "v3")).Read(t.Context())
+				require.ErrorIs(t, err, routing.ErrTaken, name)
+			}
+			write(t, first, canary.Traffic{})
+			_, err := routing.NewRouter(object("gw", "second", "v3")).Read(t.Context())
+			require.NoError(t, err)
+		}
 	})
 }
