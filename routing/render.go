@@ -63,12 +63,29 @@ func (r *steered) writeWeights(p *Patch, d division) {
 	}
 }
 
+// addDestination appends what adds an arm as the n-th destination: like stable's in
+// all but where it leads, as what stable does to requests and answers is what
+// people are used to.
+func (r *steered) addDestination(p *Patch, n, arm int, w int64) {
+	s := r.at[stable]
+	if s < 0 {
+		p.Add(rulePath(r.index, "/route/-"), r.appendRoute(nil, arm, w))
+		return
+	}
+	path := routePath(r.index, n, "")
+	p.Copy(routePath(r.index, s, ""), path)
+	p.Add(path+"/destination", r.appendDestination(nil, arm))
+	p.addInt(path+"/weight", w)
+}
+
 // writeDestinations appends the destinations to add, and then those to remove,
 // last first, so that indexes stay true.
 func (r *steered) writeDestinations(p *Patch, d division) {
+	n := len(r.Route)
 	for arm, w := range d.arms {
 		if r.at[arm] < 0 && (w > 0 || arm == stable) {
-			p.Add(rulePath(r.index, "/route/-"), r.appendRoute(nil, arm, w))
+			r.addDestination(p, n, arm, w)
+			n++
 		}
 	}
 	for j := len(r.Route) - 1; j >= 0; j-- {

@@ -242,7 +242,7 @@ func TestAPatchPrintsAsJSON(t *testing.T) {
 	p, err := renderer(t, target()).Render(service(t, `[{route: [`+v1+`]}]`).typed(t), share(5))
 	require.NoError(t, err)
 	require.True(t, json.Valid([]byte(p.String())))
-	require.True(t, strings.HasPrefix(p.String(), `[{"op":"add","path":"/spec/http/0/route/0/weight","value":95},{"op":"add","path":"/spec/http/0/route/-",`))
+	require.True(t, strings.HasPrefix(p.String(), `[{"op":"add","path":"/spec/http/0/route/0/weight","value":95},{"op":"copy","path":"/spec/http/0/route/1","from":"/spec/http/0/route/0"},`))
 	var none routing.Patch
 	require.Equal(t, "[]", none.String())
 }
@@ -301,4 +301,25 @@ func TestArmsThatMayHaveTheSamePodsAreRefusedUnlessItIsSaid(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
+}
+
+// R5: a destination that is added is stable's with another address: what that does to
+// requests and answers, the canary's does as well, known to us or not.
+func TestAnAddedDestinationIsLikeStables(t *testing.T) {
+	const stable = `{destination: {host: reviews, subset: v1, port: {number: 9080}}, headers: {response: {set: {x-served-by: reviews}}}, novel: {a: 1}}`
+	before := service(t, `[{route: [{destination: {host: other}, weight: 10}, `+strings.TrimSuffix(stable, "}")+`, weight: 90}]}]`)
+	to := target()
+	to.Arms.Baseline = routing.Destination{Host: "reviews", Subset: "v1b"}
+	h := renderer(t, to)
+	o := before.render(t, h, canary.Traffic{Canary: 20 * canary.Percent, Baseline: 10 * canary.Percent})
+	routes := o.rules(t)[0].(document)["route"].([]any)
+	require.Len(t, routes, 4)
+	for i, subset := range []string{"v2", "v1b"} {
+		want := routes[1].(document)
+		added := routes[2+i].(document)
+		require.Equal(t, document{"host": "reviews", "subset": subset, "port": document{"number": 9080.0}}, added["destination"])
+		require.Equal(t, want["headers"], added["headers"])
+		require.Equal(t, want["novel"], added["novel"])
+	}
+	require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
 }
