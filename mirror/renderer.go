@@ -108,6 +108,16 @@ func (r *Renderer) Render(vs *networking.VirtualService, t canary.Traffic) (rout
 	return p, nil
 }
 
+// Check is what the inner renderer has to say of the object.
+func (r *Renderer) Check(vs *networking.VirtualService) []canary.Finding {
+	if c, ok := r.inner.(interface {
+		Check(vs *networking.VirtualService) []canary.Finding
+	}); ok {
+		return c.Check(vs)
+	}
+	return nil
+}
+
 // splitAll appends what splits the steered rules, from the end, so that indexes
 // stay true.
 func (r *Renderer) splitAll(p *routing.Patch, vs *networking.VirtualService) error {

@@ -26,6 +26,7 @@ func (r *Router) Check(ctx context.Context, p canary.Plan) ([]canary.Finding, er
 		if err != nil {
 			return found, err
 		}
+		found = append(found, r.check(o)...)
 		for j, t := range all {
 			if _, err := r.render(o, t); err != nil {
 				found = append(found, canary.Finding{Problem: fmt.Sprintf("%s: %v", names[j], err), Refuses: true})

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	api "istio.io/api/networking/v1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/serin-go/serin/canary"
 )
 
 // find finds the rules of the target, in its order, or in that of the object if it
@@ -52,9 +54,7 @@ func (h *HTTP) leading(vs *networking.VirtualService) ([]steered, error) {
 		if err != nil {
 			return nil, err
 		}
-		kept := under && (known == nil || slices.ContainsFunc(known, func(o original) bool { return o.Rule == r.key }))
-		divides := r.at[stable] >= 0 && (r.at[canaryArm] >= 0 || r.at[baseline] >= 0)
-		if divides || !under && r.at[stable] >= 0 || kept && (r.at[stable] >= 0 || r.at[canaryArm] >= 0) {
+		if r.isChosen(known, under) {
 			found = append(found, r)
 		}
 	}
@@ -62,6 +62,21 @@ func (h *HTTP) leading(vs *networking.VirtualService) ([]steered, error) {
 		return nil, fmt.Errorf("%w%s", h.noStable(&h.common, vs.Spec.Http), whatElse(vs))
 	}
 	return found, nil
+}
+
+// isChosen reports whether a rule is one of those that lead to stable, given what is
+// known of them.
+func (r *steered) isChosen(known []original, under bool) bool {
+	hasStable, hasCanary := r.at[stable] >= 0, r.at[canaryArm] >= 0
+	switch {
+	case hasStable && (hasCanary || r.at[baseline] >= 0):
+		return true // it divides
+	case !under:
+		return hasStable
+	case known != nil && !slices.ContainsFunc(known, func(o original) bool { return o.Rule == r.key }):
+		return false
+	}
+	return hasStable || hasCanary
 }
 
 // known is what the rules were before the rollout, if it is under way with live
@@ -145,6 +160,32 @@ func (h *HTTP) noStable(p *places, rules []*api.HTTPRoute) error {
 		return fmt.Errorf("%w: %s; none of %d http rules routes", ErrNoStable, want, len(rules))
 	}
 	return fmt.Errorf("%w: %s; there is %s", ErrNoStable, want, strings.Join(there, "; "))
+}
+
+// Check tells of rules of other protocols that lead to an arm: they are not steered.
+func (h *HTTP) Check(vs *networking.VirtualService) (found []canary.Finding) {
+	note := func(kind string, i int, d *api.Destination) {
+		for _, p := range append(h.own, h.common) {
+			for arm := range p {
+				if p[arm].is(d, h.suffix) {
+					found = append(found, canary.Finding{Problem: fmt.Sprintf("VirtualService %s/%s: %s[%d] leads to %s as well, %v; %s rules are not steered, so their traffic stays as it is",
+						vs.Namespace, vs.Name, kind, i, armNames[arm], p[arm].Destination, kind)})
+					return
+				}
+			}
+		}
+	}
+	for i, rule := range vs.Spec.Tls {
+		for _, d := range rule.GetRoute() {
+			note("tls", i, d.GetDestination())
+		}
+	}
+	for i, rule := range vs.Spec.Tcp {
+		for _, d := range rule.GetRoute() {
+			note("tcp", i, d.GetDestination())
+		}
+	}
+	return found
 }
 
 // whatElse says what the object has beside http rules that route, and which object

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/mirror"
+	"github.com/serin-go/serin/routing"
 )
 
 // http prints what each rule leads to: "v1 80 v2 20 | v2".
@@ -133,4 +135,34 @@ func TestTheNextRolloutGoesTheOtherWay(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, got)
 	require.Equal(t, "v1 30 v2 70 | v1 30 v2 70", o.render(t, h, share(30)).http(t))
+}
+
+// R3: http moves, and what of the same object does not is said beforehand.
+func TestRulesOfOtherProtocolsAreTold(t *testing.T) {
+	w := newWorld(t, `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: prod}
+spec:
+  hosts: [reviews.example.com]
+  gateways: [front]
+  http:
+  - {route: [{destination: {host: reviews, subset: v1}}]}
+  tls:
+  - {match: [{sniHosts: [reviews.example.com], port: 443}], route: [{destination: {host: elsewhere}}]}
+  - {match: [{sniHosts: [reviews.example.com], port: 8443}], route: [{destination: {host: reviews, subset: v1}}]}
+  tcp:
+  - {match: [{port: 9000}], route: [{destination: {host: reviews, subset: v2}}]}
+`)
+	object := renderer(t, target()).Object(w.client.VirtualServices("prod"))
+	object.Renderer = mirror.Safe(renderer(t, target()))
+	router := routing.NewRouter(object)
+	plan, err := canary.NewPlan("p").Step(canary.Step{Judge: canary.Unjudged, Traffic: share(25)}).End(canary.End{Kind: canary.Discard}).Build()
+	require.NoError(t, err)
+	found, err := router.Check(t.Context(), plan)
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	require.Contains(t, found[0].Problem, "VirtualService prod/reviews: tls[1] leads to stable as well, reviews, subset v1; tls rules are not steered")
+	require.Contains(t, found[1].Problem, "tcp[0] leads to canary as well")
+	require.False(t, found[0].Refuses || found[1].Refuses)
 }

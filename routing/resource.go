@@ -23,7 +23,8 @@ type Client[T any] interface {
 
 // A Renderer says what traffic an object of one kind asks for, and how it is made
 // to ask for another. Both methods are pure: they change no argument, and may be
-// called from any number of goroutines.
+// called from any number of goroutines. One that has something to say of an object
+// before a rollout begins has a method Check(object *T) []canary.Finding as well.
 type Renderer[T any] interface {
 	// Read returns the traffic that the steered parts of the object ask for. If
 	// they disagree, it is that of the first one that does not ask for last, the
@@ -62,6 +63,7 @@ type Resource interface {
 	read(o metav1.Object, last canary.Traffic) (canary.Traffic, error)
 	render(o metav1.Object, t canary.Traffic) (Patch, error)
 	patch(ctx context.Context, o metav1.Object, p Patch) (metav1.Object, error)
+	check(o metav1.Object) []canary.Finding
 	rights() []authorizationv1.ResourceAttributes
 }
 
@@ -98,6 +100,15 @@ func (o Object[T]) read(object metav1.Object, last canary.Traffic) (canary.Traff
 
 func (o Object[T]) render(object metav1.Object, t canary.Traffic) (Patch, error) {
 	return o.Renderer.Render(any(object).(*T), t)
+}
+
+func (o Object[T]) check(object metav1.Object) []canary.Finding {
+	if c, ok := o.Renderer.(interface {
+		Check(object *T) []canary.Finding
+	}); ok {
+		return c.Check(any(object).(*T))
+	}
+	return nil
 }
 
 // patch writes p if the object was not changed since it was read.
