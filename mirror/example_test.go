@@ -24,6 +24,7 @@ func ExampleSafe() {
 		return
 	}
 	vs := &networking.VirtualService{}
+	vs.Spec.Hosts = []string{"shop"}
 	vs.Spec.Http = []*api.HTTPRoute{{
 		Name:  "api",
 		Route: []*api.HTTPRouteDestination{{Destination: &api.Destination{Host: "shop"}}},

@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -216,4 +217,17 @@ func TestStepsMirrorTheSharesInTurn(t *testing.T) {
 		{Name: "dark 100%", Hold: time.Minute, Traffic: canary.Traffic{Mirror: canary.Full}},
 	}, mirror.Steps(like, canary.Percent, canary.Full))
 	require.Empty(t, mirror.Steps(canary.Step{}, canary.Full)[0].Name)
+}
+
+// R2: the root of a delegate may match on the method as well, and Istio drops the
+// copies then without a word.
+func TestADelegateIsNotSplitByMethods(t *testing.T) {
+	o := shop(t, `[{name: a, route: [`+v1+`]}]`)
+	delegate := object(strings.Replace(string(o), `"hosts":["shop"]`, `"hosts":[]`, 1))
+	require.NotEqual(t, string(o), string(delegate))
+	r := mirror.Safe(inner(t, "a"))
+	_, err := r.Render(delegate.typed(t), canary.Traffic{Mirror: canary.Full})
+	require.ErrorIs(t, err, routing.ErrDelegate)
+	require.ErrorIs(t, err, canary.ErrRefused)
+	delegate.render(t, r, canary.Traffic{Canary: canary.Percent})
 }

@@ -121,6 +121,9 @@ func (r *Renderer) Check(vs *networking.VirtualService) []canary.Finding {
 // splitAll appends what splits the steered rules, from the end, so that indexes
 // stay true.
 func (r *Renderer) splitAll(p *routing.Patch, vs *networking.VirtualService) error {
+	if routing.IsDelegate(vs) {
+		return fmt.Errorf("mirror: VirtualService %s/%s: %w", vs.Namespace, vs.Name, routing.ErrDelegate)
+	}
 	steered, err := r.inner.Steered(vs)
 	if err != nil {
 		return err

@@ -26,6 +26,9 @@ func isDoor(rule *api.HTTPRoute) bool { return strings.HasPrefix(rule.GetName(),
 // open returns the patch after which vs has the doors of its steered rules, and
 // no others. It is empty if there is nothing to do.
 func (d *Doors) open(vs *networking.VirtualService) (Patch, error) {
+	if IsDelegate(vs) {
+		return Patch{}, ErrDelegate
+	}
 	rest := slices.DeleteFunc(slices.Clone(vs.Spec.Http), isDoor)
 	rules, err := d.steered(vs, rest)
 	if err != nil {
@@ -53,6 +56,10 @@ func (d *Doors) open(vs *networking.VirtualService) (Patch, error) {
 	}
 	return p, nil
 }
+
+// IsDelegate reports whether the rules of vs are part of those of another
+// VirtualService: it has no hosts of its own.
+func IsDelegate(vs *networking.VirtualService) bool { return len(vs.Spec.Hosts) == 0 }
 
 // shut returns the patch that removes all doors, last first so that indexes stay
 // true.

@@ -23,6 +23,10 @@ var (
 	// ErrNoShare: the rule sends everything to destinations that are not of the
 	// rollout, so there is nothing to divide.
 	ErrNoShare error = &refusal{"stable and canary have no part of the traffic"}
+	// ErrDelegate: the object is a delegate, whose rules Istio merges with those of a
+	// root, and drops where both match on the same things. So nothing is added to it
+	// that matches on more.
+	ErrDelegate error = &refusal{"a delegate gets no rules that match on more: its root may match on the same, and Istio drops them then"}
 	// ErrForeignMirror: somebody else's mirror is in the place of ours.
 	ErrForeignMirror error = &refusal{"the rule mirrors to somewhere else"}
 	// ErrTooLarge: the smallest exact weights do not fit into an int32.
