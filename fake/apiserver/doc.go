@@ -61,9 +61,9 @@
 //   - Of a CRD: rules in CEL other than those for durations, limits of numbers,
 //     lengths and lists beyond the width of a number, anything of a status.
 //     Gateway API objects are not checked at all.
-//   - Of Istio's webhook: load balancers, TLS and CORS settings, values of
-//     headers, names of gRPC codes, matches of tcp and tls rules, warnings,
-//     and kinds other than VirtualService and DestinationRule.
+//   - Of Istio's webhook: load balancers, TLS and CORS settings, names of gRPC
+//     codes, matches of tcp and tls rules but for names of hosts, warnings, and
+//     kinds other than VirtualService and DestinationRule.
 //   - Of a Deployment's pods: volumes, resources, probes and security beyond
 //     their types. Of core and apps objects other than Deployments nothing but
 //     types and metadata is checked, and nothing is defaulted but of ReplicaSets.

@@ -62,6 +62,11 @@ func (m *mistakes) virtualService(v *networking.VirtualService, namespace string
 	}
 	for _, rule := range v.Tls {
 		m.add(len(rule.Match) == 0, "TLS route must have at least one match condition")
+		for _, match := range rule.Match {
+			for _, name := range match.SniHosts {
+				m.sni(name, v.Hosts)
+			}
+		}
 		m.add(len(rule.Route) == 0, "TLS route is required")
 		m.destinations(rule.Route)
 	}
@@ -89,6 +94,22 @@ func (m *mistakes) hosts(hosts []string, mesh bool) {
 			m.add(overlap(a, b), "duplicate hosts in virtual service: %s & %s", a, b)
 		}
 	}
+}
+
+// sni looks at a name that a tls rule asks for, which must be one of the hosts, or of
+// what they stand for.
+func (m *mistakes) sni(name string, hosts []string) {
+	if _, err := netip.ParseAddr(name); err == nil {
+		return
+	}
+	before := len(*m)
+	if m.domain(name); len(*m) > before {
+		return
+	}
+	within := slices.ContainsFunc(hosts, func(h string) bool {
+		return name == h || strings.HasPrefix(h, "*") && strings.HasSuffix(strings.TrimPrefix(name, "*"), h[1:])
+	})
+	m.add(!within, "SNI host %q is not a compatible subset of any of the virtual service hosts: [%s]", name, strings.Join(hosts, ", "))
 }
 
 // overlap tells whether there is a name that both hosts stand for, or that one is.

@@ -27,6 +27,7 @@ func (m *mistakes) rule(r *networking.HTTPRoute, delegate bool) {
 	}
 	m.retries(r.Retries)
 	m.rewrite(r.Rewrite)
+	m.authority(r.Rewrite, r.Headers.GetRequest())
 	for _, d := range r.Route {
 		m.headers(d.Headers)
 	}
@@ -62,6 +63,7 @@ var (
 // match looks at one block of conditions.
 func (m *mistakes) match(match *networking.HTTPMatchRequest) {
 	for name, value := range match.Headers {
+		m.add(value == nil, "header match %v cannot be null", name)
 		m.matchedHeader(name)
 		m.text("headers", value)
 	}
@@ -110,8 +112,9 @@ func (m *mistakes) regex(where, text string) {
 // headers looks at the names of headers that are changed.
 func (m *mistakes) headers(h *networking.Headers) {
 	set := func(values map[string]string, authority bool) {
-		for name := range values {
+		for name, value := range values {
 			m.changedHeader(name, authority)
+			m.headerValue(value)
 		}
 	}
 	set(h.GetRequest().GetAdd(), true)
@@ -128,6 +131,46 @@ func (m *mistakes) changedHeader(name string, authority bool) {
 	isHost := strings.EqualFold(name, "host") || authority && strings.EqualFold(name, ":authority")
 	m.add(isHost && !authority, "invalid header %q: cannot set Host header", name)
 	m.add(!isHost && strings.HasPrefix(name, ":"), `invalid header %q: header cannot have ":" prefix`, name)
+}
+
+// headerValue looks at what a header is set to. Between two percent signs stands what
+// Envoy puts there, with arguments in parentheses; two in a row are one.
+func (m *mistakes) headerValue(value string) {
+	for rest := value; ; {
+		_, after, found := strings.Cut(rest, "%")
+		if !found {
+			return
+		}
+		if escaped, ok := strings.CutPrefix(after, "%"); ok {
+			rest = escaped
+			continue
+		}
+		name, tail, closed := strings.Cut(after, "%")
+		if open := strings.Index(name, "("); closed && open >= 0 {
+			_, tail, closed = strings.Cut(after[open:], ")%")
+		}
+		if !closed {
+			m.add(true, "header value configuration: invalid header configuration: %q has a %% that nothing closes", value)
+			return
+		}
+		rest = tail
+	}
+}
+
+// authority looks for a second name that a rule gives a request's host.
+func (m *mistakes) authority(rewrite *networking.HTTPRewrite, request *networking.Headers_HeaderOperations) {
+	var names []string
+	if name := rewrite.GetAuthority(); name != "" {
+		names = append(names, name)
+	}
+	for _, values := range []map[string]string{request.GetSet(), request.GetAdd()} {
+		for header, name := range values {
+			if strings.EqualFold(header, "host") || strings.EqualFold(header, ":authority") {
+				names = append(names, name)
+			}
+		}
+	}
+	m.add(len(names) > 1, "authority header cannot be set multiple times: %q", names)
 }
 
 func (m *mistakes) fault(f *networking.HTTPFaultInjection) {

@@ -36,6 +36,9 @@ func TestIstiosWebhookRefusesRulesThatMakeNoSense(t *testing.T) {
 		`{"match":[{"sourceNamespace":"B c"}],ROUTE}`:                                     "sourceNamespace match B c is invalid",
 		`{"match":[{"gateways":["B c/d"]}],ROUTE}`:                                        "invalid value for namespace",
 		`{"headers":{"request":{"set":{":path":"a"}}},ROUTE}`:                             `header cannot have ":" prefix`,
+		`{"headers":{"request":{"set":{"x":"5%"}}},ROUTE}`:                                "header value configuration",
+		`{"headers":{"response":{"add":{"x":"%REQ(a)"}}},ROUTE}`:                          "header value configuration",
+		`{"rewrite":{"authority":"a"},"headers":{"request":{"add":{"Host":"b"}}},ROUTE}`:  "authority header cannot be set multiple times",
 		`{"headers":{"request":{"remove":["host"]}},ROUTE}`:                               "cannot set Host header",
 		`{"route":[{"destination":{"host":"a"},"headers":{"response":{"add":{"":""}}}}]}`: "header name cannot be empty",
 		`{"route":[{"destination":{"host":"*"}}]}`:                                        "invalid destination host *",
@@ -124,4 +127,17 @@ func TestIstiosWebhookTakesWhatMakesSense(t *testing.T) {
 	require.NoError(t, admitted(t, "destinationrules.networking.istio.io", "DestinationRule",
 		`{"host":"a","trafficPolicy":{"outlierDetection":{"maxEjectionPercent":50,"interval":"1s","consecutive5xxErrors":null},
 		"connectionPool":{"tcp":{"idleTimeout":"0s"}},"loadBalancer":{"simple":null,"localityLbSetting":{"distribute":[{"to":{"a":100,"b":null}}]}}}}`))
+}
+
+// R10: a tls rule asks for hosts of its object.
+func TestNamesOfTLSRulesAreHostsOfTheObject(t *testing.T) {
+	spec := func(host, name string) string {
+		return `{"hosts":["` + host + `"],"tls":[{"match":[{"sniHosts":["` + name + `"]}],"route":[{"destination":{"host":"a"}}]}]}`
+	}
+	for _, c := range [][2]string{{"a.com", "b.com"}, {"a.com", "x.a.com"}, {"*.x.a.com", "*.a.com"}, {"*.a.com", "a.com"}} {
+		require.ErrorContains(t, admitted(t, virtualServices, "VirtualService", spec(c[0], c[1])), "is not a compatible subset of any of the virtual service hosts", c)
+	}
+	for _, c := range [][2]string{{"a.com", "a.com"}, {"*.a.com", "x.a.com"}, {"*.a.com", "*.x.a.com"}, {"a.com", "10.0.0.1"}} {
+		require.NoError(t, admitted(t, virtualServices, "VirtualService", spec(c[0], c[1])), c)
+	}
 }

@@ -48,6 +48,16 @@ var destinationRuleSpecs = []string{
 
 // virtualServiceSpecs are what is tried as the spec of a VirtualService.
 var virtualServiceSpecs = []string{
+	`{"hosts":["a.com"],"tls":[{"match":[{"sniHosts":["a.com"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["a.com"],"tls":[{"match":[{"sniHosts":["b.com"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["a.com"],"tls":[{"match":[{"sniHosts":["x.a.com"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["*.a.com"],"tls":[{"match":[{"sniHosts":["x.a.com"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["*.a.com"],"tls":[{"match":[{"sniHosts":["*.x.a.com"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["*.x.a.com"],"tls":[{"match":[{"sniHosts":["*.a.com"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["*.a.com"],"tls":[{"match":[{"sniHosts":["a.com"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["a.com"],"tls":[{"match":[{"sniHosts":["10.0.0.1"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["a.com"],"tls":[{"match":[{"sniHosts":["a b"]}],"route":[{"destination":{"host":"a"}}]}]}`,
+	`{"hosts":["a.com"],"tls":[{"match":[{"sniHosts":["a.com","b.com"]}],"route":[{"destination":{"host":"a"}}]}]}`,
 	`null`,
 	`[]`,
 	`"x"`,
@@ -84,6 +94,22 @@ var virtualServiceSpecs = []string{
 
 // httpRules are what is tried as the only http rule of a VirtualService.
 var httpRules = []string{
+	`{"headers":{"request":{"set":{"x-share":"5%"}}},ROUTE}`,
+	`{"headers":{"request":{"set":{"x-share":"5%%"}}},ROUTE}`,
+	`{"headers":{"request":{"add":{"x":"%REQ(a)"}}},ROUTE}`,
+	`{"headers":{"request":{"add":{"x":"%REQ(a)%"}}},ROUTE}`,
+	`{"headers":{"response":{"set":{"x":"a%b%c"}}},ROUTE}`,
+	`{"headers":{"response":{"set":{"x":"a%b"}}},ROUTE}`,
+	`{"headers":{"response":{"add":{"x":"%%%"}}},ROUTE}`,
+	`{"route":[{"destination":{"host":"a"},"headers":{"request":{"set":{"x":"50%"}}}}]}`,
+	`{"rewrite":{"authority":"a"},"headers":{"request":{"set":{"host":"b"}}},ROUTE}`,
+	`{"rewrite":{"authority":"a"},"headers":{"request":{"add":{":authority":"b"}}},ROUTE}`,
+	`{"headers":{"request":{"set":{"Host":"a"},"add":{":authority":"b"}}},ROUTE}`,
+	`{"headers":{"request":{"set":{"host":"a"}}},ROUTE}`,
+	`{"rewrite":{"uri":"/"},"headers":{"request":{"set":{"host":"b"}}},ROUTE}`,
+	`{"match":[{"headers":{"x":null}}],ROUTE}`,
+	`{"match":[{"withoutHeaders":{"x":null}}],ROUTE}`,
+	`{"match":[null],ROUTE}`,
 	`{"delegate":{"name":"a"},"redirect":{"uri":"/"}}`,
 	`{"delegate":{"name":"a"},"directResponse":{"status":200}}`,
 	`{"redirect":{"uri":"/"},"fault":{"abort":{"httpStatus":500}}}`,
@@ -265,7 +291,6 @@ var (
 	}
 	uncheckedRules = []string{
 		`{"corsPolicy":{"allowMethods":["FETCH"]},ROUTE}`,
-		`{"headers":{"request":{"set":{"x-share":"5%"}}},ROUTE}`,
 		`{"fault":{"abort":{"grpcStatus":"TIRED"}},ROUTE}`,
 	}
 	uncheckedPatches = []string{
