@@ -63,7 +63,6 @@ var (
 // match looks at one block of conditions.
 func (m *mistakes) match(match *networking.HTTPMatchRequest) {
 	for name, value := range match.Headers {
-		m.add(value == nil, "header match %v cannot be null", name)
 		m.matchedHeader(name)
 		m.text("headers", value)
 	}
