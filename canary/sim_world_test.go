@@ -159,7 +159,7 @@ func (w *world) holdTrouble(before, after State, t Traffic) {
 }
 
 func (w *world) holdLaws(before, after State, t Traffic) {
-	if t != (Traffic{}) && t != w.traffic && !w.prerequisite && !w.restored {
+	if t.exceeds(w.traffic) && !w.prerequisite && !w.restored {
 		w.broken("%v is shifted to what no prerequisite holds: %v", after.Phase, t)
 	}
 	if err := t.Validate(); err != nil {
