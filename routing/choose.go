@@ -150,7 +150,7 @@ func (h *HTTP) noStable(p *places, rules []*api.HTTPRoute) error {
 	for _, rule := range rules {
 		for _, d := range rule.GetRoute() {
 			is := d.GetDestination()
-			text := Destination{is.GetHost(), is.GetSubset(), is.GetPort().GetNumber()}.String()
+			text := Destination{Host: is.GetHost(), Subset: is.GetSubset(), Port: is.GetPort().GetNumber()}.String()
 			if !slices.Contains(there, text) {
 				there = append(there, text)
 			}

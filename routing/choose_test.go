@@ -166,3 +166,52 @@ spec:
 	require.Contains(t, found[1].Problem, "tcp[0] leads to canary as well")
 	require.False(t, found[0].Refuses || found[1].Refuses)
 }
+
+// R13: versions behind one address are told by the header that the rule sets.
+func TestArmsAreToldByAHeader(t *testing.T) {
+	to := target()
+	model := func(name string) routing.Destination {
+		return routing.Destination{Host: "models", Sets: routing.Header{Name: "x/model", Value: name}}
+	}
+	to.Arms = routing.Arms{Stable: model("iris1"), Canary: model("iris2"), Baseline: model("iris1b")}
+	h := renderer(t, to)
+	for name, c := range map[string]struct{ rule, half string }{
+		"both are there": {
+			`[{route: [{destination: {host: models}, headers: {request: {set: {x/model: iris1}}}, weight: 100}, {destination: {host: models}, headers: {request: {set: {x/model: iris2}}}, weight: 0}]}]`,
+			"iris1 50 iris2 50",
+		},
+		"the canary is not": {
+			`[{route: [{destination: {host: models}, headers: {request: {set: {x/model: iris1, b: c}, add: {d: e}}, response: {set: {f: g}}}}]}]`,
+			"iris1 50 iris2 50",
+		},
+		"another one as well": {
+			`[{route: [{destination: {host: models}, headers: {request: {set: {x/model: old}}}, weight: 20}, {destination: {host: models}, headers: {request: {set: {x/model: iris1}}}, weight: 80}]}]`,
+			"old 20 iris1 40 iris2 40",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := service(t, c.rule)
+			o := before.render(t, h, share(50))
+			var parts []string
+			for _, d := range o.typed(t).Spec.Http[0].Route {
+				parts = append(parts, d.Headers.Request.Set["x/model"], fmt.Sprint(d.Weight))
+			}
+			require.Equal(t, c.half, strings.Join(parts, " "))
+			require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{}).render(t, h, canary.Traffic{})))
+			_, err := h.Render(before.typed(t), canary.Traffic{Mirror: canary.Full})
+			require.ErrorContains(t, err, "the canary is told by a header")
+		})
+	}
+	for words, arms := range map[string]routing.Arms{
+		"stable and canary are the same destination: models":                 {Stable: routing.Destination{Host: "models"}, Canary: model("iris2")},
+		"stable and canary are the same destination: models, x/model: iris1": {Stable: model("iris1"), Canary: model("iris1")},
+		`canary: a header has a name and a value; it is "x": ""`:             {Stable: model("iris1"), Canary: routing.Destination{Host: "models", Sets: routing.Header{Name: "x"}}},
+	} {
+		_, err := routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", Arms: arms})
+		require.ErrorContains(t, err, words)
+	}
+	// Only what is not there at all is added without a pattern.
+	lone := routing.Arms{Stable: routing.Destination{Host: "old"}, Canary: model("iris2")}
+	o := service(t, `[{route: [{destination: {host: old}}]}]`).render(t, renderer(t, routing.Target{Namespace: "prod", Name: "reviews", Arms: lone}), share(50))
+	require.Equal(t, "iris2", o.typed(t).Spec.Http[0].Route[1].Headers.Request.Set["x/model"])
+}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	api "istio.io/api/networking/v1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
@@ -91,6 +92,13 @@ func directions(vs *networking.VirtualService) (all []routing.Target) {
 				host, domain, _ := strings.Cut(stable.Host, ".")
 				next = routing.Destination{Host: strings.TrimSuffix(host+"-next."+domain, ".")}
 			}
+			if twins(rule, d) {
+				for name, value := range d.GetHeaders().GetRequest().GetSet() {
+					stable.Sets = routing.Header{Name: name, Value: value}
+					next = stable
+					next.Sets.Value += "-next"
+				}
+			}
 			t := routing.Target{Namespace: vs.Namespace, Name: vs.Name, ID: "corpus", Arms: routing.Arms{Stable: stable, Canary: next}}
 			if !slices.ContainsFunc(all, func(o routing.Target) bool { return o.Arms == t.Arms }) {
 				all = append(all, t)
@@ -98,6 +106,13 @@ func directions(vs *networking.VirtualService) (all []routing.Target) {
 		}
 	}
 	return all
+}
+
+// twins reports whether a rule has another destination with the same address.
+func twins(rule *api.HTTPRoute, d *api.HTTPRouteDestination) bool {
+	return slices.ContainsFunc(rule.GetRoute(), func(o *api.HTTPRouteDestination) bool {
+		return o != d && o.GetDestination().GetHost() == d.GetDestination().GetHost() && o.GetDestination().GetSubset() == d.GetDestination().GetSubset()
+	})
 }
 
 // theirs is an object without what a rollout owns.
@@ -112,7 +127,9 @@ func theirs(t *testing.T, o object, to routing.Target) string {
 		var kept []any
 		for _, r := range routes {
 			d, _ := r.(document)["destination"].(document)
-			if d["host"] == to.Arms.Canary.Host && fmt.Sprint(d["subset"]) == cmp.Or(to.Arms.Canary.Subset, "<nil>") {
+			headers, _ := json.Marshal(r.(document)["headers"])
+			isCanary := strings.Contains(string(headers), to.Arms.Canary.Sets.Value)
+			if isCanary && d["host"] == to.Arms.Canary.Host && fmt.Sprint(d["subset"]) == cmp.Or(to.Arms.Canary.Subset, "<nil>") {
 				continue
 			}
 			delete(r.(document), "weight")

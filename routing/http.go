@@ -164,6 +164,8 @@ func (h *HTTP) supports(r *steered, t canary.Traffic) error {
 		return &UnsupportedError{"HeaderRoutes", "this renderer has no header routes"}
 	case t.Baseline != 0 && r.places[baseline].full == "":
 		return &UnsupportedError{"Baseline", "the target has no baseline destination"}
+	case t.Mirror != 0 && r.places[canaryArm].Sets != (Header{}):
+		return &UnsupportedError{"Mirror", "the canary is told by a header, and copies have none of their own"}
 	case t.Mirror != 0 && r.Mirror != nil && !r.isMirror(h.suffix):
 		return fmt.Errorf("%w: %s; it can stay beside the rollout's in a list of mirrors", ErrForeignMirror, r.Mirror.GetHost())
 	}

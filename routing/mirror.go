@@ -12,7 +12,7 @@ import (
 
 // isMirror reports whether the rule mirrors to its canary.
 func (r *steered) isMirror(suffix string) bool {
-	return r.Mirror != nil && r.places[canaryArm].is(r.Mirror, suffix)
+	return r.Mirror != nil && r.places[canaryArm].Sets == (Header{}) && r.places[canaryArm].is(r.Mirror, suffix)
 }
 
 // mirrored returns the share of requests that the rule copies to its canary, in
@@ -39,7 +39,7 @@ func (r *steered) mirrored(suffix string) canary.Weight {
 // mirrors are the indexes in the rule's list of mirrors of those to its canary.
 func (r *steered) mirrors(suffix string) (to []int) {
 	for k, m := range r.Mirrors {
-		if r.places[canaryArm].is(m.GetDestination(), suffix) {
+		if r.places[canaryArm].Sets == (Header{}) && r.places[canaryArm].is(m.GetDestination(), suffix) {
 			to = append(to, k)
 		}
 	}

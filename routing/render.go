@@ -3,6 +3,8 @@ package routing
 import (
 	"fmt"
 
+	api "istio.io/api/networking/v1"
+
 	"github.com/serin-go/serin/canary"
 )
 
@@ -75,7 +77,30 @@ func (r *steered) addDestination(p *Patch, n, arm int, w int64) {
 	path := routePath(r.index, n, "")
 	p.Copy(routePath(r.index, s, ""), path)
 	p.Add(path+"/destination", r.appendDestination(nil, arm))
+	if h := r.places[arm].Sets; h != (Header{}) {
+		h.render(p, path+"/headers", r.Route[s].GetHeaders())
+	}
 	p.addInt(path+"/weight", w)
+}
+
+// appendSet appends the text before, and h as the member of an object.
+func (h Header) appendSet(b []byte, before string) []byte {
+	b = appendQuoted(append(append(b, before...), '{'), h.Name)
+	return append(appendQuoted(append(b, ':'), h.Value), '}')
+}
+
+// render appends what makes headers at path, which are those of is, set h as well.
+func (h Header) render(p *Patch, path string, is *api.Headers) {
+	switch request := is.GetRequest(); {
+	case is == nil:
+		p.Add(path, append(h.appendSet(nil, `{"request":{"set":`), "}}"...))
+	case request == nil:
+		p.Add(path+"/request", append(h.appendSet(nil, `{"set":`), '}'))
+	case len(request.GetSet()) == 0:
+		p.Add(path+"/request/set", h.appendSet(nil, ""))
+	default:
+		p.Add(path+"/request/set/"+escapePointer.Replace(h.Name), appendQuoted(nil, h.Value))
+	}
 }
 
 // writeDestinations appends the destinations to add, and then those to remove,

@@ -35,7 +35,7 @@ func look(rule *api.HTTPRoute, index int, p *places, suffix string) (steered, er
 	}
 	for j, d := range rule.Route {
 		for arm := range p {
-			if !p[arm].is(d.GetDestination(), suffix) {
+			if !p[arm].serves(d, suffix) {
 				continue
 			}
 			if r.at[arm] >= 0 {
@@ -130,6 +130,9 @@ func (r *steered) setWeight(p *Patch, j int, w int64) {
 func (r *steered) appendRoute(b []byte, arm int, w int64) []byte {
 	b = append(b, `{"destination":`...)
 	b = r.appendDestination(b, arm)
+	if h := r.places[arm].Sets; h != (Header{}) {
+		b = append(h.appendSet(append(b, `,"headers":`...), `{"request":{"set":`), "}}"...)
+	}
 	if w >= 0 {
 		b = strconv.AppendInt(append(b, `,"weight":`...), w, 10)
 	}

@@ -19,9 +19,17 @@ type Destination struct {
 	Subset string
 	// Port is the port's number. 0 is whatever port the rule uses.
 	Port uint32
+	// Sets is a header that the destination sets on requests, for versions behind one
+	// address that are told apart by it alone: a model server's models. The zero value
+	// is whatever headers the rule sets. Such an arm gets no copies, as those have no
+	// headers of their own.
+	Sets Header
 }
 
-// String prints host, port and subset: "reviews:9080, subset v2".
+// Header is a header of a request and its value.
+type Header struct{ Name, Value string }
+
+// String prints host, port, subset and header: "reviews:9080, subset v2".
 func (d Destination) String() string {
 	s := d.Host
 	if d.Port != 0 {
@@ -29,6 +37,9 @@ func (d Destination) String() string {
 	}
 	if d.Subset != "" {
 		s += ", subset " + d.Subset
+	}
+	if d.Sets != (Header{}) {
+		s += fmt.Sprintf(", %s: %s", d.Sets.Name, d.Sets.Value)
 	}
 	return s
 }
@@ -138,8 +149,19 @@ func (a Arms) places(suffix string) places {
 			full += suffix
 		}
 		p[i] = place{d, full, full + "/" + d.Subset}
+		if d.Sets != (Header{}) {
+			p[i].key += "/" + d.Sets.Name + ":" + d.Sets.Value
+		}
 	}
 	return p
+}
+
+// serves reports whether a destination of a rule is this place.
+func (p *place) serves(d *api.HTTPRouteDestination, suffix string) bool {
+	if h := p.Sets; h != (Header{}) && d.GetHeaders().GetRequest().GetSet()[h.Name] != h.Value {
+		return false
+	}
+	return p.is(d.GetDestination(), suffix)
 }
 
 // is reports whether d is this place, given what short hosts stand for.
@@ -157,7 +179,8 @@ func (p *place) is(d *api.Destination, suffix string) bool {
 
 // overlaps reports whether a destination could be both p and q.
 func (p *place) overlaps(q *place) bool {
-	return p.full == q.full && p.Subset == q.Subset && (p.Port == q.Port || p.Port == 0 || q.Port == 0)
+	apart := p.Sets != q.Sets && p.Sets.Name == q.Sets.Name
+	return p.full == q.full && p.Subset == q.Subset && (p.Port == q.Port || p.Port == 0 || q.Port == 0) && !apart
 }
 
 // validate returns every mistake, each with its place.
@@ -207,6 +230,8 @@ func (a Arms) validate(suffix string, overlapping bool) error {
 			continue
 		case strings.ContainsAny(d.Host, "*/:, \t\n"):
 			errs = append(errs, fmt.Errorf("%s: %q is not the host of a service", armNames[i], d.Host))
+		case (d.Sets.Name == "") != (d.Sets.Value == ""):
+			errs = append(errs, fmt.Errorf("%s: a header has a name and a value; it is %q: %q", armNames[i], d.Sets.Name, d.Sets.Value))
 		case d.Port > 65535:
 			errs = append(errs, fmt.Errorf("%s: port %d does not exist", armNames[i], d.Port))
 		}
