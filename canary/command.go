@@ -65,24 +65,24 @@ func (c Command) target() string {
 }
 
 // means tells of each order whether it means anything to a rollout in a State.
-var means = [...]func(s *State) bool{
-	NoOrder: func(*State) bool { return false },
-	Pause:   func(s *State) bool { return s.Phase.row().pausable && s.Paused.IsZero() },
-	Resume: func(s *State) bool {
+var means = [...]func(s State) bool{
+	NoOrder: func(State) bool { return false },
+	Pause:   func(s State) bool { return s.Phase.row().pausable && s.Paused.IsZero() },
+	Resume: func(s State) bool {
 		return !s.Paused.IsZero() || s.Drifting || s.Phase == Retreating && s.Retreat.Gone.IsZero()
 	},
-	Abort:    func(s *State) bool { return s.Phase != Idle && !s.Phase.row().final && !s.Phase.row().back },
-	Promote:  func(s *State) bool { return s.Phase == Progressing && !s.Hurried },
-	Skip:     func(s *State) bool { return s.Phase == Progressing && !s.Skipped },
-	Approve:  func(s *State) bool { return s.Phase.gated() },
-	Retry:    func(s *State) bool { return s.Phase == RolledBack },
-	StepBack: func(s *State) bool { return (s.Phase == Progressing || s.Phase == CompletingShift) && !s.Recalled },
+	Abort:    func(s State) bool { return s.Phase != Idle && !s.Phase.row().final && !s.Phase.row().back },
+	Promote:  func(s State) bool { return s.Phase == Progressing && !s.Hurried },
+	Skip:     func(s State) bool { return s.Phase == Progressing && !s.Skipped },
+	Approve:  func(s State) bool { return s.Phase.gated() },
+	Retry:    func(s State) bool { return s.Phase == RolledBack },
+	StepBack: func(s State) bool { return (s.Phase == Progressing || s.Phase == CompletingShift) && !s.Recalled },
 }
 
 // suits tells why the command means nothing to a rollout in the State s; "" if
 // it means something.
 func (c Command) suits(s *State) string {
-	if means[c.Order](s) && (c.Order != Approve || c.Gate != "") {
+	if means[c.Order](*s) && (c.Order != Approve || c.Gate != "") {
 		return ""
 	}
 	return "a rollout that is " + s.Phase.String() + " cannot " + c.Order.String() + c.target()

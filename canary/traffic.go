@@ -67,7 +67,7 @@ func (t Traffic) problems() mistakes {
 	check("canary", t.Canary)
 	check("baseline", t.Baseline)
 	check("mirror", t.Mirror)
-	if names := t.Cohorts.Names(); CohortsOf(names...) != t.Cohorts || slices.Contains(names, "") || !isName(string(t.Cohorts)) {
+	if names := t.Cohorts.Names(); t.Cohorts != "" && CohortsOf(names...) != t.Cohorts || slices.Contains(names, "") || !isName(string(t.Cohorts)) {
 		all.add("cohorts", "", "%q; want names, sorted, each once, of %d bytes together; CohortsOf makes such", t.Cohorts, maxName)
 	}
 	if all == nil && t.Canary+t.Baseline > Full {

@@ -21,7 +21,6 @@ func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 		return h.leading(vs)
 	}
 	found := make([]steered, 0, len(h.target.Rules))
-	_, under := h.known(vs)
 	for i := range h.target.Rules {
 		index, err := namedRule(vs, h.target.Rules[i].Name)
 		if err != nil {
@@ -32,7 +31,7 @@ func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 			return nil, err
 		}
 		// A stable destination that was there before the rollout can be put back.
-		if r.at[stable] < 0 && !(under && r.at[canaryArm] >= 0) {
+		if r.at[stable] < 0 && (r.at[canaryArm] < 0 || !h.isUnder(vs)) {
 			return nil, fmt.Errorf("%v: %w", &r, h.noStable(&h.own[i], vs.Spec.Http[index:index+1]))
 		}
 		found = append(found, r)
@@ -83,7 +82,7 @@ func (r *steered) isChosen(known []original, under bool) bool {
 // traffic; nil if that is so, and what they were cannot be understood. The originals
 // of a rollout that went in another direction are none of this one's.
 func (h *HTTP) known(vs *networking.VirtualService) (known []original, under bool) {
-	text, under := vs.Annotations[OriginalAnnotation(h.id)]
+	text, under := vs.Annotations[h.kept]
 	if !under {
 		return nil, false
 	}
@@ -93,6 +92,12 @@ func (h *HTTP) known(vs *networking.VirtualService) (known []original, under boo
 	}
 	known = slices.DeleteFunc(all, func(o original) bool { return !h.isStable(o.Stable) })
 	return known, len(known) > 0
+}
+
+// isUnder reports whether the rollout is under way with live traffic.
+func (h *HTTP) isUnder(vs *networking.VirtualService) bool {
+	_, under := h.known(vs)
+	return under
 }
 
 // isStable reports whether a key is that of a stable destination of the target.
@@ -209,12 +214,8 @@ func whatElse(vs *networking.VirtualService) string {
 
 func namedRule(vs *networking.VirtualService, name string) (int, error) {
 	index := -1
-	var names []string
 	for i, r := range vs.Spec.Http {
 		if r.GetName() != name {
-			if r.GetName() != "" {
-				names = append(names, fmt.Sprintf("%q", r.GetName()))
-			}
 			continue
 		}
 		if index >= 0 {
@@ -222,11 +223,22 @@ func namedRule(vs *networking.VirtualService, name string) (int, error) {
 		}
 		index = i
 	}
-	if index < 0 && names == nil {
-		return 0, fmt.Errorf("%w: %q; none of %d http rules has a name: leave Rules out to steer all that lead to stable", ErrNoRule, name, len(vs.Spec.Http))
-	}
 	if index < 0 {
-		return 0, fmt.Errorf("%w: %q; there is %s", ErrNoRule, name, strings.Join(names, ", "))
+		return 0, noRule(vs, name)
 	}
 	return index, nil
+}
+
+// noRule is ErrNoRule with the names that there are.
+func noRule(vs *networking.VirtualService, name string) error {
+	var names []string
+	for _, r := range vs.Spec.Http {
+		if r.GetName() != "" {
+			names = append(names, fmt.Sprintf("%q", r.GetName()))
+		}
+	}
+	if names == nil {
+		return fmt.Errorf("%w: %q; none of %d http rules has a name: leave Rules out to steer all that lead to stable", ErrNoRule, name, len(vs.Spec.Http))
+	}
+	return fmt.Errorf("%w: %q; there is %s", ErrNoRule, name, strings.Join(names, ", "))
 }

@@ -15,7 +15,7 @@ func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
 	for key, text := range vs.Annotations {
 		name, ours := strings.CutPrefix(key, domain)
 		id, originals := strings.CutSuffix(name, ".original")
-		if !ours || !originals || id == h.id || vs.Annotations[OriginalAnnotation(h.id)] != "" || !isUnderWay(vs, id) {
+		if !ours || !originals || id == h.id || vs.Annotations[h.kept] != "" || !isUnderWay(vs, id) {
 			continue
 		}
 		theirs, _ := decodeOriginals(text) // what cannot be understood claims nothing

@@ -35,6 +35,7 @@ import (
 type HTTP struct {
 	target Target
 	id     string
+	kept   string // the annotation of what the rules were
 	suffix string
 	common places
 	own    []places // parallel to target.Rules
@@ -47,7 +48,7 @@ func NewHTTP(t Target) (*HTTP, error) {
 	if err := t.validate(); err != nil {
 		return nil, fmt.Errorf("routing: target %s/%s: %w", t.Namespace, t.Name, err)
 	}
-	h := &HTTP{target: t, id: t.id(), suffix: t.suffix(), common: t.Arms.places(t.suffix())}
+	h := &HTTP{target: t, id: t.id(), kept: OriginalAnnotation(t.id()), suffix: t.suffix(), common: t.Arms.places(t.suffix())}
 	h.target.Rules = append([]Rule(nil), t.Rules...)
 	for _, r := range t.Rules {
 		if r.Arms == (Arms{}) {
@@ -123,8 +124,7 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	if err != nil {
 		return p, err
 	}
-	key := OriginalAnnotation(h.id)
-	text, kept := vs.Annotations[key]
+	text, kept := vs.Annotations[h.kept]
 	known, _ := h.known(vs)
 	next := make([]original, 0, len(rules))
 	for i := range rules {
@@ -135,10 +135,10 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 		next = append(next, o)
 	}
 	if !isLive(t) {
-		p.unannotate(vs.Annotations, key)
+		p.unannotate(vs.Annotations, h.kept)
 	} else if kept || !p.Empty() {
 		if now := encodeOriginals(next); now != text {
-			p.annotate(vs.Annotations, key, now)
+			p.annotate(vs.Annotations, h.kept, now)
 		}
 	}
 	return p, nil
