@@ -50,8 +50,7 @@ func (sp *spec) wrongPlace(s *State) string {
 	case !sp.leadsTo(s):
 		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
 	}
-	t := turn{spec: sp, s: *s}
-	if want := t.trafficIn(s.Phase); s.Traffic != want && !s.Recalled && s.Returned == 0 {
+	if want := sp.trafficIn(s.Phase, s.Traffic); s.Traffic != want && !s.Recalled && s.Returned == 0 {
 		return fmt.Sprintf("phase %v with %v, not %v", s.Phase, s.Traffic, want)
 	}
 	return ""

@@ -119,7 +119,7 @@ func (t *turn) after(p Phase) Phase {
 
 // reach enters a phase with the traffic that the table says.
 func (t *turn) reach(p Phase, why string) *decision {
-	d := t.enter(p, t.s.Step, t.trafficIn(p), why)
+	d := t.enter(p, t.s.Step, t.trafficIn(p, t.s.Traffic), why)
 	if p.Final() {
 		d.Reason.Cause = CauseOver
 		d.Done = len(t.steps) > 0 // or the rollout of another plan is over, and this one begins
@@ -127,13 +127,13 @@ func (t *turn) reach(p Phase, why string) *decision {
 	return d
 }
 
-// trafficIn returns the traffic of a phase, given the outcome.
-func (t *turn) trafficIn(p Phase) Traffic {
+// trafficIn returns the traffic of a phase, given that of the State now.
+func (sp *spec) trafficIn(p Phase, now Traffic) Traffic {
 	switch share := p.row().traffic; {
-	case share == ofCanary, share == ofOutcome && t.end.Kind == Stay:
+	case share == ofCanary, share == ofOutcome && sp.end.Kind == Stay:
 		return everything
 	case share == ofStep:
-		return t.s.Traffic
+		return now
 	}
 	return Traffic{}
 }

@@ -272,8 +272,9 @@ func (t *turn) restoreEnd() *decision {
 }
 
 func (t *turn) clockWentBack() bool {
+	most := t.o.Now.Add(maxSkew)
 	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Promotion, t.s.Baked, t.s.Retreat.Since} {
-		if at.Sub(t.o.Now) > maxSkew {
+		if at.After(most) {
 			return true
 		}
 	}
