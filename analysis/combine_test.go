@@ -239,3 +239,42 @@ func TestOneWithoutReadingsIsEnoughToBeWithoutThemIfAllAreNeeded(t *testing.T) {
 		require.Equal(t, []analysis.Blindness{c.all, c.any}, []analysis.Blindness{all.Blindness, any.Blindness}, "%v", c.said)
 	}
 }
+
+// What was learnt is not lost by an error, nor while another one warms up.
+func TestNothingThatIsCarriedIsLost(t *testing.T) {
+	var got analysis.Request
+	learns := knows{Result: analysis.Result{Carry: []byte("learnt")}, got: &got}
+	first, err := analysis.Any(learns, learns).Analyze(t.Context(), minute)
+	require.NoError(t, err)
+	r := minute
+	r.Carry = first.Carry
+	again, err := analysis.Any(learns, errs(analysis.Pass)).Analyze(t.Context(), r)
+	require.ErrorIs(t, err, errStore)
+	require.Nil(t, again.Carry, "an error is no look")
+	again, err = analysis.Any(says(analysis.Pass), errs(analysis.Pass)).Analyze(t.Context(), r)
+	require.NoError(t, err)
+	r.Carry = again.Carry
+	_, err = analysis.Any(says(analysis.Pass), learns).Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, "learnt", string(got.Carry), "the error forgot nothing of it")
+
+	r.Carry = []byte("known")
+	warming, err := analysis.Warmup(time.Hour, learns).Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, "known", string(warming.Carry))
+}
+
+func TestANilPointerWithinACombinationIsAMistakeAndNoPanic(t *testing.T) {
+	var none *analysis.Threshold
+	for name, a := range map[string]analysis.Analyzer{
+		"all": analysis.All(none), "any": analysis.Any(says(analysis.Pass), none), "last": analysis.Last(time.Minute, none),
+		"warmup": analysis.Warmup(0, analysis.AnalyzerFunc(nil)),
+	} {
+		require.Error(t, a.(interface{ Validate() error }).Validate(), name)
+		require.Zero(t, a.(analysis.Looker).Look(), name)
+		if name != "any" {
+			_, err := a.Analyze(t.Context(), minute)
+			require.Error(t, err, name)
+		}
+	}
+}

@@ -329,3 +329,40 @@ func TestAStepThatHasShownNothingIsBlind(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, analysis.Blind, result.Verdict, "no look is over")
 }
+
+// What passed before, by copies or in another step, passes no step that shows
+// nothing: there or not, the requests of this one are what counts.
+func TestAPassIsOfTheStepUnderWay(t *testing.T) {
+	s := newShop(arm{bad: 0.005}, arm{bad: 0.005})
+	for name, mirrored := range map[string]bool{"after copies": true, "after a step": false} {
+		t.Run(name, func(t *testing.T) {
+			r := request(3600)
+			r.Earlier = []analysis.Block{{Window: r.Window, Canary: 0.05, Mirrored: mirrored}}
+			r.Window.From, r.Window.To = r.Window.To, r.Window.To.Add(10*time.Second)
+			result, err := judgeOf(s).Analyze(t.Context(), r)
+			require.NoError(t, err)
+			require.Equal(t, analysis.Blind, result.Verdict, "no look of this step is over")
+			require.Contains(t, result.Reason, "that was before this step, which has shown nothing")
+			r.Window.To = r.Window.To.Add(10 * time.Minute)
+			result, err = judgeOf(s).Analyze(t.Context(), r)
+			require.NoError(t, err)
+			require.Equal(t, analysis.Pass, result.Verdict, result.Reason)
+		})
+	}
+}
+
+// Where everything goes to the canary, what was learnt of the baseline before has to
+// do; if nothing was, there is no baseline.
+func TestACanaryAloneIsNotBlindIfTheBaselineWasSeenBefore(t *testing.T) {
+	s := &shop{seed: 1, arms: map[metrics.Arm]arm{shopV1: {requests: 2}, shopV2: {requests: 1}}}
+	r := request(60)
+	r.Earlier = []analysis.Block{{Window: r.Window, Canary: 0.3}}
+	r.Window.From, r.Window.To, r.Canary = r.Window.To, r.Window.To.Add(time.Minute), 1
+	result, err := judgeOf(s).Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, analysis.Inconclusive, result.Verdict, result.Reason)
+	s.err = map[metrics.Arm]error{shopV1: metrics.ErrNoSeries}
+	result, err = judgeOf(s).Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, []any{analysis.Blind, analysis.NoBaseline}, []any{result.Verdict, result.Blindness})
+}
