@@ -358,11 +358,29 @@ func TestACanaryAloneIsNotBlindIfTheBaselineWasSeenBefore(t *testing.T) {
 	r := request(60)
 	r.Earlier = []analysis.Block{{Window: r.Window, Canary: 0.3}}
 	r.Window.From, r.Window.To, r.Canary = r.Window.To, r.Window.To.Add(time.Minute), 1
-	result, err := judgeOf(s).Analyze(t.Context(), r)
+	judge := judgeOf(s)
+	judge.Provider = untilThen{s, r.Window.From}
+	result, err := judge.Analyze(t.Context(), r)
 	require.NoError(t, err)
 	require.Equal(t, analysis.Inconclusive, result.Verdict, result.Reason)
-	s.err = map[metrics.Arm]error{shopV1: metrics.ErrNoSeries}
-	result, err = judgeOf(s).Analyze(t.Context(), r)
+	judge.Provider = untilThen{s, time.Time{}}
+	result, err = judge.Analyze(t.Context(), r)
 	require.NoError(t, err)
 	require.Equal(t, []any{analysis.Blind, analysis.NoBaseline}, []any{result.Verdict, result.Blindness})
+}
+
+// untilThen is a shop whose baseline gets no requests from some time on.
+type untilThen struct {
+	*shop
+	then time.Time
+}
+
+func (u untilThen) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	counts, err := u.shop.Sequence(ctx, q, windows)
+	for i, w := range windows {
+		if q.Arm == shopV1 && err == nil && !w.From.Before(u.then) {
+			counts[i] = metrics.Counts{}
+		}
+	}
+	return counts, err
 }
