@@ -474,7 +474,7 @@ func TestAnOldMemoryGivesNobodyToTheCanary(t *testing.T) {
 		s.send(canary.Command{Order: canary.Abort})
 		_, err := other.Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrRolledBack)
-		time.Sleep(48 * time.Hour)
+		<-time.After(48 * time.Hour) // of the bubble
 		s.restore(backup{})
 		_, err = s.runner.Run(t.Context())
 		require.ErrorContains(t, err, "what is remembered is 48h0m")
@@ -519,11 +519,9 @@ func TestARolloutOfAnotherObjectIsNoOlderOne(t *testing.T) {
 		text, err := early.MarshalJSON()
 		require.NoError(t, err)
 		s.restore(backup{canary.Traffic{}, string(text)})
-		for range 100 {
-			_, err = s.runner.Turn(t.Context())
-			require.ErrorIs(t, err, canary.ErrOtherPlan)
-			time.Sleep(time.Second)
-		}
+		s.turnsFor(2 * time.Minute)
+		_, err = s.runner.Turn(t.Context())
+		require.ErrorIs(t, err, canary.ErrOtherPlan)
 		require.Equal(t, early.Serial, s.read().State.Serial)
 	})
 }

@@ -1,0 +1,50 @@
+package canary
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// over says that nothing is left to do, unless a retry was ordered.
+func (t *turn) over() *decision {
+	c := t.s.Command
+	if c.Order == Retry && c.suits(&t.s) == "" {
+		return t.begin("retry" + c.credit())
+	}
+	if t.o.Loss == removed && t.o.Traffic != t.s.Traffic {
+		return t.unexplained()
+	}
+	if t.o.Loss != lossless {
+		return t.restoreEnd()
+	}
+	r := Reason{Cause: CauseOver, Detail: t.s.Reason}
+	if t.o.Traffic != t.s.Traffic {
+		r.Detail = "it ended with " + t.s.Traffic.String() + "; since then somebody changed that to " + t.o.Traffic.String()
+	}
+	return t.decide(decision{Done: true, Reason: r})
+}
+
+// restoreEnd puts back how the rollout ended. After some times an end that gives
+// stable everything still goes back, if not at once; for another one a person is
+// needed.
+func (t *turn) restoreEnd() *decision {
+	often := t.s.Drifts >= t.spec.drift.Limit
+	more := t.s.Traffic.exceeds(t.o.Traffic)
+	a := t.o.Answers[askReady]
+	switch {
+	case often && t.o.Traffic == t.s.Traffic:
+		return t.decide(decision{Done: true, Reason: Reason{Cause: CauseOver, Detail: t.s.Reason}})
+	case more && !often && a.Reply == Unasked:
+		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case more && (often || a.Reply != Yes):
+		return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: an older state of %q was put back, with %v; it ended as %v, with %v, which has to wait: %s",
+			ErrRefused, ErrBadState, t.name, t.o.Traffic, t.s.Phase, t.s.Traffic, cmp.Or(a.Reason, "it comes back again and again"))})
+	}
+	t.s.Drifts = min(t.s.Drifts+1, maxCount)
+	t.s.Serial = t.firstSerial()
+	d := t.write(t.s.Traffic, Reason{Cause: CauseOver, Detail: "the record of the rollout was " + t.o.Loss.String() + " by somebody else and is put back"})
+	if often {
+		d.After = t.interval
+	}
+	return d
+}
