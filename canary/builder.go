@@ -113,6 +113,17 @@ func (b Builder) Verify() Builder {
 	return b
 }
 
+// HeaderRoutes lets a request choose its version by a header for as long as the
+// rollout lasts, whatever the weights are: a preview for people, and what keeps gRPC
+// clients without a proxy from losing calls while the weights move. The routes are
+// put up before the first step by a write of their own, when everything is ready
+// for that step, and are removed when the traffic of the end was seen. They count
+// for all steps: Traffic.HeaderRoutes of a Step is that of its plan.
+func (b Builder) HeaderRoutes() Builder {
+	b.spec.headerRoutes = true
+	return b
+}
+
 // Bake is how long after the end of the plan a roll back is one command away:
 // what stands for the canary is kept as long. The zero value is no such time. A
 // plan that ends with Discard has none.
@@ -170,6 +181,7 @@ func (s spec) resolved() *spec {
 		if s.steps[i].Name == "" {
 			s.steps[i].Name = s.steps[i].Traffic.String()
 		}
+		s.steps[i].Traffic.HeaderRoutes = s.steps[i].Traffic.HeaderRoutes || s.headerRoutes
 	}
 	if s.interval == 0 {
 		s.interval = defaultInterval

@@ -24,6 +24,9 @@ func (s *spec) problems() mistakes {
 	for i, step := range s.steps {
 		at := place{"steps", numbered(i+1, step.Name)}
 		all.within(at, step.problems())
+		if step.Traffic.HeaderRoutes && !s.headerRoutes {
+			all = append(all, mistake{place: append(at, "headerRoutes"), text: "header routes stand for the whole rollout; say it of the plan"})
+		}
 		if j, ok := first[step.Name]; ok {
 			all = append(all, mistake{
 				place: append(at, "name"), also: place{"steps", numbered(j+1, ""), "name"},

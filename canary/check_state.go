@@ -30,7 +30,7 @@ func (sp *spec) check(s *State) error {
 // wrongRollout tells why s is about no rollout of the plan.
 func (sp *spec) wrongRollout(s *State) string {
 	switch {
-	case s.Owner != sp.owner && !s.Phase.Final() && !s.Phase.row().back: // another driver may turn it back
+	case s.Owner != sp.owner && !s.Phase.Final() && !s.leadsBack(): // another driver may turn it back
 		return fmt.Sprintf("its owner is %q, not %q", s.Owner, sp.owner)
 	case s.End != sp.end.Kind:
 		return fmt.Sprintf("its end is %q, not %q", s.End, sp.end.Kind)
@@ -50,7 +50,8 @@ func (sp *spec) wrongPlace(s *State) string {
 	case !sp.leadsTo(s):
 		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
 	}
-	if want := sp.trafficIn(s.Phase, s.Traffic); s.Traffic != want && !s.Recalled && s.Returned == 0 {
+	under := (s.Recalled || s.Returned > 0) && !s.Phase.row().bare // under way to what it should be
+	if want := sp.trafficIn(s.Phase, s); s.Traffic != want && !under {
 		return fmt.Sprintf("phase %v with %v, not %v", s.Phase, s.Traffic, want)
 	}
 	return ""
@@ -63,7 +64,7 @@ func (sp *spec) leadsTo(s *State) bool {
 	case r.final:
 		return s.Outcome == s.Phase
 	case s.Phase == CleaningUp:
-		return s.Outcome == RolledBack || s.Outcome == sp.goal() && sp.end.Kind != Stay
+		return s.Outcome == RolledBack || s.Outcome == sp.goal()
 	case r.back:
 		return s.Outcome == RolledBack
 	case r.traffic == ofStep || s.Phase == Preparing || s.Phase == Retreating:

@@ -37,7 +37,7 @@ func TestAStateThatNoRolloutOfThePlanCouldHaveWrittenIsBad(t *testing.T) {
 		"an end that leads nowhere":            {promote, Place{Phase: Returning}, nil, "phase Returning leads to Idle"},
 		"a final phase that leads elsewhere":   {promote, Place{Phase: Promoted, Outcome: RolledBack}, nil, "phase Promoted leads to RolledBack"},
 		"a step that leads to its end":         {promote, Place{Phase: Progressing, Outcome: Promoted}, nil, "phase Progressing leads to Promoted"},
-		"cleaning up what stays":               {stay, Place{Phase: CleaningUp, Traffic: everything, Outcome: Promoted}, nil, "phase CleaningUp leads to Promoted"},
+		"cleaning up what stays":               {stay, Place{Phase: CleaningUp, Traffic: Traffic{Canary: Full, HeaderRoutes: true}, Outcome: Promoted}, nil, "phase CleaningUp with canary 100%, header routes, not canary 100%"},
 		"paused while it rolls back":           {promote, Place{Phase: RollingBack, Outcome: RolledBack}, func(s *State) { s.Paused = at }, "paused in phase RollingBack"},
 		"an open gate after the steps":         {promote, Place{Phase: Returning, Outcome: Promoted}, func(s *State) { s.Approved = []string{"g"} }, "an open gate in phase Returning"},
 		"a retreat without a cause":            {promote, Place{Phase: Retreating}, nil, `a retreat because of "none" in phase Retreating`},

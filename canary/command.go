@@ -71,7 +71,7 @@ var means = [...]func(s State) bool{
 	Resume: func(s State) bool {
 		return !s.Paused.IsZero() || s.Drifting || s.Phase == Retreating && s.Retreat.Gone.IsZero()
 	},
-	Abort:    func(s State) bool { return s.Phase != Idle && !s.Phase.row().final && !s.Phase.row().back },
+	Abort:    func(s State) bool { return s.Phase != Idle && !s.Phase.row().final && !s.leadsBack() },
 	Promote:  func(s State) bool { return s.Phase == Progressing && !s.Hurried },
 	Skip:     func(s State) bool { return s.Phase == Progressing && !s.Skipped },
 	Approve:  func(s State) bool { return s.Phase.gated() },

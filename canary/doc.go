@@ -9,15 +9,15 @@
 // # The life of a rollout
 //
 //	Idle -> Preparing -> Progressing (-> Retreating -> Progressing)
-//	  stay:           -> CompletingShift -> Baking -> Promoted
+//	  stay:           -> CompletingShift -> Baking -> CleaningUp -> Promoted
 //	  promote stable: -> CompletingShift -> PromotingStable -> Returning -> Baking -> CleaningUp -> Promoted
 //	  discard:        -> Returning -> CleaningUp -> Discarded
 //	any of these -> RollingBack -> CleaningUp -> RolledBack
 //	PromotingStable, Returning, Baking of a promoted stable -> RestoringStable -> RollingBack
 //
 // A phase that has nothing to do is left out: CompletingShift if the last step
-// gave the canary everything, Baking without a bake time, CleaningUp without a
-// Prerequisite.
+// gave the canary everything, Baking without a bake time, CleaningUp without header
+// routes and a Prerequisite that is not needed any more.
 //
 // Being paused, and waiting for a verdict, a gate or capacity, are no phases but
 // reasons to stay, told in words by [Event.Reason]. While a step waits for

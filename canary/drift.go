@@ -38,12 +38,12 @@ func (t *turn) recalled() *decision {
 		t.s.Recalled = true
 	}
 	switch {
-	case row.back:
+	case t.s.leadsBack():
 	case t.s.Command.Order == Abort:
 		return t.obey()
 	case t.o.Age > max(maxStale, 2*t.interval):
 		return t.rollBack(fmt.Sprintf("drift: %s; what is remembered is %v old", what, t.o.Age.Round(time.Second)))
-	case t.s.Recalled && t.o.Traffic == everything && t.s.Traffic != everything:
+	case t.s.Recalled && t.o.Traffic.Canary == Full && t.s.Traffic.Canary != Full:
 		return t.rollBack("drift: " + what)
 	}
 	return t.answerDrift(what)
@@ -51,8 +51,17 @@ func (t *turn) recalled() *decision {
 
 func (t *turn) answerDrift(what string) *decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
-	if row := t.s.Phase.row(); !row.back && !row.moved && t.s.Drifts > t.spec.drift.Limit {
+	row := t.s.Phase.row()
+	// Header routes are put up again with traffic that needs them, not for stable alone.
+	gone := row.traffic != ofStep && t.s.Traffic == Traffic{HeaderRoutes: true} && t.o.Traffic == Traffic{}
+	if gone {
+		t.s.Traffic = Traffic{}
+	}
+	switch {
+	case !t.s.leadsBack() && !row.moved && t.s.Drifts > t.spec.drift.Limit:
 		return t.rollBack("drift: " + what)
+	case gone:
+		return t.shift(Traffic{}, r)
 	}
 	switch t.driftPolicy() {
 	case Adopt:
@@ -88,7 +97,7 @@ func (t *turn) reassert(what string) *decision {
 		switch {
 		case a.Reply == Unasked:
 			return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
-		case a.Reply == No && t.s.Phase != PromotingStable && !t.s.Phase.row().back:
+		case a.Reply == No && t.s.Phase != PromotingStable && !t.s.leadsBack():
 			return t.rollBack("drift: " + what + "; it cannot be put back: " + a.Reason)
 		case t.s.Phase == Progressing && !t.s.Drifting, t.o.Loss != lossless:
 			t.s.Drifting = t.s.Phase == Progressing

@@ -19,6 +19,7 @@ type planDoc struct {
 	Interval       duration  `json:"interval,omitzero"`
 	Bake           duration  `json:"bake,omitzero"`
 	Verify         bool      `json:"verify,omitzero"`
+	HeaderRoutes   bool      `json:"headerRoutes,omitzero"`
 	Drift          driftDoc  `json:"drift,omitzero"`
 	MaxJudgeErrors int       `json:"maxJudgeErrors,omitzero"`
 	Steps          []stepDoc `json:"steps"`
@@ -75,7 +76,7 @@ func (s *spec) encode() ([]byte, error) {
 	doc := planDoc{
 		Name: s.name, Revision: s.revision, Owner: s.owner,
 		Settle: duration(s.settle), ScrapeLag: duration(s.lag), Interval: duration(s.interval),
-		Bake: duration(s.bake), Verify: s.verify, Drift: driftDoc(s.drift), MaxJudgeErrors: s.judgeErrors,
+		Bake: duration(s.bake), Verify: s.verify, HeaderRoutes: s.headerRoutes, Drift: driftDoc(s.drift), MaxJudgeErrors: s.judgeErrors,
 		Steps: make([]stepDoc, len(s.steps)),
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
 	}
@@ -114,6 +115,7 @@ func (s spec) plan() (Plan, error) {
 //	interval: 10s            # the default
 //	bake: 0s
 //	verify: false
+//	headerRoutes: false
 //	maxJudgeErrors: 0
 //	drift:
 //	  policy: reassert       # or adopt, hold, roll back
@@ -124,7 +126,6 @@ func (s spec) plan() (Plan, error) {
 //	  baseline: 0%
 //	  mirror: 0%
 //	  cohorts: ""            # names with commas between them
-//	  headerRoutes: false
 //	  hold: 0s
 //	  deadline: 0s           # none
 //	  onDeadline: roll back  # or wait, promote
@@ -167,7 +168,7 @@ func (doc planDoc) builder() Builder {
 		OnDrift(Drift(doc.Drift)).MaxJudgeErrors(doc.MaxJudgeErrors).
 		Step(steps...).
 		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
-	b.spec.bake, b.spec.verify = time.Duration(doc.Bake), doc.Verify
+	b.spec.bake, b.spec.verify, b.spec.headerRoutes = time.Duration(doc.Bake), doc.Verify, doc.HeaderRoutes
 	b.spec.revision = doc.Revision
 	return b
 }

@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// everything is all live requests to the canary.
-var everything = Traffic{Canary: Full}
-
 // goal is the final phase of a plan that succeeds.
 func (sp *spec) goal() Phase {
 	if sp.end.Kind == Discard {
@@ -19,13 +16,14 @@ func (sp *spec) goal() Phase {
 // finish begins the plan's end, after its last step.
 func (t *turn) finish() *decision {
 	t.s.Outcome = t.goal()
+	all := t.trafficIn(CompletingShift, &t.s)
 	switch {
 	case t.end.Kind == Discard:
 		return t.reach(Returning, "all steps are done")
-	case t.s.Traffic == everything:
+	case t.s.Traffic == all:
 		return t.reach(t.after(CompletingShift), "all steps are done")
 	}
-	if d := t.unready(everything); d != nil {
+	if d := t.unready(all); d != nil {
 		return d
 	}
 	return t.reach(CompletingShift, "all steps are done")
@@ -87,7 +85,7 @@ func (t *turn) reasonToLeave() string {
 
 // granted asks what the phase asks. It is nil if that is nothing, or a yes.
 func (t *turn) granted(r *row) *decision {
-	if r.asks == askNothing || r.asks == askRemoved && !t.o.Prerequisite {
+	if r.asks == askNothing || r.asks == askRemoved && !t.removes() {
 		return nil
 	}
 	a := t.o.Answers[r.asks]
@@ -109,7 +107,7 @@ func (t *turn) after(p Phase) Phase {
 	for {
 		p = p.row().then[t.end.Kind]
 		switch {
-		case p == Idle, p == CleaningUp && !t.o.Prerequisite:
+		case p == Idle, p == CleaningUp && !t.removes() && !t.s.Traffic.HeaderRoutes:
 			return t.s.Outcome
 		case p != Baking || t.bake > 0:
 			return p
@@ -117,9 +115,25 @@ func (t *turn) after(p Phase) Phase {
 	}
 }
 
+// leadsBack reports whether traffic goes back to stable, or has: an Abort comes too
+// late. What is cleaned up while the canary has everything stays with it.
+func (p *Place) leadsBack() bool {
+	return p.Phase.row().back && (p.Phase != CleaningUp || p.Traffic.Canary == 0)
+}
+
+// removes reports whether there is a Prerequisite that nothing needs any more when
+// the rollout ends.
+func (t *turn) removes() bool {
+	return t.o.Prerequisite && (t.end.Kind != Stay || t.s.Outcome == RolledBack)
+}
+
 // reach enters a phase with the traffic that the table says.
 func (t *turn) reach(p Phase, why string) *decision {
-	d := t.enter(p, t.s.Step, t.trafficIn(p, t.s.Traffic), why)
+	traffic := t.trafficIn(p, &t.s)
+	if p.row().traffic == ofStable { // on the way back nothing is put up
+		traffic.HeaderRoutes = traffic.HeaderRoutes && t.o.Traffic.HeaderRoutes
+	}
+	d := t.enter(p, t.s.Step, traffic, why)
 	if p.Final() {
 		d.Reason.Cause = CauseOver
 		d.Done = len(t.steps) > 0 // or the rollout of another plan is over, and this one begins
@@ -127,15 +141,17 @@ func (t *turn) reach(p Phase, why string) *decision {
 	return d
 }
 
-// trafficIn returns the traffic of a phase, given that of the State now.
-func (sp *spec) trafficIn(p Phase, now Traffic) Traffic {
-	switch share := p.row().traffic; {
-	case share == ofCanary, share == ofOutcome && sp.end.Kind == Stay:
-		return everything
-	case share == ofStep:
-		return now
+// trafficIn returns the traffic of a phase, given the State now. Header routes stay as
+// they are until everything is cleaned up.
+func (sp *spec) trafficIn(p Phase, s *State) Traffic {
+	t, row := Traffic{HeaderRoutes: s.Traffic.HeaderRoutes && !p.row().bare}, p.row()
+	switch {
+	case row.traffic == ofCanary, row.traffic == ofOutcome && sp.end.Kind == Stay && s.Outcome == Promoted:
+		t.Canary = Full
+	case row.traffic == ofStep:
+		return s.Traffic
 	}
-	return Traffic{}
+	return t
 }
 
 func (t *turn) notPromoted(a Answer) *decision {
@@ -172,7 +188,7 @@ func (t *turn) rollBack(why string) *decision {
 	moved := t.end.Kind == PromoteStable && t.s.Phase.row().moved
 	if moved && t.s.Phase != PromotingStable {
 		if a := t.o.Answers[askReady]; a.Reply == Unasked {
-			return t.decide(decision{Ask: askReady, Traffic: everything, Pin: t.s.Pin})
+			return t.decide(decision{Ask: askReady, Traffic: t.trafficIn(RestoringStable, &t.s), Pin: t.s.Pin})
 		} else if a.Reply == No {
 			t.s.Command = Command{}
 			return t.write(t.o.Traffic, Reason{Cause: CauseCapacity, Detail: why + "; that is not possible any more, as the canary cannot take the traffic while stable is restored: " + a.Reason})

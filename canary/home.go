@@ -22,7 +22,7 @@ func (t *turn) leadsHome(aborted bool) bool {
 	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest || t.misplaced() || t.lacksWorkload() || t.homeward().check(s) != nil {
 		return false
 	}
-	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.Phase.row().back)
+	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.leadsBack())
 }
 
 // misplaced reports whether the State is one of another object.
@@ -69,6 +69,7 @@ func (t *turn) abandon() *decision {
 	why := Abort.String() + t.s.Command.credit()
 	t.fresh()
 	t.s.Recalled = t.end.Kind == PromoteStable
+	t.s.Traffic.HeaderRoutes = t.o.Traffic.HeaderRoutes
 	return t.rollBack(why)
 }
 

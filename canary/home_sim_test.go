@@ -73,7 +73,8 @@ func (p *somewhere) describe() string {
 func pick[T any](rng *rand.Rand, all ...T) T { return all[rng.IntN(len(all))] }
 
 func (p *somewhere) anyTraffic() Traffic {
-	return pick(p.rng, Traffic{}, Traffic{}, everything, p.plan.spec.steps[0].Traffic, Traffic{Canary: 30 * Percent, Cohorts: "staff"}, Traffic{Mirror: Full})
+	return pick(p.rng, Traffic{}, Traffic{}, everything, p.plan.spec.steps[0].Traffic, Traffic{Canary: 30 * Percent, Cohorts: "staff"}, Traffic{Mirror: Full},
+		Traffic{HeaderRoutes: true}, Traffic{Canary: Full, HeaderRoutes: true})
 }
 
 func (p *somewhere) anyTime() time.Time {
@@ -146,7 +147,7 @@ func (p *somewhere) lead() (end string, err error) {
 			return "rolled back", nil
 		case s.Phase.Final() && p.traffic == Traffic{}:
 			return "at its end already", nil
-		case s.Phase.Final() && p.traffic == s.Traffic && p.traffic == before.Traffic:
+		case s.Phase.Final() && p.traffic == s.Traffic && p.traffic.Canary == before.Traffic.Canary && !p.traffic.HeaderRoutes:
 			return "too late", nil
 		case s.Phase == Preparing && p.traffic == Traffic{}:
 			return "begun anew", nil // the rollout of another plan was over

@@ -73,7 +73,7 @@ func (t *turn) next() *decision {
 	if t.s.Phase == Idle || t.s.Phase.Final() {
 		return t.unbegun()
 	}
-	if aborted && t.o.Loss == lossless && !t.s.Phase.row().back {
+	if aborted && t.o.Loss == lossless && !t.s.leadsBack() {
 		return t.obey()
 	}
 	return t.goOn()
@@ -154,7 +154,7 @@ func (t *turn) act() *decision {
 // begin claims the rollout: from now on there is a State, and nobody else's plan
 // begins.
 func (t *turn) begin(why string) *decision {
-	if t.o.Traffic != (Traffic{}) {
+	if found := t.o.Traffic; found != (Traffic{HeaderRoutes: found.HeaderRoutes}) {
 		return t.unexplained()
 	}
 	t.fresh()
@@ -177,7 +177,31 @@ func (t *turn) prepare() *decision {
 	if d := t.pin(); d != nil {
 		return d
 	}
+	if d := t.putUp(); d != nil {
+		return d
+	}
 	return t.enterWhenReady(0, t.s.Reason)
+}
+
+// putUp puts up the header routes of the plan, when everything is ready for its first
+// step. It is nil when the mesh has them.
+func (t *turn) putUp() *decision {
+	first := &t.steps[0]
+	switch {
+	case !t.headerRoutes:
+		return nil
+	case t.s.Traffic.HeaderRoutes:
+		if _, d := t.seen(); d != nil {
+			return t.bounded(first, d)
+		}
+		return nil
+	case t.o.Trouble != "":
+		return t.bounded(first, t.outOfReach())
+	}
+	if d := t.unready(first.Traffic); d != nil {
+		return d
+	}
+	return t.shift(Traffic{HeaderRoutes: true}, Reason{Cause: CauseMoved, Detail: "the header routes are put up"})
 }
 
 // cleared asks whether the plan can be carried out. It is nil if it can.

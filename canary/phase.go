@@ -82,24 +82,26 @@ type row struct {
 	back bool
 	// pausable: it can be kept from being left.
 	pausable bool
+	// bare: header routes that stood are gone.
+	bare bool
 }
 
 // phases are the rows of the table.
 var phases = [...]row{
-	Idle:            {ends: endsAll},
+	Idle:            {ends: endsAll, bare: true},
 	Preparing:       {ends: endsAll, traffic: ofStable, pausable: true},
 	Progressing:     {ends: endsAll, traffic: ofStep, judged: true, pausable: true},
 	Retreating:      {ends: endsAll, traffic: ofStable, pausable: true},
 	CompletingShift: {ends: endsStay | endsPromote, traffic: ofCanary, judged: true, pausable: true, then: [3]Phase{Stay: Baking, PromoteStable: PromotingStable}},
 	PromotingStable: {ends: endsPromote, traffic: ofCanary, asks: askPromoted, waits: CausePromoting, judged: true, moved: true, pausable: true, then: [3]Phase{PromoteStable: Returning}},
 	Returning:       {ends: endsPromote | endsDiscard, traffic: ofStable, moved: true, then: [3]Phase{PromoteStable: Baking, Discard: CleaningUp}},
-	Baking:          {ends: endsStay | endsPromote, traffic: ofOutcome, moved: true, then: [3]Phase{PromoteStable: CleaningUp}},
+	Baking:          {ends: endsStay | endsPromote, traffic: ofOutcome, moved: true, then: [3]Phase{Stay: CleaningUp, PromoteStable: CleaningUp}},
 	RestoringStable: {ends: endsPromote, traffic: ofCanary, asks: askRestored, waits: CauseRestoring, back: true, then: [3]Phase{PromoteStable: RollingBack}},
 	RollingBack:     {ends: endsAll, traffic: ofStable, back: true, then: [3]Phase{Stay: CleaningUp, PromoteStable: CleaningUp, Discard: CleaningUp}},
-	CleaningUp:      {ends: endsAll, traffic: ofStable, asks: askRemoved, waits: CauseRemoving, back: true},
-	Promoted:        {ends: endsStay | endsPromote, traffic: ofOutcome, final: true},
-	Discarded:       {ends: endsDiscard, traffic: ofStable, final: true},
-	RolledBack:      {ends: endsAll, traffic: ofStable, final: true},
+	CleaningUp:      {ends: endsAll, traffic: ofOutcome, asks: askRemoved, waits: CauseRemoving, back: true, bare: true},
+	Promoted:        {ends: endsStay | endsPromote, traffic: ofOutcome, final: true, bare: true},
+	Discarded:       {ends: endsDiscard, traffic: ofStable, final: true, bare: true},
+	RolledBack:      {ends: endsAll, traffic: ofStable, final: true, bare: true},
 }
 
 // row returns what p is; an unknown phase is nothing.

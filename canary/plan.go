@@ -22,6 +22,7 @@ type spec struct {
 	interval              time.Duration
 	bake                  time.Duration
 	verify                bool
+	headerRoutes          bool
 	drift                 Drift
 	judgeErrors           int
 	end                   End

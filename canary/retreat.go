@@ -34,7 +34,7 @@ func (t *turn) retreat() *decision {
 // stepBack gives stable everything for a while.
 func (t *turn) stepBack(cause Cause, why string) *decision {
 	t.s.Outcome, t.s.Hurried = Idle, false // the end, if it had begun, begins again
-	d := t.enter(Retreating, t.s.Step, Traffic{}, why)
+	d := t.reach(Retreating, why)
 	t.s.Retreat.Cause, t.s.Retreat.Since = cause, t.o.Now
 	d.Reason.Cause = cause
 	return d

@@ -187,7 +187,7 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 		return r.guard(ctx, func(ctx context.Context) error { return r.c.Router.Write(ctx, reading, t, *s) })
 	}
 	err := try()
-	if errors.Is(err, ErrRefused) && s.Phase.row().back {
+	if errors.Is(err, ErrRefused) && s.leadsBack() {
 		*s = s.smallest()
 		err = try()
 	}

@@ -164,6 +164,9 @@ func randomScenario(rng *rand.Rand) scenario {
 	if rng.IntN(2) == 0 {
 		b = b.Verify()
 	}
+	if rng.IntN(2) == 0 {
+		b = b.HeaderRoutes()
+	}
 	b = b.OnDrift(Drift{Policy: DriftPolicy(rng.IntN(len(driftNames))), Limit: rng.IntN(3)})
 	end := End{Kind: EndKind(rng.IntN(len(endNames)))}
 	w := Weight(0)

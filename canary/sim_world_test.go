@@ -69,6 +69,9 @@ const (
 	simSlack   = maxCall + simSkew
 )
 
+// everything is all live requests to the canary.
+var everything = Traffic{Canary: Full}
+
 func (w *world) broken(format string, args ...any) {
 	if w.law == nil {
 		w.law = fmt.Errorf(format, args...)
@@ -159,6 +162,9 @@ func (w *world) holdTrouble(before, after State, t Traffic) {
 }
 
 func (w *world) holdLaws(before, after State, t Traffic) {
+	if !w.sim.meddled && !w.restored {
+		w.holdHeaderRoutes(before, after, t)
+	}
 	if t.exceeds(w.traffic) && !w.prerequisite && !w.restored {
 		w.broken("%v is shifted to what no prerequisite holds: %v", after.Phase, t)
 	}
@@ -194,6 +200,27 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 	}
 	if moved && before.Phase == Progressing && !before.Hurried && !w.restored {
 		w.holdStep(before, after)
+	}
+}
+
+// holdHeaderRoutes holds that header routes are there, and known to the mesh, before
+// any share is given and until the last one is taken and that is known as well.
+func (w *world) holdHeaderRoutes(before, after State, t Traffic) {
+	moved := t != w.traffic
+	unsettled := w.now.Sub(w.wrote) < simSettle-simSlack && !w.sim.clockSteps
+	was, reset := w.traffic.HeaderRoutes, after.Phase == Idle
+	shares := t
+	shares.HeaderRoutes = was
+	switch {
+	case !moved || reset:
+	case t.HeaderRoutes != was && shares != w.traffic:
+		w.broken("header routes come or go with %v, which was %v", t, w.traffic)
+	case t.HeaderRoutes && !was && after.Phase != Preparing, !t.HeaderRoutes && was && after.Phase != CleaningUp:
+		w.broken("header routes come or go in %v", after.Phase)
+	case !t.HeaderRoutes && w.sim.plan.spec.headerRoutes && after.Phase == Progressing:
+		w.broken("no header routes in a step")
+	case was && (before.Phase == Preparing || !t.HeaderRoutes) && unsettled:
+		w.broken("%v was written %v after %v", t, w.now.Sub(w.wrote), w.traffic)
 	}
 }
 
@@ -245,8 +272,8 @@ func (w *world) holdEnd(s State, t Traffic) {
 		s.Phase == RolledBack && (t != Traffic{} || w.stable != "old"):
 		w.broken("%v with traffic %v and stable %s", s.Phase, t, w.stable)
 	}
-	if w.prerequisite && t == (Traffic{}) {
-		w.broken("%v with the prerequisite still up", s.Phase)
+	if w.prerequisite != (t == everything) && !w.sim.meddled {
+		w.broken("%v with %v, and the prerequisite is up: %v", s.Phase, t, w.prerequisite)
 	}
 	if s.Reason == "" {
 		w.broken("%v without a reason", s.Phase)

@@ -22,7 +22,7 @@ type Traffic struct {
 	// Cohorts are the groups of users who get the canary whatever the weights are.
 	Cohorts Cohorts `json:"cohorts,omitzero"`
 	// HeaderRoutes: a request may choose its version by a header, also while the
-	// canary has no share.
+	// canary has no share. [Builder.HeaderRoutes] asks for them.
 	HeaderRoutes bool `json:"headerRoutes,omitzero"`
 }
 
