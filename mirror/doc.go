@@ -1,9 +1,8 @@
 // Package mirror is for dark launches: the canary gets copies of live requests
 // and its answers are dropped, while stable answers the users.
 //
-// A copy of a request that is not idempotent does its work twice. [Safe] and
-// [Methods] make renderers that copy requests of some methods only. Mirroring
-// everything takes no more than the routing.HTTP that they decorate.
+// A copy of a request that writes does its work twice. [Methods], an option of
+// routing.Target, says which requests are copied; by default those that only read.
 //
 // [Steps] makes steps of a plan that mirror.
 package mirror

@@ -1,7 +1,7 @@
 package mirror
 
 import (
-	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,64 +9,57 @@ import (
 	api "istio.io/api/networking/v1"
 )
 
-// allowed returns those of the methods that m lets pass. Nil lets all pass.
-func allowed(m *api.StringMatch, methods []string) []string {
-	var match func(method string) bool
-	switch m := m.GetMatchType().(type) {
+// Methods says of which requests the canary gets copies: those with one of these
+// methods, in upper case. None, the zero value, is GET, HEAD and OPTIONS, which
+// write nothing, so that copies write nothing twice. For copies of all requests
+// there is {Every}.
+type Methods []string
+
+// Every is any method, also one that writes.
+const Every = "*"
+
+// Every reports whether all requests are copied, whatever their method.
+func (m Methods) Every() bool { return len(m) == 1 && m[0] == Every }
+
+// Names returns the methods in use.
+func (m Methods) Names() []string {
+	if len(m) == 0 {
+		return []string{"GET", "HEAD", "OPTIONS"}
+	}
+	return slices.Clone(m)
+}
+
+// Validate reports what is no method, or named twice.
+func (m Methods) Validate() error {
+	for i, name := range m {
+		if m.Every() {
+			return nil
+		}
+		if name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") != "" || slices.Contains(m[:i], name) {
+			return fmt.Errorf("method %d: %q is named twice or not a method in upper case; for all there is {%q} alone", i, name, Every)
+		}
+	}
+	return nil
+}
+
+// In returns those of the methods that a rule which matches on m lets through, as
+// Istio matches: no condition lets all through, and a regular expression is RE2
+// and matches the whole value. One that does not compile matches nothing.
+func (m Methods) In(match *api.StringMatch) []string {
+	var lets func(method string) bool
+	switch is := match.GetMatchType().(type) {
 	case *api.StringMatch_Exact:
-		match = func(method string) bool { return method == m.Exact }
+		lets = func(method string) bool { return method == is.Exact }
 	case *api.StringMatch_Prefix:
-		match = func(method string) bool { return strings.HasPrefix(method, m.Prefix) }
+		lets = func(method string) bool { return strings.HasPrefix(method, is.Prefix) }
 	case *api.StringMatch_Regex:
-		// As in Istio, the expression is RE2 and matches the whole value. One that
-		// does not compile matches nothing.
-		re, err := regexp.Compile("^(?:" + m.Regex + ")$")
+		re, err := regexp.Compile("^(?:" + is.Regex + ")$")
 		if err != nil {
 			return nil
 		}
-		match = re.MatchString
+		lets = re.MatchString
 	default:
-		return methods
+		return m.Names()
 	}
-	return slices.DeleteFunc(slices.Clone(methods), func(method string) bool { return !match(method) })
-}
-
-// condition returns what lets exactly the methods pass.
-func condition(methods []string) *api.StringMatch {
-	if len(methods) == 1 {
-		return &api.StringMatch{MatchType: &api.StringMatch_Exact{Exact: methods[0]}}
-	}
-	return &api.StringMatch{MatchType: &api.StringMatch_Regex{Regex: strings.Join(methods, "|")}}
-}
-
-// encodeCondition returns condition as JSON.
-func encodeCondition(methods []string) []byte {
-	member := "regex"
-	if len(methods) == 1 {
-		member = "exact"
-	}
-	b, _ := json.Marshal(map[string]string{member: strings.Join(methods, "|")}) // strings always have an encoding
-	return b
-}
-
-// narrow returns the blocks with the methods ANDed into each. A block that lets
-// none of the methods pass is left out.
-func narrow(blocks []*api.HTTPMatchRequest, methods []string) []*api.HTTPMatchRequest {
-	if len(blocks) == 0 {
-		return []*api.HTTPMatchRequest{{Method: condition(methods)}}
-	}
-	var narrowed []*api.HTTPMatchRequest
-	for _, b := range blocks {
-		if pass := allowed(b.GetMethod(), methods); len(pass) > 0 {
-			b = b.DeepCopy()
-			b.Method = condition(pass)
-			narrowed = append(narrowed, b)
-		}
-	}
-	return narrowed
-}
-
-// isToken reports whether s can be an HTTP method in upper case.
-func isToken(s string) bool {
-	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") == ""
+	return slices.DeleteFunc(m.Names(), func(method string) bool { return !lets(method) })
 }

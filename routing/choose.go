@@ -1,17 +1,13 @@
 package routing
 
 import (
-	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 	api "istio.io/api/networking/v1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-
-	"github.com/serin-go/serin/canary"
 )
 
 // find finds the rules of the target, in its order, or in that of the object if it
@@ -21,15 +17,17 @@ func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 		return h.leading(vs)
 	}
 	found := make([]steered, 0, len(h.target.Rules))
+	keys := keysOf(vs)
 	for i := range h.target.Rules {
-		index, err := namedRule(vs, h.target.Rules[i].Name)
+		index, err := h.target.Rules[i].find(vs)
 		if err != nil {
 			return nil, err
 		}
-		r, err := h.look(vs, index, &h.own[i])
+		r, err := look(vs.Spec.Http[index], index, &h.own[i], h.suffix)
 		if err != nil {
 			return nil, err
 		}
+		r.key = keys[index]
 		// A stable destination that was there before the rollout can be put back.
 		if r.at[stable] < 0 && (r.at[canaryArm] < 0 || !h.isUnder(vs)) {
 			return nil, fmt.Errorf("%v: %w", &r, h.noStable(&h.own[i], vs.Spec.Http[index:index+1]))
@@ -44,15 +42,17 @@ func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 // adds meanwhile is left alone, as is one that leads to the canary only.
 func (h *HTTP) leading(vs *networking.VirtualService) ([]steered, error) {
 	known, under := h.known(vs)
+	keys := keysOf(vs)
 	var found []steered
 	for index, rule := range vs.Spec.Http {
 		if isOwn(rule.GetName()) || len(rule.GetRoute()) == 0 {
 			continue
 		}
-		r, err := h.look(vs, index, &h.common)
+		r, err := look(rule, index, &h.common, h.suffix)
 		if err != nil {
 			return nil, err
 		}
+		r.key = keys[index]
 		if r.isChosen(known, under) {
 			found = append(found, r)
 		}
@@ -105,31 +105,25 @@ func (h *HTTP) isStable(key string) bool {
 	return h.common[stable].key == key || slices.ContainsFunc(h.own, func(p places) bool { return p[stable].key == key })
 }
 
-// look finds the arms in one rule.
-func (h *HTTP) look(vs *networking.VirtualService, index int, p *places) (steered, error) {
-	r, err := look(vs.Spec.Http[index], index, p, h.suffix)
-	r.key = key(vs, index)
-	return r, err
-}
-
-// key tells a rule from the others of its object: its name, or else what it
-// matches.
-func key(vs *networking.VirtualService, index int) string {
-	rule := vs.Spec.Http[index]
-	if rule.GetName() != "" {
-		return rule.GetName()
-	}
-	one := matches(rule)
-	twins := 0
-	for _, other := range vs.Spec.Http[:index] {
-		if other.GetName() == "" && matches(other) == one {
-			twins++
+// keysOf returns what tells each rule from the others of its object: its name, or else
+// what it matches.
+func keysOf(vs *networking.VirtualService) []string {
+	keys := make([]string, len(vs.Spec.Http))
+	var twins map[string]int
+	for i, rule := range vs.Spec.Http {
+		if keys[i] = rule.GetName(); keys[i] != "" {
+			continue
 		}
+		if twins == nil {
+			twins = map[string]int{}
+		}
+		one := matches(rule)
+		if keys[i] = one; twins[one] > 0 {
+			keys[i] = fmt.Sprintf("%s~%d", one, twins[one])
+		}
+		twins[one]++
 	}
-	if twins > 0 {
-		return fmt.Sprintf("%s~%d", one, twins)
-	}
-	return one
+	return keys
 }
 
 // matches is a digest of what a rule matches; "" if that is everything.
@@ -143,102 +137,4 @@ func matches(rule *api.HTTPRoute) string {
 		digest.Write(append(b, 0))
 	}
 	return fmt.Sprintf("#%x", digest.Sum64())
-}
-
-// noStable is ErrNoStable with where the rules lead instead.
-func (h *HTTP) noStable(p *places, rules []*api.HTTPRoute) error {
-	want := p[stable].Destination.String()
-	if p[stable].full != p[stable].Host {
-		want += " (which is " + p[stable].full + ")"
-	}
-	var there []string
-	for _, rule := range rules {
-		for _, d := range rule.GetRoute() {
-			is := d.GetDestination()
-			text := Destination{Host: is.GetHost(), Subset: is.GetSubset(), Port: is.GetPort().GetNumber()}.String()
-			if !slices.Contains(there, text) {
-				there = append(there, text)
-			}
-		}
-	}
-	if there == nil {
-		return fmt.Errorf("%w: %s; none of %d http rules routes", ErrNoStable, want, len(rules))
-	}
-	return fmt.Errorf("%w: %s; there is %s", ErrNoStable, want, strings.Join(there, "; "))
-}
-
-// Check tells of rules of other protocols that lead to an arm: they are not steered.
-func (h *HTTP) Check(vs *networking.VirtualService) (found []canary.Finding) {
-	note := func(kind string, i int, d *api.Destination) {
-		for _, p := range append(h.own, h.common) {
-			for arm := range p {
-				if p[arm].is(d, h.suffix) {
-					found = append(found, canary.Finding{Problem: fmt.Sprintf("VirtualService %s/%s: %s[%d] leads to %s as well, %v; %s rules are not steered, so their traffic stays as it is",
-						vs.Namespace, vs.Name, kind, i, armNames[arm], p[arm].Destination, kind)})
-					return
-				}
-			}
-		}
-	}
-	for i, rule := range vs.Spec.Tls {
-		for _, d := range rule.GetRoute() {
-			note("tls", i, d.GetDestination())
-		}
-	}
-	for i, rule := range vs.Spec.Tcp {
-		for _, d := range rule.GetRoute() {
-			note("tcp", i, d.GetDestination())
-		}
-	}
-	return found
-}
-
-// whatElse says what the object has beside http rules that route, and which object
-// to steer instead.
-func whatElse(vs *networking.VirtualService) string {
-	var all []string
-	for i, rule := range vs.Spec.Http {
-		if d := rule.GetDelegate(); d != nil {
-			namespace := cmp.Or(d.GetNamespace(), vs.Namespace)
-			all = append(all, fmt.Sprintf("http[%d] is left to the VirtualService %s/%s: steer that one", i, namespace, d.GetName()))
-		}
-	}
-	for kind, n := range map[string]int{"tls": len(vs.Spec.Tls), "tcp": len(vs.Spec.Tcp)} {
-		if n > 0 {
-			all = append(all, fmt.Sprintf("there are %s rules (%d), which are not steered", kind, n))
-		}
-	}
-	slices.Sort(all)
-	return strings.Join(append([]string{""}, all...), "; ")
-}
-
-func namedRule(vs *networking.VirtualService, name string) (int, error) {
-	index := -1
-	for i, r := range vs.Spec.Http {
-		if r.GetName() != name {
-			continue
-		}
-		if index >= 0 {
-			return 0, fmt.Errorf("%w: http[%d] and http[%d] are both named %q", ErrAmbiguousRule, index, i, name)
-		}
-		index = i
-	}
-	if index < 0 {
-		return 0, noRule(vs, name)
-	}
-	return index, nil
-}
-
-// noRule is ErrNoRule with the names that there are.
-func noRule(vs *networking.VirtualService, name string) error {
-	var names []string
-	for _, r := range vs.Spec.Http {
-		if r.GetName() != "" {
-			names = append(names, fmt.Sprintf("%q", r.GetName()))
-		}
-	}
-	if names == nil {
-		return fmt.Errorf("%w: %q; none of %d http rules has a name: leave Rules out to steer all that lead to stable", ErrNoRule, name, len(vs.Spec.Http))
-	}
-	return fmt.Errorf("%w: %q; there is %s", ErrNoRule, name, strings.Join(names, ", "))
 }

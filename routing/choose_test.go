@@ -2,13 +2,14 @@ package routing_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	networking "istio.io/api/networking/v1"
 
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -154,9 +155,7 @@ spec:
   tcp:
   - {match: [{port: 9000}], route: [{destination: {host: reviews, subset: v2}}]}
 `)
-	object := renderer(t, target()).Object(w.client.VirtualServices("prod"))
-	object.Renderer = mirror.Safe(renderer(t, target()))
-	router := routing.NewRouter(object)
+	router := routing.NewRouter(renderer(t, target()).Object(w.client.VirtualServices("prod")))
 	plan, err := canary.NewPlan("p").Step(canary.Step{Judge: canary.Unjudged, Traffic: share(25)}).End(canary.End{Kind: canary.Discard}).Build()
 	require.NoError(t, err)
 	found, err := router.Check(t.Context(), plan)
@@ -214,4 +213,51 @@ func TestArmsAreToldByAHeader(t *testing.T) {
 	lone := routing.Arms{Stable: routing.Destination{Host: "old"}, Canary: model("iris2")}
 	o := service(t, `[{route: [{destination: {host: old}}]}]`).render(t, renderer(t, routing.Target{Namespace: "prod", Name: "reviews", Arms: lone}), share(50))
 	require.Equal(t, "iris2", o.typed(t).Spec.Http[0].Route[1].Headers.Request.Set["x/model"])
+}
+
+// Rules without names are told by what they match.
+func TestRulesAreChosenByWhatTheyMatch(t *testing.T) {
+	api := &networking.HTTPMatchRequest{Uri: &networking.StringMatch{MatchType: &networking.StringMatch_Prefix{Prefix: "/api"}}}
+	old := &networking.HTTPMatchRequest{Uri: &networking.StringMatch{MatchType: &networking.StringMatch_Prefix{Prefix: "/old"}}}
+	by := func(m ...*networking.HTTPMatchRequest) routing.Target {
+		to := target()
+		for _, one := range m {
+			to.Rules = append(to.Rules, routing.Rule{Match: one})
+		}
+		return to
+	}
+	forTwo := `{match: [{method: {exact: GET}}, {uri: {prefix: /api}}], route: [` + v1 + `]}`
+	for name, c := range map[string]struct {
+		rules string
+		match []*networking.HTTPMatchRequest
+		want  string // the weights, or the error
+	}{
+		"one of two":        {forAPI + "," + forAll, []*networking.HTTPMatchRequest{api}, "v1 50 v2 50 | v1"},
+		"one of its blocks": {forAll + "," + forTwo, []*networking.HTTPMatchRequest{api}, "v1 | v1 50 v2 50"},
+		"none":              {forAll, []*networking.HTTPMatchRequest{old}, `no such rule: one that matches {"uri":{"prefix":"/old"}}, in none of 1 http rules`},
+		"two":               {forAPI + "," + forTwo, []*networking.HTTPMatchRequest{api}, `more than one rule fits: http[0] and http[1] are both one that matches {"uri":{"prefix":"/api"}}`},
+		"one that does not lead to stable": {toOthers + "," + strings.ReplaceAll(forAPI, "v1", "v7"), []*networking.HTTPMatchRequest{api},
+			"http[1]: stable destination not in the rule: reviews, subset v1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, before := renderer(t, by(c.match...)), service(t, "["+c.rules+"]")
+			_, err := h.Render(before.typed(t), share(50))
+			if !strings.HasPrefix(c.want, "v1") {
+				require.ErrorIs(t, err, canary.ErrRefused)
+				require.ErrorContains(t, err, c.want)
+				return
+			}
+			// Its header routes match on the same and on more, and are none of them.
+			o := before.render(t, h, preview).render(t, h, canary.Traffic{Canary: 50 * canary.Percent, Mirror: canary.Full, HeaderRoutes: true})
+			bare := o.changeAll(t, func(all []any) []any {
+				return slices.DeleteFunc(all, func(r any) bool { return r.(document)["name"] != nil })
+			})
+			require.Equal(t, c.want, bare.http(t))
+			require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
+		})
+	}
+	_, err := routing.NewHTTP(by(api, api))
+	require.ErrorContains(t, err, `rule 1: one that matches {"uri":{"prefix":"/api"}} is named twice`)
+	_, err = routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", Arms: subsets("reviews"), Rules: []routing.Rule{{Name: "a", Match: api}}})
+	require.ErrorContains(t, err, "rule 0: want a name or a match")
 }

@@ -20,8 +20,6 @@ package routing
 const (
 	// SubsetsAnnotation holds what Subsets added to a DestinationRule.
 	SubsetsAnnotation = domain + "subsets"
-	// DoorsAnnotation holds for which rollout Doors added rules, and when.
-	DoorsAnnotation = domain + "doors"
 
 	domain = "serin-go.github.io/"
 )

@@ -24,17 +24,19 @@ var (
 	// rollout, so there is nothing to divide.
 	ErrNoShare error = &refusal{"stable and canary have no part of the traffic"}
 	// ErrDelegate: the object is a delegate, whose rules Istio merges with those of a
-	// root, and drops where both match on the same things. So nothing is added to it
-	// that matches on more.
-	ErrDelegate error = &refusal{"a delegate gets no rules that match on more: its root may match on the same, and Istio drops them then"}
+	// root, and drops where both match on the same things. So it gets no rules that
+	// match on more: no header routes, and copies of all requests only.
+	ErrDelegate error = &refusal{"a delegate gets no header routes, and no copies but of every method: its root may match on the same, and Istio drops such rules then"}
 	// ErrForeignMirror: somebody else's mirror is in the place of ours.
 	ErrForeignMirror error = &refusal{"the rule mirrors to somewhere else"}
 	// ErrTooLarge: the smallest exact weights do not fit into an int32.
 	ErrTooLarge error = &refusal{"exact weights are too large"}
 	// ErrForeignSubset: a subset of that name selects other pods.
 	ErrForeignSubset error = &refusal{"subset has other labels"}
-	// ErrHeaderTaken: a rule to steer matches on the header of the doors already.
-	ErrHeaderTaken error = &refusal{"the rule matches on the header of the doors"}
+	// ErrNoMethod: a rule to steer matches none of the methods to mirror.
+	ErrNoMethod error = &refusal{"the rule matches none of the methods to mirror"}
+	// ErrHeaderTaken: a rule to steer matches on the header of the header routes already.
+	ErrHeaderTaken error = &refusal{"the rule matches on the header by which a version is chosen; give another Target.Header"}
 	// ErrTaken: the rollout of another target steers the rule.
 	ErrTaken error = &refusal{"another rollout steers it"}
 	// ErrForeignReading: the Reading was not taken by this Router.

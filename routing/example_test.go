@@ -124,28 +124,29 @@ func ExampleRouter() {
 	// from the old reading: true
 }
 
-// A door leads to one arm, whatever the weights are.
-func ExampleDoors() {
-	client, err := cluster()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+// A header route leads to one arm, whatever the weights are.
+func ExampleHTTP_headerRoutes() {
 	h, err := routing.NewHTTP(reviews)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	doors, err := routing.NewDoors(routing.DoorsConfig{
-		Client: client.VirtualServices("bookinfo"), Rules: h, Settle: time.Hour,
-	})
+	client, err := cluster()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	r := routing.NewRouter(h.Object(client.VirtualServices("bookinfo")))
 	ctx := context.Background()
-	a, err := doors.Ensure(ctx, canary.Question{Traffic: canary.Traffic{Canary: canary.Percent}, Fence: canary.Fence{Rollout: "42", Serial: 1}})
-	fmt.Println("settling:", a.Reply == canary.Wait, err)
+	reading, err := r.Read(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := r.Write(ctx, reading, canary.Traffic{HeaderRoutes: true}, canary.State{}); err != nil {
+		fmt.Println(err)
+		return
+	}
 	vs, err := client.VirtualServices("bookinfo").Get(ctx, "reviews", metav1.GetOptions{})
 	if err != nil {
 		fmt.Println(err)
@@ -153,12 +154,11 @@ func ExampleDoors() {
 	}
 	for _, rule := range vs.Spec.Http {
 		for _, m := range rule.Match {
-			fmt.Print(routing.DoorHeader, ": ", m.Headers[routing.DoorHeader].GetExact(), " ")
+			fmt.Print(routing.ArmHeader, ": ", m.Headers[routing.ArmHeader].GetExact(), " ")
 		}
 		fmt.Println("->", rule.Route[0].Destination.Subset)
 	}
 	// Output:
-	// settling: true <nil>
 	// x-serin-arm: stable -> v1
 	// x-serin-arm: canary -> v2
 	// -> v1

@@ -13,7 +13,6 @@ import (
 	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
-	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -55,10 +54,10 @@ func TestTheRouterKeepsTheContract(t *testing.T) {
 	for name, router := range map[string]func(world) canary.Router{
 		"one object":  func(w world) canary.Router { return routing.NewRouter(w.object(t, "reviews", "b")) },
 		"two objects": func(w world) canary.Router { return w.withFollower(t) },
-		"a safe mirror": func(w world) canary.Router {
-			o := w.object(t, "reviews", "b")
-			o.Renderer = mirror.Safe(o.Renderer.(*routing.HTTP))
-			return routing.NewRouter(o)
+		"copies of all requests": func(w world) canary.Router {
+			to := ofB
+			to.Mirror = everyMethod
+			return routing.NewRouter(renderer(t, to).Object(w.client.VirtualServices("prod")))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,10 +3,12 @@ package routing_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	"sigs.k8s.io/yaml"
@@ -57,28 +59,27 @@ func applyRaw(t tb, o object, data []byte) object {
 // for every object and traffic.
 func (o object) render(t tb, r routing.Renderer[networking.VirtualService], want canary.Traffic) object {
 	t.Helper()
-	before := o.typed(t)
-	untouched := before.DeepCopy()
-	p, err := r.Render(before, want)
-	require.NoError(t, err)
-	require.True(t, equalJSON(t, untouched, before), "the argument was changed")
-	after := o.apply(t, p)
-	got, err := r.Read(after.typed(t), want)
-	require.NoError(t, err)
-	require.Equal(t, want, got, "%s\nby %s\n%s", o, &p, after)
-	again, err := r.Render(after.typed(t), want)
-	require.NoError(t, err)
-	require.True(t, again.Empty(), "rendered twice: %s after\n%s", &again, &p)
+	after, _ := o.renderFrom(t, o.typed(t), r, want)
 	return after
 }
 
-func equalJSON(t tb, a, b any) bool {
+// renderFrom is render for an object that was decoded, and returns the next one
+// decoded as well.
+func (o object) renderFrom(t tb, before *networking.VirtualService, r routing.Renderer[networking.VirtualService], want canary.Traffic) (object, *networking.VirtualService) {
 	t.Helper()
-	x, err := json.Marshal(a)
+	untouched := before.DeepCopy()
+	p, err := r.Render(before, want)
 	require.NoError(t, err)
-	y, err := json.Marshal(b)
+	require.True(t, proto.Equal(&untouched.Spec, &before.Spec) && maps.Equal(untouched.Annotations, before.Annotations), "the argument was changed")
+	after := o.apply(t, p)
+	typed := after.typed(t)
+	got, err := r.Read(typed, want)
 	require.NoError(t, err)
-	return string(x) == string(y)
+	require.Equal(t, want, got, "%s\nby %s\n%s", o, &p, after)
+	again, err := r.Render(typed, want)
+	require.NoError(t, err)
+	require.True(t, again.Empty(), "rendered twice: %s after\n%s", &again, &p)
+	return after, typed
 }
 
 // weights prints the destinations of a rule: "v1 90, v2 10".

@@ -1,7 +1,9 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -36,6 +38,7 @@ type HTTP struct {
 	target Target
 	id     string
 	kept   string // the annotation of what the rules were
+	prefix string // of the names of derived rules
 	suffix string
 	common places
 	own    []places // parallel to target.Rules
@@ -48,22 +51,17 @@ func NewHTTP(t Target) (*HTTP, error) {
 	if err := t.validate(); err != nil {
 		return nil, fmt.Errorf("routing: target %s/%s: %w", t.Namespace, t.Name, err)
 	}
-	h := &HTTP{target: t, id: t.id(), kept: OriginalAnnotation(t.id()), suffix: t.suffix(), common: t.Arms.places(t.suffix())}
-	h.target.Rules = append([]Rule(nil), t.Rules...)
-	for _, r := range t.Rules {
+	id := t.id()
+	h := &HTTP{target: t, id: id, kept: OriginalAnnotation(id), prefix: ownPrefix + id + "/", suffix: t.suffix(), common: t.Arms.places(t.suffix())}
+	h.target.Rules, h.target.Mirror = slices.Clone(t.Rules), slices.Clone(t.Mirror)
+	h.target.Header = cmp.Or(t.Header, ArmHeader)
+	for _, r := range h.target.Rules {
 		if r.Arms == (Arms{}) {
 			r.Arms = t.Arms
 		}
 		h.own = append(h.own, r.Arms.places(h.suffix))
 	}
 	return h, nil
-}
-
-// Target returns what NewHTTP was given.
-func (h *HTTP) Target() Target {
-	t := h.target
-	t.Rules = append([]Rule(nil), t.Rules...)
-	return t
 }
 
 // virtualServices are the objects that HTTP steers.
@@ -74,38 +72,60 @@ func (h *HTTP) Object(client Client[networking.VirtualService]) Object[networkin
 	return Object[networking.VirtualService]{virtualServices, client, h.target.Namespace, h.target.Name, h, h.id}
 }
 
-// Steered returns the indexes in spec.http of the steered rules of vs, in the
-// order of the target.
-func (h *HTTP) Steered(vs *networking.VirtualService) ([]int, error) {
-	rules, err := h.rules(vs)
-	if err != nil {
-		return nil, h.wrap(err)
-	}
-	indexes := make([]int, len(rules))
-	for i := range rules {
-		indexes[i] = rules[i].index
-	}
-	return indexes, nil
-}
-
-// Read implements [Renderer].
+// Read implements [Renderer]. Derived rules that are not as they should be, given the
+// steered rule as it is, are no traffic that was ever asked for.
 func (h *HTTP) Read(vs *networking.VirtualService, last canary.Traffic) (canary.Traffic, error) {
 	rules, err := h.rules(vs)
 	if err != nil {
 		return canary.Traffic{}, h.wrap(err)
 	}
 	for i := range rules {
-		if t := h.traffic(&rules[i]); t != last || i == len(rules)-1 {
+		if t := h.traffic(vs, &rules[i], last); t != last {
 			return t, nil
 		}
+	}
+	if strays := h.strays(vs, rules); len(strays) > 0 {
+		return h.unlike(vs, strays, rules[0].places, last), nil
 	}
 	return last, nil
 }
 
-func (h *HTTP) traffic(r *steered) canary.Traffic {
+// traffic returns what a rule and those derived from it ask for.
+func (h *HTTP) traffic(vs *networking.VirtualService, r *steered, last canary.Traffic) canary.Traffic {
 	var t canary.Traffic
 	t.Canary, t.Baseline = r.shares()
-	t.Mirror = r.mirrored(h.suffix)
+	t.Mirror = r.mirrored()
+	openly := t.Mirror != h.mirrorOf(t) // whatever the method
+	for _, i := range r.own {
+		if !h.isCopy(vs.Spec.Http[i]) {
+			t.HeaderRoutes = true
+		} else if c, err := look(vs.Spec.Http[i], i, r.places, h.suffix); err == nil {
+			t.Mirror = c.mirrored()
+		}
+	}
+	want := h.derive(r, t)
+	if t == last && (openly || len(want) != len(r.own) || h.fitting(vs, r, want) < len(want)) {
+		return h.unlike(vs, r.own, r.places, last)
+	}
+	return t
+}
+
+// unlike returns traffic other than last, for an object whose derived rules are not
+// what last makes them: with the shares of a copy, which answers live requests, or
+// with none of them.
+func (h *HTTP) unlike(vs *networking.VirtualService, indexes []int, p *places, last canary.Traffic) canary.Traffic {
+	t := last
+	for _, i := range indexes {
+		if c, err := look(vs.Spec.Http[i], i, p, h.suffix); err == nil && h.isCopy(c.HTTPRoute) {
+			if t.Canary, t.Baseline = c.shares(); t != last {
+				return t
+			}
+		}
+	}
+	t.Mirror, t.HeaderRoutes = 0, false
+	if t == last {
+		t.HeaderRoutes = true
+	}
 	return t
 }
 
@@ -126,14 +146,16 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	}
 	text, kept := vs.Annotations[h.kept]
 	known, _ := h.known(vs)
-	next := make([]original, 0, len(rules))
-	for i := range rules {
-		o, err := h.renderRule(&p, &rules[i], known, t)
-		if err != nil {
-			return p, fmt.Errorf("%v: %w", &rules[i], err)
+	next := make([]original, len(rules))
+	strays := h.strays(vs, rules)
+	for i := len(rules) - 1; i >= 0; i-- { // last first, so that indexes stay true
+		r := &rules[i]
+		strays = removeBehind(&p, strays, r.index)
+		if next[i], err = h.renderRule(&p, vs, r, known, t); err != nil {
+			return p, fmt.Errorf("%v: %w", r, err)
 		}
-		next = append(next, o)
 	}
+	removeBehind(&p, strays, -1)
 	if !isLive(t) {
 		p.unannotate(vs.Annotations, h.kept)
 	} else if kept || !p.Empty() {
@@ -144,12 +166,29 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	return p, nil
 }
 
-func (h *HTTP) renderRule(p *Patch, r *steered, known []original, t canary.Traffic) (original, error) {
+// removeBehind appends what removes the rules behind a place, and returns the rest.
+func removeBehind(p *Patch, rules []int, place int) []int {
+	for len(rules) > 0 && rules[len(rules)-1] > place {
+		p.Remove(rulePath(rules[len(rules)-1], ""))
+		rules = rules[:len(rules)-1]
+	}
+	return rules
+}
+
+func (h *HTTP) renderRule(p *Patch, vs *networking.VirtualService, r *steered, known []original, t canary.Traffic) (original, error) {
 	if err := h.supports(r, t); err != nil {
 		return original{}, err
 	}
-	r.renderMirror(p, t.Mirror, h.suffix)
-	return r.render(p, known, t)
+	if err := h.canDerive(vs, r, t); err != nil {
+		return original{}, err
+	}
+	before := len(p.ops)
+	r.renderMirror(p, h.mirrorOf(t))
+	o, err := r.render(p, known, t)
+	if err == nil {
+		h.renderDerived(p, vs, r, t, len(p.ops) > before)
+	}
+	return o, err
 }
 
 // supports refuses what the rule cannot be made to do.
@@ -160,26 +199,28 @@ func (h *HTTP) supports(r *steered, t canary.Traffic) error {
 	switch {
 	case t.Cohorts != "":
 		return &UnsupportedError{"Cohorts", "this renderer opens no cohorts"}
-	case t.HeaderRoutes:
-		return &UnsupportedError{"HeaderRoutes", "this renderer has no header routes"}
 	case t.Baseline != 0 && r.places[baseline].full == "":
 		return &UnsupportedError{"Baseline", "the target has no baseline destination"}
 	case t.Mirror != 0 && r.places[canaryArm].Sets != (Header{}):
 		return &UnsupportedError{"Mirror", "the canary is told by a header, and copies have none of their own"}
-	case t.Mirror != 0 && r.Mirror != nil && !r.isMirror(h.suffix):
+	case t.Mirror != 0 && r.Mirror != nil && !r.isMirror():
 		return fmt.Errorf("%w: %s; it can stay beside the rollout's in a list of mirrors", ErrForeignMirror, r.Mirror.GetHost())
 	}
 	return nil
 }
 
-// rules finds the steered rules of vs, in the order of the target, if no other
-// target steers them.
+// rules finds the steered rules of vs, in their order there, if no other target
+// steers them.
 func (h *HTTP) rules(vs *networking.VirtualService) ([]steered, error) {
 	rules, err := h.find(vs)
-	if err == nil {
-		err = h.claim(vs, rules)
+	if err != nil {
+		return nil, err
 	}
-	return rules, err
+	slices.SortFunc(rules, func(a, b steered) int { return a.index - b.index })
+	for i := range rules {
+		rules[i].own, rules[i].front = h.derivedOf(vs, rules[i].index)
+	}
+	return rules, h.claim(vs, rules)
 }
 
 func (h *HTTP) wrap(err error) error {

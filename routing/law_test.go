@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -32,7 +34,17 @@ func drawTraffic(t *rapid.T) canary.Traffic {
 		return canary.Weight(rapid.Int64Range(0, int64(most)).Draw(t, name))
 	}
 	c := weight("canary", canary.Full)
-	return canary.Traffic{Canary: c, Baseline: weight("baseline", canary.Full-c), Mirror: weight("mirror", canary.Full)}
+	return canary.Traffic{
+		Canary: c, Baseline: weight("baseline", canary.Full-c), Mirror: rapid.SampledFrom([]canary.Weight{0, weight("mirror", canary.Full)}).Draw(t, "mirrors"),
+		HeaderRoutes: rapid.Bool().Draw(t, "header routes"),
+	}
+}
+
+// lawMatches are what rules match on.
+var lawMatches = []string{
+	`[{"uri":{"prefix":"/a"}}]`, `[{"uri":{"prefix":"/b"},"novel":1},{"headers":{"x":{"exact":"1"}}}]`,
+	`[{"method":{"exact":"POST"}},{"headers":{},"uri":{"exact":"/a/b"}}]`, `[{"withoutHeaders":{"x":{}}}]`, `[]`,
+	`[{"method":{"regex":"GET|POST"},"novel":1},{"queryParams":{"q":{"exact":"1"}}},{"method":{"exact":"PUT"}}]`,
 }
 
 // drawRule draws a rule with the stable destination somewhere in it. A rule to
@@ -62,12 +74,20 @@ func drawRule(t *rapid.T, name string) document {
 	if len(route) == 1 && rapid.Bool().Draw(t, "odd") {
 		stable["weight"] = 7
 	}
+	var match any
+	require.NoError(t, json.Unmarshal([]byte(rapid.SampledFrom(lawMatches).Draw(t, "match")), &match))
 	rule := document{
-		"match": []any{document{"uri": document{"prefix": "/" + name}}},
+		"match": match,
 		"route": rapid.Permutation(route).Draw(t, "order"), "timeout": "3s", "newerRule": document{"a": []any{1, "2"}},
 	}
 	if name != "" {
 		rule["name"] = name
+	}
+	switch rapid.IntRange(0, 4).Draw(t, "mirrors") {
+	case 0:
+		rule["mirrors"] = []any{document{"destination": document{"host": "audit"}, "percentage": document{"value": 3}}}
+	case 1:
+		rule["mirrors"] = []any{}
 	}
 	return rule
 }
@@ -104,10 +124,18 @@ func withoutOwned(t tb, o object) string {
 			delete(meta, "annotations")
 		}
 	}
-	for _, r := range doc["spec"].(document)["http"].([]any) {
+	s := doc["spec"].(document)
+	s["http"] = slices.DeleteFunc(s["http"].([]any), func(r any) bool {
+		name, _ := r.(document)["name"].(string)
+		return strings.HasPrefix(name, "serin/")
+	})
+	for _, r := range s["http"].([]any) {
 		rule := r.(document)
 		if rule["name"] != "a" && rule["name"] != "b" {
 			continue
+		}
+		if list, ok := rule["mirrors"].([]any); ok {
+			rule["mirrors"] = slices.DeleteFunc(list, func(m any) bool { return m.(document)["destination"].(document)["subset"] == "v2" })
 		}
 		delete(rule, "mirror")
 		delete(rule, "mirrorPercentage")
@@ -124,26 +152,30 @@ func withoutOwned(t tb, o object) string {
 }
 
 func TestRenderingIsTheInverseOfReadingAndLeavesNoTrace(t *testing.T) {
-	h := renderer(t, routing.Target{
-		Namespace: "prod", Name: "reviews", Rules: []routing.Rule{{Name: "a"}, {Name: "b"}}, Arms: lawArms,
-	})
+	lawful := func(m mirror.Methods) *routing.HTTP {
+		return renderer(t, routing.Target{
+			Namespace: "prod", Name: "reviews", Rules: []routing.Rule{{Name: "b"}, {Name: "a"}}, Arms: lawArms, Mirror: m,
+		})
+	}
+	all := []*routing.HTTP{lawful(nil), lawful(everyMethod), lawful(mirror.Methods{"GET", "POST"})}
 	rapid.Check(t, func(t *rapid.T) {
-		before := drawObject(t)
-		o := before
+		before, h := drawObject(t), rapid.SampledFrom(all).Draw(t, "renderer")
+		o, was, bare := before, before.typed(t), withoutOwned(t, before)
+		vs := was
 		for range rapid.IntRange(1, 5).Draw(t, "steps") {
-			o = o.render(t, h, drawTraffic(t))
-			require.Equal(t, withoutOwned(t, before), withoutOwned(t, o))
-			checkWeights(t, before, o)
+			o, vs = o.renderFrom(t, vs, h, drawTraffic(t))
+			require.Equal(t, bare, withoutOwned(t, o))
+			checkWeights(t, was.Spec.Http, vs.Spec.Http)
 		}
-		after := o.render(t, h, canary.Traffic{})
+		after, _ := o.renderFrom(t, vs, h, canary.Traffic{})
 		require.JSONEq(t, string(before), string(after))
 	})
 }
 
 // checkWeights holds the invariants of the weights of every steered rule.
-func checkWeights(t tb, before, after object) {
-	was := before.typed(t).Spec.Http
-	for i, rule := range after.typed(t).Spec.Http {
+func checkWeights(t tb, was, now []*api.HTTPRoute) {
+	bare := slices.DeleteFunc(slices.Clone(now), func(r *api.HTTPRoute) bool { return strings.HasPrefix(r.Name, "serin/") })
+	for i, rule := range bare {
 		if rule.Name != "a" && rule.Name != "b" {
 			continue
 		}

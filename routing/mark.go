@@ -20,9 +20,7 @@ type mark struct {
 	canary.Fence
 	// Added are the labels of the subsets that were added, by name.
 	Added map[string]map[string]string `json:"added,omitempty"`
-	// Up: the doors are up.
-	Up bool `json:"up,omitempty"`
-	// At is when the last subset was added, or the doors were changed.
+	// At is when the last subset was added.
 	At time.Time `json:"at,omitzero"`
 }
 

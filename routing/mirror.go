@@ -11,16 +11,16 @@ import (
 )
 
 // isMirror reports whether the rule mirrors to its canary.
-func (r *steered) isMirror(suffix string) bool {
-	return r.Mirror != nil && r.places[canaryArm].Sets == (Header{}) && r.places[canaryArm].is(r.Mirror, suffix)
+func (r *steered) isMirror() bool {
+	return r.Mirror != nil && r.places[canaryArm].Sets == (Header{}) && r.places[canaryArm].is(r.Mirror, r.suffix)
 }
 
 // mirrored returns the share of requests that the rule copies to its canary, in
 // whichever way that is written.
-func (r *steered) mirrored(suffix string) canary.Weight {
-	if !r.isMirror(suffix) {
+func (r *steered) mirrored() canary.Weight {
+	if !r.isMirror() {
 		var sum canary.Weight
-		for _, k := range r.mirrors(suffix) {
+		for _, k := range r.mirrors() {
 			sum += ofPolicy(r.Mirrors[k])
 		}
 		return min(canary.Full, sum)
@@ -37,9 +37,9 @@ func (r *steered) mirrored(suffix string) canary.Weight {
 }
 
 // mirrors are the indexes in the rule's list of mirrors of those to its canary.
-func (r *steered) mirrors(suffix string) (to []int) {
+func (r *steered) mirrors() (to []int) {
 	for k, m := range r.Mirrors {
-		if r.places[canaryArm].Sets == (Header{}) && r.places[canaryArm].is(m.GetDestination(), suffix) {
+		if r.places[canaryArm].Sets == (Header{}) && r.places[canaryArm].is(m.GetDestination(), r.suffix) {
 			to = append(to, k)
 		}
 	}
@@ -75,9 +75,9 @@ func ofPercentage(p float64) canary.Weight {
 
 // renderMirror appends the patch that makes the rule copy the share w: in its list
 // of mirrors, if it has one, and else in its only one.
-func (r *steered) renderMirror(p *Patch, w canary.Weight, suffix string) {
-	to := r.mirrors(suffix)
-	if r.mirrored(suffix) == w && len(to) <= 1 {
+func (r *steered) renderMirror(p *Patch, w canary.Weight) {
+	to := r.mirrors()
+	if r.mirrored() == w && len(to) <= 1 {
 		return
 	}
 	if len(r.Mirrors) > 0 {
@@ -89,7 +89,7 @@ func (r *steered) renderMirror(p *Patch, w canary.Weight, suffix string) {
 		p.Remove(rulePath(r.index, "/mirror"))
 		return
 	}
-	if !r.isMirror(suffix) {
+	if !r.isMirror() {
 		p.Add(rulePath(r.index, "/mirror"), r.appendDestination(nil, canaryArm))
 	}
 	p.Add(rulePath(r.index, "/mirrorPercentage"), mirrorPercentage(w))
@@ -111,10 +111,39 @@ func (r *steered) renderMirrors(p *Patch, w canary.Weight, to []int) {
 		}
 	}
 	if w > 0 && len(to) == 0 {
-		one := r.appendDestination([]byte(`{"destination":`), canaryArm)
-		one = append(append(append(one, `,"percentage":`...), mirrorPercentage(w)...), '}')
-		p.Add(list+"/-", one)
+		p.Add(list+"/-", mirrorPolicy(r.appendDestination(nil, canaryArm), w))
 	}
+}
+
+// typedMirror makes a copy of r mirror the share w to the canary as well.
+func (r *steered) typedMirror(rule *api.HTTPRoute, w canary.Weight) {
+	to, share := r.destination(canaryArm).typed(), &api.Percent{Value: percentage(w)}
+	if len(r.Mirrors) > 0 {
+		rule.Mirrors = append(slices.Clip(r.Mirrors), &api.HTTPMirrorPolicy{Destination: to, Percentage: share})
+		return
+	}
+	rule.Mirror, rule.MirrorPercentage = to, share
+	//lint:ignore SA1019 people still write it
+	rule.MirrorPercent = nil
+}
+
+// addMirror is typedMirror for a copy at path, which was made when the rule itself did
+// not mirror to the canary any more.
+func (r *steered) addMirror(p *Patch, path string, w canary.Weight) {
+	to := r.appendDestination(nil, canaryArm)
+	if gone := r.mirrors(); len(r.Mirrors) > 0 && (len(gone) < len(r.Mirrors) || r.mirrored() == 0 && len(gone) <= 1) {
+		p.Add(path+"/mirrors/-", mirrorPolicy(to, w))
+		return
+	}
+	clearMirror(p, path, r.HTTPRoute)
+	p.Add(path+"/mirror", to)
+	p.Add(path+"/mirrorPercentage", mirrorPercentage(w))
+}
+
+// mirrorPolicy returns the JSON of an entry in a list of mirrors.
+func mirrorPolicy(to []byte, w canary.Weight) []byte {
+	b := append([]byte(`{"destination":`), to...)
+	return append(append(append(b, `,"percentage":`...), mirrorPercentage(w)...), '}')
 }
 
 // clearPercentages appends what removes how much the rule mirrors, in either

@@ -76,11 +76,34 @@ func (r *steered) addDestination(p *Patch, n, arm int, w int64) {
 	}
 	path := routePath(r.index, n, "")
 	p.Copy(routePath(r.index, s, ""), path)
+	r.readdress(p, path, arm)
+	p.addInt(path+"/weight", w)
+}
+
+// readdress appends what makes a copy of stable's destination, at path, one to an arm.
+func (r *steered) readdress(p *Patch, path string, arm int) {
 	p.Add(path+"/destination", r.appendDestination(nil, arm))
 	if h := r.places[arm].Sets; h != (Header{}) {
-		h.render(p, path+"/headers", r.Route[s].GetHeaders())
+		var is *api.Headers
+		if s := r.at[stable]; s >= 0 {
+			is = r.Route[s].GetHeaders()
+		}
+		h.render(p, path+"/headers", is)
 	}
-	p.addInt(path+"/weight", w)
+}
+
+// typed returns headers that are those of is and set h as well.
+func (h Header) typed(is *api.Headers) *api.Headers {
+	all, request := &api.Headers{}, &api.Headers_HeaderOperations{}
+	if is != nil {
+		all = shallow(is)
+	}
+	if all.Request != nil {
+		request = shallow(all.Request)
+	}
+	request.Set = with(request.Set, h.Name, h.Value)
+	all.Request = request
+	return all
 }
 
 // appendSet appends the text before, and h as the member of an object.
@@ -104,20 +127,33 @@ func (h Header) render(p *Patch, path string, is *api.Headers) {
 }
 
 // writeDestinations appends the destinations to add, and then those to remove,
-// last first, so that indexes stay true.
+// last first, so that indexes stay true, and notes where they are then.
 func (r *steered) writeDestinations(p *Patch, d division) {
-	n := len(r.Route)
 	for arm, w := range d.arms {
 		if r.at[arm] < 0 && (w > 0 || arm == stable) {
-			r.addDestination(p, n, arm, w)
-			n++
+			r.addDestination(p, r.count, arm, w)
+			r.then[arm], r.moved = r.count, true
+			r.count++
 		}
 	}
 	for j := len(r.Route) - 1; j >= 0; j-- {
 		for arm, at := range r.at {
 			if at == j && d.arms[arm] == noDestination {
 				p.Remove(routePath(r.index, j, ""))
+				r.forget(arm)
 			}
 		}
 	}
+}
+
+// forget notes that an arm's destination is removed.
+func (r *steered) forget(arm int) {
+	gone := r.then[arm]
+	for other, at := range r.then {
+		if at > gone {
+			r.then[other]--
+		}
+	}
+	r.then[arm], r.moved = -1, true
+	r.count--
 }

@@ -21,11 +21,6 @@ func (s *Subsets) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
 	return destinationRules.toSteer(s.c.Namespace, s.c.Name)
 }
 
-// Rights are those to get and to patch the VirtualService, whatever the plan.
-func (d *Doors) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
-	return d.object.rights()
-}
-
 // toSteer are the rights to get and to patch one object.
 func (k Kind) toSteer(namespace, name string) []authorizationv1.ResourceAttributes {
 	get := authorizationv1.ResourceAttributes{

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake/apiserver"
@@ -16,29 +15,21 @@ import (
 )
 
 // A whole rollout through the engine and an API server, with two objects and
-// their doors, a missing subset and a safe mirror, while a hand and a broken server interfere.
+// header routes, a missing subset and safe copies, while a hand and a broken server interfere.
 func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, twoRules, gatewayRules, reviewsRule)
 		before := []string{spec(t, w.document(t, "reviews")), spec(t, w.document(t, "gateway")), spec(t, w.rule(t))}
 		like := canary.Step{Hold: time.Minute, Judge: canary.Unjudged}
-		plan, err := canary.NewPlan("reviews").
+		plan, err := canary.NewPlan("reviews").HeaderRoutes().
 			Step(mirror.Steps(like, canary.Full)...).
 			Weights(canary.List(20*canary.Percent, canary.Percent/3, canary.Full), like).
 			Settle(5 * time.Second).Interval(10 * time.Second).End(canary.End{Kind: canary.Discard}).Build()
 		require.NoError(t, err)
 		lead, gateway := w.object(t, "reviews", "b"), w.object(t, "gateway", "b")
-		lead.Renderer = mirror.Safe(lead.Renderer.(*routing.HTTP))
-		prerequisite := canary.Prerequisites{w.subsets(t, 10*time.Second)}
-		for _, o := range []routing.Object[networking.VirtualService]{lead, gateway} {
-			rules := renderer(t, routing.Target{Namespace: "prod", Name: o.Name, Rules: []routing.Rule{{Name: "b"}}, Arms: subsets("reviews")})
-			doors, err := routing.NewDoors(routing.DoorsConfig{Client: o.Client, Rules: rules, Settle: 5 * time.Second})
-			require.NoError(t, err)
-			prerequisite = append(prerequisite, doors)
-		}
 		seen := map[canary.Traffic]bool{}
 		runner, err := canary.NewRunner(canary.Config{
-			Plan: plan, Router: routing.NewRouter(lead, gateway), Prerequisite: prerequisite,
+			Plan: plan, Router: routing.NewRouter(lead, gateway), Prerequisite: w.subsets(t, 10*time.Second),
 			Observers: []canary.Observer{func(_ context.Context, e canary.Event) { seen[e.Traffic] = true }},
 		})
 		require.NoError(t, err)
@@ -56,8 +47,10 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 		require.Equal(t, canary.Discarded, state.Phase)
 		require.NotZero(t, state.Drifts)
 		for _, traffic := range []canary.Traffic{{}, {Mirror: canary.Full}, share(20), {Canary: canary.Percent / 3}, share(100)} {
+			traffic.HeaderRoutes = true
 			require.True(t, seen[traffic], "%v", traffic)
 		}
+		require.True(t, seen[canary.Traffic{}])
 		require.JSONEq(t, before[0], spec(t, w.document(t, "reviews")))
 		require.JSONEq(t, before[1], spec(t, w.document(t, "gateway")))
 		require.JSONEq(t, before[2], spec(t, w.rule(t)))

@@ -16,7 +16,16 @@ type steered struct {
 	index  int           // in spec.http
 	key    string        // that tells it from others
 	places *places       // where its arms go
+	suffix string        // of hosts without dots
 	at     [armCount]int // where the arms are in route, -1 if they are not there
+	own    []int         // in spec.http, of the rules that are derived from it
+	front  int           // where those begin
+
+	// What rendering makes of it: where the arms are then, among how many
+	// destinations, and whether any comes or goes.
+	then  [armCount]int
+	count int
+	moved bool
 }
 
 // String names the rule: by its name, or by its place if it has none.
@@ -29,7 +38,7 @@ func (r *steered) String() string {
 
 // look finds the arms among the destinations of a rule.
 func look(rule *api.HTTPRoute, index int, p *places, suffix string) (steered, error) {
-	r := steered{HTTPRoute: rule, index: index, places: p, at: [armCount]int{-1, -1, -1}}
+	r := steered{HTTPRoute: rule, index: index, places: p, suffix: suffix, at: [armCount]int{-1, -1, -1}}
 	if kind := otherThanRoute(rule); kind != "" {
 		return r, fmt.Errorf("%v: %w: it has a %s", &r, ErrNotRouting, kind)
 	}
@@ -44,6 +53,7 @@ func look(rule *api.HTTPRoute, index int, p *places, suffix string) (steered, er
 			r.at[arm] = j
 		}
 	}
+	r.then, r.count = r.at, len(rule.Route)
 	return r, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -53,7 +54,7 @@ func TestWhatCannotBeSteeredIsRefusedWithItsPlace(t *testing.T) {
 		{"a rule without a name", `[{route: [{destination: {host: x}}]}, {route: [` + v1 + `, ` + v1 + `]}]`, "", share(5), routing.ErrTwice, "http[1]: destination listed"},
 
 		{"no rule that routes", `[{name: a, redirect: {uri: /}}]`, "", share(5), routing.ErrNoStable, "none of 1 http rules routes"},
-		{"a name twice", `[{name: a, route: [` + v1 + `]}, {name: a}]`, "a", share(5), routing.ErrAmbiguousRule, `both named "a"`},
+		{"a name twice", `[{name: a, route: [` + v1 + `]}, {name: a}]`, "a", share(5), routing.ErrAmbiguousRule, `are both "a"`},
 		{"a redirect", `[{name: a, redirect: {uri: /}}]`, "a", share(5), routing.ErrNotRouting, `rule "a": the rule does not route: it has a redirect`},
 		{"a direct response", `[{name: a, directResponse: {status: 200}}]`, "a", share(5), routing.ErrNotRouting, "it has a directResponse"},
 		{"a delegate", `[{name: a, delegate: {name: x}}]`, "a", share(5), routing.ErrNotRouting, "it has a delegate"},
@@ -86,7 +87,7 @@ func TestWhatCannotBeSteeredIsRefusedWithItsPlace(t *testing.T) {
 func TestFieldsOfTrafficThatCannotBeServedAreNamed(t *testing.T) {
 	h := renderer(t, target())
 	for field, traffic := range map[string]canary.Traffic{
-		"Cohorts": {Cohorts: "staff"}, "HeaderRoutes": {HeaderRoutes: true}, "Baseline": {Baseline: canary.Percent},
+		"Cohorts": {Cohorts: "staff"}, "Baseline": {Baseline: canary.Percent},
 	} {
 		_, err := h.Render(service(t, `[{route: [`+v1+`]}]`).typed(t), traffic)
 		var unsupported *routing.UnsupportedError
@@ -126,12 +127,14 @@ func TestHostsAreComparedInFull(t *testing.T) {
 func TestPortsOfTheRuleAreTakenOverUnlessTheTargetHasItsOwn(t *testing.T) {
 	o := service(t, `[{route: [{destination: {host: reviews, subset: v1, port: {number: 9080}}}]}]`)
 	to := target()
-	after := o.render(t, renderer(t, to), canary.Traffic{Canary: canary.Percent, Mirror: canary.Percent}).typed(t).Spec.Http[0]
-	require.Equal(t, uint32(9080), after.Route[1].Destination.Port.Number)
-	require.Equal(t, uint32(9080), after.Mirror.Port.Number)
+	rules := o.render(t, renderer(t, to), canary.Traffic{Canary: canary.Percent, Mirror: canary.Percent, HeaderRoutes: true}).typed(t).Spec.Http
+	require.Len(t, rules, 4)
+	require.Equal(t, uint32(9080), rules[1].Route[0].Destination.Port.Number, "the header route")
+	require.Equal(t, uint32(9080), rules[2].Mirror.Port.Number)
+	require.Equal(t, uint32(9080), rules[3].Route[1].Destination.Port.Number)
 
 	to.Arms.Canary.Port = 8080
-	after = o.render(t, renderer(t, to), share(1)).typed(t).Spec.Http[0]
+	after := o.render(t, renderer(t, to), share(1)).typed(t).Spec.Http[0]
 	require.Equal(t, uint32(8080), after.Route[1].Destination.Port.Number)
 
 	to.Arms.Stable.Port = 1
@@ -204,7 +207,7 @@ func TestNewHTTPReportsAllMistakesAtOnce(t *testing.T) {
 	})
 	require.Error(t, err)
 	for _, want := range []string{
-		"namespace is missing", "name is missing", "rule 0: name is missing", `rule 2: "a" is named twice`,
+		"namespace is missing", "name is missing", "rule 0: want a name or a match", `rule 2: "a" is named twice`,
 		"port 70000 does not exist", "baseline: host is missing", `stable: "*.x" is not the host of a service`, "canary: host is missing",
 	} {
 		require.ErrorContains(t, err, want)
@@ -213,10 +216,15 @@ func TestNewHTTPReportsAllMistakesAtOnce(t *testing.T) {
 		Stable: routing.Destination{Host: "x"}, Canary: routing.Destination{Host: "x.prod.svc.cluster.local"},
 	}})
 	require.ErrorContains(t, err, "stable and canary are the same destination: x.prod.svc.cluster.local")
+}
 
-	h := renderer(t, target("a"))
-	h.Target().Rules[0].Name = "changed"
-	require.Equal(t, target("a"), h.Target(), "a copy")
+func TestARendererKeepsItsTarget(t *testing.T) {
+	to := target("a")
+	to.Mirror = mirror.Methods{"GET"}
+	h := renderer(t, to)
+	to.Rules[0].Name, to.Mirror[0] = "changed", "POST"
+	o := service(t, `[{name: a, route: [`+v1+`]}]`).render(t, h, copyAll)
+	require.Contains(t, string(o), `"exact":"GET"`)
 }
 
 // annotate returns o with an annotation.

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +13,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -37,7 +37,7 @@ func walk(t *testing.T, r routing.Renderer[networking.VirtualService], before ob
 	t.Helper()
 	var parts []string
 	o := before
-	for _, traffic := range append(course, canary.Traffic{}) {
+	for _, traffic := range append(slices.Clip(course), canary.Traffic{}) {
 		o = o.render(t, r, traffic)
 		text, err := yaml.JSONToYAML(o)
 		require.NoError(t, err)
@@ -61,8 +61,9 @@ spec:
 func TestMirrorFirstCanaryOfBookinfo(t *testing.T) {
 	h := renderer(t, routing.Target{Namespace: "bookinfo", Name: "reviews", Arms: subsets("reviews")})
 	course := []canary.Traffic{{Mirror: canary.Full}, share(20), share(40), share(60), share(80), share(100)}
-	golden(t, "bookinfo", walk(t, h, fromYAML(t, bookinfo), course...))
-	golden(t, "bookinfo-safe", walk(t, mirror.Safe(h), fromYAML(t, bookinfo), course[:2]...))
+	golden(t, "bookinfo-safe", walk(t, h, fromYAML(t, bookinfo), course[:2]...))
+	every := routing.Target{Namespace: "bookinfo", Name: "reviews", Arms: subsets("reviews"), Mirror: everyMethod}
+	golden(t, "bookinfo", walk(t, renderer(t, every), fromYAML(t, bookinfo), course...))
 }
 
 func TestHostLevelSplitOfTwoServices(t *testing.T) {

@@ -164,7 +164,7 @@ func TestAnIDNamesAnAnnotation(t *testing.T) {
 		_, err := routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", ID: id, Arms: subsets("reviews")})
 		require.NoError(t, err, id)
 	}
-	for _, id := range []string{"A", "-a", "a-", "a/b", "a b", "ä", long + "a", "doors", "subsets", "a.abort", "a.original", "."} {
+	for _, id := range []string{"A", "-a", "a-", "a/b", "a b", "ä", long + "a", "subsets", "a.abort", "a.original", "."} {
 		_, err := routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", ID: id, Arms: subsets("reviews")})
 		require.ErrorContains(t, err, "ID: "+fmt.Sprintf("%q", id))
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	api "istio.io/api/networking/v1"
+
+	"github.com/serin-go/serin/mirror"
 )
 
 // Destination is one version of a service as Istio names it.
@@ -52,9 +54,16 @@ type Arms struct {
 	Baseline Destination
 }
 
-// Rule names an http rule to steer.
+// ArmHeader is the header by which a request chooses its version, unless the Target
+// says another. Its values are "stable", "canary" and "baseline".
+const ArmHeader = "x-serin-arm"
+
+// Rule says which http rule is to be steered: the one with a name, or the one that
+// matches on something.
 type Rule struct {
 	Name string
+	// Match, for a rule without a name, equals one of the blocks of its match.
+	Match *api.HTTPMatchRequest
 	// Arms are those of this rule alone, for a rule that is to go in another
 	// direction. The zero value is the Arms of the Target.
 	Arms Arms
@@ -82,6 +91,13 @@ type Target struct {
 	// host. If the Service selects the pods of both, requests to the one reach the
 	// other whatever the weights say, so that is refused unless it is said here.
 	Overlapping bool
+	// Mirror says of which requests the canary gets copies while traffic is mirrored;
+	// the zero value is those that only read. All but mirror.Every need a rule of
+	// their own before each steered one, which is there while traffic is mirrored.
+	Mirror mirror.Methods
+	// Header is the header, in lower case, by which a request chooses its version
+	// while header routes stand; "" is ArmHeader.
+	Header string
 	// ClusterDomain is the DNS domain of the cluster; "" is cluster.local.
 	ClusterDomain string
 }
@@ -121,7 +137,7 @@ func checkID(id string) error {
 }
 
 // taken are the names of annotations that are of no target.
-var taken = []string{"doors", "subsets", "restore"}
+var taken = []string{"subsets", "restore"}
 
 // place is a Destination with its host fully qualified.
 type place struct {
@@ -196,26 +212,42 @@ func (t Target) validate() error {
 	seen := make(map[string]bool, len(t.Rules))
 	common := len(t.Rules) == 0
 	for i, r := range t.Rules {
-		if r.Name == "" {
-			mistake("rule %d: name is missing", i)
+		switch name := r.String(); {
+		case (r.Name == "") == (r.Match == nil):
+			mistake("rule %d: want a name or a match", i)
+		case isOwn(r.Name):
+			mistake("rule %d: %q: names that begin with %q are those of Serin's rules", i, r.Name, ownPrefix)
+		case seen[name]:
+			mistake("rule %d: %s is named twice", i, name)
+		default:
+			seen[name] = true
 		}
-		if seen[r.Name] {
-			mistake("rule %d: %q is named twice", i, r.Name)
-		}
-		seen[r.Name] = true
 		if r.Arms == (Arms{}) {
 			common = true
 		} else if err := r.Arms.validate(t.suffix(), t.Overlapping); err != nil {
-			mistake("rule %q: %w", r.Name, err)
+			mistake("rule %v: %w", r, err)
 		}
 	}
 	if common || t.Arms != (Arms{}) {
 		errs = append(errs, t.Arms.validate(t.suffix(), t.Overlapping))
 	}
+	if err := t.Mirror.Validate(); err != nil {
+		mistake("mirror: %w", err)
+	}
+	if t.Header != "" && !isHeader(t.Header) {
+		mistake("header: %q is not one in lower case that Istio matches", t.Header)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err // the ID comes from what is wrong
 	}
 	return checkID(t.id())
+}
+
+// isHeader reports whether Istio can match on a header of that name: it takes
+// lower case alone, and other things for headers of these four names.
+func isHeader(name string) bool {
+	reserved := []string{"uri", "scheme", "method", "authority"}
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == "" && !slices.Contains(reserved, name)
 }
 
 func (a Arms) validate(suffix string, overlapping bool) error {

@@ -73,9 +73,6 @@ func Example() {
 		Canary: routing.Destination{Host: "shop", Subset: "v2"},
 	}})
 	check(err)
-	virtualService := rules.Object(istioClient.NetworkingV1().VirtualServices("shop"))
-	virtualService.Renderer = mirror.Safe(rules) // copy GET, HEAD and OPTIONS only
-
 	deployments, err := workload.New(kube.AppsV1().Deployments("shop"), workload.Config{
 		Namespace: "shop", Stable: "shop-v1", Canary: "shop-v2",
 	})
@@ -83,7 +80,7 @@ func Example() {
 
 	runner, err := canary.NewRunner(canary.Config{
 		Plan:     plan.For("v2"), // each release is a rollout of its own
-		Router:   routing.NewRouter(virtualService),
+		Router:   routing.NewRouter(rules.Object(istioClient.NetworkingV1().VirtualServices("shop"))),
 		Workload: deployments,
 		Analyzer: analysis.Sequential{
 			Provider: mesh, // metrics/prometheus on a cluster

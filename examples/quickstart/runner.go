@@ -18,7 +18,6 @@ import (
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/metrics/prometheus"
-	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -61,12 +60,10 @@ func newParts(cluster *rest.Config) (*routing.Router, *workload.Deployments, err
 	if err != nil {
 		return nil, nil, err
 	}
-	virtualService := rules.Object(istioClient.NetworkingV1().VirtualServices(namespace))
-	virtualService.Renderer = mirror.Safe(rules) // copies of writes would write twice
 	deployments, err := workload.New(kube.AppsV1().Deployments(namespace), workload.Config{
 		Namespace: namespace, Stable: "reviews-v1", Canary: "reviews-v2",
 	})
-	return routing.NewRouter(virtualService), deployments, err
+	return routing.NewRouter(rules.Object(istioClient.NetworkingV1().VirtualServices(namespace))), deployments, err
 }
 
 // newJudge compares v2 with v1, and holds v2 to 2 % of errors, which counts when

@@ -19,7 +19,6 @@ import (
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/metrics/prometheus"
-	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -142,11 +141,9 @@ func (b *bookinfo) parts(t *testing.T, config *rest.Config) (*routing.Router, *w
 	require.NoError(t, err)
 	rules, err := routing.NewHTTP(b.target)
 	require.NoError(t, err)
-	object := rules.Object(mesh.NetworkingV1().VirtualServices(b.namespace))
-	object.Renderer = mirror.Safe(rules)
 	pods, err := newPods(config, b.namespace)
 	require.NoError(t, err)
-	return routing.NewRouter(object), pods
+	return routing.NewRouter(rules.Object(mesh.NetworkingV1().VirtualServices(b.namespace))), pods
 }
 
 // runner is that of a driver who may do what the plan needs, and nothing else.

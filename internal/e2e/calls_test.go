@@ -86,53 +86,50 @@ func (r *release) flips(t *testing.T, client *traffic.Client, write func(canary.
 	}
 }
 
-// until asks until the answer is Yes.
-func until(t *testing.T, ask func() (canary.Answer, error)) {
-	require.Eventually(t, func() bool {
-		a, err := ask()
-		require.NoError(t, err)
-		return a.Reply == canary.Yes
-	}, time.Minute, 10*time.Millisecond)
+// preview is header routes, and all traffic to stable.
+var preview = canary.Traffic{HeaderRoutes: true}
+
+// write writes traffic, and keeps the State.
+func (r *release) write(t *testing.T, to canary.Traffic) {
+	router := r.router(t)
+	reading, err := router.Read(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, router.Write(t.Context(), reading, to, reading.State))
 }
 
-// through waits until calls go through a door, and returns a context for them.
+// routed is a context for calls that choose an arm.
+func routed(t *testing.T, arm string) context.Context {
+	return metadata.AppendToOutgoingContext(t.Context(), routing.ArmHeader, arm)
+}
+
+// through waits until calls take a header route, and returns a context for them.
 func through(t *testing.T, client *traffic.Client, arm, version string) context.Context {
-	ctx := metadata.AppendToOutgoingContext(t.Context(), routing.DoorHeader, arm)
+	ctx := routed(t, arm)
 	require.Eventually(t, func() bool { v, err := client.Call(ctx); return err == nil && v == version }, time.Minute, time.Millisecond)
 	return ctx
 }
 
 func TestMovingAllTrafficThereAndBackLosesNoCall(t *testing.T) {
 	r := newRelease(t, &fake.Judge{})
-	router, doors, err := newRouter(r.config, r.namespace)
-	require.NoError(t, err)
 	client := r.client(t)
 	load := traffic.Start(client, 2000)
-	until(t, func() (canary.Answer, error) {
-		return doors.Ensure(t.Context(), canary.Question{Traffic: share(100), Fence: canary.Fence{Rollout: "flips", Serial: 1}})
-	})
+	r.write(t, preview)
 	through(t, client, "canary", "v2") // which may have had no pods yet
 	r.flips(t, client, func(to canary.Traffic) {
-		reading, err := router.Read(t.Context())
-		require.NoError(t, err)
-		require.NoError(t, router.Write(t.Context(), reading, to, reading.State))
+		to.HeaderRoutes = true
+		r.write(t, to)
 	})
-	until(t, func() (canary.Answer, error) {
-		return doors.Cleanup(t.Context(), canary.Question{Fence: canary.Fence{Rollout: "flips", Serial: 2}})
-	})
+	r.write(t, canary.Traffic{})
+	require.Eventually(t, func() bool { v, err := client.Call(routed(t, "canary")); return err == nil && v == "v1" }, time.Minute, time.Millisecond)
 	tally := load.Stop()
 	t.Log(tally)
 	require.Zero(t, tally.Lost, tally)
 }
 
-func TestADoorLeadsToItsVersionBeforeThatHasAnyTraffic(t *testing.T) {
+func TestAHeaderRouteLeadsToItsVersionBeforeThatHasAnyTraffic(t *testing.T) {
 	r := newRelease(t, &fake.Judge{})
-	_, doors, err := newRouter(r.config, r.namespace)
-	require.NoError(t, err)
 	client := r.client(t)
-	until(t, func() (canary.Answer, error) {
-		return doors.Ensure(t.Context(), canary.Question{Traffic: share(100), Fence: canary.Fence{Rollout: "preview", Serial: 1}})
-	})
+	r.write(t, preview)
 	for arm, want := range map[string]string{"stable": "v1", "canary": "v2", "neither": "v1"} {
 		ctx := through(t, client, arm, want)
 		for range 100 {
@@ -143,10 +140,10 @@ func TestADoorLeadsToItsVersionBeforeThatHasAnyTraffic(t *testing.T) {
 	}
 }
 
-// Without a door to each version, gRPC forgets a version with the route that
+// Without a header route to each version, gRPC forgets a version with the route that
 // named it last, while calls are on their way there. Nobody can write the weights
 // so that this does not happen: the test does what kubectl would.
-func TestWithoutDoorsCallsAreLostWhateverWritesTheWeights(t *testing.T) {
+func TestWithoutHeaderRoutesCallsAreLostWhateverWritesTheWeights(t *testing.T) {
 	r := newRelease(t, &fake.Judge{})
 	mesh, _ := clients(t)
 	patch := func(ops string) {

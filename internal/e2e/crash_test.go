@@ -153,23 +153,21 @@ func (r *trial) follow(t *testing.T) {
 // check looks at what came of the rollout.
 func (r *trial) check(t *testing.T) {
 	phase, image, revision := canary.Promoted, "reviews:2", "2"
-	steps := []canary.Traffic{{}, {Mirror: canary.Full}, share(20), share(60), share(100), {}}
+	steps := []canary.Traffic{{}, {}, {Mirror: canary.Full}, share(20), share(60), share(100), {}, {}}
+	for i := range steps[1 : len(steps)-1] {
+		steps[1+i].HeaderRoutes = true
+	}
 	count := writes(t)
 	if r.badAt != never {
 		phase, image, revision = canary.RolledBack, "reviews:1", "1"
-		left := len(steps) - 2 - (r.badAt + 1)
-		steps = append(steps[:r.badAt+2], canary.Traffic{})
+		left := len(steps) - 4 - (r.badAt + 1)
+		steps = append(steps[:r.badAt+3], steps[len(steps)-2:]...)
 		count -= left + 1 // there is no promotion
 	}
 	var seen []canary.Traffic
 	var last canary.State
-	moves, doors := 0, 0
+	moves := 0
 	for _, state := range r.states {
-		if state.Serial == last.Serial {
-			require.Equal(t, last, state)
-			doors++
-			continue
-		}
 		moves++
 		require.Less(t, last.Serial, state.Serial, "in order")
 		if len(seen) == 0 || state.Traffic != last.Traffic {
@@ -181,7 +179,6 @@ func (r *trial) check(t *testing.T) {
 	require.Equal(t, phase, last.Phase, last.Reason)
 	require.Equal(t, steps, seen)
 	require.Equal(t, count, moves, "each change once")
-	require.Equal(t, doorWrites, doors, "up once, and down once")
 	require.JSONEq(t, r.before, r.spec(t))
 	stable := r.stable(t)
 	require.Equal(t, image, stable.Spec.Template.Spec.Containers[0].Image)

@@ -30,30 +30,23 @@ func newPlan() (canary.Plan, error) {
 	return canary.NewPlan("reviews").
 		Step(mirror.Steps(like, canary.Full)...).
 		Weights(canary.List(20*canary.Percent, 60*canary.Percent, canary.Full), like).
-		Settle(100 * time.Millisecond).Interval(100 * time.Millisecond).
+		HeaderRoutes().Settle(200 * time.Millisecond).Interval(100 * time.Millisecond).
 		End(canary.End{Kind: canary.PromoteStable, Deadline: 5 * time.Minute}).Build()
 }
 
-// newRouter steers the rule "all" of reviews, which has doors.
-func newRouter(config *rest.Config, namespace string) (*routing.Router, *routing.Doors, error) {
+// newRouter steers the rule "all" of reviews.
+func newRouter(config *rest.Config, namespace string) (*routing.Router, error) {
 	mesh, err := istio.NewForConfig(config)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	rules, err := routing.NewHTTP(routing.Target{
 		Namespace: namespace, Name: "reviews", Rules: []routing.Rule{{Name: "all"}}, Arms: arms,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	client := mesh.NetworkingV1().VirtualServices(namespace)
-	doors, err := routing.NewDoors(routing.DoorsConfig{Client: client, Rules: rules, Settle: 200 * time.Millisecond})
-	if err != nil {
-		return nil, nil, err
-	}
-	object := rules.Object(client)
-	object.Renderer = mirror.Safe(rules)
-	return routing.NewRouter(object), doors, nil
+	return routing.NewRouter(rules.Object(mesh.NetworkingV1().VirtualServices(namespace))), nil
 }
 
 // newPods promotes reviews-v1.
@@ -73,7 +66,7 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 	if err != nil {
 		return nil, err
 	}
-	router, doors, err := newRouter(config, namespace)
+	router, err := newRouter(config, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +74,7 @@ func newRunner(config *rest.Config, namespace string, judge analysis.Analyzer, o
 	if err != nil {
 		return nil, err
 	}
-	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Prerequisite: doors, Workload: pods, Analyzer: judge, Observers: observers})
+	return canary.NewRunner(canary.Config{Plan: plan, Router: router, Workload: pods, Analyzer: judge, Observers: observers})
 }
 
 // newCounts is what a Prometheus server counted.

@@ -40,23 +40,24 @@ func (g *generator) render(vs object) json.RawMessage {
 	to := func(version string) routing.Destination {
 		return routing.Destination{Host: g.service.host(), Subset: version}
 	}
-	h, err := routing.NewHTTP(routing.Target{
+	target := routing.Target{
 		Namespace: g.near, Name: g.name("m"), Arms: routing.Arms{Stable: to("v1"), Canary: to("v2"), Baseline: to("v3")},
-	})
-	must(err)
-	var renderer routing.Renderer[networking.VirtualService] = h
+	}
 	t := canary.Traffic{Mirror: canary.Weight(g.IntN(101)) * canary.Percent}
 	if g.chance(50) {
 		t = canary.Traffic{Canary: canary.Weight(g.IntN(1000)) * canary.Percent / 10}
 		t.Baseline = min(t.Canary, 100*canary.Percent-t.Canary) * canary.Weight(g.IntN(2))
-	} else if g.chance(60) {
-		renderer = mirror.Safe(h)
+	} else if g.chance(40) {
+		target.Mirror = mirror.Methods{mirror.Every}
 	}
+	t.HeaderRoutes = g.chance(30)
+	h, err := routing.NewHTTP(target)
+	must(err)
 	text, err := json.Marshal(vs)
 	must(err)
 	var typed networking.VirtualService
 	must(json.Unmarshal(text, &typed))
-	rendered, err := renderer.Render(&typed, t)
+	rendered, err := h.Render(&typed, t)
 	if errors.Is(err, canary.ErrRefused) {
 		return text // as one without a method to mirror
 	}

@@ -27,11 +27,11 @@ func needed(t *testing.T, namespace string) []authorizationv1.ResourceAttributes
 	nowhere := &rest.Config{}
 	plan, err := newPlan()
 	require.NoError(t, err)
-	router, doors, err := newRouter(nowhere, namespace)
+	router, err := newRouter(nowhere, namespace)
 	require.NoError(t, err)
 	pods, err := newPods(nowhere, namespace)
 	require.NoError(t, err)
-	return rights.Of(plan, router, doors, pods)
+	return rights.Of(plan, router, pods)
 }
 
 // driver returns the configuration of a user who has these rights and no others.

@@ -49,7 +49,7 @@ func newReleaseOf(t *testing.T, judge *fake.Judge, objects string, programs map[
 }
 
 func (r *release) router(t *testing.T) *routing.Router {
-	router, _, err := newRouter(r.config, r.namespace)
+	router, err := newRouter(r.config, r.namespace)
 	require.NoError(t, err)
 	return router
 }

@@ -23,29 +23,25 @@ var arms = routing.Arms{
 	Canary: routing.Destination{Host: "reviews", Subset: "v2"},
 }
 
-func plain(h *routing.HTTP) routing.Renderer[networking.VirtualService] { return h }
-
-func safe(h *routing.HTTP) routing.Renderer[networking.VirtualService] { return mirror.Safe(h) }
-
 func TestTheRouterKeepsItsContractOnARealAPIServer(t *testing.T) {
 	p := controlPlane(t)
 	for _, c := range []struct {
 		name      string
 		namespace string
-		renderer  func(*routing.HTTP) routing.Renderer[networking.VirtualService]
+		copies    mirror.Methods
 	}{
-		{"with no more than the CRDs", p.Aside(t, false), plain},
-		{"with Istio's webhook", p.Aside(t, true), plain},
-		{"with Istio's webhook and a safe mirror", p.Aside(t, true), safe},
+		{"with no more than the CRDs", p.Aside(t, false), nil},
+		{"with Istio's webhook", p.Aside(t, true), nil},
+		{"with Istio's webhook and copies of all requests", p.Aside(t, true), mirror.Methods{mirror.Every}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			require.NoError(t, canarytest.TestRouter(t.Context(), opener(t, c.namespace, c.renderer)))
+			require.NoError(t, canarytest.TestRouter(t.Context(), opener(t, c.namespace, c.copies)))
 		})
 	}
 }
 
 // opener opens Routers onto a new VirtualService each time.
-func opener(t *testing.T, namespace string, renderer func(*routing.HTTP) routing.Renderer[networking.VirtualService]) canarytest.Open {
+func opener(t *testing.T, namespace string, copies mirror.Methods) canarytest.Open {
 	mesh, _ := clients(t)
 	client := mesh.NetworkingV1().VirtualServices(namespace)
 	var opened atomic.Int64
@@ -61,12 +57,11 @@ func opener(t *testing.T, namespace string, renderer func(*routing.HTTP) routing
 		if err != nil {
 			return nil, nil, err
 		}
-		rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: name, Arms: arms})
+		rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: name, Arms: arms, Mirror: copies})
 		if err != nil {
 			return nil, nil, err
 		}
 		object := rules.Object(client)
-		object.Renderer = renderer(rules)
 		return routing.NewRouter(object), routing.NewRouter(object), nil
 	}
 }
