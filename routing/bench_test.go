@@ -15,8 +15,8 @@ import (
 	"github.com/serin-go/serin/routing"
 )
 
-// tenRules is a VirtualService with ten rules r0..r9, of which r4 is steered.
-func tenRules() string {
+// rules is a VirtualService with n rules r0, r1 and so on.
+func rules(n int) string {
 	var b strings.Builder
 	b.WriteString(`
 apiVersion: networking.istio.io/v1
@@ -27,7 +27,7 @@ spec:
   gateways: [mesh, bookinfo/reviews-gateway]
   http:
 `)
-	for i := range 10 {
+	for i := range n {
 		fmt.Fprintf(&b, `
   - name: r%[1]d
     match: [{uri: {prefix: /api/v%[1]d}, headers: {x-tenant: {exact: t%[1]d}}}]
@@ -42,15 +42,20 @@ spec:
 	return b.String()
 }
 
-func tenRulesTarget() routing.Target {
+// someRules steers the rules with these names, or all.
+func someRules(names ...string) routing.Target {
 	const host = "reviews.bookinfo.svc.cluster.local"
-	return routing.Target{
-		Namespace: "bookinfo", Name: "reviews", Rules: []routing.Rule{{Name: "r4"}},
+	to := routing.Target{
+		Namespace: "bookinfo", Name: "reviews",
 		Arms: routing.Arms{
 			Stable: routing.Destination{Host: host, Subset: "stable"},
 			Canary: routing.Destination{Host: host, Subset: "canary"},
 		},
 	}
+	for _, name := range names {
+		to.Rules = append(to.Rules, routing.Rule{Name: name})
+	}
+	return to
 }
 
 // memory is a client that costs nothing: it keeps one object for reading.
@@ -85,44 +90,81 @@ func benchState(t canary.Traffic) canary.State {
 func BenchmarkReadRenderPatch(b *testing.B) {
 	for _, trace := range []int{0, 3, 8} {
 		b.Run(fmt.Sprintf("trace=%d", trace), func(b *testing.B) {
-			h := renderer(b, tenRulesTarget())
+			h := renderer(b, someRules("r4"))
 			state := benchState(share(100))
 			state.Trace = state.Trace[:trace]
-			m := &memory{vs: fromYAML(b, tenRules()).typed(b)}
+			m := &memory{vs: fromYAML(b, rules(10)).typed(b)}
 			r := routing.NewRouter(h.Object(m))
 			store(b, r, m, share(100), state)
 			b.ReportAllocs()
-			percent := canary.Weight(0)
+			var like canary.Traffic
 			for b.Loop() {
-				percent = percent%99 + 1
-				reading, err := r.Read(b.Context())
-				if err != nil {
-					b.Fatal(err)
-				}
-				state := reading.State
-				state.Traffic = share(percent)
-				if err := r.Write(b.Context(), reading, share(percent), state); err != nil {
-					b.Fatal(err)
-				}
+				turn(b, r, &like)
 			}
 			b.ReportMetric(float64(len(m.patch)), "patch-bytes")
 		})
 	}
 }
 
-// BenchmarkRender is the pure part: read and render.
+// BenchmarkDerived is BenchmarkReadRenderPatch with header routes, with safe copies,
+// and with both.
+func BenchmarkDerived(b *testing.B) {
+	for name, like := range map[string]canary.Traffic{
+		"header routes": {HeaderRoutes: true}, "copies": {Mirror: canary.Full}, "both": {HeaderRoutes: true, Mirror: canary.Full},
+	} {
+		b.Run(name, func(b *testing.B) {
+			full := like
+			full.Canary = canary.Full
+			m := &memory{vs: fromYAML(b, rules(10)).typed(b)}
+			r := routing.NewRouter(renderer(b, someRules("r4")).Object(m))
+			state := benchState(full)
+			state.Trace = nil
+			store(b, r, m, full, state)
+			b.ReportAllocs()
+			for b.Loop() {
+				turn(b, r, &like)
+			}
+			b.ReportMetric(float64(len(m.patch)), "patch-bytes")
+		})
+	}
+}
+
+// turn reads, and writes one more per cent of canary.
+func turn(b *testing.B, r *routing.Router, t *canary.Traffic) {
+	t.Canary = t.Canary%(99*canary.Percent) + canary.Percent
+	reading, err := r.Read(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	state := reading.State
+	state.Traffic = *t
+	if err := r.Write(b.Context(), reading, *t, state); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkRender is the pure part, read and render, for objects of so many rules of
+// which all are steered; the time is that of one rule.
 func BenchmarkRender(b *testing.B) {
-	h := renderer(b, tenRulesTarget())
-	vs := fromYAML(b, tenRules()).typed(b)
-	b.ReportAllocs()
-	percent := canary.Weight(0)
-	for b.Loop() {
-		percent = percent%99 + 1
-		if _, err := h.Read(vs, canary.Traffic{}); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := h.Render(vs, share(percent)); err != nil {
-			b.Fatal(err)
+	for _, n := range []int{1, 10, 50, 200} {
+		for name, like := range map[string]canary.Traffic{"weights": {}, "derived": {HeaderRoutes: true, Mirror: canary.Full}} {
+			b.Run(fmt.Sprintf("%s/rules=%d", name, n), func(b *testing.B) {
+				h := renderer(b, someRules())
+				o, t := fromYAML(b, rules(n)), like
+				t.Canary = canary.Full
+				vs := o.render(b, h, t).typed(b)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := h.Read(vs, t); err != nil {
+						b.Fatal(err)
+					}
+					like.Canary = like.Canary%(99*canary.Percent) + canary.Percent
+					if _, err := h.Render(vs, like); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/rule")
+			})
 		}
 	}
 }
@@ -133,5 +175,5 @@ func store(b *testing.B, r *routing.Router, m *memory, t canary.Traffic, s canar
 	reading, err := r.Read(b.Context())
 	require.NoError(b, err)
 	require.NoError(b, r.Write(b.Context(), reading, t, s))
-	m.vs = applyRaw(b, fromYAML(b, tenRules()), m.patch).typed(b)
+	m.vs = applyRaw(b, fromYAML(b, rules(10)), m.patch).typed(b)
 }

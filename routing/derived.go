@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	api "istio.io/api/networking/v1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -105,7 +104,7 @@ func (h *HTTP) strays(vs *networking.VirtualService, rules []steered) []int {
 // fitting returns how many of the derived rules of r, in vs, are what they should be,
 // counted from the first.
 func (h *HTTP) fitting(vs *networking.VirtualService, r *steered, want []derived) (n int) {
-	for n < min(len(want), len(r.own)) && proto.Equal(h.typed(r, want[n]), vs.Spec.Http[r.own[n]]) {
+	for n < min(len(want), len(r.own)) && h.fits(vs.Spec.Http[r.own[n]], r, want[n]) {
 		n++
 	}
 	return n
@@ -117,12 +116,19 @@ func (h *HTTP) canDerive(vs *networking.VirtualService, r *steered, t canary.Tra
 	switch {
 	case (copies || t.HeaderRoutes) && isDelegate(vs):
 		return ErrDelegate
-	case copies && len(h.narrow(r.Match)) == 0:
+	case copies && !h.letsThrough(r.Match):
 		return fmt.Errorf("%w: %s", ErrNoMethod, strings.Join(h.target.Mirror.Names(), ", "))
 	case t.HeaderRoutes:
 		return h.headerIsFree(r)
 	}
 	return nil
+}
+
+// letsThrough reports whether a rule lets any of the methods that are mirrored through.
+func (h *HTTP) letsThrough(match []*api.HTTPMatchRequest) bool {
+	return len(match) == 0 || slices.ContainsFunc(match, func(block *api.HTTPMatchRequest) bool {
+		return len(h.target.Mirror.In(block.GetMethod())) > 0
+	})
 }
 
 // isDelegate reports whether the rules of vs are part of those of another

@@ -115,20 +115,8 @@ func (r *steered) renderMirrors(p *Patch, w canary.Weight, to []int) {
 	}
 }
 
-// typedMirror makes a copy of r mirror the share w to the canary as well.
-func (r *steered) typedMirror(rule *api.HTTPRoute, w canary.Weight) {
-	to, share := r.destination(canaryArm).typed(), &api.Percent{Value: percentage(w)}
-	if len(r.Mirrors) > 0 {
-		rule.Mirrors = append(slices.Clip(r.Mirrors), &api.HTTPMirrorPolicy{Destination: to, Percentage: share})
-		return
-	}
-	rule.Mirror, rule.MirrorPercentage = to, share
-	//lint:ignore SA1019 people still write it
-	rule.MirrorPercent = nil
-}
-
-// addMirror is typedMirror for a copy at path, which was made when the rule itself did
-// not mirror to the canary any more.
+// addMirror makes a copy of r, at path, mirror the share w to the canary as well. It
+// was made when the rule itself did not do so any more.
 func (r *steered) addMirror(p *Patch, path string, w canary.Weight) {
 	to := r.appendDestination(nil, canaryArm)
 	if gone := r.mirrors(); len(r.Mirrors) > 0 && (len(gone) < len(r.Mirrors) || r.mirrored() == 0 && len(gone) <= 1) {

@@ -92,20 +92,6 @@ func (r *steered) readdress(p *Patch, path string, arm int) {
 	}
 }
 
-// typed returns headers that are those of is and set h as well.
-func (h Header) typed(is *api.Headers) *api.Headers {
-	all, request := &api.Headers{}, &api.Headers_HeaderOperations{}
-	if is != nil {
-		all = shallow(is)
-	}
-	if all.Request != nil {
-		request = shallow(all.Request)
-	}
-	request.Set = with(request.Set, h.Name, h.Value)
-	all.Request = request
-	return all
-}
-
 // appendSet appends the text before, and h as the member of an object.
 func (h Header) appendSet(b []byte, before string) []byte {
 	b = appendQuoted(append(append(b, before...), '{'), h.Name)

@@ -153,10 +153,7 @@ func (r *trial) follow(t *testing.T) {
 // check looks at what came of the rollout.
 func (r *trial) check(t *testing.T) {
 	phase, image, revision := canary.Promoted, "reviews:2", "2"
-	steps := []canary.Traffic{{}, {}, {Mirror: canary.Full}, share(20), share(60), share(100), {}, {}}
-	for i := range steps[1 : len(steps)-1] {
-		steps[1+i].HeaderRoutes = true
-	}
+	steps := course()
 	count := writes(t)
 	if r.badAt != never {
 		phase, image, revision = canary.RolledBack, "reviews:1", "1"

@@ -88,6 +88,15 @@ func share(percent canary.Weight) canary.Traffic {
 	return canary.Traffic{Canary: percent * canary.Percent}
 }
 
+// course is the traffic of a rollout by newPlan: header routes come first and go last.
+func course() []canary.Traffic {
+	all := []canary.Traffic{{}, {}, {Mirror: canary.Full}, share(20), share(60), share(100), {}, {}}
+	for i := range all[1 : len(all)-1] {
+		all[1+i].HeaderRoutes = true
+	}
+	return all
+}
+
 func TestAMirroredVersionTakesOverStepByStepAndIsPromoted(t *testing.T) {
 	r := newRelease(t, &fake.Judge{})
 	before := r.spec(t)
@@ -96,7 +105,7 @@ func TestAMirroredVersionTakesOverStepByStepAndIsPromoted(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, canary.Promoted, state.Phase)
-	require.Equal(t, []canary.Traffic{{}, {Mirror: canary.Full}, share(20), share(60), share(100), {}}, r.seen)
+	require.Equal(t, course(), r.seen)
 	require.JSONEq(t, before, r.spec(t))
 	stable := r.stable(t)
 	require.Equal(t, "reviews:2", stable.Spec.Template.Spec.Containers[0].Image)
@@ -119,7 +128,7 @@ func TestABadVerdictRollsBackAndLeavesNothingBehind(t *testing.T) {
 	require.ErrorIs(t, err, canary.ErrRolledBack)
 	require.ErrorContains(t, err, "too many errors")
 	require.Equal(t, canary.RolledBack, state.Phase)
-	require.Contains(t, r.seen, canary.Traffic{Mirror: canary.Full})
+	require.Contains(t, r.seen, canary.Traffic{Mirror: canary.Full, HeaderRoutes: true})
 	require.Equal(t, canary.Traffic{}, r.seen[len(r.seen)-1])
 	require.JSONEq(t, before, r.spec(t))
 	require.Equal(t, "reviews:1", r.stable(t).Spec.Template.Spec.Containers[0].Image)
