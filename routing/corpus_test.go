@@ -1,119 +1,21 @@
 package routing_test
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	api "istio.io/api/networking/v1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/internal/corpus"
 	"github.com/serin-go/serin/routing"
 )
-
-// corpus are VirtualServices of other people, or, where that folder is not there, our
-// own.
-func corpus(t *testing.T) map[string]object {
-	t.Helper()
-	files, err := filepath.Glob("../../shared/corpus/virtualservice/*.yaml")
-	require.NoError(t, err)
-	if len(files) == 0 {
-		files, err = filepath.Glob("testdata/*.yaml")
-		require.NoError(t, err)
-	}
-	all := map[string]object{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		d := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-		for i := 0; ; i++ {
-			var doc document
-			if err := d.Decode(&doc); errors.Is(err, io.EOF) {
-				break
-			} else {
-				require.NoError(t, err, file)
-			}
-			if doc["kind"] != "VirtualService" {
-				continue
-			}
-			meta := doc["metadata"].(document)
-			if meta["namespace"] == nil {
-				meta["namespace"] = "default"
-			}
-			inject(doc["spec"])
-			o, err := json.Marshal(doc)
-			require.NoError(t, err)
-			all[fmt.Sprintf("%s %d", filepath.Base(file), i)] = o
-		}
-	}
-	return all
-}
-
-// inject adds fields that no type knows to each rule and to each of its
-// destinations.
-func inject(spec any) {
-	rules, _ := spec.(document)["http"].([]any)
-	for i, rule := range rules {
-		rule, _ := rule.(document)
-		if rule == nil {
-			continue
-		}
-		rule["newer"] = document{"of": i}
-		routes, _ := rule["route"].([]any)
-		for j, r := range routes {
-			r.(document)["novel"] = j
-		}
-	}
-}
-
-// directions are the targets that an object can have: from each of the
-// destinations that its http rules send somebody to, to a version that is not there
-// yet.
-func directions(vs *networking.VirtualService) (all []routing.Target) {
-	for _, rule := range vs.Spec.Http {
-		for _, d := range rule.GetRoute() {
-			if len(rule.GetRoute()) > 1 && d.GetWeight() == 0 {
-				continue // nobody is served there
-			}
-			stable := routing.Destination{Host: d.GetDestination().GetHost(), Subset: d.GetDestination().GetSubset()}
-			next := stable
-			if next.Subset += "-next"; stable.Subset == "" {
-				host, domain, _ := strings.Cut(stable.Host, ".")
-				next = routing.Destination{Host: strings.TrimSuffix(host+"-next."+domain, ".")}
-			}
-			if twins(rule, d) {
-				for name, value := range d.GetHeaders().GetRequest().GetSet() {
-					stable.Sets = routing.Header{Name: name, Value: value}
-					next = stable
-					next.Sets.Value += "-next"
-				}
-			}
-			t := routing.Target{Namespace: vs.Namespace, Name: vs.Name, ID: "corpus", Arms: routing.Arms{Stable: stable, Canary: next}}
-			if !slices.ContainsFunc(all, func(o routing.Target) bool { return o.Arms == t.Arms }) {
-				all = append(all, t)
-			}
-		}
-	}
-	return all
-}
-
-// twins reports whether a rule has another destination with the same address.
-func twins(rule *api.HTTPRoute, d *api.HTTPRouteDestination) bool {
-	return slices.ContainsFunc(rule.GetRoute(), func(o *api.HTTPRouteDestination) bool {
-		return o != d && o.GetDestination().GetHost() == d.GetDestination().GetHost() && o.GetDestination().GetSubset() == d.GetDestination().GetSubset()
-	})
-}
 
 // theirs is an object without what a rollout owns.
 func theirs(t *testing.T, o object, to routing.Target) string {
@@ -121,7 +23,13 @@ func theirs(t *testing.T, o object, to routing.Target) string {
 	var doc document
 	require.NoError(t, json.Unmarshal(o, &doc))
 	delete(doc, "metadata")
-	for _, rule := range doc["spec"].(document)["http"].([]any) {
+	s := doc["spec"].(document)
+	s["http"] = slices.DeleteFunc(s["http"].([]any), func(r any) bool {
+		rule, _ := r.(document)
+		name, _ := rule["name"].(string)
+		return strings.HasPrefix(name, "serin/")
+	})
+	for _, rule := range s["http"].([]any) {
 		rule, _ := rule.(document)
 		routes, _ := rule["route"].([]any)
 		var kept []any
@@ -145,10 +53,14 @@ func theirs(t *testing.T, o object, to routing.Target) string {
 }
 
 // reasons are why an object of other people, or one direction of it, is not
-// steered.
+// steered, or cannot have header routes or copies.
 var reasons = map[error]string{
 	routing.ErrTwice:   "one destination several times, told apart by headers",
 	routing.ErrNoShare: "all traffic of the rule goes elsewhere: the destination has no weight",
+
+	routing.ErrDelegate:      "a delegate gets no rules that match on more",
+	routing.ErrForeignMirror: "the rule mirrors to somewhere else",
+	routing.ErrNoMethod:      "the rule is for none of the methods that are mirrored",
 }
 
 // Whatever people wrote: every object with http rules that route is steered there
@@ -156,11 +68,13 @@ var reasons = map[error]string{
 // nobody knows survive, nothing but what is owned changes, and in the end it is
 // what it was.
 func TestCorpus(t *testing.T) {
-	steered, skipped := 0, map[string]int{}
-	objects := corpus(t)
-	for name, o := range objects {
+	steered, skipped, undone := 0, map[string]int{}, map[string]int{}
+	objects, err := corpus.Load("..")
+	require.NoError(t, err)
+	for name, text := range objects {
+		o := object(text)
 		vs := o.typed(t)
-		targets := directions(vs)
+		targets := corpus.Directions(vs)
 		whole := len(targets) > 0
 		if !whole {
 			skipped["no http rule routes"]++
@@ -173,13 +87,13 @@ func TestCorpus(t *testing.T) {
 				whole = false
 				continue
 			}
-			if why := refusal(t, h, vs); why != "" {
+			if why := refusal(t, h, vs, share(5)); why != "" {
 				skipped[why]++
 				whole = false
 				continue
 			}
 			after := o
-			for _, traffic := range []canary.Traffic{share(5), share(50), share(100), share(20), {}} {
+			for _, traffic := range append(derivedCourse(t, h, vs, undone), share(5), share(50), share(100), share(20), canary.Traffic{}) {
 				after = after.render(t, h, traffic)
 				require.JSONEq(t, theirs(t, o, to), theirs(t, after, to), "%s: %v", name, to.Arms)
 			}
@@ -191,13 +105,31 @@ func TestCorpus(t *testing.T) {
 	}
 	t.Logf("corpus: %d objects, %d steered", len(objects), steered)
 	t.Logf("not: %v", skipped)
+	t.Logf("steered without header routes or copies: %v", undone)
 	require.Greater(t, steered, len(objects)/2)
 }
 
+// derivedCourse is traffic with header routes and copies, as far as the object can have
+// them; why not is counted.
+func derivedCourse(t *testing.T, h *routing.HTTP, vs *networking.VirtualService, undone map[string]int) []canary.Traffic {
+	course := []canary.Traffic{preview, copyAll, {HeaderRoutes: true, Mirror: canary.Full}, {HeaderRoutes: true, Mirror: 1, Canary: canary.Percent}}
+	return slices.DeleteFunc(course, func(traffic canary.Traffic) bool {
+		why := refusal(t, h, vs, traffic)
+		if why != "" {
+			undone[why]++
+		}
+		return why != ""
+	})
+}
+
 // refusal is why a direction is refused; "" if it is not.
-func refusal(t *testing.T, h *routing.HTTP, vs *networking.VirtualService) string {
+func refusal(t *testing.T, h *routing.HTTP, vs *networking.VirtualService, traffic canary.Traffic) string {
 	t.Helper()
-	_, err := h.Render(vs, share(5))
+	_, err := h.Render(vs, traffic)
+	var unsupported *routing.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return unsupported.Reason
+	}
 	if err == nil {
 		return ""
 	}
