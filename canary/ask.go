@@ -12,13 +12,13 @@ import (
 // answer finds out what d asks and notes it in o. What cannot be found out is a
 // reason to wait, so that it keeps nothing else from being decided. The turn ends
 // only with ctx, and with a refusal before the canary has any traffic.
-func (r *Runner) answer(ctx context.Context, d decision, s State, o *observation) error {
+func (r *Runner) answer(ctx context.Context, d decision, s State, reading Reading, o *observation) error {
 	var a Answer
 	err := r.guard(ctx, func(ctx context.Context) (err error) {
 		if d.Ask == askJudge {
 			o.Judged.Result, err = r.judge(ctx, d.Request)
 		} else {
-			a, err = r.ask(ctx, d, s, o)
+			a, err = r.ask(ctx, d, s, reading, o)
 		}
 		return err
 	})
@@ -90,8 +90,20 @@ func (r *Runner) guard(ctx context.Context, call func(context.Context) error) (e
 	return call(ctx)
 }
 
-func (r *Runner) ask(ctx context.Context, d decision, s State, o *observation) (Answer, error) {
-	q := Question{s.Fence(), s.Traffic, s.Pin, r.c.Plan.End().Kind == PromoteStable}
+// question is what a part is asked with.
+func (r *Runner) question(s State, reading Reading) Question {
+	current := func(ctx context.Context) error {
+		now, err := r.c.Router.Read(ctx)
+		if err == nil && (now.State.Serial != reading.State.Serial || now.Object != reading.Object) {
+			err = fmt.Errorf("%w: the serial was %d and is %d", ErrConflict, reading.State.Serial, now.State.Serial)
+		}
+		return err
+	}
+	return Question{s.Fence(), s.Traffic, s.Pin, r.c.Plan.End().Kind == PromoteStable, current}
+}
+
+func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, o *observation) (Answer, error) {
+	q := r.question(s, reading)
 	switch d.Ask {
 	case askChecked:
 		return r.checked(ctx)

@@ -199,10 +199,16 @@ func TestAPrerequisiteOfACanaryThatStaysStands(t *testing.T) {
 }
 
 // standing counts how often it is asked.
-type standing struct{ ensured, cleaned int }
+type standing struct {
+	ensured, cleaned int
+	wait             bool
+}
 
 func (c *standing) Ensure(context.Context, canary.Question) (canary.Answer, error) {
 	c.ensured++
+	if c.wait {
+		return canary.Waiting("it is not there yet"), nil
+	}
 	return canary.Answer{Reply: canary.Yes}, nil
 }
 

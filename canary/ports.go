@@ -47,6 +47,12 @@ type Question struct {
 	Pin Pin
 	// Promotes: the rollout will promote stable, if it succeeds.
 	Promotes bool
+	// Current reads the Router's object and returns an ErrConflict if anybody has
+	// written there since it was decided to ask. Who adds what nobody would take down
+	// again reads what it changes, asks Current, and then changes it only if nobody
+	// else did: so a driver that slept through the end of a rollout adds nothing, and
+	// nothing has to be remembered of rollouts that are over. nil: nobody can tell.
+	Current func(ctx context.Context) error
 }
 
 // Workload is the running software behind the traffic, stable and canary. All

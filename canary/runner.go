@@ -108,8 +108,8 @@ func (r *Runner) Turn(ctx context.Context) (Event, error) {
 }
 
 func (r *Runner) turn(ctx context.Context) (Event, error) {
-	e := Event{At: r.now()}
 	reading, err := r.read(ctx)
+	e := Event{At: r.now()} // after a look that may have taken long: times of this turn are written down
 	if err != nil {
 		return e, err
 	}
@@ -126,7 +126,7 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	}
 	next, d := r.c.Plan.next(state, o)
 	for d.Ask != askNothing {
-		if err := r.answer(ctx, d, state, &o); err != nil {
+		if err := r.answer(ctx, d, state, reading, &o); err != nil {
 			return e, err
 		}
 		o.Now = r.now() // finding the answer may have taken long, and times are written down

@@ -14,11 +14,12 @@ import (
 // yields, so that anything may happen between two calls, and at each call it may
 // meet a fault or be killed.
 type driver struct {
-	w     *world
-	yield func(time.Time) bool // until when to sleep
-	dead  bool
-	skew  time.Duration
-	seen  any // the version read last
+	w      *world
+	yield  func(time.Time) bool // until when to sleep
+	dead   bool
+	skew   time.Duration
+	seen   any  // the version read last
+	writes bool // the call is one to write
 }
 
 // drive takes turns until the rollout is over or the process is killed.
@@ -82,7 +83,12 @@ func (d *driver) call(effect func() error) error {
 		return effect()
 	}
 	w.faults--
-	switch w.rng.IntN(6) {
+	switch w.rng.IntN(7) {
+	case 6: // it takes long, but a write, which the settle time is to be longer than
+		if !d.writes {
+			d.sleep(time.Duration(w.rng.Int64N(int64(shortest))))
+		}
+		return effect()
 	case 4: // until the call's time is over
 		d.sleep(shortest)
 		return context.DeadlineExceeded
@@ -119,6 +125,8 @@ func (d *driver) Read(context.Context) (r Reading, err error) {
 }
 
 func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
+	d.writes = true
+	defer func() { d.writes = false }()
 	return d.call(func() error { return d.w.write(r, t, s) })
 }
 
@@ -190,25 +198,29 @@ func (d *driver) holdPin(q Question) {
 	}
 }
 
-func (d *driver) Ensure(_ context.Context, q Question) (a Answer, err error) {
-	f := q.Fence
-	w := d.w
+func (d *driver) Ensure(ctx context.Context, q Question) (a Answer, err error) {
+	f, w := q.Fence, d.w
+	was, raise := 0, false
 	err = d.call(func() error {
 		if err := f.After(w.raised); err != nil {
 			return err
 		}
-		if !w.prerequisite || w.raised.Rollout != f.Rollout {
-			w.prerequisite, w.raised = true, f
-		}
-		a = Answer{Reply: Yes}
+		was, raise = w.changed, !w.prerequisite || w.raised.Rollout != f.Rollout
 		return nil
 	})
+	if err == nil && raise {
+		if err = q.Current(ctx); err == nil {
+			err = d.call(func() error { return w.change(was, true, f) })
+		}
+	}
+	if err == nil {
+		a.Reply = Yes
+	}
 	return a, err
 }
 
 func (d *driver) Cleanup(_ context.Context, q Question) (a Answer, err error) {
-	f := q.Fence
-	w := d.w
+	f, w := q.Fence, d.w
 	err = d.call(func() error {
 		if err := f.After(w.raised); err != nil {
 			return err
@@ -216,11 +228,23 @@ func (d *driver) Cleanup(_ context.Context, q Question) (a Answer, err error) {
 		if w.prerequisite && w.traffic != (Traffic{}) && d.seen == w.version {
 			w.broken("the prerequisite is taken down under %v", w.traffic)
 		}
-		w.prerequisite, w.raised = false, f
 		a = Answer{Reply: Yes}
-		return nil
+		return w.change(w.changed, false, Fence{}) // nothing is remembered
 	})
 	return a, err
+}
+
+// change puts the prerequisite up or takes it down, if nobody has changed it since.
+func (w *world) change(was int, up bool, f Fence) error {
+	if was != w.changed {
+		return ErrConflict
+	}
+	w.changed++
+	if up && w.state.Phase.Final() && !w.sim.meddled {
+		w.broken("the prerequisite is put up when all is over")
+	}
+	w.prerequisite, w.raised = up, f
+	return nil
 }
 
 // gates are those that the plan has and no command opens.

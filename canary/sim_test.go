@@ -74,9 +74,12 @@ func (w *world) schedule() {
 			d.stop()
 		}
 	}()
+	after := 0 // calls when all is over, by a driver that slept as well
 	for calls := 0; w.law == nil; calls++ {
 		if w.over() {
-			return
+			if after++; after > 30 {
+				return
+			}
 		}
 		if calls > 50_000 {
 			// Both may remember a rollout that is over and whose record somebody

@@ -36,6 +36,7 @@ type world struct {
 	fence        Fence
 	prerequisite bool
 	raised       Fence
+	changed      int            // how often the prerequisite was
 	passed       map[int]bool   // the steps that a judge has passed since the traffic was written
 	sighted      map[int]bool   // and those in which it has seen something
 	away         time.Time      // until when a part of the Router is out of reach

@@ -83,8 +83,8 @@ func addSubsets(rule *networking.DestinationRule, missing []Subset, m mark) Patc
 
 // removeSubsets returns the patch that removes the subsets that were added and
 // are still as they were, last first so that indexes stay true. A list that has
-// nothing else goes with them.
-func removeSubsets(rule *networking.DestinationRule, m mark, f canary.Fence) Patch {
+// nothing else goes with them, as does the mark.
+func removeSubsets(rule *networking.DestinationRule, m mark) Patch {
 	var p Patch
 	left := len(rule.Spec.Subsets)
 	for i := left - 1; i >= 0; i-- {
@@ -97,6 +97,6 @@ func removeSubsets(rule *networking.DestinationRule, m mark, f canary.Fence) Pat
 	if left == 0 && !p.Empty() {
 		p.Remove("/spec/subsets")
 	}
-	p.annotate(rule.Annotations, SubsetsAnnotation, mark{Fence: f}.String())
+	p.unannotate(rule.Annotations, SubsetsAnnotation)
 	return p
 }

@@ -54,5 +54,9 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 		require.JSONEq(t, before[0], spec(t, w.document(t, "reviews")))
 		require.JSONEq(t, before[1], spec(t, w.document(t, "gateway")))
 		require.JSONEq(t, before[2], spec(t, w.rule(t)))
+		for _, o := range []object{w.document(t, "gateway"), w.rule(t)} {
+			require.Empty(t, o.typed(t).Annotations, "only the lead keeps the record")
+		}
+		require.Len(t, w.document(t, "reviews").typed(t).Annotations, 1)
 	})
 }

@@ -40,11 +40,11 @@ type SubsetsConfig struct {
 // object is left alone, also a subset that the user wrote, or has changed since.
 //
 // What was added, when, and for which rollout is kept in the annotation
-// SubsetsAnnotation. The first Ensure of a rollout takes over what an earlier one
-// left there, so that a late Cleanup of that one does not take it away. Cleanup
-// leaves its Fence there, so that a driver which slept through the end of the
-// rollout adds nothing. Nothing is written while there is nothing to add, to
-// take over or to remove. A DestinationRule takes part in one rollout at a time.
+// SubsetsAnnotation, as long as it is there. The first Ensure of a rollout takes over
+// what an earlier one left, so that a late Cleanup of that one does not take it away.
+// A driver that slept through the end of the rollout adds nothing: before it writes
+// it asks Question.Current. Nothing is written while there is nothing to add or to
+// take over. A DestinationRule takes part in one rollout at a time.
 //
 // Concurrent use is safe if it is safe for the Client. The time is time.Now.
 type Subsets struct{ c SubsetsConfig }
@@ -88,11 +88,12 @@ func (s *Subsets) Ensure(ctx context.Context, q canary.Question) (canary.Answer,
 	if q.Traffic == (canary.Traffic{}) {
 		return canary.Answer{Reply: canary.Yes}, nil
 	}
-	a, err := s.ensure(ctx, q.Fence)
+	a, err := s.ensure(ctx, q)
 	return a, s.wrap(err)
 }
 
-func (s *Subsets) ensure(ctx context.Context, f canary.Fence) (canary.Answer, error) {
+func (s *Subsets) ensure(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	f := q.Fence
 	rule, mark, err := s.get(ctx, f)
 	if err != nil {
 		return canary.Answer{}, err
@@ -103,6 +104,11 @@ func (s *Subsets) ensure(ctx context.Context, f canary.Fence) (canary.Answer, er
 	}
 	now := time.Now()
 	if len(missing) > 0 || len(mark.Added) > 0 && mark.Rollout != f.Rollout {
+		if q.Current != nil {
+			if err := q.Current(ctx); err != nil {
+				return canary.Answer{}, err
+			}
+		}
 		mark = mark.with(missing, f, now)
 		if _, err := send(ctx, s.c.Client, rule, addSubsets(rule, missing, mark)); err != nil {
 			return canary.Answer{}, err
@@ -115,17 +121,30 @@ func (s *Subsets) ensure(ctx context.Context, f canary.Fence) (canary.Answer, er
 	return canary.Answer{Reply: canary.Yes}, nil
 }
 
-// Cleanup implements [canary.Prerequisite].
+// Cleanup implements [canary.Prerequisite]. Where Ensure added nothing, but could
+// have, the annotation is written and removed again: an Ensure that has read the object
+// already finds it changed then.
 func (s *Subsets) Cleanup(ctx context.Context, q canary.Question) (canary.Answer, error) {
-	f := q.Fence
-	rule, mark, err := s.get(ctx, f)
-	if err == nil && (len(mark.Added) > 0 || mark.Rollout != f.Rollout && s.mayAdd(rule)) {
-		_, err = send(ctx, s.c.Client, rule, removeSubsets(rule, mark, f))
-	}
-	if err != nil {
+	if err := s.cleanup(ctx, q.Fence); err != nil {
 		return canary.Answer{}, s.wrap(err)
 	}
 	return canary.Answer{Reply: canary.Yes}, nil
+}
+
+func (s *Subsets) cleanup(ctx context.Context, f canary.Fence) error {
+	rule, m, err := s.get(ctx, f)
+	if err != nil {
+		return err
+	}
+	if _, marked := rule.Annotations[SubsetsAnnotation]; !marked && !s.mayAdd(rule) {
+		return nil
+	} else if !marked {
+		if rule, err = send(ctx, s.c.Client, rule, addSubsets(rule, nil, mark{Fence: f})); err != nil {
+			return err
+		}
+	}
+	_, err = send(ctx, s.c.Client, rule, removeSubsets(rule, m))
+	return err
 }
 
 // mayAdd reports whether an Ensure that comes late would add something.

@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -139,24 +140,89 @@ func TestARuleWithoutSubsetsHasNoneAgainAtTheEnd(t *testing.T) {
 	require.JSONEq(t, before, spec(t, w.rule(t)))
 }
 
+// Nothing is left of a rollout that is over (R14), and a driver that slept through the
+// end of it adds nothing: the State tells it, or the object that changed meanwhile.
 func TestADriverThatSleptThroughTheEndAddsAndRemovesNothing(t *testing.T) {
 	for name, begun := range map[string]bool{"after a raise": true, "though nothing was raised": false} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, reviewsRule)
+			before := w.rule(t)
 			s := w.subsets(t, 0)
+			late := canary.Question{Traffic: share(5), Fence: at(4)}
 			if begun {
 				raise(t, s, 3)
 			}
+			over := false
+			late.Current = func(context.Context) error {
+				if over {
+					return canary.ErrConflict
+				}
+				return nil
+			}
+			if !begun {
+				// It has asked already when the others end the rollout.
+				once := w.Hook(func(c apiserver.Call) apiserver.Fault {
+					if c.Verb == "patch" && !over {
+						over = true
+						remove(t, s, 5)
+					}
+					return nil
+				})
+				_, err := s.Ensure(t.Context(), late)
+				require.ErrorIs(t, err, canary.ErrConflict)
+				require.True(t, over)
+				once()
+				require.Equal(t, unversioned(t, before), unversioned(t, w.rule(t)))
+			}
 			remove(t, s, 5)
-			_, err := s.Ensure(t.Context(), canary.Question{Traffic: share(5), Fence: at(4)})
-			require.ErrorIs(t, err, canary.FencedError{Serial: 5})
-			require.EqualError(t, err, "routing: DestinationRule prod/reviews: serial 5 was acted on already")
-			require.Equal(t, []string{"v1", "v9"}, subsetNames(t, w.rule(t)))
-			raise(t, s, 6)
-			_, err = s.Cleanup(t.Context(), canary.Question{Fence: at(5)})
+			over = true
+			_, err := s.Ensure(t.Context(), late)
 			require.ErrorIs(t, err, canary.ErrConflict)
+			require.Equal(t, unversioned(t, before), unversioned(t, w.rule(t)))
+
+			raise(t, s, 6)
+			for _, late := range []func(context.Context, canary.Question) (canary.Answer, error){s.Cleanup, s.Ensure} {
+				_, err = late(t.Context(), canary.Question{Traffic: share(5), Fence: at(5)})
+				require.ErrorIs(t, err, canary.FencedError{Serial: 6})
+				require.EqualError(t, err, "routing: DestinationRule prod/reviews: serial 6 was acted on already")
+			}
 			require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
 		})
+	}
+}
+
+// unversioned is an object without what the API server counts.
+func unversioned(t *testing.T, o object) string {
+	t.Helper()
+	var doc document
+	require.NoError(t, json.Unmarshal(o, &doc))
+	meta := doc["metadata"].(document)
+	delete(meta, "resourceVersion")
+	delete(meta, "generation")
+	delete(meta, "managedFields")
+	return encode(t, doc)
+}
+
+// A Cleanup that comes to nothing half-way is done by the next one.
+func TestACleanupIsRepeated(t *testing.T) {
+	for n := 1; n <= 2; n++ {
+		w := newWorld(t, reviewsRule)
+		before := w.rule(t)
+		s := w.subsets(t, 0)
+		patches := 0
+		done := w.Hook(func(c apiserver.Call) apiserver.Fault {
+			if c.Verb == "patch" {
+				if patches++; patches == n {
+					return apiserver.ServerError()
+				}
+			}
+			return nil
+		})
+		_, err := s.Cleanup(t.Context(), canary.Question{Fence: at(5)})
+		require.Error(t, err)
+		done()
+		remove(t, s, 5)
+		require.Equal(t, unversioned(t, before), unversioned(t, w.rule(t)))
 	}
 }
 
