@@ -51,14 +51,12 @@ func (t *turn) recalled() *decision {
 
 func (t *turn) answerDrift(what string) *decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
-	row := t.s.Phase.row()
-	// Header routes are put up again with traffic that needs them, not for stable alone.
-	gone := row.traffic != ofStep && t.s.Traffic == Traffic{HeaderRoutes: true} && t.o.Traffic == Traffic{}
+	gone := t.goneWithoutNeed()
 	if gone {
 		t.s.Traffic = Traffic{}
 	}
 	switch {
-	case !t.s.leadsBack() && !row.moved && t.s.Drifts > t.spec.drift.Limit:
+	case !t.s.leadsBack() && !t.s.Phase.row().moved && t.s.Drifts > t.spec.drift.Limit:
 		return t.rollBack("drift: " + what)
 	case gone:
 		return t.shift(Traffic{}, r)
@@ -73,6 +71,12 @@ func (t *turn) answerDrift(what string) *decision {
 		return t.rollBack("drift: " + what)
 	}
 	return t.reassert(what)
+}
+
+// goneWithoutNeed reports whether somebody removed header routes where stable has
+// everything: they are put up again with traffic that needs them.
+func (t *turn) goneWithoutNeed() bool {
+	return t.s.Phase.row().traffic != ofStep && t.s.Traffic == Traffic{HeaderRoutes: true} && !t.o.Traffic.HeaderRoutes
 }
 
 // driftPolicy is the plan's in its steps. What is restored with the traffic that was

@@ -11,6 +11,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
 )
 
 // previewed is half with header routes, which settle.
@@ -238,4 +239,30 @@ func TestHeaderRoutesAreOfThePlan(t *testing.T) {
 	for _, step := range back.Steps() {
 		require.True(t, step.Traffic.HeaderRoutes)
 	}
+}
+
+// refusing refuses header routes, once users are on the canary.
+type refusing struct {
+	*fake.Router
+	refused int
+}
+
+func (r *refusing) Write(ctx context.Context, reading canary.Reading, t canary.Traffic, s canary.State) error {
+	if t.HeaderRoutes && reading.Traffic.Canary > 0 {
+		r.refused++
+		return canary.ErrRefused
+	}
+	return r.Router.Write(ctx, reading, t, s)
+}
+
+// Whoever refuses them meanwhile keeps stable from nothing: the way back does without.
+func TestTheWayBackDoesWithoutHeaderRoutesThatAreRefused(t *testing.T) {
+	r := new(refusing)
+	story(t, previewed(canary.Discard), func(t *testing.T, s *stage) {
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, 1, r.refused)
+		require.Equal(t, "Preparing Progressing Returning Discarded", phases(state))
+		require.Zero(t, s.read().Traffic)
+	}, func(c *canary.Config) { r.Router = c.Router.(*fake.Router); c.Router = r })
 }

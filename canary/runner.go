@@ -187,6 +187,10 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 		return r.guard(ctx, func(ctx context.Context) error { return r.c.Router.Write(ctx, reading, t, *s) })
 	}
 	err := try()
+	if errors.Is(err, ErrRefused) && t == (Traffic{HeaderRoutes: true}) && reading.Traffic.HeaderRoutes && t != reading.Traffic {
+		t, s.Traffic = Traffic{}, Traffic{} // header routes keep stable from nothing
+		err = try()
+	}
 	if errors.Is(err, ErrRefused) && s.leadsBack() {
 		*s = s.smallest()
 		err = try()

@@ -96,7 +96,9 @@ func (d *driver) call(effect func() error) error {
 		w.away = w.now.Add(time.Duration(w.rng.IntN(300)) * time.Second)
 		return errFault
 	case 0:
-		return pick(w.rng, errFault, ErrRefused, ErrForbidden, context.DeadlineExceeded)
+		err := pick(w.rng, errFault, ErrRefused, ErrForbidden, context.DeadlineExceeded)
+		w.refused = w.refused || errors.Is(err, ErrRefused)
+		return err
 	case 1:
 		if err := effect(); err != nil {
 			return err

@@ -27,8 +27,9 @@ type world struct {
 	wrote     time.Time // when a driver last changed it
 	shownFor  Traffic   // what the mesh does, since shown
 	shown     time.Time
-	faults    int // faults still to come
-	meddlings int // changes by somebody else still to come
+	faults    int  // faults still to come
+	refused   bool // something was, since the object was written
+	meddlings int  // changes by somebody else still to come
 
 	stable       string // "old", "moving", "new"
 	toward       string
@@ -141,7 +142,7 @@ func (w *world) commit(t Traffic, s State) {
 		w.backup = w.old
 	}
 	w.version++
-	w.ready = false
+	w.ready, w.refused = false, false
 	if t != w.traffic {
 		w.shifted = w.now
 		w.passed, w.sighted = map[int]bool{}, map[int]bool{}
@@ -214,6 +215,7 @@ func (w *world) holdHeaderRoutes(before, after State, t Traffic) {
 	shares.HeaderRoutes = was
 	switch {
 	case !moved || reset:
+	case w.refused && !t.HeaderRoutes: // what may be refused for them goes back without them
 	case t.HeaderRoutes != was && shares != w.traffic:
 		w.broken("header routes come or go with %v, which was %v", t, w.traffic)
 	case t.HeaderRoutes && !was && after.Phase != Preparing, !t.HeaderRoutes && was && after.Phase != CleaningUp:

@@ -111,15 +111,14 @@ func (h *HTTP) fitting(vs *networking.VirtualService, r *steered, want []derived
 }
 
 // canDerive refuses what cannot be derived.
-func (h *HTTP) canDerive(vs *networking.VirtualService, r *steered, t canary.Traffic) error {
-	copies := t.Mirror != h.mirrorOf(t)
+func (h *HTTP) canDerive(vs *networking.VirtualService, r *steered, d derived) error {
 	switch {
-	case (copies || t.HeaderRoutes) && isDelegate(vs):
+	case isDelegate(vs):
 		return ErrDelegate
-	case copies && !h.letsThrough(r.Match):
-		return fmt.Errorf("%w: %s", ErrNoMethod, strings.Join(h.target.Mirror.Names(), ", "))
-	case t.HeaderRoutes:
+	case d.arm != everywhere:
 		return h.headerIsFree(r)
+	case !h.letsThrough(r.Match):
+		return fmt.Errorf("%w: %s", ErrNoMethod, strings.Join(h.target.Mirror.Names(), ", "))
 	}
 	return nil
 }
@@ -153,7 +152,7 @@ func (h *HTTP) headerIsFree(r *steered) error {
 // renderDerived appends the patch after which r has the derived rules for t. What
 // the rule itself needs is appended already, and changed says whether that is
 // anything; where later rules stand is of no concern any more.
-func (h *HTTP) renderDerived(p *Patch, vs *networking.VirtualService, r *steered, t canary.Traffic, changed bool) {
+func (h *HTTP) renderDerived(p *Patch, vs *networking.VirtualService, r *steered, t canary.Traffic, changed bool) error {
 	want := h.derive(r, t)
 	n := h.fitting(vs, r, want)
 	switch {
@@ -171,6 +170,9 @@ func (h *HTTP) renderDerived(p *Patch, vs *networking.VirtualService, r *steered
 		index--
 	}
 	for _, d := range want[n:] {
+		if err := h.canDerive(vs, r, d); err != nil {
+			return err
+		}
 		if d.arm == everywhere {
 			at = index
 		}
@@ -178,4 +180,5 @@ func (h *HTTP) renderDerived(p *Patch, vs *networking.VirtualService, r *steered
 		index++
 		at++
 	}
+	return nil
 }

@@ -108,9 +108,14 @@ func isOneOf(m *api.StringMatch, methods []string) bool {
 func sameBlock(a, b *api.HTTPMatchRequest) bool {
 	return a.GetName() == b.GetName() && sameMatch(a.GetUri(), b.GetUri()) && sameMatch(a.GetScheme(), b.GetScheme()) && sameMatch(a.GetAuthority(), b.GetAuthority()) &&
 		a.GetPort() == b.GetPort() && a.GetIgnoreUriCase() == b.GetIgnoreUriCase() &&
-		a.GetSourceNamespace() == b.GetSourceNamespace() && a.GetStatPrefix() == b.GetStatPrefix() &&
-		maps.Equal(a.GetSourceLabels(), b.GetSourceLabels()) && slices.Equal(a.GetGateways(), b.GetGateways()) &&
-		sameMatches(a.GetQueryParams(), b.GetQueryParams()) && sameMatches(a.GetWithoutHeaders(), b.GetWithoutHeaders())
+		a.GetStatPrefix() == b.GetStatPrefix() &&
+		sameMatches(a.GetQueryParams(), b.GetQueryParams()) && sameMatches(a.GetWithoutHeaders(), b.GetWithoutHeaders()) &&
+		sameSource(a, b)
+}
+
+// sameSource compares who match blocks are for.
+func sameSource(a, b *api.HTTPMatchRequest) bool {
+	return a.GetSourceNamespace() == b.GetSourceNamespace() && maps.Equal(a.GetSourceLabels(), b.GetSourceLabels()) && slices.Equal(a.GetGateways(), b.GetGateways())
 }
 
 func sameMatches(a, b map[string]*api.StringMatch) bool {
@@ -192,15 +197,15 @@ func (r *steered) isMirroredBy(rule *api.HTTPRoute, w canary.Weight) bool {
 	//lint:ignore SA1019 people still write it
 	percent, its := rule.MirrorPercent, r.MirrorPercent
 	if n == 0 {
-		return (r.Mirror == nil || r.isMirror()) && percent == nil && len(rule.Mirrors) == 0 && rule.Mirror != nil && r.leadsTo(rule.Mirror, canaryArm) && isShare(rule.MirrorPercentage, w)
-	}
-	if !same(percent, its) || !same(rule.MirrorPercentage, r.MirrorPercentage) || !same(rule.Mirror, r.Mirror) {
-		return false
+		return (r.Mirror == nil || r.isMirror()) && len(rule.Mirrors) == 0 && percent == nil &&
+			r.isCanaryShare(rule.Mirror, rule.MirrorPercentage, w)
 	}
 	return len(rule.Mirrors) == n+1 && slices.EqualFunc(rule.Mirrors[:n], r.Mirrors, same) &&
-		r.leadsTo(rule.Mirrors[n].GetDestination(), canaryArm) && isShare(rule.Mirrors[n].GetPercentage(), w)
+		same(percent, its) && same(rule.MirrorPercentage, r.MirrorPercentage) && same(rule.Mirror, r.Mirror) &&
+		r.isCanaryShare(rule.Mirrors[n].GetDestination(), rule.Mirrors[n].GetPercentage(), w)
 }
 
-func isShare(p *api.Percent, w canary.Weight) bool {
-	return p != nil && p.GetValue() == percentage(w)
+// isCanaryShare reports whether a mirror is one of the share w to the canary of r.
+func (r *steered) isCanaryShare(d *api.Destination, p *api.Percent, w canary.Weight) bool {
+	return d != nil && r.leadsTo(d, canaryArm) && p != nil && p.GetValue() == percentage(w)
 }

@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,5 +251,48 @@ func TestAFollowerOutOfReachKeepsNothingFromTurningBack(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What somebody did to a rule meanwhile may leave no room for header routes: that keeps
+// no object from going back, neither the lead nor a follower.
+func TestHeaderRoutesKeepNoObjectFromGoingBack(t *testing.T) {
+	for name, change := range map[string]func(spec document){
+		"the rule matches on the header": func(s document) {
+			for _, r := range s["http"].([]any) {
+				if r := r.(document); r["name"] == "b" {
+					r["match"] = []any{document{"headers": document{routing.ArmHeader: document{"exact": "gold"}}}}
+				}
+			}
+		},
+		"it becomes a delegate": func(s document) { delete(s, "hosts"); delete(s, "gateways") },
+		"the routes are gone": func(s document) {
+			s["http"] = slices.DeleteFunc(s["http"].([]any), func(r any) bool { return r.(document)["match"] != nil })
+		},
+	} {
+		for _, object := range []string{"reviews", "gateway"} {
+			t.Run(name+" of "+object, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, twoRules, gatewayRules)
+					plan, err := canary.NewPlan("p").HeaderRoutes().OnDrift(canary.Drift{Policy: canary.HoldAndAsk}).
+						Step(canary.Step{Traffic: share(20), Judge: canary.Unjudged, Hold: time.Hour}).End(canary.End{Kind: canary.Discard}).Build()
+					require.NoError(t, err)
+					router := w.withFollower(t)
+					runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: router})
+					require.NoError(t, err)
+					_, err = turns(t, runner, 4)
+					require.NoError(t, err)
+					require.NoError(t, w.Update(virtualServices, "prod", object, func(o map[string]any) { change(o["spec"].(document)) }))
+					require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Abort, Why: "orders are lost"}))
+					_, err = runner.Run(t.Context())
+					require.ErrorIs(t, err, canary.ErrRolledBack)
+					for _, name := range []string{"reviews", "gateway"} {
+						o := w.document(t, name)
+						require.NotContains(t, string(o), "serin/")
+						require.Contains(t, []string{"v1 100", "v1 0"}, o.weights(t, "b"))
+					}
+				})
+			})
+		}
 	}
 }

@@ -179,16 +179,13 @@ func (h *HTTP) renderRule(p *Patch, vs *networking.VirtualService, r *steered, k
 	if err := h.supports(r, t); err != nil {
 		return original{}, err
 	}
-	if err := h.canDerive(vs, r, t); err != nil {
-		return original{}, err
-	}
 	before := len(p.ops)
 	r.renderMirror(p, h.mirrorOf(t))
 	o, err := r.render(p, known, t)
-	if err == nil {
-		h.renderDerived(p, vs, r, t, len(p.ops) > before)
+	if err != nil {
+		return o, err
 	}
-	return o, err
+	return o, h.renderDerived(p, vs, r, t, len(p.ops) > before)
 }
 
 // supports refuses what the rule cannot be made to do.

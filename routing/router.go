@@ -101,7 +101,8 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	if !ok || len(objects) != len(r.objects) {
 		return r.wrap(ErrForeignReading)
 	}
-	patches, owed, err := r.render(objects, t)
+	back := t == canary.Traffic{HeaderRoutes: t.HeaderRoutes && reading.Traffic.HeaderRoutes}
+	patches, owed, err := r.render(objects, t, back)
 	if err != nil {
 		return err
 	}
@@ -116,15 +117,7 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	if err != nil {
 		return err
 	}
-	for i, f := range r.objects[1:] {
-		o, p := objects[1+i], patches[1+i]
-		if o == nil || p.Empty() {
-			continue
-		}
-		if err := r.follow(ctx, f, o, p, t, written.GetResourceVersion()); err != nil {
-			owed = append(owed, err)
-		}
-	}
+	owed = append(owed, r.followAll(ctx, objects, patches, t, written.GetResourceVersion())...)
 	if err := errors.Join(owed...); err != nil {
 		return fmt.Errorf("%w (%v has changed already)", err, r.lead())
 	}
@@ -132,22 +125,41 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 }
 
 // render returns the patches of all objects. On the way back, a follower that
-// cannot show the traffic keeps no other from it: that is owed.
-func (r *Router) render(objects []metav1.Object, t canary.Traffic) (patches []Patch, owed []error, err error) {
+// cannot show the traffic keeps no other from it: that is owed, and what cannot have
+// its header routes any more goes back without.
+func (r *Router) render(objects []metav1.Object, t canary.Traffic, back bool) (patches []Patch, owed []error, err error) {
 	patches = make([]Patch, len(objects))
 	for i, o := range objects {
 		if o == nil {
 			continue // the Reading told it
 		}
-		if patches[i], err = r.objects[i].render(o, t); err == nil {
-			continue
+		patches[i], err = r.objects[i].render(o, t)
+		if err != nil && back && t.HeaderRoutes {
+			patches[i], err = r.objects[i].render(o, canary.Traffic{})
 		}
-		if i == 0 || t != (canary.Traffic{}) {
+		switch {
+		case err == nil:
+		case i == 0 || !back:
 			return nil, nil, err
+		default:
+			owed = append(owed, err)
 		}
-		owed = append(owed, err)
 	}
 	return patches, owed, nil
+}
+
+// followAll writes the patches of the followers, and returns what is owed.
+func (r *Router) followAll(ctx context.Context, objects []metav1.Object, patches []Patch, t canary.Traffic, version string) (owed []error) {
+	for i, f := range r.objects[1:] {
+		o, p := objects[1+i], patches[1+i]
+		if o == nil || p.Empty() {
+			continue
+		}
+		if err := r.follow(ctx, f, o, p, t, version); err != nil {
+			owed = append(owed, err)
+		}
+	}
+	return owed
 }
 
 // attempts bounds how often a follower that others change is tried.

@@ -104,13 +104,8 @@ func (s *Subsets) ensure(ctx context.Context, q canary.Question) (canary.Answer,
 	}
 	now := time.Now()
 	if len(missing) > 0 || len(mark.Added) > 0 && mark.Rollout != f.Rollout {
-		if q.Current != nil {
-			if err := q.Current(ctx); err != nil {
-				return canary.Answer{}, err
-			}
-		}
 		mark = mark.with(missing, f, now)
-		if _, err := send(ctx, s.c.Client, rule, addSubsets(rule, missing, mark)); err != nil {
+		if err := s.add(ctx, q, rule, missing, mark); err != nil {
 			return canary.Answer{}, err
 		}
 	}
@@ -119,6 +114,17 @@ func (s *Subsets) ensure(ctx context.Context, q canary.Question) (canary.Answer,
 			s.c.Namespace, s.c.Name, settled.Format(time.TimeOnly)), nil
 	}
 	return canary.Answer{Reply: canary.Yes}, nil
+}
+
+// add writes the subsets that are missing, if the driver is not late.
+func (s *Subsets) add(ctx context.Context, q canary.Question, rule *networking.DestinationRule, missing []Subset, m mark) error {
+	if q.Current != nil {
+		if err := q.Current(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := send(ctx, s.c.Client, rule, addSubsets(rule, missing, m))
+	return err
 }
 
 // Cleanup implements [canary.Prerequisite]. Where Ensure added nothing, but could

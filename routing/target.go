@@ -209,26 +209,8 @@ func (t Target) validate() error {
 	if t.Name == "" {
 		mistake("name is missing")
 	}
-	seen := make(map[string]bool, len(t.Rules))
-	common := len(t.Rules) == 0
-	for i, r := range t.Rules {
-		switch name := r.String(); {
-		case (r.Name == "") == (r.Match == nil):
-			mistake("rule %d: want a name or a match", i)
-		case isOwn(r.Name):
-			mistake("rule %d: %q: names that begin with %q are those of Serin's rules", i, r.Name, ownPrefix)
-		case seen[name]:
-			mistake("rule %d: %s is named twice", i, name)
-		default:
-			seen[name] = true
-		}
-		if r.Arms == (Arms{}) {
-			common = true
-		} else if err := r.Arms.validate(t.suffix(), t.Overlapping); err != nil {
-			mistake("rule %v: %w", r, err)
-		}
-	}
-	if common || t.Arms != (Arms{}) {
+	errs = append(errs, t.validateRules()...)
+	if t.Arms != (Arms{}) || len(t.Rules) == 0 || slices.ContainsFunc(t.Rules, func(r Rule) bool { return r.Arms == Arms{} }) {
 		errs = append(errs, t.Arms.validate(t.suffix(), t.Overlapping))
 	}
 	if err := t.Mirror.Validate(); err != nil {
@@ -243,6 +225,28 @@ func (t Target) validate() error {
 	return checkID(t.id())
 }
 
+func (t Target) validateRules() (errs []error) {
+	seen := make(map[string]bool, len(t.Rules))
+	for i, r := range t.Rules {
+		switch name := r.String(); {
+		case (r.Name == "") == (r.Match == nil):
+			errs = append(errs, fmt.Errorf("rule %d: want a name or a match", i))
+		case isOwn(r.Name):
+			errs = append(errs, fmt.Errorf("rule %d: %q: names that begin with %q are those of Serin's rules", i, r.Name, ownPrefix))
+		case seen[name]:
+			errs = append(errs, fmt.Errorf("rule %d: %s is named twice", i, name))
+		default:
+			seen[name] = true
+		}
+		if r.Arms != (Arms{}) {
+			if err := r.Arms.validate(t.suffix(), t.Overlapping); err != nil {
+				errs = append(errs, fmt.Errorf("rule %v: %w", r, err))
+			}
+		}
+	}
+	return errs
+}
+
 // isHeader reports whether Istio can match on a header of that name: it takes
 // lower case alone, and other things for headers of these four names.
 func isHeader(name string) bool {
@@ -250,31 +254,49 @@ func isHeader(name string) bool {
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == "" && !slices.Contains(reserved, name)
 }
 
+// mistake tells what is wrong with a destination; "" if it can be one.
+func (d Destination) mistake() string {
+	switch {
+	case d.Host == "":
+		return "host is missing"
+	case strings.ContainsAny(d.Host, "*/:, \t\n"):
+		return fmt.Sprintf("%q is not the host of a service", d.Host)
+	case (d.Sets.Name == "") != (d.Sets.Value == ""):
+		return fmt.Sprintf("a header has a name and a value; it is %q: %q", d.Sets.Name, d.Sets.Value)
+	case d.Port > 65535:
+		return fmt.Sprintf("port %d does not exist", d.Port)
+	}
+	return ""
+}
+
 func (a Arms) validate(suffix string, overlapping bool) error {
 	var errs []error
 	p := a.places(suffix)
 	for i, d := range p {
-		switch {
-		case d.Destination == (Destination{}) && i == baseline:
+		if d.Destination == (Destination{}) && i == baseline {
 			continue
-		case d.Host == "":
-			errs = append(errs, fmt.Errorf("%s: host is missing", armNames[i]))
-			continue
-		case strings.ContainsAny(d.Host, "*/:, \t\n"):
-			errs = append(errs, fmt.Errorf("%s: %q is not the host of a service", armNames[i], d.Host))
-		case (d.Sets.Name == "") != (d.Sets.Value == ""):
-			errs = append(errs, fmt.Errorf("%s: a header has a name and a value; it is %q: %q", armNames[i], d.Sets.Name, d.Sets.Value))
-		case d.Port > 65535:
-			errs = append(errs, fmt.Errorf("%s: port %d does not exist", armNames[i], d.Port))
+		}
+		if why := d.mistake(); why != "" {
+			errs = append(errs, fmt.Errorf("%s: %s", armNames[i], why))
 		}
 		for j := range i {
-			if d.overlaps(&p[j]) {
-				errs = append(errs, fmt.Errorf("%s and %s are the same destination: %v", armNames[j], armNames[i], d.Destination))
-			} else if d.full == p[j].full && (d.Subset == "") != (p[j].Subset == "") && !overlapping {
-				errs = append(errs, fmt.Errorf("%s (%v) and %s (%v) may have the same pods: name a subset for both, or set Overlapping if the Service selects those of one only",
-					armNames[j], p[j].Destination, armNames[i], d.Destination))
+			if d.Host != "" {
+				errs = append(errs, p.apart(j, i, overlapping))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// apart reports arms that are one, or may have pods in common.
+func (p *places) apart(i, j int, overlapping bool) error {
+	a, b := &p[i], &p[j]
+	switch {
+	case a.overlaps(b):
+		return fmt.Errorf("%s and %s are the same destination: %v", armNames[i], armNames[j], b.Destination)
+	case a.full == b.full && (a.Subset == "") != (b.Subset == "") && !overlapping:
+		return fmt.Errorf("%s (%v) and %s (%v) may have the same pods: name a subset for both, or set Overlapping if the Service selects those of one only",
+			armNames[i], a.Destination, armNames[j], b.Destination)
+	}
+	return nil
 }
