@@ -117,3 +117,28 @@ func TestALeftCopyWithOtherWeightsIsSeenWhenNothingIsMirrored(t *testing.T) {
 	require.Equal(t, 10*canary.Percent, got.Canary, "the copy answers live requests")
 	require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
 }
+
+// A mirror to the canary of nothing is no mirror, in whichever way it is written, and
+// makes no other one of its copy.
+func TestAMirrorOfNothingIsNoMirror(t *testing.T) {
+	const to = `{host: reviews, subset: v2}`
+	for name, mirror := range map[string]string{
+		"one":                    "mirror: " + to + ", mirrorPercentage: {value: 0}",
+		"by its other name":      "mirror: " + to + ", mirror_percentage: {value: 0}",
+		"with an old percentage": "mirror: " + to + ", mirrorPercent: 0",
+		"by its other name, old": "mirror: " + to + ", mirror_percent: 0",
+		"in a list":              "mirrors: [{destination: " + to + ", percentage: {value: 0}}]",
+		"in a list, with others": "mirrors: [{destination: {host: log}}, {destination: " + to + ", percentage: {value: 0}}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, before := renderer(t, target()), service(t, `[{name: b, route: [`+v1+`], `+mirror+`}]`)
+			got, err := h.Read(before.typed(t), canary.Traffic{})
+			require.NoError(t, err)
+			require.Zero(t, got)
+			o := before.render(t, h, copyAll)
+			rule := o.typed(t).Spec.Http[0]
+			require.False(t, rule.Mirror != nil && len(rule.Mirrors) > 0, "Istio refuses both: %v", rule)
+			require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
+		})
+	}
+}

@@ -31,6 +31,9 @@ var (
 	ErrForeignMirror error = &refusal{"the rule mirrors to somewhere else"}
 	// ErrTooLarge: the smallest exact weights do not fit into an int32.
 	ErrTooLarge error = &refusal{"exact weights are too large"}
+	// ErrManyRules: what the steered rules were before is more than an annotation can
+	// keep.
+	ErrManyRules error = &refusal{"too many rules are steered at once"}
 	// ErrForeignSubset: a subset of that name selects other pods.
 	ErrForeignSubset error = &refusal{"subset has other labels"}
 	// ErrNoMethod: a rule to steer matches none of the methods to mirror.

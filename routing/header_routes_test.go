@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,6 +140,7 @@ func TestDerivedRulesThatDoNotFitAnyMoreAreMadeAnew(t *testing.T) {
 				require.NoError(t, err)
 				require.NotEqual(t, last, got)
 				require.NoError(t, got.Validate())
+				require.LessOrEqual(t, got.Canary, 60*canary.Percent, "who asks for the canary by a header is no share")
 			}
 			mended := edited.render(t, h, wanted)
 			// They are those that they would have been.
@@ -235,6 +237,13 @@ func TestTargetsOfOneObjectHaveDerivedRulesOfTheirOwn(t *testing.T) {
 	alone := before.render(t, pay, on)
 	require.JSONEq(t, encode(t, alone.rules(t)), encode(t, o.render(t, cart, canary.Traffic{}).rules(t)))
 
+	// Requests that choose another target's version are not copied for this one.
+	three := renderer(t, routing.Target{Namespace: "prod", Name: "gw", ID: "third", Arms: subsets("pay"), Header: "x-third"})
+	o = before.render(t, pay, preview).render(t, three, preview).render(t, pay, canary.Traffic{Mirror: 1, HeaderRoutes: true})
+	require.Equal(t, "cart, serin/third/stable/pay, serin/third/canary/pay, serin/pay/stable/pay, serin/pay/canary/pay, serin/pay/mirror/pay, pay", o.names(t))
+	o = before.render(t, pay, preview).render(t, three, preview).render(t, three, canary.Traffic{Mirror: 1, HeaderRoutes: true})
+	require.Equal(t, "cart, serin/third/stable/pay, serin/third/canary/pay, serin/pay/stable/pay, serin/pay/canary/pay, serin/third/mirror/pay, pay", o.names(t))
+
 	// Two previews of one rule do not take each other down either.
 	second := renderer(t, routing.Target{Namespace: "prod", Name: "gw", ID: "second", Arms: subsets("cart"), Header: "x-second"})
 	both := before.render(t, cart, preview).render(t, second, preview)
@@ -279,4 +288,48 @@ func TestOptionsOfDerivedRulesAreChecked(t *testing.T) {
 	}
 	_, err = routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", Arms: subsets("reviews"), Header: "authority"})
 	require.ErrorContains(t, err, `"authority" is not one`)
+}
+
+// Whatever somebody did to the destinations of a rule meanwhile, its header routes are
+// those of the rule as it is when the canary's has gone.
+func TestHeaderRoutesFollowTheDestinationsOfTheirRule(t *testing.T) {
+	route := func(r []any) []any { return r[len(r)-1].(document)["route"].([]any) }
+	for name, change := range map[string]func(rule []any){
+		"the canary has other headers": func(r []any) {
+			route(r)[1].(document)["headers"] = document{"request": document{"set": document{"x": "w"}}}
+		},
+		"stable has other headers": func(r []any) { delete(route(r)[0].(document), "headers") },
+		"the canary comes first":   func(r []any) { slices.Reverse(route(r)) },
+		"both":                     func(r []any) { slices.Reverse(route(r)); delete(route(r)[0].(document), "headers") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := renderer(t, target())
+			before := service(t, `[{name: b, route: [{destination: {host: reviews, subset: v1}, headers: {request: {set: {x: z}}}}]}]`)
+			o := before.render(t, h, preview).render(t, h, canary.Traffic{Canary: 20 * canary.Percent, HeaderRoutes: true})
+			o = o.changeAll(t, func(r []any) []any { change(r); return r })
+			o = o.render(t, h, canary.Traffic{Canary: 20 * canary.Percent, HeaderRoutes: true})
+			require.Equal(t, o.render(t, h, canary.Traffic{}).render(t, h, preview).rules(t), o.render(t, h, preview).rules(t))
+		})
+	}
+}
+
+// What is left of a rollout is seen, though it gives nobody anything.
+func TestDerivedRulesThatAreLeftAreSeen(t *testing.T) {
+	h, before := renderer(t, target()), service(t, `[{name: b, route: [`+v1+`]}]`)
+	rule := before.rules(t)[0].(document)
+	for name, left := range map[string]document{
+		"a header route of a rule that is gone": {"name": "serin/reviews/stable/gone", "route": rule["route"]},
+		"one of this rule":                      {"name": "serin/reviews/canary/b", "route": rule["route"]},
+		"a copy that mirrors nothing":           {"name": "serin/reviews/mirror/b", "route": rule["route"]},
+		"one of no kind":                        {"name": "serin/reviews/", "redirect": document{"uri": "/"}},
+	} {
+		for place := range 2 {
+			o := before.changeAll(t, func(r []any) []any { return slices.Insert(r, place, any(left)) })
+			got, err := h.Read(o.typed(t), canary.Traffic{})
+			require.NoError(t, err)
+			require.NotZero(t, got, "%s at %d", name, place)
+			require.Zero(t, got.Canary)
+			require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
+		}
+	}
 }

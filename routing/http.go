@@ -158,10 +158,14 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	removeBehind(&p, strays, -1)
 	if !isLive(t) {
 		p.unannotate(vs.Annotations, h.kept)
-	} else if kept || !p.Empty() {
-		if now := encodeOriginals(next); now != text {
-			p.annotate(vs.Annotations, h.kept, now)
-		}
+		return p, nil
+	}
+	now := encodeOriginals(next)
+	switch {
+	case len(now) > maxAnnotation:
+		return p, fmt.Errorf("%w: %d, whose originals take %d bytes of %d", ErrManyRules, len(rules), len(now), maxAnnotation)
+	case now != text && (kept || !p.Empty()):
+		p.annotate(vs.Annotations, h.kept, now)
 	}
 	return p, nil
 }

@@ -113,12 +113,12 @@ func (h Header) render(p *Patch, path string, is *api.Headers) {
 }
 
 // writeDestinations appends the destinations to add, and then those to remove,
-// last first, so that indexes stay true, and notes where they are then.
+// last first, so that indexes stay true, and notes where those that were there are then.
 func (r *steered) writeDestinations(p *Patch, d division) {
 	for arm, w := range d.arms {
 		if r.at[arm] < 0 && (w > 0 || arm == stable) {
 			r.addDestination(p, r.count, arm, w)
-			r.then[arm], r.moved = r.count, true
+			r.moved = true
 			r.count++
 		}
 	}

@@ -21,8 +21,8 @@ type steered struct {
 	own    []int         // in spec.http, of the rules that are derived from it
 	front  int           // where those begin
 
-	// What rendering makes of it: where the arms are then, among how many
-	// destinations, and whether any comes or goes.
+	// What rendering makes of it: where the arms that are there are then, among how
+	// many destinations, and whether any comes or goes.
 	then  [armCount]int
 	count int
 	moved bool

@@ -331,3 +331,28 @@ func TestAnAddedDestinationIsLikeStables(t *testing.T) {
 	}
 	require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
 }
+
+// What is kept must be read again (E21): rules that are too many are refused before
+// they get any live traffic, and have header routes and copies all the same.
+func TestTooManyRulesAreRefusedBeforeTheirOriginalsAreLost(t *testing.T) {
+	many := func(n int) object {
+		one := `{name: %q, match: [{uri: {prefix: "/%d"}}], route: [` + v1 + `]}`
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(one, fmt.Sprint("a rule with a name that is rather long ", i), i))
+		}
+		return service(t, "["+strings.Join(all, ",")+"]")
+	}
+	h := renderer(t, target())
+	before := many(300)
+	o := before.render(t, h, share(5))
+	require.Greater(t, len(o.typed(t).Annotations[routing.OriginalAnnotation("reviews")]), 30<<10)
+	require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
+
+	o = many(600)
+	_, err := h.Render(o.typed(t), share(5))
+	require.ErrorIs(t, err, routing.ErrManyRules)
+	require.ErrorIs(t, err, canary.ErrRefused)
+	require.ErrorContains(t, err, "600, whose originals take")
+	o.render(t, h, preview).render(t, h, canary.Traffic{})
+}
