@@ -97,7 +97,7 @@ func (s Sequential) say(r *Result, verdict sequential.Verdict, all []interval, t
 		r.Verdict, r.Reason = Fail, r.blame()
 	case verdict == sequential.Invalid:
 		r.Blindness = NotAsPlanned
-		r.Reason = "the requests are not divided as planned, so the arms cannot be compared: look for pods that are not ready or were ejected, and for sessions that stick; " + worst.String()
+		r.Reason = "the requests are not divided as planned, so the arms cannot be compared: look for pods that are not ready or were ejected, for sessions that stick, and for requests that choose their version by a header; " + worst.String()
 	default:
 		silence := tests[slices.Index(r.Findings, worst)].silence()
 		r.Verdict, r.Blindness = sight(r.Findings, all, tests, silence)

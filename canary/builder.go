@@ -118,7 +118,9 @@ func (b Builder) Verify() Builder {
 // clients without a proxy from losing calls while the weights move. The routes are
 // put up before the first step by a write of their own, when everything is ready
 // for that step, and are removed when the traffic of the end was seen. They count
-// for all steps: Traffic.HeaderRoutes of a Step is that of its plan.
+// for all steps: Traffic.HeaderRoutes of a Step is that of its plan. A request that
+// chooses its version counts as one of that; where many do, a judge that looks at how
+// requests are divided needs to know (analysis.Sequential has AnySplit).
 func (b Builder) HeaderRoutes() Builder {
 	b.spec.headerRoutes = true
 	return b

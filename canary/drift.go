@@ -18,6 +18,9 @@ func (t *turn) drift() *decision {
 		return t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: "the step's traffic is back"})
 	case same:
 		return nil
+	case t.misfit():
+		t.repairs = true
+		return nil
 	case t.s.Drifting && t.driftPolicy() == Reassert:
 		return t.reassert(fmt.Sprintf("somebody changed %v to %v", t.s.Traffic, t.o.Traffic))
 	case t.s.Drifting:
@@ -58,12 +61,16 @@ func (t *turn) answerDrift(what string) *decision {
 	switch {
 	case !t.s.leadsBack() && !t.s.Phase.row().moved && t.s.Drifts > t.spec.drift.Limit:
 		return t.rollBack("drift: " + what)
+	case t.o.Refused != "":
+		return t.reassert(what)
 	case gone:
 		return t.shift(Traffic{}, r)
 	}
 	switch t.driftPolicy() {
 	case Adopt:
-		return t.shift(t.o.Traffic, r)
+		adopted := t.o.Traffic
+		adopted.HeaderRoutes = t.s.Traffic.HeaderRoutes && (t.o.Traffic.HeaderRoutes || t.s.Phase == Progressing) // they are the plan's
+		return t.shift(adopted, r)
 	case HoldAndAsk:
 		t.s.Drifting = true
 		return t.write(t.o.Traffic, r)
@@ -71,6 +78,34 @@ func (t *turn) answerDrift(what string) *decision {
 		return t.rollBack("drift: " + what)
 	}
 	return t.reassert(what)
+}
+
+// misfit reports whether the header routes alone are not as they should be, because
+// somebody changed them or their rule. That is no other traffic: they are made anew.
+func (t *turn) misfit() bool {
+	found := t.o.Traffic
+	found.HeaderRoutes = true
+	return found == t.s.Traffic && !t.goneWithoutNeed()
+}
+
+// repair goes on with the rollout, and makes the header routes anew if that writes
+// nothing, or tells why it cannot.
+func (t *turn) repair() *decision {
+	before := t.s
+	d := t.act()
+	if d.Ask != askNothing || d.Write || d.Err != nil {
+		return d
+	}
+	d.Reason = Reason{Cause: CauseDrift, Detail: "the header routes do not fit their rules any more"}
+	if t.o.Refused != "" {
+		d.Reason.Detail += ", and cannot be made anew: " + t.o.Refused
+		return d
+	}
+	after := d.After
+	t.s = before // nothing came of what was begun
+	d = t.write(t.s.Traffic, d.Reason)
+	d.After = after
+	return d
 }
 
 // goneWithoutNeed reports whether somebody removed header routes where stable has
@@ -97,7 +132,11 @@ func (t *turn) driftPolicy() DriftPolicy {
 // it is judged, and commands are obeyed.
 func (t *turn) reassert(what string) *decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
-	if a := t.o.Answers[askReady]; t.s.Traffic.exceeds(t.o.Traffic) && a.Reply != Yes {
+	a := t.o.Answers[askReady]
+	if t.o.Refused != "" {
+		a = Waiting("%s", t.o.Refused)
+	}
+	if (t.o.Refused != "" || t.s.Traffic.exceeds(t.o.Traffic)) && a.Reply != Yes {
 		switch {
 		case a.Reply == Unasked:
 			return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
@@ -107,7 +146,7 @@ func (t *turn) reassert(what string) *decision {
 			t.s.Drifting = t.s.Phase == Progressing
 			return t.write(t.o.Traffic, r)
 		}
-		t.held = what + "; it is put back when everything is ready: " + a.Reason
+		t.held = what + "; it is put back when that is possible: " + a.Reason
 		return nil
 	}
 	d := t.shift(t.s.Traffic, r)

@@ -105,7 +105,8 @@ func TestAStepMayBeNothingButAPreview(t *testing.T) {
 		s.router.Meddle(canary.Traffic{})
 		state = s.turns(time.Hour)
 		require.Equal(t, preview, s.read().Traffic, "the step is put back")
-		require.Equal(t, 1, state.Drifts)
+		require.Zero(t, state.Drifts, "that is no other traffic")
+		s.heard("the header routes do not fit their rules any more")
 		s.send(canary.Command{Order: canary.Approve, Gate: "seen by ann"})
 		state, err := s.run()
 		require.NoError(t, err)
@@ -241,14 +242,16 @@ func TestHeaderRoutesAreOfThePlan(t *testing.T) {
 	}
 }
 
-// refusing refuses header routes, once users are on the canary.
+// refusing refuses to take header routes along when traffic goes back, and, if it is
+// strict, to write any.
 type refusing struct {
 	*fake.Router
+	strict  bool
 	refused int
 }
 
 func (r *refusing) Write(ctx context.Context, reading canary.Reading, t canary.Traffic, s canary.State) error {
-	if t.HeaderRoutes && reading.Traffic.Canary > 0 {
+	if t.HeaderRoutes && (r.strict || t.Canary < reading.Traffic.Canary) {
 		r.refused++
 		return canary.ErrRefused
 	}
@@ -263,6 +266,48 @@ func TestTheWayBackDoesWithoutHeaderRoutesThatAreRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, r.refused)
 		require.Equal(t, "Preparing Progressing Returning Discarded", phases(state))
+		require.Zero(t, s.read().Traffic)
+	}, func(c *canary.Config) { r.Router = c.Router.(*fake.Router); c.Router = r })
+}
+
+// What stays is decided when it is cleaned up: any driver of the owner does the rest,
+// so that the next release can begin.
+func TestAnyDriverCleansUpWhatStays(t *testing.T) {
+	plan := previewed(canary.Stay).Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
+	story(t, plan, func(t *testing.T, s *stage) {
+		for s.read().State.Phase != canary.CleaningUp {
+			s.turns(time.Second)
+		}
+		next := mustBuild(t, half(canary.Discard))
+		runner, err := canary.NewRunner(canary.Config{Plan: next, Router: s.router, Analyzer: s.judge})
+		require.NoError(t, err)
+		for range 30 {
+			_, err = runner.Turn(t.Context())
+			if err != nil {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+		require.ErrorIs(t, err, canary.ErrUnexplained, "the traffic is the other version's now")
+		require.Equal(t, canary.Promoted, s.read().State.Phase)
+		require.Equal(t, canary.Traffic{Canary: canary.Full}, s.read().Traffic)
+	})
+}
+
+// When stable is restored while the canary has everything, nothing waits for header
+// routes that cannot be.
+func TestStableIsRestoredWithoutHeaderRoutesThatAreRefused(t *testing.T) {
+	r := new(refusing)
+	story(t, previewed(canary.PromoteStable), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods")}
+		for s.read().State.Phase != canary.PromotingStable {
+			s.turns(time.Second)
+		}
+		s.router.Meddle(canary.Traffic{Canary: canary.Full})
+		r.strict = true
+		s.send(canary.Command{Order: canary.Abort, Why: "orders are lost"})
+		_, err := s.run()
+		require.ErrorContains(t, err, "orders are lost")
 		require.Zero(t, s.read().Traffic)
 	}, func(c *canary.Config) { r.Router = c.Router.(*fake.Router); c.Router = r })
 }

@@ -22,7 +22,7 @@ func (t *turn) leadsHome(aborted bool) bool {
 	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest || t.misplaced() || t.lacksWorkload() || t.homeward().check(s) != nil {
 		return false
 	}
-	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.leadsBack())
+	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.Phase.row().back)
 }
 
 // misplaced reports whether the State is one of another object.

@@ -536,7 +536,7 @@ func TestTheCanaryIsGivenBackNothingThatItCannotTake(t *testing.T) {
 		s.router.Meddle(canary.Traffic{})
 		s.turnsFor(10 * time.Minute)
 		require.Zero(t, s.read().Traffic)
-		s.heard("it is put back when everything is ready: 0 of 3")
+		s.heard("it is put back when that is possible: 0 of 3")
 		s.workload.ReadyScript = []canary.Answer{canary.Failed("no such image")}
 		_, err := s.run()
 		require.ErrorContains(t, err, "it cannot be put back: no such image")

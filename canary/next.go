@@ -55,6 +55,8 @@ type turn struct {
 	// held is why the rollout goes no further although nothing is decided about
 	// what somebody changed; "" if it may.
 	held string
+	// repairs: the header routes are to be made anew, unless something else is written.
+	repairs bool
 }
 
 func (t *turn) next() *decision {
@@ -107,6 +109,9 @@ func (t *turn) goOn() *decision {
 	}
 	if t.s.Command.Order != NoOrder {
 		return t.obey()
+	}
+	if t.repairs {
+		return t.repair()
 	}
 	return t.act()
 }
@@ -183,22 +188,22 @@ func (t *turn) prepare() *decision {
 	return t.enterWhenReady(0, t.s.Reason)
 }
 
-// putUp puts up the header routes of the plan, when everything is ready for its first
-// step. It is nil when the mesh has them.
+// putUp puts up the header routes of the plan, when everything is ready for the step
+// that comes. It is nil when the mesh has them.
 func (t *turn) putUp() *decision {
-	first := &t.steps[0]
+	step := &t.steps[t.s.Step]
 	switch {
 	case !t.headerRoutes:
 		return nil
 	case t.s.Traffic.HeaderRoutes:
 		if _, d := t.seen(); d != nil {
-			return t.bounded(first, d)
+			return t.bounded(step, d)
 		}
 		return nil
 	case t.o.Trouble != "":
-		return t.bounded(first, t.outOfReach())
+		return t.bounded(step, t.outOfReach())
 	}
-	if d := t.unready(first.Traffic); d != nil {
+	if d := t.unready(step.Traffic); d != nil {
 		return d
 	}
 	return t.shift(Traffic{HeaderRoutes: true}, Reason{Cause: CauseMoved, Detail: "the header routes are put up"})

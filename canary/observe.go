@@ -42,7 +42,9 @@ type observation struct {
 	Trouble string
 	// Loss is what became of the State given to next, if it is remembered and the
 	// Router does not have it.
-	Loss loss
+	// Refused is why what somebody changed cannot be put back; "" if that was not tried.
+	Refused string
+	Loss    loss
 	// Age is since when it is remembered.
 	Age time.Duration
 	// Had: this driver has had its rollout, so it begins none in the place of

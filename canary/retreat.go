@@ -24,6 +24,9 @@ func (t *turn) retreat() *decision {
 		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason, Until: until})
 	}
 	if !r.Gone.IsZero() {
+		if d := t.putUp(); d != nil {
+			return d
+		}
 		resumed := append(slices.Clip(r.Resumed), Resumption{r.Cause, t.o.Now})
 		r.Resumed = resumed[max(0, len(resumed)-maxResumed):]
 		return t.enterWhenReady(t.s.Step, t.s.Reason)

@@ -43,7 +43,8 @@ type Router interface {
 	// the object, the rule to steer is not there) wraps ErrRefused. After any
 	// other error the write may or may not have happened: read again. A Router of
 	// several parts writes that of the State first. Traffic that is stable only goes
-	// to every part that takes it, whatever the others say.
+	// to every part that takes it, whatever the others say. Traffic that was found and is
+	// not that of s is to be left as it is, whatever it really is.
 	Write(ctx context.Context, r Reading, t Traffic, s State) error
 }
 

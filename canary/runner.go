@@ -124,20 +124,27 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	if loss != lossless {
 		o.Age = r.last.age(e.At)
 	}
-	next, d := r.c.Plan.next(state, o)
-	for d.Ask != askNothing {
-		if err := r.answer(ctx, d, state, reading, &o); err != nil {
-			return e, err
-		}
-		o.Now = r.now() // finding the answer may have taken long, and times are written down
-		next, d = r.c.Plan.next(state, o)
+	return r.carryOut(ctx, e, state, reading, &o)
+}
+
+// carryOut decides, and does what was decided. What somebody changed and cannot be put
+// back keeps nobody from judging.
+func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Reading, o *observation) (Event, error) {
+	next, d, err := r.decide(ctx, state, reading, o)
+	if err != nil {
+		return e, err
 	}
 	e.Reason, e.Wait, e.Done, e.Judged = d.Reason, d.After, d.Done, o.Judged
 	if d.Err != nil {
 		return e, d.Err
 	}
 	if d.Write {
-		if err := r.write(ctx, reading, d.Traffic, &next); err != nil {
+		err := r.write(ctx, reading, d.Traffic, &next)
+		if errors.Is(err, ErrRefused) && d.Reason.Cause == CauseDrift && o.Refused == "" && r.last.exposed() {
+			o.Refused = err.Error() // it is judged all the same
+			return r.carryOut(ctx, e, state, reading, o)
+		}
+		if err != nil {
 			e.Done = false
 			e.Wait = max(e.Wait, afterConflict)
 			return e, err
@@ -146,6 +153,20 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	e.After, e.Wrote = next, d.Write
 	r.last.keep(r.c.Plan.Digest(), next, r.now())
 	return e, nil
+}
+
+// decide lets the engine ask what it needs to know, until it has come to a decision.
+func (r *Runner) decide(ctx context.Context, state State, reading Reading, o *observation) (State, decision, error) {
+	for {
+		next, d := r.c.Plan.next(state, *o)
+		if d.Ask == askNothing {
+			return next, d, nil
+		}
+		if err := r.answer(ctx, d, state, reading, o); err != nil {
+			return next, d, err
+		}
+		o.Now = r.now() // finding the answer may have taken long, and times are written down
+	}
 }
 
 // read reads. A State that cannot be understood is an error unless an Abort stands
@@ -177,6 +198,13 @@ func (r *Runner) observe(reading Reading, now time.Time) observation {
 	return o
 }
 
+// mayDrop reports whether header routes may be what is refused, on a way to stable that
+// they must not stop.
+func mayDrop(t Traffic, reading Reading, s *State) bool {
+	toStable := t == Traffic{HeaderRoutes: true} && s.Phase != Preparing
+	return t.HeaderRoutes && t != reading.Traffic && (toStable || s.leadsBack())
+}
+
 // write writes. On the way back, an object that may have no room for all of the
 // State gets the smallest.
 func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State) error {
@@ -187,8 +215,8 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 		return r.guard(ctx, func(ctx context.Context) error { return r.c.Router.Write(ctx, reading, t, *s) })
 	}
 	err := try()
-	if errors.Is(err, ErrRefused) && t == (Traffic{HeaderRoutes: true}) && reading.Traffic.HeaderRoutes && t != reading.Traffic {
-		t, s.Traffic = Traffic{}, Traffic{} // header routes keep stable from nothing
+	if errors.Is(err, ErrRefused) && mayDrop(t, reading, s) {
+		t.HeaderRoutes, s.Traffic.HeaderRoutes = false, false
 		err = try()
 	}
 	if errors.Is(err, ErrRefused) && s.leadsBack() {

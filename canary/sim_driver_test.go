@@ -284,8 +284,8 @@ func (d *driver) Analyze(_ context.Context, r analysis.Request) (result analysis
 	err = d.call(func() error {
 		step, traffic := w.state.Step, w.state.Traffic
 		if d.seen == w.version && w.traffic == traffic {
-			if from := r.Window.From.Add(-d.skew); from.Before(w.wrote.Add(simLag)) && !w.sim.clockSteps && !w.restored {
-				w.broken("a window begins at %v, traffic changed at %v", from, w.wrote)
+			if from := r.Window.From.Add(-d.skew); from.Before(w.divided.Add(simLag)) && !w.sim.clockSteps && !w.restored {
+				w.broken("a window begins at %v, traffic changed at %v", from, w.divided)
 			}
 		}
 		switch {

@@ -25,6 +25,7 @@ type world struct {
 	backup    Reading   // some writes ago, to be put back by somebody
 	shifted   time.Time // when the traffic last changed
 	wrote     time.Time // when a driver last changed it
+	divided   time.Time // when a driver last changed its shares
 	shownFor  Traffic   // what the mesh does, since shown
 	shown     time.Time
 	faults    int  // faults still to come
@@ -132,8 +133,17 @@ func (w *world) write(r Reading, t Traffic, s State) error {
 	if t != w.traffic {
 		w.wrote = w.now
 	}
+	if shares(t) != shares(w.traffic) {
+		w.divided = w.now
+	}
 	w.commit(t, s)
 	return nil
+}
+
+// shares is traffic without header routes, which may be made anew in the middle of a step.
+func shares(t Traffic) Traffic {
+	t.HeaderRoutes = false
+	return t
 }
 
 func (w *world) commit(t Traffic, s State) {
@@ -145,6 +155,8 @@ func (w *world) commit(t Traffic, s State) {
 	w.ready, w.refused = false, false
 	if t != w.traffic {
 		w.shifted = w.now
+	}
+	if shares(t) != shares(w.traffic) {
 		w.passed, w.sighted = map[int]bool{}, map[int]bool{}
 	}
 	w.traffic, w.state = t, s
@@ -218,7 +230,7 @@ func (w *world) holdHeaderRoutes(before, after State, t Traffic) {
 	case w.refused && !t.HeaderRoutes: // what may be refused for them goes back without them
 	case t.HeaderRoutes != was && shares != w.traffic:
 		w.broken("header routes come or go with %v, which was %v", t, w.traffic)
-	case t.HeaderRoutes && !was && after.Phase != Preparing, !t.HeaderRoutes && was && after.Phase != CleaningUp:
+	case t.HeaderRoutes && !was && after.Phase != Preparing && after.Phase != Retreating, !t.HeaderRoutes && was && after.Phase != CleaningUp:
 		w.broken("header routes come or go in %v", after.Phase)
 	case !t.HeaderRoutes && w.sim.plan.spec.headerRoutes && after.Phase == Progressing:
 		w.broken("no header routes in a step")
@@ -233,12 +245,12 @@ func (w *world) holdStep(before, after State) {
 	if after.Step != before.Step+1 {
 		w.broken("step %d follows step %d", after.Step, before.Step)
 	}
-	since := w.wrote.Add(simSettle - simSlack)
+	since := w.divided.Add(simSettle - simSlack)
 	if w.sim.plan.spec.verify {
 		if !w.sim.meddled { // a change there and back between two looks is seen by nobody
 			since = w.shown
 		}
-		if w.shownFor != w.traffic {
+		if shares(w.shownFor) != shares(w.traffic) {
 			w.broken("step %d was left before its traffic was seen", before.Step)
 		}
 	}
@@ -294,7 +306,10 @@ var (
 // meddle is somebody else changing the object.
 func (w *world) meddle() {
 	w.meddlings--
-	switch t, s := w.traffic, w.state; w.rng.IntN(4) {
+	switch t, s := w.traffic, w.state; w.rng.IntN(5) {
+	case 4:
+		t.HeaderRoutes = !t.HeaderRoutes
+		w.commit(t, s)
 	case 0:
 		t.Canary = Weight(w.rng.IntN(101)) * Percent
 		w.commit(t, s)

@@ -21,7 +21,12 @@ func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 	for i := range h.target.Rules {
 		index, err := h.target.Rules[i].find(vs)
 		if err != nil {
-			return nil, err
+			if index = h.dividing(vs, i); index < 0 {
+				return nil, err
+			}
+		}
+		if twin := slices.IndexFunc(found, func(r steered) bool { return r.index == index }); twin >= 0 {
+			return nil, fmt.Errorf("%w: the rules %v and %v of the target are both http[%d]", ErrAmbiguousRule, &h.target.Rules[twin], &h.target.Rules[i], index)
 		}
 		r, err := look(vs.Spec.Http[index], index, &h.own[i], h.suffix)
 		if err != nil {
@@ -35,6 +40,38 @@ func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 		found = append(found, r)
 	}
 	return found, nil
+}
+
+// dividing returns the index of the only rule that gives the canary or the baseline of a
+// rollout under way live traffic, and is none of the target's other rules; -1 if there
+// is none, or several. Somebody may have given it another name or match.
+func (h *HTTP) dividing(vs *networking.VirtualService, i int) int {
+	only := -1
+	if !h.isUnder(vs) {
+		return only
+	}
+	for index, rule := range vs.Spec.Http {
+		r, err := look(rule, index, &h.own[i], h.suffix)
+		c, b := r.shares()
+		switch {
+		case err != nil || c+b == 0 || isOwn(rule.GetName()) || h.isOther(rule, i):
+		case only >= 0:
+			return -1
+		default:
+			only = index
+		}
+	}
+	return only
+}
+
+// isOther reports whether a rule of an object is one of the target's beside the i-th.
+func (h *HTTP) isOther(rule *api.HTTPRoute, i int) bool {
+	for j := range h.target.Rules {
+		if j != i && h.target.Rules[j].is(rule) {
+			return true
+		}
+	}
+	return false
 }
 
 // leading finds the rules that lead to stable. While there is live traffic, they are
@@ -106,22 +143,23 @@ func (h *HTTP) isStable(key string) bool {
 }
 
 // keysOf returns what tells each rule from the others of its object: its name, or else
-// what it matches.
+// what it matches, with a number if an earlier rule is told by that already.
 func keysOf(vs *networking.VirtualService) []string {
 	keys := make([]string, len(vs.Spec.Http))
-	var twins map[string]int
+	seen := make(map[string]int, len(keys)) // how often
 	for i, rule := range vs.Spec.Http {
-		if keys[i] = rule.GetName(); keys[i] != "" {
-			continue
+		one := rule.GetName()
+		if one == "" {
+			one = matches(rule)
 		}
-		if twins == nil {
-			twins = map[string]int{}
+		keys[i] = one
+		for n := seen[one]; seen[keys[i]] > 0; n++ {
+			keys[i] = fmt.Sprintf("%s~%d", one, n)
 		}
-		one := matches(rule)
-		if keys[i] = one; twins[one] > 0 {
-			keys[i] = fmt.Sprintf("%s~%d", one, twins[one])
+		seen[one]++
+		if keys[i] != one {
+			seen[keys[i]]++
 		}
-		twins[one]++
 	}
 	return keys
 }

@@ -219,6 +219,7 @@ func TestArmsAreToldByAHeader(t *testing.T) {
 func TestRulesAreChosenByWhatTheyMatch(t *testing.T) {
 	api := &networking.HTTPMatchRequest{Uri: &networking.StringMatch{MatchType: &networking.StringMatch_Prefix{Prefix: "/api"}}}
 	old := &networking.HTTPMatchRequest{Uri: &networking.StringMatch{MatchType: &networking.StringMatch_Prefix{Prefix: "/old"}}}
+	get := &networking.HTTPMatchRequest{Method: &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: "GET"}}}
 	by := func(m ...*networking.HTTPMatchRequest) routing.Target {
 		to := target()
 		for _, one := range m {
@@ -232,10 +233,11 @@ func TestRulesAreChosenByWhatTheyMatch(t *testing.T) {
 		match []*networking.HTTPMatchRequest
 		want  string // the weights, or the error
 	}{
-		"one of two":        {forAPI + "," + forAll, []*networking.HTTPMatchRequest{api}, "v1 50 v2 50 | v1"},
-		"one of its blocks": {forAll + "," + forTwo, []*networking.HTTPMatchRequest{api}, "v1 | v1 50 v2 50"},
-		"none":              {forAll, []*networking.HTTPMatchRequest{old}, `no such rule: one that matches {"uri":{"prefix":"/old"}}, in none of 1 http rules`},
-		"two":               {forAPI + "," + forTwo, []*networking.HTTPMatchRequest{api}, `more than one rule fits: http[0] and http[1] are both one that matches {"uri":{"prefix":"/api"}}`},
+		"one of two":                           {forAPI + "," + forAll, []*networking.HTTPMatchRequest{api}, "v1 50 v2 50 | v1"},
+		"one that its copy matches on as well": {forAll + "," + strings.Replace(forTwo, "/api", "/", 1), []*networking.HTTPMatchRequest{get}, "v1 | v1 50 v2 50"},
+		"one of its blocks":                    {forAll + "," + forTwo, []*networking.HTTPMatchRequest{api}, "v1 | v1 50 v2 50"},
+		"none":                                 {forAll, []*networking.HTTPMatchRequest{old}, `no such rule: one that matches {"uri":{"prefix":"/old"}}, in none of 1 http rules`},
+		"two":                                  {forAPI + "," + forTwo, []*networking.HTTPMatchRequest{api}, `more than one rule fits: http[0] and http[1] are both one that matches {"uri":{"prefix":"/api"}}`},
 		"one that does not lead to stable": {toOthers + "," + strings.ReplaceAll(forAPI, "v1", "v7"), []*networking.HTTPMatchRequest{api},
 			"http[1]: stable destination not in the rule: reviews, subset v1"},
 	} {
@@ -260,4 +262,75 @@ func TestRulesAreChosenByWhatTheyMatch(t *testing.T) {
 	require.ErrorContains(t, err, `rule 1: one that matches {"uri":{"prefix":"/api"}} is named twice`)
 	_, err = routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", Arms: subsets("reviews"), Rules: []routing.Rule{{Name: "a", Match: api}}})
 	require.ErrorContains(t, err, "rule 0: want a name or a match")
+}
+
+// Two entries of a target that mean one rule of the object are refused: what is done
+// twice to one rule would be done to its neighbours.
+func TestTwoEntriesOfATargetAreTwoRules(t *testing.T) {
+	block := func(prefix string) *networking.HTTPMatchRequest {
+		return &networking.HTTPMatchRequest{Uri: &networking.StringMatch{MatchType: &networking.StringMatch_Prefix{Prefix: prefix}}}
+	}
+	o := service(t, `[{name: b, match: [{uri: {prefix: /a}}, {uri: {prefix: /b}}], route: [`+v1+`]}, {name: c, route: [`+v1+`]}]`)
+	for name, rules := range map[string][]routing.Rule{
+		"two blocks":         {{Match: block("/a")}, {Match: block("/b")}},
+		"a name and a block": {{Name: "c"}, {Name: "b"}, {Match: block("/b")}},
+	} {
+		to := target()
+		to.Rules = rules
+		_, err := renderer(t, to).Render(o.typed(t), preview)
+		require.ErrorIs(t, err, routing.ErrAmbiguousRule, name)
+		require.ErrorContains(t, err, "of the target are both http[0]")
+	}
+}
+
+// While users are on the canary, a rule is known by what it does, whatever somebody calls
+// it or has it match.
+func TestARuleThatDividesIsFoundUnderAnotherName(t *testing.T) {
+	by := target()
+	by.Rules = []routing.Rule{{Match: &networking.HTTPMatchRequest{Uri: &networking.StringMatch{MatchType: &networking.StringMatch_Prefix{Prefix: "/api"}}}}}
+	for name, to := range map[string]routing.Target{"by name": target("api"), "by match": by} {
+		for change, edit := range map[string]func(r []any) []any{
+			"renamed and matching other": func(r []any) []any {
+				r[0].(document)["name"], r[0].(document)["match"] = "v2", []any{document{"uri": document{"prefix": "/v2"}}}
+				return r
+			},
+			"there twice, of which one divides": func(r []any) []any {
+				twin := document{"name": "api", "match": r[0].(document)["match"], "route": []any{document{"destination": document{"host": "x"}}}}
+				return append(r, twin)
+			},
+		} {
+			t.Run(name+" "+change, func(t *testing.T) {
+				h := renderer(t, to)
+				before := service(t, `[{name: api, match: [{uri: {prefix: /api}}], route: [`+v1+`]}, `+forAll+`]`)
+				o := before.render(t, h, share(20)).changeAll(t, edit)
+				got, err := h.Read(o.typed(t), share(20))
+				require.NoError(t, err)
+				require.Equal(t, share(20), got)
+				o = o.render(t, h, share(50))
+				p, err := h.Render(o.typed(t), canary.Traffic{})
+				require.NoError(t, err)
+				o = o.apply(t, p)
+				require.Contains(t, []string{"v1 100 v2 0 | v1", "v1 | v1 | "}, o.http(t), "stable has everything")
+				_, err = h.Read(o.typed(t), canary.Traffic{})
+				require.ErrorIs(t, err, canary.ErrRefused, "nothing tells any more which one it was")
+			})
+		}
+	}
+	// Where several divide, nobody can know.
+	o := service(t, `[{name: api, route: [`+v1+`]}, {name: other, route: [`+v1+`, `+v2+`]}]`).render(t, renderer(t, target("api")), share(20))
+	o = o.changeAll(t, func(r []any) []any { r[0].(document)["name"] = "renamed"; return r })
+	_, err := renderer(t, target("api")).Read(o.typed(t), share(20))
+	require.ErrorIs(t, err, routing.ErrNoRule)
+}
+
+// Istio asks for no unique names: what rules of one name were is known of each.
+func TestRulesOfOneNameAreToldApart(t *testing.T) {
+	one := `{name: %s, match: [{uri: {prefix: /%d}}], route: [{destination: {host: reviews, subset: v1}, weight: %d}, {destination: {host: x}, weight: 1}]}`
+	var rules []string
+	for i, name := range []string{"a", "a~1", "a", "a", "b"} {
+		rules = append(rules, fmt.Sprintf(one, name, i, 10+i))
+	}
+	h, before := renderer(t, target()), service(t, "["+strings.Join(rules, ",")+"]")
+	o := before.render(t, h, share(20)).render(t, h, canary.Traffic{Canary: canary.Percent / 3})
+	require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
 }

@@ -142,3 +142,16 @@ func TestAMirrorOfNothingIsNoMirror(t *testing.T) {
 		})
 	}
 }
+
+// A rule that mirrors itself beside its copy mirrors whatever the method is.
+func TestARuleThatMirrorsBesideItsCopyIsSeen(t *testing.T) {
+	h, before := renderer(t, target()), service(t, `[{name: b, route: [`+v1+`]}]`)
+	o := before.render(t, h, copyAll).changeAll(t, func(r []any) []any {
+		r[1].(document)["mirror"] = document{"host": "reviews", "subset": "v2"}
+		return r
+	})
+	got, err := h.Read(o.typed(t), copyAll)
+	require.NoError(t, err)
+	require.NotEqual(t, copyAll, got)
+	require.JSONEq(t, string(before), string(o.render(t, h, copyAll).render(t, h, canary.Traffic{})))
+}

@@ -115,6 +115,8 @@ func (h *HTTP) canDerive(vs *networking.VirtualService, r *steered, d derived) e
 	switch {
 	case isDelegate(vs):
 		return ErrDelegate
+	case !h.target.Exclusive && takesFromOthers(vs, r):
+		return ErrShared
 	case d.arm != everywhere:
 		return h.headerIsFree(r)
 	case !h.letsThrough(r.Match):
@@ -128,6 +130,32 @@ func (h *HTTP) letsThrough(match []*api.HTTPMatchRequest) bool {
 	return len(match) == 0 || slices.ContainsFunc(match, func(block *api.HTTPMatchRequest) bool {
 		return len(h.target.Mirror.In(block.GetMethod())) > 0
 	})
+}
+
+// takesFromOthers reports whether a rule matches everything at a gateway.
+func takesFromOthers(vs *networking.VirtualService, r *steered) bool {
+	named := func(gateways []string) bool {
+		return slices.ContainsFunc(gateways, func(g string) bool { return g != "mesh" })
+	}
+	if len(r.Match) == 0 {
+		return named(vs.Spec.Gateways)
+	}
+	return slices.ContainsFunc(r.Match, func(block *api.HTTPMatchRequest) bool {
+		gateways := block.GetGateways()
+		if len(gateways) == 0 {
+			gateways = vs.Spec.Gateways
+		}
+		return named(gateways) && isCatchAll(block)
+	})
+}
+
+// isCatchAll reports whether Istio counts a match block as one of everything, as its
+// IsCatchAllRoute does.
+func isCatchAll(block *api.HTTPMatchRequest) bool {
+	uri := block.GetUri()
+	everywhere := uri == nil || uri.GetPrefix() == "/" || uri.GetRegex() == ".*"
+	more := len(block.GetHeaders()) + len(block.GetWithoutHeaders()) + len(block.GetQueryParams())
+	return everywhere && more == 0 && block.GetMethod() == nil && block.GetScheme() == nil && block.GetAuthority() == nil
 }
 
 // isDelegate reports whether the rules of vs are part of those of another

@@ -27,6 +27,9 @@ var (
 	// root, and drops where both match on the same things. So it gets no rules that
 	// match on more: no header routes, and copies of all requests only.
 	ErrDelegate error = &refusal{"a delegate gets no header routes, and no copies but of every method: its root may match on the same, and Istio drops such rules then"}
+	// ErrShared: a rule matches everything at a gateway, where other VirtualServices may
+	// have rules for the same hosts.
+	ErrShared error = &refusal{"a rule that matches everything at a gateway gets no header routes, and no copies but of every method, as they would come before the rules of other VirtualServices for its hosts; if there are none, set Target.Exclusive"}
 	// ErrForeignMirror: somebody else's mirror is in the place of ours.
 	ErrForeignMirror error = &refusal{"the rule mirrors to somewhere else"}
 	// ErrTooLarge: the smallest exact weights do not fit into an int32.

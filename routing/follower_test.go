@@ -202,14 +202,15 @@ func TestAFollowerOutOfReachKeepsNothingFromTurningBack(t *testing.T) {
 				return nil
 			})
 		}, false},
-		"its rule is renamed": {func(t *testing.T, w world) func() {
-			rename := func(to string) {
+		"its rule is there twice": {func(t *testing.T, w world) func() {
+			http := func(change func([]any) []any) {
 				require.NoError(t, w.Update(virtualServices, "prod", "gateway", func(o map[string]any) {
-					o["spec"].(document)["http"].([]any)[0].(document)["name"] = to
+					s := o["spec"].(document)
+					s["http"] = change(s["http"].([]any))
 				}))
 			}
-			rename("other")
-			return func() { rename("b") }
+			http(func(r []any) []any { return append(r, r[0]) })
+			return func() { http(func(r []any) []any { return r[:1] }) }
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -266,12 +267,13 @@ func TestHeaderRoutesKeepNoObjectFromGoingBack(t *testing.T) {
 			}
 		},
 		"it becomes a delegate": func(s document) { delete(s, "hosts"); delete(s, "gateways") },
+		"it is deleted":         nil,
 		"the routes are gone": func(s document) {
 			s["http"] = slices.DeleteFunc(s["http"].([]any), func(r any) bool { return r.(document)["match"] != nil })
 		},
 	} {
-		for _, object := range []string{"reviews", "gateway"} {
-			t.Run(name+" of "+object, func(t *testing.T) {
+		for _, part := range []string{"reviews", "gateway"} {
+			t.Run(name+" of "+part, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t, twoRules, gatewayRules)
 					plan, err := canary.NewPlan("p").HeaderRoutes().OnDrift(canary.Drift{Policy: canary.HoldAndAsk}).
@@ -282,12 +284,20 @@ func TestHeaderRoutesKeepNoObjectFromGoingBack(t *testing.T) {
 					require.NoError(t, err)
 					_, err = turns(t, runner, 4)
 					require.NoError(t, err)
-					require.NoError(t, w.Update(virtualServices, "prod", object, func(o map[string]any) { change(o["spec"].(document)) }))
+					if change == nil && part == "gateway" {
+						require.NoError(t, w.Delete(virtualServices, "prod", part))
+					} else if change != nil {
+						require.NoError(t, w.Update(virtualServices, "prod", part, func(o map[string]any) { change(o["spec"].(document)) }))
+					}
 					require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Abort, Why: "orders are lost"}))
 					_, err = runner.Run(t.Context())
 					require.ErrorIs(t, err, canary.ErrRolledBack)
 					for _, name := range []string{"reviews", "gateway"} {
-						o := w.document(t, name)
+						doc, _ := w.Get(virtualServices, "prod", name)
+						if doc == nil {
+							continue
+						}
+						o := object(doc)
 						require.NotContains(t, string(o), "serin/")
 						require.Contains(t, []string{"v1 100", "v1 0"}, o.weights(t, "b"))
 					}
@@ -295,4 +305,37 @@ func TestHeaderRoutesKeepNoObjectFromGoingBack(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Header routes are put up on every object or on none; taken along on the way back, they
+// stop none.
+func TestHeaderRoutesOfAFollowerThatCannotHaveThem(t *testing.T) {
+	taken := func(w world) {
+		require.NoError(t, w.Update(virtualServices, "prod", "gateway", func(o map[string]any) {
+			rules := o["spec"].(document)["http"].([]any)
+			rules[len(rules)-1].(document)["match"] = []any{document{"headers": document{routing.ArmHeader: document{"exact": "gold"}}}}
+		}))
+	}
+	w := newWorld(t, twoRules, gatewayRules)
+	taken(w)
+	router := w.withFollower(t)
+	reading, err := router.Read(t.Context())
+	require.NoError(t, err)
+	require.ErrorIs(t, router.Write(t.Context(), reading, preview, progressing(preview, 1)), routing.ErrHeaderTaken)
+	require.NotContains(t, string(w.document(t, "reviews")), "serin")
+
+	w = newWorld(t, twoRules, gatewayRules)
+	router = w.withFollower(t)
+	with := share(20)
+	with.HeaderRoutes = true
+	write(t, router, with)
+	reading, err = router.Read(t.Context())
+	require.NoError(t, err)
+	taken(w)
+	later, err := router.Read(t.Context())
+	require.NoError(t, err)
+	later.Traffic = reading.Traffic // a look before that
+	require.NoError(t, router.Write(t.Context(), later, preview, progressing(preview, 2)))
+	require.Equal(t, "v1 100", w.document(t, "gateway").weights(t, "b"))
+	require.Contains(t, string(w.document(t, "reviews")), "serin/reviews/canary/b", "which still stand where they can")
 }

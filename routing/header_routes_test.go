@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -331,5 +332,54 @@ func TestDerivedRulesThatAreLeftAreSeen(t *testing.T) {
 			require.Zero(t, got.Canary)
 			require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
 		}
+	}
+}
+
+// At a gateway, a rule that matches everything comes behind those of other
+// VirtualServices, and what is derived from it would not.
+func TestDerivedRulesTakeNothingFromOtherVirtualServices(t *testing.T) {
+	const front, both = "gateways: [front], ", "gateways: [mesh, front], "
+	for name, c := range map[string]struct {
+		spec, rule string
+		refused    bool
+	}{
+		"no match":             {front, ``, true},
+		"an empty block":       {front, `match: [{name: all}]`, true},
+		"a prefix":             {both, `match: [{uri: {prefix: /}}]`, true},
+		"an expression":        {front, `match: [{uri: {regex: ".*"}}]`, true},
+		"one of two blocks":    {front, `match: [{uri: {exact: /a}}, {uri: {prefix: /}}]`, true},
+		"a block's gateway":    {"", `match: [{gateways: [front]}]`, true},
+		"the mesh":             {"", ``, false},
+		"the mesh by name":     {"gateways: [mesh], ", `match: [{uri: {prefix: /}}]`, false},
+		"a block for the mesh": {both, `match: [{gateways: [mesh]}]`, false},
+		"a longer prefix":      {front, `match: [{uri: {prefix: /api}}]`, false},
+		"all, exactly":         {front, `match: [{uri: {exact: /}}]`, false},
+		"a method":             {front, `match: [{method: {exact: GET}}]`, false},
+		"a host":               {front, `match: [{authority: {exact: a}}]`, false},
+		"a header":             {front, `match: [{headers: {x: {exact: a}}}]`, false},
+		"no header":            {front, `match: [{withoutHeaders: {x: {exact: a}}}]`, false},
+		"a parameter":          {front, `match: [{queryParams: {x: {exact: a}}}]`, false},
+		"a scheme":             {front, `match: [{scheme: {exact: https}}]`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := fromYAML(t, `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: prod}
+spec: {hosts: [reviews], `+c.spec+`http: [{route: [`+v1+`], `+strings.Trim(c.rule+"}", ", ")+`]}
+`)
+			to := target()
+			for _, traffic := range []canary.Traffic{preview, copyAll} {
+				_, err := renderer(t, to).Render(o.typed(t), traffic)
+				require.Equal(t, c.refused, errors.Is(err, routing.ErrShared), err)
+				require.Equal(t, c.refused, errors.Is(err, canary.ErrRefused), err)
+			}
+			o.render(t, renderer(t, to), share(20))
+			every := to
+			every.Mirror = everyMethod
+			o.render(t, renderer(t, every), copyAll)
+			to.Exclusive = true
+			o.render(t, renderer(t, to), preview).render(t, renderer(t, to), copyAll)
+		})
 	}
 }

@@ -104,10 +104,17 @@ func (h *HTTP) traffic(vs *networking.VirtualService, r *steered, last canary.Tr
 		}
 	}
 	want := h.derive(r, t)
-	if t == last && (openly || len(want) != len(r.own) || h.fitting(vs, r, want) < len(want)) {
-		return h.unlike(vs, r.own, r.places, last)
+	n := h.fitting(vs, r, want)
+	if n == len(want) && n == len(r.own) && !openly {
+		return t
 	}
-	return t
+	if n < len(want) && want[n].arm != everywhere {
+		t.HeaderRoutes = false
+	}
+	if t != last {
+		return t
+	}
+	return h.unlike(vs, r.own, r.places, last)
 }
 
 // unlike returns traffic other than last, for an object whose derived rules are not

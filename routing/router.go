@@ -69,7 +69,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	for _, f := range r.objects[1:] {
 		o, t, err := follower(ctx, f, want)
 		switch {
-		case apierrors.IsNotFound(err) && want == canary.Traffic{} && reading.State.Outcome != canary.Idle:
+		case apierrors.IsNotFound(err) && want == canary.Traffic{HeaderRoutes: want.HeaderRoutes} && reading.State.Outcome != canary.Idle:
 			// It is the end, and what is not there sends nobody to the canary.
 		case err != nil:
 			trouble = append(trouble, err)
@@ -101,10 +101,14 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	if !ok || len(objects) != len(r.objects) {
 		return r.wrap(ErrForeignReading)
 	}
+	asFound := t == reading.Traffic && t != s.Traffic
 	back := t == canary.Traffic{HeaderRoutes: t.HeaderRoutes && reading.Traffic.HeaderRoutes}
-	patches, owed, err := r.render(objects, t, back)
-	if err != nil {
-		return err
+	patches, owed := make([]Patch, len(objects)), []error(nil)
+	if !asFound {
+		var err error
+		if patches, owed, err = r.render(objects, t, back); err != nil {
+			return err
+		}
 	}
 	have := objects[0].GetAnnotations()
 	if err := putState(&patches[0], have, r.id(), s); err != nil {

@@ -65,7 +65,7 @@ func (w world) document(t *testing.T, name string) object {
 func (w world) object(t *testing.T, name, rule string) routing.Object[networking.VirtualService] {
 	t.Helper()
 	return renderer(t, routing.Target{
-		Namespace: "prod", Name: name, Rules: []routing.Rule{{Name: rule}}, Arms: subsets("reviews"),
+		Namespace: "prod", Name: name, Rules: []routing.Rule{{Name: rule}}, Arms: subsets("reviews"), Exclusive: true,
 	}).Object(w.client.VirtualServices("prod"))
 }
 

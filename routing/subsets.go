@@ -10,6 +10,7 @@ import (
 
 	api "istio.io/api/networking/v1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-go/serin/canary"
@@ -43,7 +44,8 @@ type SubsetsConfig struct {
 // SubsetsAnnotation, as long as it is there. The first Ensure of a rollout takes over
 // what an earlier one left, so that a late Cleanup of that one does not take it away.
 // A driver that slept through the end of the rollout adds nothing: before it writes
-// it asks Question.Current. Nothing is written while there is nothing to add or to
+// it asks Question.Current, which is as good as what the Router reads: a cache may be
+// behind. Nothing is written while there is nothing to add or to
 // take over. A DestinationRule takes part in one rollout at a time.
 //
 // Concurrent use is safe if it is safe for the Client. The time is time.Now.
@@ -139,7 +141,10 @@ func (s *Subsets) Cleanup(ctx context.Context, q canary.Question) (canary.Answer
 
 func (s *Subsets) cleanup(ctx context.Context, f canary.Fence) error {
 	rule, m, err := s.get(ctx, f)
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil // and the subsets with it
+	case err != nil:
 		return err
 	}
 	if _, marked := rule.Annotations[SubsetsAnnotation]; !marked && !s.mayAdd(rule) {

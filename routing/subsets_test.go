@@ -331,3 +331,12 @@ func TestARolloutTakesOverTheSubsetsThatAForgottenOneLeftBehind(t *testing.T) {
 		require.JSONEq(t, before, spec(t, w.rule(t)))
 	})
 }
+
+// What is not there any more needs no cleaning up.
+func TestADestinationRuleThatIsGoneIsClean(t *testing.T) {
+	w := newWorld(t, reviewsRule)
+	s := w.subsets(t, 0)
+	raise(t, s, 3)
+	require.NoError(t, w.Delete(rulesResource, "prod", "reviews"))
+	remove(t, s, 5)
+}

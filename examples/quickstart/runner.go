@@ -56,7 +56,7 @@ func newParts(cluster *rest.Config) (*routing.Router, *workload.Deployments, err
 	rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: "reviews", Arms: routing.Arms{
 		Stable: routing.Destination{Host: "reviews", Subset: "v1"},
 		Canary: routing.Destination{Host: "reviews", Subset: "v2"},
-	}})
+	}, Exclusive: true}) // nobody else has rules for its host at the gateway
 	if err != nil {
 		return nil, nil, err
 	}

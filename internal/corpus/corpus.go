@@ -92,7 +92,7 @@ func Directions(vs *networking.VirtualService) (all []routing.Target) {
 			}
 			arms := next(d, twins(rule, d))
 			if !slices.ContainsFunc(all, func(o routing.Target) bool { return o.Arms == arms }) {
-				all = append(all, routing.Target{Namespace: vs.Namespace, Name: vs.Name, ID: "corpus", Arms: arms})
+				all = append(all, routing.Target{Namespace: vs.Namespace, Name: vs.Name, ID: "corpus", Arms: arms, Exclusive: true})
 			}
 		}
 	}

@@ -88,7 +88,7 @@ func newMesh(t *testing.T, namespace, objects string) *bookinfo {
 	p.Serve(b.namespace, "reviews:2", b.processes.program(p, b.v2))
 	p.Serve(b.namespace, "gateway:1", envoy.Proxy{Plane: p, Gateway: true}.Run)
 	p.Serve(b.namespace, "client:1", envoy.Proxy{Plane: p}.Run)
-	b.target = routing.Target{Namespace: b.namespace, Name: "reviews", Arms: arms}
+	b.target = routing.Target{Namespace: b.namespace, Name: "reviews", Arms: arms, Exclusive: true}
 	p.Apply(t, b.namespace, strings.NewReplacer(
 		"namespace: bookinfo", "namespace: "+b.namespace,
 		// Each test has its gateway.

@@ -42,6 +42,7 @@ func (g *generator) render(vs object) json.RawMessage {
 	}
 	target := routing.Target{
 		Namespace: g.near, Name: g.name("m"), Arms: routing.Arms{Stable: to("v1"), Canary: to("v2"), Baseline: to("v3")},
+		Exclusive: true, // which it may not be: what others lose must be the same in both meshes
 	}
 	t := canary.Traffic{Mirror: canary.Weight(g.IntN(101)) * canary.Percent}
 	if g.chance(50) {
