@@ -318,9 +318,10 @@ func TestHeaderRoutesFollowTheDestinationsOfTheirRule(t *testing.T) {
 func TestDerivedRulesThatAreLeftAreSeen(t *testing.T) {
 	h, before := renderer(t, target()), service(t, `[{name: b, route: [`+v1+`]}]`)
 	rule := before.rules(t)[0].(document)
+	toCanary := []any{document{"destination": document{"host": "reviews", "subset": "v2"}}}
 	for name, left := range map[string]document{
 		"a header route of a rule that is gone": {"name": "serin/reviews/stable/gone", "route": rule["route"]},
-		"one of this rule":                      {"name": "serin/reviews/canary/b", "route": rule["route"]},
+		"one of this rule":                      {"name": "serin/reviews/canary/b", "route": toCanary},
 		"a copy that mirrors nothing":           {"name": "serin/reviews/mirror/b", "route": rule["route"]},
 		"one of no kind":                        {"name": "serin/reviews/", "redirect": document{"uri": "/"}},
 	} {
@@ -332,6 +333,13 @@ func TestDerivedRulesThatAreLeftAreSeen(t *testing.T) {
 			require.Zero(t, got.Canary)
 			require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
 		}
+	}
+	o := before.render(t, h, preview)
+	for i := range 2 {
+		one := o.changeAll(t, func(r []any) []any { return slices.Delete(r, i, i+1) })
+		got, err := h.Read(one.typed(t), preview)
+		require.NoError(t, err)
+		require.Zero(t, got, "one of two is none")
 	}
 }
 
