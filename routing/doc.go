@@ -5,7 +5,8 @@
 // [HTTP.Render] gives the JSON patch that makes it ask for another. The patch
 // touches what the rollout owns and nothing else: the weights of the steered
 // rules, a canary or baseline destination that was missing, the mirror to the
-// canary, and two annotations. What other people wrote survives byte for byte,
+// canary, rules that are derived from them for the time of the rollout, and two
+// annotations. What other people wrote survives byte for byte,
 // also fields that are newer than the Istio API this package was built with.
 //
 // A [Router] reads and patches real objects, and keeps the State of the rollout
@@ -13,7 +14,7 @@
 // Several services may share one object: each [Target] has an ID, and annotations
 // of its own.
 // [Subsets] puts up the subsets of a DestinationRule before the traffic that
-// needs them, and [Doors] rules by which a request chooses its version.
+// needs them.
 package routing
 
 // The annotations that Serin owns, beside those of a target.

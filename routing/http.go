@@ -31,6 +31,15 @@ import (
 // A rule that the rollout of another target has given live traffic is not touched,
 // and not read either: what it shows is of no concern here.
 //
+// While header routes stand there is a rule for each arm before each steered one, and
+// while some methods are mirrored one that does so: the steered rule, copied by the API
+// server with what Istio's types do not know, with one more condition in each of its
+// match blocks. Header routes lead to their arm alone and mirror nothing. So a request
+// must match the steered rule as well, gets what that does to requests, and is one that
+// the steered rule would get. Rules so derived have names that begin with "serin/" and
+// the ID; what of that name does not fit is made anew or removed. A change of what the
+// types do not know is not seen.
+//
 // A mirror to the canary belongs to the rollout, whoever wrote it and however. A
 // mirror to somewhere else is left alone; if it is the rule's only one, and not one
 // of a list, it refuses one to the canary.

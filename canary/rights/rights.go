@@ -14,7 +14,7 @@ import (
 )
 
 // Part is what talks to the API server in a rollout: a routing.Router,
-// routing.Subsets, routing.Doors, workload.Deployments, or one of your own.
+// routing.Subsets, workload.Deployments, or one of your own.
 type Part interface {
 	// Rights returns the rights that the part needs in a rollout of the plan,
 	// each with one verb, a namespace and a name; without a name it is a right
