@@ -250,7 +250,7 @@ func TestRulesAreChosenByWhatTheyMatch(t *testing.T) {
 				return
 			}
 			// Its header routes match on the same and on more, and are none of them.
-			o := before.render(t, h, preview).render(t, h, canary.Traffic{Canary: 50 * canary.Percent, Mirror: canary.Full, HeaderRoutes: true})
+			o := before.render(t, h, preview).render(t, h, copyAll).render(t, h, canary.Traffic{Canary: 50 * canary.Percent, Mirror: canary.Full, HeaderRoutes: true})
 			bare := o.changeAll(t, func(all []any) []any {
 				return slices.DeleteFunc(all, func(r any) bool { return r.(document)["name"] != nil })
 			})

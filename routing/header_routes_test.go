@@ -121,7 +121,11 @@ func TestDerivedRulesThatDoNotFitAnyMoreAreMadeAnew(t *testing.T) {
 			return r
 		},
 		"the copy's mirror": func(r []any) []any { delete(r[3].(document), "mirrors"); return r },
-		"the copy's match":  func(r []any) []any { delete(r[3].(document), "match"); return r },
+		"the copy's methods": func(r []any) []any {
+			member(r, 3, "match", 1).(document)["method"] = document{"regex": "GET|POST"}
+			return r
+		},
+		"the copy's match": func(r []any) []any { delete(r[3].(document), "match"); return r },
 		"the rule mirrors everything": func(r []any) []any {
 			r[4].(document)["mirrors"] = []any{document{"destination": document{"host": "reviews", "subset": "v2"}, "percentage": document{"value": 50}}}
 			return append(r[:3], r[4:]...)

@@ -84,7 +84,7 @@ func drawSteered(t *rapid.T) object {
 	o, err := json.Marshal(document{
 		"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
 		"metadata": document{"name": "reviews", "namespace": "prod", "resourceVersion": "1"},
-		"spec": document{"hosts": []any{"reviews", "shop.example.com"}, "gateways": rapid.SampledFrom([][]any{{"mesh"}, {"mesh", "front"}}).Draw(t, "gateways"), "http": http},
+		"spec":     document{"hosts": []any{"reviews", "shop.example.com"}, "gateways": rapid.SampledFrom([][]any{{"mesh"}, {"mesh", "front"}}).Draw(t, "gateways"), "http": http},
 	})
 	require.NoError(t, err)
 	return o
