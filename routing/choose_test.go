@@ -334,3 +334,16 @@ func TestRulesOfOneNameAreToldApart(t *testing.T) {
 	o := before.render(t, h, share(20)).render(t, h, canary.Traffic{Canary: canary.Percent / 3})
 	require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{})))
 }
+
+// A rule that is looked for by what it does is none of the others, and is looked for
+// only while there is traffic of this rollout.
+func TestARuleThatDividesIsNoOtherOne(t *testing.T) {
+	half := `route: [{destination: {host: reviews, subset: v1}, weight: 80}, {destination: {host: reviews, subset: v2}, weight: 20}]`
+	_, err := renderer(t, target("api")).Read(service(t, `[{name: other, `+half+`}]`).typed(t), canary.Traffic{})
+	require.ErrorIs(t, err, routing.ErrNoRule, "it may be somebody else's")
+
+	h := renderer(t, target("a", "b"))
+	o := service(t, `[{name: a, route: [`+v1+`]}, {name: b, route: [`+v1+`]}]`).render(t, h, share(20))
+	o = o.changeAll(t, func(r []any) []any { r[0].(document)["name"] = "c"; return r })
+	require.Equal(t, "v1 50 v2 50 | v1 50 v2 50", o.render(t, h, share(50)).http(t))
+}

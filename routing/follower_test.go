@@ -339,3 +339,20 @@ func TestHeaderRoutesOfAFollowerThatCannotHaveThem(t *testing.T) {
 	require.Equal(t, "v1 100", w.document(t, "gateway").weights(t, "b"))
 	require.Contains(t, string(w.document(t, "reviews")), "serin/reviews/canary/b", "which still stand where they can")
 }
+
+// Traffic that was found and is adopted is that of every object.
+func TestAdoptedTrafficIsThatOfEveryObject(t *testing.T) {
+	w := newWorld(t, twoRules, gatewayRules)
+	router := w.withFollower(t)
+	write(t, router, share(20))
+	require.NoError(t, w.Update(virtualServices, "prod", "gateway", func(o map[string]any) {
+		for i, d := range o["spec"].(document)["http"].([]any)[0].(document)["route"].([]any) {
+			d.(document)["weight"] = 60 - 20*i
+		}
+	}))
+	reading, err := router.Read(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, share(40), reading.Traffic)
+	require.NoError(t, router.Write(t.Context(), reading, share(40), progressing(share(40), 2)))
+	require.Equal(t, "v1 60, v2 40", w.document(t, "reviews").weights(t, "b"))
+}
