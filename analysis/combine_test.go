@@ -208,7 +208,7 @@ func TestACarryOfOthersIsNobodys(t *testing.T) {
 		_, err := both.Analyze(context.Background(), r)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(first.Carry)+len(second.Carry), len(r.Carry))
-		if len(r.Carry) > 0 && int(r.Carry[0]) >= len(r.Carry) {
+		if len(r.Carry) > 0 && r.Carry[0] < 0x80 && int(r.Carry[0]) >= len(r.Carry) { // a length of one byte that is too long
 			require.Nil(t, first.Carry)
 			require.Nil(t, second.Carry)
 		}

@@ -66,6 +66,12 @@ func (t *turn) answerDrift(what string) *decision {
 	case gone:
 		return t.shift(Traffic{}, r)
 	}
+	return t.byPolicy(what)
+}
+
+// byPolicy answers drift as the plan says.
+func (t *turn) byPolicy(what string) *decision {
+	r := Reason{Cause: CauseDrift, Detail: what}
 	switch t.driftPolicy() {
 	case Adopt:
 		adopted := t.o.Traffic
@@ -128,30 +134,41 @@ func (t *turn) driftPolicy() DriftPolicy {
 
 // reassert puts the traffic of the State back: at once, unless it gives the canary
 // more than it has, for which everything must be ready, as what stood for it may be
-// gone as well. Until then the rollout goes on with what was found, but no further:
-// it is judged, and commands are obeyed.
+// gone as well.
 func (t *turn) reassert(what string) *decision {
-	r := Reason{Cause: CauseDrift, Detail: what}
-	a := t.o.Answers[askReady]
-	if t.o.Refused != "" {
-		a = Waiting("%s", t.o.Refused)
+	if a := t.mayPutBack(); a.Reply != Yes {
+		return t.endure(what, a)
 	}
-	if (t.o.Refused != "" || t.s.Traffic.exceeds(t.o.Traffic)) && a.Reply != Yes {
-		switch {
-		case a.Reply == Unasked:
-			return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
-		case a.Reply == No && t.s.Phase != PromotingStable && !t.s.leadsBack():
-			return t.rollBack("drift: " + what + "; it cannot be put back: " + a.Reason)
-		case t.s.Phase == Progressing && !t.s.Drifting, t.o.Loss != lossless:
-			t.s.Drifting = t.s.Phase == Progressing
-			return t.write(t.o.Traffic, r)
-		}
-		t.held = what + "; it is put back when that is possible: " + a.Reason
-		return nil
-	}
-	d := t.shift(t.s.Traffic, r)
+	d := t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: what})
 	if t.s.Drifts > t.spec.drift.Limit {
 		d.After = t.interval // somebody goes on changing it, and it must go back all the same
 	}
 	return d
+}
+
+// mayPutBack tells whether the traffic of the State can be put back.
+func (t *turn) mayPutBack() Answer {
+	switch {
+	case t.o.Refused != "":
+		return Waiting("%s", t.o.Refused)
+	case t.s.Traffic.exceeds(t.o.Traffic):
+		return t.o.Answers[askReady]
+	}
+	return Answer{Reply: Yes}
+}
+
+// endure goes on with what was found until it can be put back, but no further: it is
+// judged, and commands are obeyed.
+func (t *turn) endure(what string, a Answer) *decision {
+	switch {
+	case a.Reply == Unasked:
+		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case a.Reply == No && t.s.Phase != PromotingStable && !t.s.leadsBack():
+		return t.rollBack("drift: " + what + "; it cannot be put back: " + a.Reason)
+	case t.s.Phase == Progressing && !t.s.Drifting, t.o.Loss != lossless:
+		t.s.Drifting = t.s.Phase == Progressing
+		return t.write(t.o.Traffic, Reason{Cause: CauseDrift, Detail: what})
+	}
+	t.held = what + "; it is put back when that is possible: " + a.Reason
+	return nil
 }

@@ -36,7 +36,7 @@ func rollout(t *testing.T, server *apiserver.Server, judge analysis.Analyzer) *c
 	render, err := routing.NewHTTP(routing.Target{Namespace: ns, Name: "reviews", Arms: routing.Arms{
 		Stable: routing.Destination{Host: "reviews", Subset: "v1"},
 		Canary: routing.Destination{Host: "reviews", Subset: "v2"},
-	}})
+	}, Exclusive: true})
 	require.NoError(t, err)
 	pods, err := workload.New(client.AppsV1().Deployments(ns), workload.Config{Namespace: ns, Stable: "reviews-v1", Canary: "reviews-v2"})
 	require.NoError(t, err)

@@ -186,23 +186,34 @@ func sameOperations(a, b *api.Headers_HeaderOperations, sets Header) bool {
 
 // mirrors reports whether a rule mirrors, or says how much it would.
 func mirrors(rule *api.HTTPRoute) bool {
-	//lint:ignore SA1019 people still write it
-	return rule.Mirror != nil || rule.MirrorPercentage != nil || rule.MirrorPercent != nil || len(rule.Mirrors) > 0
+	return rule.Mirror != nil || rule.MirrorPercentage != nil || hasPercent(rule) || len(rule.Mirrors) > 0
 }
 
 // isMirroredBy reports whether a copy of r mirrors the share w to the canary, beside
 // what r mirrors.
 func (r *steered) isMirroredBy(rule *api.HTTPRoute, w canary.Weight) bool {
 	n := len(r.Mirrors)
-	//lint:ignore SA1019 people still write it
-	percent, its := rule.MirrorPercent, r.MirrorPercent
 	if n == 0 {
-		return (r.Mirror == nil || r.isMirror()) && len(rule.Mirrors) == 0 && percent == nil &&
-			r.isCanaryShare(rule.Mirror, rule.MirrorPercentage, w)
+		return r.isOnlyMirror(rule, w)
 	}
-	return len(rule.Mirrors) == n+1 && slices.EqualFunc(rule.Mirrors[:n], r.Mirrors, same) &&
-		same(percent, its) && same(rule.MirrorPercentage, r.MirrorPercentage) && same(rule.Mirror, r.Mirror) &&
-		r.isCanaryShare(rule.Mirrors[n].GetDestination(), rule.Mirrors[n].GetPercentage(), w)
+	if len(rule.Mirrors) != n+1 || !slices.EqualFunc(rule.Mirrors[:n], r.Mirrors, same) {
+		return false
+	}
+	//lint:ignore SA1019 people still write it
+	rest := same(rule.MirrorPercent, r.MirrorPercent) && same(rule.MirrorPercentage, r.MirrorPercentage) && same(rule.Mirror, r.Mirror)
+	return rest && r.isCanaryShare(rule.Mirrors[n].GetDestination(), rule.Mirrors[n].GetPercentage(), w)
+}
+
+// isOnlyMirror is isMirroredBy for a rule without a list of mirrors.
+func (r *steered) isOnlyMirror(rule *api.HTTPRoute, w canary.Weight) bool {
+	free := r.Mirror == nil || r.isMirror()
+	return free && len(rule.Mirrors) == 0 && !hasPercent(rule) && r.isCanaryShare(rule.Mirror, rule.MirrorPercentage, w)
+}
+
+// hasPercent reports whether a rule says how much it mirrors in the old way.
+func hasPercent(rule *api.HTTPRoute) bool {
+	//lint:ignore SA1019 people still write it
+	return rule.MirrorPercent != nil
 }
 
 // isCanaryShare reports whether a mirror is one of the share w to the canary of r.

@@ -101,12 +101,10 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	if !ok || len(objects) != len(r.objects) {
 		return r.wrap(ErrForeignReading)
 	}
-	asFound := t == reading.Traffic && t != s.Traffic
-	back := t == canary.Traffic{HeaderRoutes: t.HeaderRoutes && reading.Traffic.HeaderRoutes}
 	patches, owed := make([]Patch, len(objects)), []error(nil)
-	if !asFound {
+	if asFound := t == reading.Traffic && t != s.Traffic; !asFound {
 		var err error
-		if patches, owed, err = r.render(objects, t, back); err != nil {
+		if patches, owed, err = r.render(objects, t, isBack(t, reading)); err != nil {
 			return err
 		}
 	}
@@ -121,11 +119,12 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	if err != nil {
 		return err
 	}
-	owed = append(owed, r.followAll(ctx, objects, patches, t, written.GetResourceVersion())...)
-	if err := errors.Join(owed...); err != nil {
-		return fmt.Errorf("%w (%v has changed already)", err, r.lead())
-	}
-	return nil
+	return r.followAll(ctx, objects, patches, t, written.GetResourceVersion(), owed)
+}
+
+// isBack reports whether stable gets everything, and nothing is put up.
+func isBack(t canary.Traffic, reading canary.Reading) bool {
+	return t == canary.Traffic{HeaderRoutes: t.HeaderRoutes && reading.Traffic.HeaderRoutes}
 }
 
 // render returns the patches of all objects. On the way back, a follower that
@@ -152,8 +151,8 @@ func (r *Router) render(objects []metav1.Object, t canary.Traffic, back bool) (p
 	return patches, owed, nil
 }
 
-// followAll writes the patches of the followers, and returns what is owed.
-func (r *Router) followAll(ctx context.Context, objects []metav1.Object, patches []Patch, t canary.Traffic, version string) (owed []error) {
+// followAll writes the patches of the followers, and tells what is owed.
+func (r *Router) followAll(ctx context.Context, objects []metav1.Object, patches []Patch, t canary.Traffic, version string, owed []error) error {
 	for i, f := range r.objects[1:] {
 		o, p := objects[1+i], patches[1+i]
 		if o == nil || p.Empty() {
@@ -163,7 +162,10 @@ func (r *Router) followAll(ctx context.Context, objects []metav1.Object, patches
 			owed = append(owed, err)
 		}
 	}
-	return owed
+	if err := errors.Join(owed...); err != nil {
+		return fmt.Errorf("%w (%v has changed already)", err, r.lead())
+	}
+	return nil
 }
 
 // attempts bounds how often a follower that others change is tried.

@@ -1,10 +1,7 @@
 package routing
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
 	api "istio.io/api/networking/v1"
@@ -130,20 +127,6 @@ func (t Target) id() string {
 	return min(strings.TrimSuffix(arms.Stable.Host, suffix), strings.TrimSuffix(arms.Canary.Host, suffix))
 }
 
-// isID is what an annotation can be named by, with room for what it holds.
-var isID = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,52}[a-z0-9])?$`)
-
-// checkID reports an ID that is none, or reads like the name of something else.
-func checkID(id string) error {
-	if !isID.MatchString(id) || slices.Contains(taken, id) || strings.HasSuffix(id, ".abort") || strings.HasSuffix(id, ".original") {
-		return fmt.Errorf("ID: %q cannot name an annotation; give another of at most 54 letters in lower case, digits, \"-\" and \".\"", id)
-	}
-	return nil
-}
-
-// taken are the names of annotations that are of no target.
-var taken = []string{"subsets", "restore"}
-
 // place is a Destination with its host fully qualified.
 type place struct {
 	Destination
@@ -202,106 +185,4 @@ func (p *place) is(d *api.Destination, suffix string) bool {
 func (p *place) overlaps(q *place) bool {
 	apart := p.Sets != q.Sets && p.Sets.Name == q.Sets.Name
 	return p.full == q.full && p.Subset == q.Subset && (p.Port == q.Port || p.Port == 0 || q.Port == 0) && !apart
-}
-
-// validate returns every mistake, each with its place.
-func (t Target) validate() error {
-	var errs []error
-	mistake := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if t.Namespace == "" {
-		mistake("namespace is missing")
-	}
-	if t.Name == "" {
-		mistake("name is missing")
-	}
-	errs = append(errs, t.validateRules()...)
-	if t.Arms != (Arms{}) || len(t.Rules) == 0 || slices.ContainsFunc(t.Rules, func(r Rule) bool { return r.Arms == Arms{} }) {
-		errs = append(errs, t.Arms.validate(t.suffix(), t.Overlapping))
-	}
-	if err := t.Mirror.Validate(); err != nil {
-		mistake("mirror: %w", err)
-	}
-	if t.Header != "" && !isHeader(t.Header) {
-		mistake("header: %q is not one in lower case that Istio matches", t.Header)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err // the ID comes from what is wrong
-	}
-	return checkID(t.id())
-}
-
-func (t Target) validateRules() (errs []error) {
-	seen := make(map[string]bool, len(t.Rules))
-	for i, r := range t.Rules {
-		switch name := r.String(); {
-		case (r.Name == "") == (r.Match == nil):
-			errs = append(errs, fmt.Errorf("rule %d: want a name or a match", i))
-		case isOwn(r.Name):
-			errs = append(errs, fmt.Errorf("rule %d: %q: names that begin with %q are those of Serin's rules", i, r.Name, ownPrefix))
-		case seen[name]:
-			errs = append(errs, fmt.Errorf("rule %d: %s is named twice", i, name))
-		default:
-			seen[name] = true
-		}
-		if r.Arms != (Arms{}) {
-			if err := r.Arms.validate(t.suffix(), t.Overlapping); err != nil {
-				errs = append(errs, fmt.Errorf("rule %v: %w", r, err))
-			}
-		}
-	}
-	return errs
-}
-
-// isHeader reports whether Istio can match on a header of that name: it takes
-// lower case alone, and other things for headers of these four names.
-func isHeader(name string) bool {
-	reserved := []string{"uri", "scheme", "method", "authority"}
-	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == "" && !slices.Contains(reserved, name)
-}
-
-// mistake tells what is wrong with a destination; "" if it can be one.
-func (d Destination) mistake() string {
-	switch {
-	case d.Host == "":
-		return "host is missing"
-	case strings.ContainsAny(d.Host, "*/:, \t\n"):
-		return fmt.Sprintf("%q is not the host of a service", d.Host)
-	case (d.Sets.Name == "") != (d.Sets.Value == ""):
-		return fmt.Sprintf("a header has a name and a value; it is %q: %q", d.Sets.Name, d.Sets.Value)
-	case d.Port > 65535:
-		return fmt.Sprintf("port %d does not exist", d.Port)
-	}
-	return ""
-}
-
-func (a Arms) validate(suffix string, overlapping bool) error {
-	var errs []error
-	p := a.places(suffix)
-	for i, d := range p {
-		if d.Destination == (Destination{}) && i == baseline {
-			continue
-		}
-		if why := d.mistake(); why != "" {
-			errs = append(errs, fmt.Errorf("%s: %s", armNames[i], why))
-		}
-		for j := range i {
-			if d.Host != "" {
-				errs = append(errs, p.apart(j, i, overlapping))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// apart reports arms that are one, or may have pods in common.
-func (p *places) apart(i, j int, overlapping bool) error {
-	a, b := &p[i], &p[j]
-	switch {
-	case a.overlaps(b):
-		return fmt.Errorf("%s and %s are the same destination: %v", armNames[i], armNames[j], b.Destination)
-	case a.full == b.full && (a.Subset == "") != (b.Subset == "") && !overlapping:
-		return fmt.Errorf("%s (%v) and %s (%v) may have the same pods: name a subset for both, or set Overlapping if the Service selects those of one only",
-			armNames[i], a.Destination, armNames[j], b.Destination)
-	}
-	return nil
 }

@@ -33,7 +33,7 @@ func newShop(cluster *rest.Config) shop {
 		rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: "shop", Arms: routing.Arms{
 			Stable: routing.Destination{Host: service, Subset: "v1"},
 			Canary: routing.Destination{Host: service, Subset: "v2"},
-		}})
+		}, Exclusive: true})
 		must(err)
 		return rules.Object(mesh.VirtualServices(namespace))
 	}

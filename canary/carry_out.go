@@ -1,0 +1,79 @@
+package canary
+
+import (
+	"context"
+	"errors"
+)
+
+// carryOut decides, and does what was decided. What somebody changed and cannot be put
+// back keeps nobody from judging.
+func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Reading, o *observation) (Event, error) {
+	next, d, err := r.decide(ctx, state, reading, o)
+	if err != nil {
+		return e, err
+	}
+	e.Reason, e.Wait, e.Done, e.Judged = d.Reason, d.After, d.Done, o.Judged
+	if d.Err != nil {
+		return e, d.Err
+	}
+	if d.Write {
+		err := r.write(ctx, reading, d.Traffic, &next)
+		if errors.Is(err, ErrRefused) && d.Reason.Cause == CauseDrift && o.Refused == "" && r.last.exposed() {
+			o.Refused = err.Error() // it is judged all the same
+			return r.carryOut(ctx, e, state, reading, o)
+		}
+		if err != nil {
+			e.Done = false
+			e.Wait = max(e.Wait, afterConflict)
+			return e, err
+		}
+	}
+	e.After, e.Wrote = next, d.Write
+	r.last.keep(r.c.Plan.Digest(), next, r.now())
+	return e, nil
+}
+
+// decide lets the engine ask what it needs to know, until it has come to a decision.
+func (r *Runner) decide(ctx context.Context, state State, reading Reading, o *observation) (State, decision, error) {
+	for {
+		next, d := r.c.Plan.next(state, *o)
+		if d.Ask == askNothing {
+			return next, d, nil
+		}
+		if err := r.answer(ctx, d, state, reading, o); err != nil {
+			return next, d, err
+		}
+		o.Now = r.now() // finding the answer may have taken long, and times are written down
+	}
+}
+
+// mayDrop reports whether header routes may be what is refused, on a way to stable that
+// they must not stop.
+func mayDrop(t Traffic, reading Reading, s *State) bool {
+	toStable := t == Traffic{HeaderRoutes: true} && s.Phase != Preparing
+	return t.HeaderRoutes && t != reading.Traffic && (toStable || s.leadsBack())
+}
+
+// write writes. On the way back, an object that may have no room for all of the
+// State gets the smallest.
+func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State) error {
+	if t.Canary > 0 || t.Cohorts != "" {
+		r.last.see(t, *s) // also if the answer is lost
+	}
+	try := func() error {
+		return r.guard(ctx, func(ctx context.Context) error { return r.c.Router.Write(ctx, reading, t, *s) })
+	}
+	err := try()
+	if errors.Is(err, ErrRefused) && mayDrop(t, reading, s) {
+		t.HeaderRoutes, s.Traffic.HeaderRoutes = false, false
+		err = try()
+	}
+	if errors.Is(err, ErrRefused) && s.leadsBack() {
+		*s = s.smallest()
+		err = try()
+	}
+	if err == nil {
+		r.last.see(t, *s)
+	}
+	return err
+}
