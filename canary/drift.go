@@ -75,7 +75,7 @@ func (t *turn) byPolicy(what string) *decision {
 	switch t.driftPolicy() {
 	case Adopt:
 		adopted := t.o.Traffic
-		adopted.HeaderRoutes = t.s.Traffic.HeaderRoutes && (t.o.Traffic.HeaderRoutes || t.s.Phase == Progressing) // they are the plan's
+		adopted.HeaderRoutes = adopted.HeaderRoutes && t.s.Traffic.HeaderRoutes // they are the plan's
 		return t.shift(adopted, r)
 	case HoldAndAsk:
 		t.s.Drifting = true
@@ -103,11 +103,15 @@ func (t *turn) repair() *decision {
 		return d
 	}
 	d.Reason = Reason{Cause: CauseDrift, Detail: "the header routes do not fit their rules any more"}
-	if t.o.Refused != "" {
-		d.Reason.Detail += ", and cannot be made anew: " + t.o.Refused
+	after := d.After
+	switch a := t.mayPutBack(); a.Reply {
+	case Yes:
+	case Unasked:
+		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	default:
+		d.Reason.Detail += ", and cannot be made anew: " + a.Reason
 		return d
 	}
-	after := d.After
 	t.s = before // nothing came of what was begun
 	d = t.write(t.s.Traffic, d.Reason)
 	d.After = after
