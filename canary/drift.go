@@ -56,15 +56,15 @@ func (t *turn) answerDrift(what string) *decision {
 	r := Reason{Cause: CauseDrift, Detail: what}
 	gone := t.goneWithoutNeed()
 	if gone {
-		t.s.Traffic = Traffic{}
+		t.s.Traffic.HeaderRoutes = false
 	}
 	switch {
 	case !t.s.leadsBack() && !t.s.Phase.row().moved && t.s.Drifts > t.spec.drift.Limit:
 		return t.rollBack("drift: " + what)
 	case t.o.Refused != "":
 		return t.reassert(what)
-	case gone:
-		return t.shift(Traffic{}, r)
+	case gone && !t.s.Traffic.exceeds(t.o.Traffic):
+		return t.shift(t.s.Traffic, r)
 	}
 	return t.byPolicy(what)
 }
@@ -118,10 +118,11 @@ func (t *turn) repair() *decision {
 	return d
 }
 
-// goneWithoutNeed reports whether somebody removed header routes where stable has
-// everything: they are put up again with traffic that needs them.
+// goneWithoutNeed reports whether somebody removed header routes on the way back, or
+// where stable has everything: they are put up again with traffic that needs them.
 func (t *turn) goneWithoutNeed() bool {
-	return t.s.Phase.row().traffic != ofStep && t.s.Traffic == Traffic{HeaderRoutes: true} && !t.o.Traffic.HeaderRoutes
+	stable := t.s.Phase.row().traffic != ofStep && t.s.Traffic == Traffic{HeaderRoutes: true}
+	return t.s.Traffic.HeaderRoutes && !t.o.Traffic.HeaderRoutes && (stable || t.s.leadsBack())
 }
 
 // driftPolicy is the plan's in its steps. What is restored with the traffic that was
