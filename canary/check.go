@@ -38,7 +38,38 @@ func (s *spec) problems() mistakes {
 	}
 	all.within(place{"end"}, s.endProblems())
 	s.checkLast(&all)
+	s.checkUnits(&all)
 	return all
+}
+
+// checkUnits tells of weights that were most likely meant as percentages: the canary gets
+// a trace of traffic, and then everything.
+func (s *spec) checkUnits(all *mistakes) {
+	const most = 100 * PerMillion
+	first, trace := -1, Weight(0)
+	for i, step := range s.steps {
+		w := step.Traffic.Canary
+		if most < w && w < Full {
+			return
+		}
+		if 0 < w && w <= most {
+			trace = max(trace, w)
+			if first < 0 {
+				first = i
+			}
+		}
+	}
+	if first < 0 {
+		return
+	}
+	last := s.steps[len(s.steps)-1].Traffic.Canary
+	if w := trace; last == Full || s.end.Kind == PromoteStable {
+		at := s.steps[first]
+		*all = append(*all, mistake{
+			place: place{"steps", numbered(first+1, at.Name), "canary"},
+			text:  fmt.Sprintf("%v, and then more than %v only as %v; did you mean %d*canary.Percent?", at.Traffic.Canary, w, Full, at.Traffic.Canary),
+		})
+	}
 }
 
 func (s *spec) settingProblems() mistakes {

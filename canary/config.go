@@ -10,12 +10,12 @@ import (
 	"github.com/serin-go/serin/analysis"
 )
 
-// Config is what a Runner is made of.
+// Config is what a Runner is made of. NewRunner returns the mistakes of each part that
+// has a method Validate() error.
 type Config struct {
 	Plan   Plan
 	Router Router
-	// Analyzer judges the steps. It may be nil if no step is judged. If it has a
-	// method Validate() error, NewRunner returns its mistakes.
+	// Analyzer judges the steps. It may be nil if no step is judged.
 	Analyzer analysis.Analyzer
 	// Workload tells when the canary is ready. Nil takes it for ready always; a
 	// plan that promotes stable needs one.
@@ -54,11 +54,10 @@ func (c *Config) missing() (errs []error) {
 func (c *Config) mistakes() (errs []error) {
 	for _, p := range c.parts() {
 		if isNil(p.part) {
-			errs = append(errs, fmt.Errorf("%s: it is a nil %T", "Config."+p.name, p.part))
+			errs = append(errs, fmt.Errorf("Config.%s: it is a nil %T", p.name, p.part))
+		} else if v, ok := p.part.(interface{ Validate() error }); ok {
+			errs = append(errs, v.Validate())
 		}
-	}
-	if v, ok := c.Analyzer.(interface{ Validate() error }); ok && !isNil(c.Analyzer) {
-		errs = append(errs, v.Validate())
 	}
 	if i := slices.IndexFunc(c.Observers, func(o Observer) bool { return o == nil }); i >= 0 {
 		errs = append(errs, fmt.Errorf("Config.Observers: number %d is nil", i))

@@ -196,7 +196,7 @@ func TestARolloutThatIsOverSaysWhatHappenedSince(t *testing.T) {
 		s.router.Meddle(canary.Traffic{Canary: 50 * percent})
 		writes := s.router.Writes()
 		_, err = s.run()
-		require.NoError(t, err)
+		require.ErrorIs(t, err, canary.ErrOver)
 		require.Equal(t, writes, s.router.Writes())
 		s.heard("it ended with canary 100%; since then somebody changed that to canary 50%")
 	})

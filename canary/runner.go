@@ -166,7 +166,9 @@ func (r *Runner) observe(reading Reading, now time.Time) observation {
 // wraps that of ctx and says what the rollout was waiting for.
 //
 // A rollout of this plan that is over already is not begun again: Run returns
-// its end at once. Give each release a plan of its own by Plan.For.
+// its end at once, with an error that wraps ErrOver if it was rolled back, or if the
+// plan has no revision, as Run cannot tell that release from the next one. Give each
+// release a plan of its own by Plan.For.
 func (r *Runner) Run(ctx context.Context) (State, error) {
 	defer r.lastWords()
 	awake, rest := context.WithCancel(ctx)
@@ -174,6 +176,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 	wake := r.c.wakes(awake)
 	var p patience
 	var last State
+	first := true // of the turns
 	var why Event // the last turn that ctx did not end
 	for {
 		e, err := r.Turn(ctx)
@@ -191,8 +194,12 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 			p, err = patience{}, last.outcome()
 		}
 		if ctx.Err() == nil && over {
+			if first && why.Done && why.Before.Phase.Final() {
+				err = why.Before.overBefore()
+			}
 			return last, err
 		}
+		first = false
 		if !sleep(ctx, wait, wake) {
 			return last, stopped(ctx, r.c.Plan, why)
 		}
@@ -223,12 +230,29 @@ func stopped(ctx context.Context, p Plan, e Event) error {
 	return fmt.Errorf("canary: %q is left as it is (%s): %w", p.Name(), why, context.Cause(ctx))
 }
 
-// ErrRolledBack: the rollout ended with the old version.
-var ErrRolledBack = errors.New("rolled back")
+var (
+	// ErrRolledBack: the rollout ended with the old version.
+	ErrRolledBack = errors.New("rolled back")
+	// ErrOver: the rollout of this plan was over before Run began.
+	ErrOver = errors.New("over already")
+)
 
 func (s State) outcome() error {
 	if s.Phase != RolledBack {
 		return nil
 	}
 	return fmt.Errorf("canary: %q %w: %s", s.Name, ErrRolledBack, s.Reason)
+}
+
+// overBefore is the outcome of a rollout that was over when Run began: since when, and
+// what to do if there is to be another one.
+func (s State) overBefore() error {
+	since := s.Entered.UTC().Format(time.RFC3339)
+	switch {
+	case s.Phase == RolledBack:
+		return fmt.Errorf("%w (%w, since %s; to try again order a %v, and give another release its revision by Plan.For)", s.outcome(), ErrOver, since, Retry)
+	case s.Revision == "":
+		return fmt.Errorf("canary: %q is %w: %v since %s; if this is another release, give the plan its revision by Plan.For", s.Name, ErrOver, s.Phase, since)
+	}
+	return nil
 }

@@ -292,3 +292,33 @@ func TestAStepThatThePlanVerifiesWaitsUntilTheMeshWasSeen(t *testing.T) {
 		require.False(t, s.judge.Asked()[0].Window.From.Before(seen))
 	}, verifier)
 }
+
+// E14: a plan that was over before is told from one that has just ended: since when it
+// is over, and what to do for another release.
+func TestAPlanThatWasOverBeforeIsToldAsSuch(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		_, err := s.run()
+		require.NoError(t, err)
+		state, err := s.run()
+		require.ErrorIs(t, err, canary.ErrOver)
+		require.EqualError(t, err, `canary: "reviews" is over already: Promoted since 2000-01-01T00:02:00Z; if this is another release, give the plan its revision by Plan.For`)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, mustBuild(t, twoSteps()).For("v2"))
+		for range 2 {
+			_, err := s.run()
+			require.NoError(t, err, "it was this release")
+		}
+	})
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.NotErrorIs(t, err, canary.ErrOver)
+		_, err = s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.ErrorIs(t, err, canary.ErrOver)
+		require.ErrorContains(t, err, "over already, since 2000-01-01T00:00:10Z; to try again order a retry, and give another release its revision by Plan.For")
+	})
+}

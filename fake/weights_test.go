@@ -46,7 +46,7 @@ func TestWeights(t *testing.T) {
 
 // within requires that k of n lies in a band that a binomial draw leaves less
 // than once in 500 million times, also where few are expected.
-func within(t require.TestingT, n int, p float64, k uint64) {
+func within[N int | int64](t require.TestingT, n N, p float64, k uint64) {
 	band := 0.0
 	if 0 < p && p < 1 {
 		band = 12 + 6*math.Sqrt(float64(n)*p*(1-p))

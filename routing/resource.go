@@ -2,7 +2,9 @@ package routing
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,6 +67,7 @@ type Resource interface {
 	patch(ctx context.Context, o metav1.Object, p Patch) (metav1.Object, error)
 	check(o metav1.Object) []canary.Finding
 	rights() []authorizationv1.ResourceAttributes
+	validate() error
 }
 
 var _ Resource = Object[metav1.PartialObjectMetadata]{}
@@ -73,6 +76,30 @@ var _ Resource = Object[metav1.PartialObjectMetadata]{}
 func (o Object[T]) String() string { return o.Kind.Name + " " + o.Namespace + "/" + o.Name }
 
 func (o Object[T]) id() string { return o.ID }
+
+// validate reports what is missing.
+func (o Object[T]) validate() error {
+	var errs []error
+	if isNil(o.Client) {
+		errs = append(errs, errors.New("client is missing"))
+	}
+	if isNil(o.Renderer) {
+		errs = append(errs, errors.New("renderer is missing"))
+	}
+	if o.Namespace == "" || o.Name == "" {
+		errs = append(errs, errors.New("namespace or name is missing"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return o.wrap(err)
+	}
+	return nil
+}
+
+// isNil reports whether an interface is nil, or holds a nil pointer.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return v == nil || r.Kind() == reflect.Pointer && r.IsNil()
+}
 
 func (o Object[T]) wrap(err error) error { return fmt.Errorf("routing: %v: %w", o, err) }
 

@@ -41,6 +41,19 @@ func NewRouter(lead Resource, followers ...Resource) *Router {
 	return &Router{append([]Resource{lead}, followers...)}
 }
 
+// Validate reports what is missing of each object. canary.NewRunner asks for it.
+func (r *Router) Validate() error {
+	var errs []error
+	for _, o := range r.objects {
+		if o == nil {
+			errs = append(errs, errors.New("routing: an object is nil"))
+		} else {
+			errs = append(errs, o.validate())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (r *Router) lead() Resource { return r.objects[0] }
 
 // id is that of the target.

@@ -296,3 +296,26 @@ func TestANamespaceThatContradictsTheClientIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, reading.Trouble, `the client is one for namespace "prod"`)
 }
+
+// E18: what would panic at the first turn is told by NewRunner.
+func TestARouterWithoutAClientIsRefused(t *testing.T) {
+	h := renderer(t, ofB)
+	plan, err := canary.NewPlan("p").Step(canary.Step{Judge: canary.Unjudged, Traffic: share(5)}).End(canary.End{Kind: canary.Discard}).Build()
+	require.NoError(t, err)
+	var gone *memory
+	for name, lead := range map[string]routing.Resource{
+		"no client":             h.Object(nil),
+		"a nil client":          h.Object(gone),
+		"no renderer":           routing.Object[networking.VirtualService]{Client: new(memory), Namespace: "prod", Name: "reviews"},
+		"nothing":               nil,
+		"a follower, no client": h.Object(new(memory)),
+	} {
+		_, err := canary.NewRunner(canary.Config{Plan: plan, Router: routing.NewRouter(lead, h.Object(nil))})
+		require.ErrorContains(t, err, "routing: VirtualService prod/reviews: client is missing", name)
+	}
+	_, err = canary.NewRunner(canary.Config{Plan: plan, Router: routing.NewRouter(routing.Object[networking.VirtualService]{})})
+	for _, want := range []string{"client is missing", "renderer is missing", "namespace or name is missing"} {
+		require.ErrorContains(t, err, want)
+	}
+	require.NoError(t, routing.NewRouter(h.Object(new(memory))).Validate())
+}

@@ -1,0 +1,115 @@
+package canary
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Owner returns the name of the tool that drives the rollout.
+func (p Plan) Owner() string { return p.settings().owner }
+
+// Settle returns how long the mesh is given to take over a change of traffic.
+func (p Plan) Settle() time.Duration { return p.settings().settle }
+
+// ScrapeLag returns how long after a change of traffic metrics may show the time
+// before it.
+func (p Plan) ScrapeLag() time.Duration { return p.settings().lag }
+
+// Interval returns how often a rollout that waits is looked at.
+func (p Plan) Interval() time.Duration { return p.settings().interval }
+
+// Bake returns how long after the end of the plan a roll back is one command away.
+func (p Plan) Bake() time.Duration { return p.settings().bake }
+
+// settings are those of the plan; none in the zero Plan.
+func (p Plan) settings() *spec {
+	if p.spec == nil {
+		return &spec{}
+	}
+	return p.spec
+}
+
+// String prints the plan as a table: a line of its settings, one for each step, and
+// one for its end.
+func (p Plan) String() string {
+	if p.spec == nil {
+		return "no plan"
+	}
+	var b strings.Builder
+	b.WriteString(join(", ", p.Name(), p.spec.shown()))
+	b.WriteByte('\n')
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for i, s := range p.Steps() {
+		s.Traffic.HeaderRoutes = false // the first line tells them
+		traffic := s.Traffic.String()
+		if traffic == s.Name {
+			traffic = ""
+		}
+		fmt.Fprintf(w, "%4d\t%s\t%s\t%s\n", i+1, s.Name, traffic, s.shown())
+	}
+	w.Flush()
+	b.WriteString("then " + p.spec.end.shown())
+	return b.String()
+}
+
+// shown are the settings that are not the default.
+func (s *spec) shown() string {
+	var flags []string
+	if s.verify {
+		flags = append(flags, "verified")
+	}
+	if s.headerRoutes {
+		flags = append(flags, "header routes")
+	}
+	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("bake", s.bake)}, flags...)...)
+}
+
+// shown is what a step asks for beside its traffic.
+func (s Step) shown() string {
+	deadline := lasting("deadline", s.Deadline)
+	if s.Deadline > 0 && s.OnDeadline != DeadlineRollBack {
+		deadline += ", then " + s.OnDeadline.String()
+	}
+	return join("; ", lasting("hold", s.Hold), s.Judge.String(), deadline,
+		named("enter by", strings.Join(s.EnterGates, ", ")), named("leave by", strings.Join(s.LeaveGates, ", ")))
+}
+
+func (e End) shown() string {
+	parts := join(", ", e.Kind.String(), lasting("deadline", e.Deadline))
+	if e.HoldOnFailure {
+		parts += ", hold on failure"
+	}
+	return parts
+}
+
+// lasting is a name and how long, named a name and what; "" for nothing.
+func lasting(name string, d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return name + " " + d.String()
+}
+
+func named(name, what string) string {
+	if what == "" {
+		return ""
+	}
+	return name + " " + what
+}
+
+// join joins the parts that are not empty.
+func join(separator string, parts ...string) string {
+	var b strings.Builder
+	for _, part := range parts {
+		if part == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
