@@ -174,36 +174,45 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 	awake, rest := context.WithCancel(ctx)
 	defer rest()
 	wake := r.c.wakes(awake)
-	var p patience
-	var last State
-	first := true // of the turns
-	var why Event // the last turn that ctx did not end
+	n := run{r: r}
 	for {
-		e, err := r.Turn(ctx)
-		if err == nil {
-			last = e.After
-		}
-		if ctx.Err() == nil {
-			why = e
-		}
-		wait, over := e.Wait, e.Done
-		if err != nil {
-			wait, over = p.bear(err)
-			over = over && (!r.last.exposed() || isForeign(err))
-		} else {
-			p, err = patience{}, last.outcome()
-		}
+		wait, over, err := n.turn(ctx)
 		if ctx.Err() == nil && over {
-			if first && why.Done && why.Before.Phase.Final() {
-				err = why.Before.overBefore()
-			}
-			return last, err
+			return n.last, err
 		}
-		first = false
 		if !sleep(ctx, wait, wake) {
-			return last, stopped(ctx, r.c.Plan, why)
+			return n.last, stopped(ctx, r.c.Plan, n.why)
 		}
 	}
+}
+
+// run is what a Run knows from turn to turn.
+type run struct {
+	r     *Runner
+	begun bool
+	last  State
+	why   Event // the last turn that ctx did not end
+	patience
+}
+
+// turn takes one, and returns how long to wait after it, or that the rollout is over
+// with its outcome.
+func (n *run) turn(ctx context.Context) (wait time.Duration, over bool, err error) {
+	e, err := n.r.Turn(ctx)
+	first := !n.begun
+	n.begun = true
+	if ctx.Err() == nil {
+		n.why = e
+	}
+	if err != nil {
+		wait, over = n.bear(err)
+		return wait, over && (!n.r.last.exposed() || isForeign(err)), err
+	}
+	n.last, n.patience = e.After, patience{}
+	if first && e.Done && e.Before.Phase.Final() {
+		return 0, true, e.Before.overBefore()
+	}
+	return e.Wait, e.Done, e.After.outcome()
 }
 
 // isForeign reports whether an error says that the canary's users are another

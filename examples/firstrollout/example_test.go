@@ -11,12 +11,10 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/canary/release"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
-	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/mirror"
-	"github.com/serin-go/serin/routing"
 )
 
 const shop = `
@@ -68,33 +66,26 @@ func Example() {
 		Build()
 	check(err)
 
-	rules, err := routing.NewHTTP(routing.Target{Namespace: "shop", Name: "shop", Arms: routing.Arms{
-		Stable: routing.Destination{Host: "shop", Subset: "v1"},
-		Canary: routing.Destination{Host: "shop", Subset: "v2"},
-	}})
+	service := release.Service{
+		Namespace: "shop", Name: "shop",
+		Stable: release.Version{Deployment: "shop-v1", Subset: "v1"},
+		Canary: release.Version{Deployment: "shop-v2", Subset: "v2"},
+	}
+	parts, err := service.Parts(istioClient.NetworkingV1().VirtualServices("shop"), kube.AppsV1().Deployments("shop"))
 	check(err)
-	deployments, err := workload.New(kube.AppsV1().Deployments("shop"), workload.Config{
-		Namespace: "shop", Stable: "shop-v1", Canary: "shop-v2",
-	})
-	check(err)
-
-	runner, err := canary.NewRunner(canary.Config{
-		Plan:     plan.For("v2"), // each release is a rollout of its own
-		Router:   routing.NewRouter(rules.Object(istioClient.NetworkingV1().VirtualServices("shop"))),
-		Workload: deployments,
-		Analyzer: analysis.Sequential{
-			Provider: mesh, // metrics/prometheus on a cluster
-			Canary:   metrics.Arm{Namespace: "shop", Workload: "shop-v2"},
-			Baseline: metrics.Arm{Namespace: "shop", Workload: "shop-v1"},
-			Metrics:  []analysis.Metric{analysis.Rate{}, analysis.Latency{}},
-			Every:    20 * time.Millisecond,
-		},
-		Observers: []canary.Observer{func(_ context.Context, e canary.Event) {
-			if e.Reason.Cause == canary.CauseMoved {
-				fmt.Println(e.After.Phase, e.After.Traffic)
-			}
-		}},
-	})
+	config := parts.Config(plan.For("v2")) // each release is a rollout of its own
+	config.Analyzer = analysis.Sequential{
+		Provider: mesh, // metrics/prometheus on a cluster
+		Canary:   parts.Canary, Baseline: parts.Stable,
+		Metrics: []analysis.Metric{analysis.Rate{}, analysis.Latency{}},
+		Every:   20 * time.Millisecond,
+	}
+	config.Observers = []canary.Observer{func(_ context.Context, e canary.Event) {
+		if e.Reason.Cause == canary.CauseMoved {
+			fmt.Println(e.After.Phase, e.After.Traffic)
+		}
+	}}
+	runner, err := canary.NewRunner(config)
 	check(err)
 	state, err := runner.Run(context.Background())
 	check(err)

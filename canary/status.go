@@ -1,0 +1,128 @@
+package canary
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Status says where a rollout is, for people: what it waits for, until when, and
+// which orders mean something to it now.
+type Status struct {
+	// Rollout is the name of the plan with its revision.
+	Rollout string
+	Phase   Phase
+	// Step is the name of the step that the rollout is in, the Number'th of Steps
+	// counted from one; "" and 0 where it is in none.
+	Step          string
+	Number, Steps int
+	Traffic       Traffic
+	// Since is when the rollout came to its phase and step.
+	Since time.Time
+	// Waits says what the rollout waits for, as far as its State tells. What only
+	// the parts know (a judge, a Workload) is in the Reason of an Event.
+	Waits string
+	// Until is when that is over at the latest; zero if no time ends it.
+	Until time.Time
+	// Orders are the orders that mean something now.
+	Orders []Order
+}
+
+// Status returns the Status of a rollout of this plan in the State s. It needs no
+// part of the rollout, so a program that only reads the State can show it.
+func (p Plan) Status(s State, now time.Time) Status {
+	all := Status{Rollout: join(" ", s.Name, s.Revision), Phase: s.Phase, Traffic: s.Traffic, Since: s.Entered}
+	for o := range Order(len(orderNames)) {
+		if means[o](s) {
+			all.Orders = append(all.Orders, o)
+		}
+	}
+	switch {
+	case s.Phase == Idle:
+		all.Waits = "it has not begun"
+		return all
+	case p.spec == nil || s.Plan != p.spec.digest:
+		return all
+	}
+	all.Steps = p.Len()
+	if s.Phase.gated() && s.Step < p.Len() {
+		all.Step, all.Number = p.spec.steps[s.Step].Name, s.Step+1
+	}
+	t := turn{spec: p.spec, s: s}
+	all.Waits, all.Until = t.waits(now)
+	return all
+}
+
+// waits tells what a State says of what is waited for.
+func (t *turn) waits(now time.Time) (what string, until time.Time) {
+	s := &t.s
+	settled := s.Shifted.Add(t.settle)
+	switch {
+	case s.Phase.Final():
+		return "it is over: " + s.Reason, until
+	case !s.Paused.IsZero():
+		return "it is paused: " + s.Reason, until
+	case s.Phase == Retreating:
+		return "stable has everything: " + s.Reason, s.Retreat.Since.Add(maxRetreat)
+	case now.Before(settled):
+		return "the traffic settles", settled
+	case s.Phase == Progressing:
+		return t.stepWaits(now, settled)
+	case s.Phase == Baking:
+		return "the bake time", s.Baked.Add(t.bake)
+	case s.Phase.row().waits != CauseNone:
+		return s.Phase.row().waits.String(), until
+	}
+	return "", until
+}
+
+// stepWaits is waits for a step whose traffic has settled.
+func (t *turn) stepWaits(now, settled time.Time) (what string, until time.Time) {
+	s, step := &t.s, &t.steps[t.s.Step]
+	since := settled
+	if t.verify {
+		since = s.Verified
+	}
+	deadline := time.Time{}
+	if step.Deadline > 0 {
+		deadline = t.deadline(step)
+	}
+	switch until := since.Add(step.Hold); {
+	case s.Drifting:
+		return "somebody changed the traffic, which is left alone", deadline
+	case t.verify && since.IsZero():
+		return "the mesh has not been seen to do it", deadline
+	case now.Before(until) && !s.Skipped:
+		return "the hold", until
+	case step.Judge != Unjudged:
+		return "the judge", deadline
+	case len(step.LeaveGates) > 0:
+		return "gates: " + strings.Join(step.LeaveGates, ", "), deadline
+	}
+	return "", deadline
+}
+
+// String prints the Status in one line: "shop v2: Progressing, step 2 of 5 "canary
+// 20%", since 10m0s: waits for the hold until 14:05:00; orders: pause, abort, skip".
+func (s Status) String() string {
+	var b strings.Builder
+	b.WriteString(join(": ", s.Rollout, s.Phase.String()))
+	if s.Number > 0 {
+		fmt.Fprintf(&b, ", step %d of %d %q", s.Number, s.Steps, s.Step)
+	}
+	fmt.Fprintf(&b, ", %v", s.Traffic)
+	if s.Waits != "" {
+		b.WriteString("; " + s.Waits)
+	}
+	if !s.Until.IsZero() {
+		b.WriteString(" until " + s.Until.UTC().Format(time.RFC3339))
+	}
+	if len(s.Orders) > 0 {
+		names := make([]string, len(s.Orders))
+		for i, o := range s.Orders {
+			names[i] = o.String()
+		}
+		b.WriteString("; orders: " + strings.Join(names, ", "))
+	}
+	return b.String()
+}

@@ -1,0 +1,80 @@
+package canary_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
+)
+
+func ExampleRecommended() {
+	plan, err := canary.Recommended("shop").Build()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(plan)
+	// Output:
+	// shop, settle 10s, scrape lag 30s, bake 10m0s
+	//    1  canary 1%     hold 10m0s; must pass; deadline 2h0m0s
+	//    2  canary 5%     hold 10m0s; must pass; deadline 2h0m0s
+	//    3  canary 20%    hold 10m0s; must pass; deadline 2h0m0s
+	//    4  canary 50%    hold 10m0s; must pass; deadline 2h0m0s
+	// then promote stable, deadline 15m0s
+}
+
+func TestTheRecommendedPlanPromotesAndCanBeVaried(t *testing.T) {
+	story(t, canary.Recommended("shop"), func(t *testing.T, s *stage) {
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, canary.Promoted, state.Phase)
+	})
+	plan := mustBuild(t, canary.Recommended("shop").HeaderRoutes().End(canary.End{Kind: canary.Discard}).Bake(0))
+	require.Contains(t, plan.String(), "then discard")
+}
+
+// At every moment of a rollout its Status says what the State tells.
+func TestAStatusSaysWhereARolloutIs(t *testing.T) {
+	plan := twoSteps().Settle(10 * time.Second).Bake(time.Hour)
+	story(t, plan, func(t *testing.T, s *stage) {
+		p := mustBuild(t, plan)
+		status := func() string { return p.Status(s.read().State, time.Now()).String() }
+		require.Equal(t, "Idle, stable only; it has not begun", status())
+		s.judge.Script = []fake.Ruling{{Verdict: analysis.Inconclusive}}
+		s.turns(5 * time.Second)
+		require.Equal(t, `reviews: Progressing, step 1 of 2 "canary 10%", canary 10%; the traffic settles until 2000-01-01T00:00:10Z; orders: pause, abort, promote, skip, approve, step back`, status())
+		s.turns(10 * time.Second)
+		require.Contains(t, status(), "; the hold until 2000-01-01T00:01:10Z; ")
+		s.turns(time.Minute)
+		require.Contains(t, status(), `canary 10%; the judge; orders: `)
+		s.send(canary.Command{Order: canary.Pause, Why: "lunch"})
+		s.turns(time.Minute)
+		require.Contains(t, status(), "; it is paused: pause: lunch; orders: resume, abort, ")
+		s.send(canary.Command{Order: canary.Resume})
+		s.send(canary.Command{Order: canary.Abort})
+		s.turns(time.Second)
+		require.Contains(t, status(), "RollingBack, stable only; the traffic settles until")
+		_, err := s.run()
+		require.Error(t, err)
+		require.Equal(t, "reviews: RolledBack, stable only; it is over: abort; orders: retry", status())
+	})
+	story(t, plan, func(t *testing.T, s *stage) {
+		for s.read().State.Phase != canary.Baking {
+			s.turns(time.Minute)
+		}
+		state := s.read().State
+		status := mustBuild(t, plan).Status(state, time.Now().Add(time.Minute))
+		require.Equal(t, "the bake time", status.Waits)
+		require.Equal(t, state.Baked.Add(time.Hour), status.Until)
+		require.Equal(t, []canary.Order{canary.Abort}, status.Orders)
+
+		// Of the rollout of another plan it says what needs no plan.
+		other := mustBuild(t, half(canary.Discard)).Status(state, time.Now())
+		require.Equal(t, "reviews: Baking, canary 100%; orders: abort", other.String())
+	})
+}
