@@ -11,14 +11,13 @@
 // healthy canary sooner or later unless the bounds leave room. Everything else
 // that can judge is an [Analyzer] of one's own.
 //
-// [Flagger], [Argo] and [Kayenta] judge by the rules of these tools, for those who
-// bring their numbers from there. They say of themselves how often they are wrong.
+// Package peers judges by the rules of Flagger, Argo Rollouts and Kayenta, for teams
+// that bring their numbers from there.
 package analysis
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/serin-go/serin/metrics"
@@ -58,6 +57,11 @@ type Request struct {
 	Carry, Frozen []byte
 }
 
+// Blocks returns the blocks of the rollout, with the one of Window last.
+func (r Request) Blocks() []Block { return append(slices.Clip(r.Earlier), r.block()) }
+
+func (r Request) block() Block { return Block{r.Window, r.Mirrored, r.Canary, r.Baseline} }
+
 // Block is a time in a rollout in which its traffic did not change.
 type Block struct {
 	Window           metrics.Window
@@ -89,14 +93,3 @@ type AnalyzerFunc func(ctx context.Context, r Request) (Result, error)
 
 // Analyze calls f.
 func (f AnalyzerFunc) Analyze(ctx context.Context, r Request) (Result, error) { return f(ctx, r) }
-
-// mistakes is what is wrong with a judge, all at once.
-func mistakes(judge string, asks metrics.Provider, errs []error) error {
-	if asks == nil {
-		errs = append(errs, errors.New("there is no Provider to ask"))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("analysis: %s: %w", judge, err)
-	}
-	return nil
-}

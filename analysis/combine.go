@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/serin-go/serin/internal/judging"
 )
 
 // All returns an Analyzer that asks each of the analyzers in turn and wants all
@@ -153,15 +155,13 @@ func (t tally) result(v Verdict) Result {
 	}
 	r.Reason = strings.Join(slices.Compact(reasons), "; ")
 	if t.errs != nil {
-		r.Reason += fmt.Sprintf(" (no answer from others: %s)", oneLine(errors.Join(t.errs...)))
+		r.Reason += fmt.Sprintf(" (no answer from others: %s)", judging.OneLine(errors.Join(t.errs...)))
 	}
 	return r
 }
 
 // lacks is how much of its sight a judge lacks.
 func (r Result) lacks() float64 { return 1 - r.Sight/max(r.Needed, math.SmallestNonzeroFloat64) }
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // Last returns an Analyzer that asks a about no more than the last d of the
 // window. A window is the whole step: after a long healthy hold, a canary that

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -65,7 +66,7 @@ func (c Compare) Validate() error {
 	case factor == 1 && c.Delta == 0:
 		errs = append(errs, errors.New("with Factor 1 and Delta 0 a healthy canary fails at every second look"))
 	}
-	return mistakes("compare", c.Provider, errs)
+	return judging.Mistakes("compare", c.Provider, errs)
 }
 
 // Analyze implements [Analyzer]. It is Blind until both arms have so many requests
@@ -115,15 +116,15 @@ func (c Compare) judge(canaryCounts, baseline metrics.Counts) (Verdict, string) 
 	verdict := b.verdict(canaryCounts)
 	switch verdict {
 	case Fail:
-		return verdict, fmt.Sprintf("%s: more than the %s accepted%s", seen, percent(b.share), b.early(canaryCounts))
+		return verdict, fmt.Sprintf("%s: more than the %s accepted%s", seen, judging.Percent(b.share), b.early(canaryCounts))
 	case Blind, Inconclusive:
 		return verdict, fmt.Sprintf("%s: %s", b.tooFew(canary, canaryCounts), seen)
 	}
-	return verdict, fmt.Sprintf("%s: at most %s accepted", seen, percent(b.share))
+	return verdict, fmt.Sprintf("%s: at most %s accepted", seen, judging.Percent(b.share))
 }
 
 func (c Compare) query(arm metrics.Arm, r Request) metrics.Query {
-	return metrics.Query{Arm: arm, Reporter: reporter(c.Reporter, r), Signal: c.Signal}
+	return metrics.Query{Arm: arm, Reporter: judging.Reporter(c.Reporter, r.Mirrored), Signal: c.Signal}
 }
 
 func (c Compare) factor() float64 { return cmp.Or(c.Factor, 1) }

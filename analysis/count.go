@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -31,15 +30,6 @@ func (l look) String() string {
 		return "the canary"
 	}
 	return l.name
-}
-
-// reporter returns who is to be asked. Nobody at the source counts copies, so
-// Source gives way to Destination while the canary gets nothing else.
-func reporter(wanted metrics.Reporter, r Request) metrics.Reporter {
-	if r.Mirrored && wanted == metrics.Source {
-		return metrics.Destination
-	}
-	return wanted
 }
 
 // enough is how many requests an arm must have been sent, by the other's counts
@@ -81,14 +71,11 @@ func (l look) count(ctx context.Context, w metrics.Window) (c metrics.Counts, si
 		return metrics.Counts{}, fmt.Sprintf("no requests to %s yet", l), nil
 	case err != nil:
 		return metrics.Counts{}, "", fmt.Errorf("analysis: %s: %w", l.name, err)
-	case !sound(c):
+	case !judging.Sound(c):
 		return metrics.Counts{}, "", fmt.Errorf("analysis: %s: %w: %v bad of %v", l.name, metrics.ErrNotCounter, c.Bad, c.Total)
 	}
 	return c, "", nil
 }
-
-// sound reports whether c can have been counted. A Provider promises it.
-func sound(c metrics.Counts) bool { return 0 <= c.Bad && c.Bad <= c.Total && !math.IsInf(c.Total, 0) }
 
 func (l look) value(c metrics.Counts) Value {
 	return Value{Name: l.query.Signal.String(), Arm: l.name, Counts: c}
@@ -148,11 +135,6 @@ func minRequests(n int) float64 {
 		return DefaultMinRequests
 	}
 	return float64(n)
-}
-
-// percent prints a share without trailing zeros: "0.5%".
-func percent(share float64) string {
-	return strconv.FormatFloat(100*share, 'g', 4, 64) + "%"
 }
 
 // checkMin and checkShare find mistakes in the fields of Threshold and Compare.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -60,7 +61,7 @@ func (f Finding) String() string {
 	text := fmt.Sprintf("canary has %v %s", f.Canary, f.Name)
 	if f.By == ShareOfRequests {
 		if f.Known {
-			text += fmt.Sprintf(": %s to %s of its requests", percent(f.Compared.Lower), percent(f.Compared.Upper))
+			text += fmt.Sprintf(": %s to %s of its requests", judging.Percent(f.Compared.Lower), judging.Percent(f.Compared.Upper))
 		}
 		return text
 	}

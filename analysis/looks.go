@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -23,7 +24,7 @@ type interval struct {
 // again, with the same counts, whoever asks and whenever.
 func looks(r Request, every, lag time.Duration) []interval {
 	var all []interval
-	blocks := r.blocks()
+	blocks := r.Blocks()
 	for i := range blocks {
 		block, over := &blocks[i], i < len(r.Earlier)
 		for from := block.Window.From; from.Before(block.Window.To); from = from.Add(every) {
@@ -99,7 +100,7 @@ func (s Sequential) count(ctx context.Context, q question, arm int, all []interv
 			continue
 		}
 		query := s.query(arm, q.signal)
-		query.Reporter = reporter(s.Reporter, Request{Mirrored: mirrored})
+		query.Reporter = judging.Reporter(s.Reporter, mirrored)
 		counts, err := q.ask(ctx, s.Provider, query, windows)
 		if metrics.Nothing(err) {
 			silence = err
@@ -130,7 +131,7 @@ func checkCounts(counts [][]metrics.Counts, bounds, windows int) error {
 			return fmt.Errorf("%w: counts of %d windows instead of %d", metrics.ErrPartial, len(some), windows)
 		}
 		for _, c := range some {
-			if !sound(c) {
+			if !judging.Sound(c) {
 				return fmt.Errorf("%w: %v bad of %v", metrics.ErrNotCounter, c.Bad, c.Total)
 			}
 		}

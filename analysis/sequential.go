@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -106,7 +107,7 @@ func (s Sequential) Validate() error {
 			}
 		}
 	}
-	return mistakes("sequential", s.Provider, errs)
+	return judging.Mistakes("sequential", s.Provider, errs)
 }
 
 // metrics returns what is judged.

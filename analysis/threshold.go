@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -42,7 +43,7 @@ type Threshold struct {
 // Validate reports every mistake at once. Analyze does so too.
 func (t Threshold) Validate() error {
 	errs := []error{checkShare("Max", t.Max), checkMin(t.MinRequests), t.query(Request{}).Validate()}
-	return mistakes("threshold", t.Provider, errs)
+	return judging.Mistakes("threshold", t.Provider, errs)
 }
 
 // Analyze implements [Analyzer]. It is Blind until there are so many requests that
@@ -69,15 +70,15 @@ func (t Threshold) Analyze(ctx context.Context, r Request) (Result, error) {
 	seen := fmt.Sprintf("canary has %v %v", c, t.Signal)
 	switch result.Verdict {
 	case Fail:
-		result.Reason = fmt.Sprintf("%s, more than %s%s", seen, percent(t.Max), b.early(c))
+		result.Reason = fmt.Sprintf("%s, more than %s%s", seen, judging.Percent(t.Max), b.early(c))
 	case Blind, Inconclusive:
 		result.Reason = fmt.Sprintf("%s: %s", b.tooFew(canary, c), seen)
 	default:
-		result.Reason = fmt.Sprintf("%s, at most %s accepted", seen, percent(t.Max))
+		result.Reason = fmt.Sprintf("%s, at most %s accepted", seen, judging.Percent(t.Max))
 	}
 	return result, nil
 }
 
 func (t Threshold) query(r Request) metrics.Query {
-	return metrics.Query{Arm: t.Canary, Reporter: reporter(t.Reporter, r), Signal: t.Signal}
+	return metrics.Query{Arm: t.Canary, Reporter: judging.Reporter(t.Reporter, r.Mirrored), Signal: t.Signal}
 }

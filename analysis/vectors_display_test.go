@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/serin-go/serin/analysis/rank"
+	"github.com/serin-go/serin/analysis/peers"
 	"github.com/serin-go/serin/analysis/sequential"
 )
 
@@ -140,7 +140,7 @@ func asymptoticCS(t *testing.T, v vector) map[string]any {
 		N, SD, Alpha float64
 		TStar        float64 `json:"t_star"`
 	}](t, v)
-	width := rank.AsymptoticCS(in.N, in.SD, in.TStar, in.Alpha)
+	width := peers.AsymptoticCS(in.N, in.SD, in.TStar, in.Alpha)
 	return map[string]any{"half_width": width, "rho": 1 / math.Sqrt(normalRho(in.TStar, in.Alpha))}
 }
 

@@ -1,4 +1,4 @@
-package analysis_test
+package peers_test
 
 import (
 	"context"
@@ -9,50 +9,51 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/peers"
 	"github.com/serin-go/serin/metrics"
 )
 
 func TestArgo(t *testing.T) {
-	good, bad := analysis.BadAtMost(0.01), analysis.BadAbove(0.05)
+	good, bad := peers.BadAtMost(0.01), peers.BadAbove(0.05)
 	for name, c := range map[string]struct {
-		argo   analysis.Argo
+		argo   peers.Argo
 		canary []int
 		want   analysis.Verdict
 		reason string
 	}{
-		"enough checks": {analysis.Argo{Success: good, Count: 2}, []int{0, 1, 50}, analysis.Pass,
+		"enough checks": {peers.Argo{Success: good, Count: 2}, []int{0, 1, 50}, analysis.Pass,
 			"2 of 2 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) 5xx answers"},
-		"not yet enough checks": {analysis.Argo{Success: good, Count: 4}, []int{0, 1}, analysis.Inconclusive,
+		"not yet enough checks": {peers.Argo{Success: good, Count: 4}, []int{0, 1}, analysis.Inconclusive,
 			"2 of 4 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) 5xx answers"},
-		"failures within the limit": {analysis.Argo{Success: good, Count: 3, FailureLimit: 1}, []int{0, 2, 0}, analysis.Pass,
+		"failures within the limit": {peers.Argo{Success: good, Count: 3, FailureLimit: 1}, []int{0, 2, 0}, analysis.Pass,
 			"3 of 3 checks made, 1 failed; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
-		"one failure is one too many": {analysis.Argo{Success: good, Count: 3}, []int{0, 2, 0}, analysis.Fail,
+		"one failure is one too many": {peers.Argo{Success: good, Count: 3}, []int{0, 2, 0}, analysis.Fail,
 			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 2/100 (2.00%) 5xx answers"},
-		"only what fails is said": {analysis.Argo{Failure: bad, Count: 1}, []int{5}, analysis.Pass,
+		"only what fails is said": {peers.Argo{Failure: bad, Count: 1}, []int{5}, analysis.Pass,
 			"1 of 1 checks made, 0 failed; the last check was successful: canary has 5/100 (5.00%) 5xx answers"},
-		"only what fails is said, and it does": {analysis.Argo{Failure: bad, Count: 1}, []int{6}, analysis.Fail,
+		"only what fails is said, and it does": {peers.Argo{Failure: bad, Count: 1}, []int{6}, analysis.Fail,
 			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 6/100 (6.00%) 5xx answers"},
-		"failure wins if both hold": {analysis.Argo{Success: good, Failure: analysis.BadAtMost(0), Count: 1}, []int{0}, analysis.Fail,
+		"failure wins if both hold": {peers.Argo{Success: good, Failure: peers.BadAtMost(0), Count: 1}, []int{0}, analysis.Fail,
 			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 0/100 (0.00%) 5xx answers"},
-		"neither holds": {analysis.Argo{Success: good, Failure: bad, Count: 2}, []int{3, 0, 0}, analysis.Inconclusive,
+		"neither holds": {peers.Argo{Success: good, Failure: bad, Count: 2}, []int{3, 0, 0}, analysis.Inconclusive,
 			"inconclusive checks: 1, at most 0 accepted, a person must decide; the last check was inconclusive: canary has 3/100 (3.00%) 5xx answers"},
-		"neither holds, within the limit": {analysis.Argo{Success: good, Failure: bad, Count: 2, InconclusiveLimit: 1}, []int{3, 0}, analysis.Pass,
+		"neither holds, within the limit": {peers.Argo{Success: good, Failure: bad, Count: 2, InconclusiveLimit: 1}, []int{3, 0}, analysis.Pass,
 			"2 of 2 checks made, 0 failed; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
-		"errors do not count": {analysis.Argo{Success: good, Count: 2}, []int{-1, -1, -1, -1, 0, -1, -1, -1, -1, 1}, analysis.Pass,
+		"errors do not count": {peers.Argo{Success: good, Count: 2}, []int{-1, -1, -1, -1, 0, -1, -1, -1, -1, 1}, analysis.Pass,
 			"2 of 2 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) 5xx answers"},
-		"five errors in a row": {analysis.Argo{Success: good, Count: 2}, []int{0, -1, -1, -1, -1, -1, 0}, analysis.Fail,
+		"five errors in a row": {peers.Argo{Success: good, Count: 2}, []int{0, -1, -1, -1, -1, -1, 0}, analysis.Fail,
 			"checks in a row without an answer: 5, at most 4 accepted; the last check was without an answer: canary has nothing (no requests in the window)"},
-		"no error is accepted": {analysis.Argo{Success: good, ConsecutiveErrorLimit: analysis.NoErrors}, []int{-1}, analysis.Fail,
+		"no error is accepted": {peers.Argo{Success: good, ConsecutiveErrorLimit: peers.NoErrors}, []int{-1}, analysis.Fail,
 			"checks in a row without an answer: 1, at most 0 accepted; the last check was without an answer: canary has nothing (no requests in the window)"},
-		"in the background": {analysis.Argo{Success: good, FailureLimit: 2}, []int{0, 3, 3}, analysis.Pass,
+		"in the background": {peers.Argo{Success: good, FailureLimit: 2}, []int{0, 3, 3}, analysis.Pass,
 			"checks made: 3, failed: 2; the last check was failed: canary has 3/100 (3.00%) 5xx answers"},
-		"in the background, nothing good yet": {analysis.Argo{Success: good, FailureLimit: 2}, []int{3, -1}, analysis.Inconclusive,
+		"in the background, nothing good yet": {peers.Argo{Success: good, FailureLimit: 2}, []int{3, -1}, analysis.Inconclusive,
 			"checks made: 1, failed: 1; the last check was without an answer: canary has nothing (no requests in the window)"},
-		"the first minutes are left out": {analysis.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90, 90, 0}, analysis.Pass,
+		"the first minutes are left out": {peers.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90, 90, 0}, analysis.Pass,
 			"checks made: 1, failed: 0; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
-		"before the first check": {analysis.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90}, analysis.Blind,
+		"before the first check": {peers.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90}, analysis.Blind,
 			"the first check is complete in 2m0s"},
-		"dry run": {analysis.Argo{Success: good, DryRun: true}, []int{90}, analysis.Pass,
+		"dry run": {peers.Argo{Success: good, DryRun: true}, []int{90}, analysis.Pass,
 			"dry run, would be fail: failed checks: 1, at most 0 accepted; the last check was failed: canary has 90/100 (90.00%) 5xx answers"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +67,7 @@ func TestArgo(t *testing.T) {
 }
 
 func TestADryRunIsWithoutEffectEvenWithoutAStore(t *testing.T) {
-	judge := analysis.Argo{Provider: broken(metrics.ErrUnavailable), Canary: v2, Every: time.Minute, Success: analysis.BadAtMost(0.01), DryRun: true}
+	judge := peers.Argo{Provider: broken(metrics.ErrUnavailable), Canary: v2, Every: time.Minute, Success: peers.BadAtMost(0.01), DryRun: true}
 	result, err := judge.Analyze(t.Context(), after(time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, analysis.Result{Verdict: analysis.Pass, Reason: "dry run, without an answer: analysis: store: metric store unavailable"}, result)
@@ -78,7 +79,7 @@ func TestADryRunIsWithoutEffectEvenWithoutAStore(t *testing.T) {
 }
 
 func TestArgoReportsEveryMistakeAtOnce(t *testing.T) {
-	_, err := analysis.Argo{Count: -1, FailureLimit: -1, InconclusiveLimit: -1, ConsecutiveErrorLimit: -2, InitialDelay: -1}.Analyze(t.Context(), minute)
+	_, err := peers.Argo{Count: -1, FailureLimit: -1, InconclusiveLimit: -1, ConsecutiveErrorLimit: -2, InitialDelay: -1}.Analyze(t.Context(), minute)
 	for _, want := range []string{
 		"Every is 0s", "Count is -1", "FailureLimit is -1", "InconclusiveLimit is -1", "ConsecutiveErrorLimit is -2", "InitialDelay is -1ns",
 		"there is no condition", "the arm needs", "no Provider",
@@ -90,9 +91,9 @@ func TestArgoReportsEveryMistakeAtOnce(t *testing.T) {
 
 func ExampleArgo() {
 	// interval: 1m, count: 4, failureLimit: 1, successCondition: result[0] >= 0.95
-	errors := analysis.Argo{
+	errors := peers.Argo{
 		Provider: minutes{v2: hundreds(0, 9, 1, 2, 0)}, Canary: v2, Every: time.Minute, Count: 4, FailureLimit: 1,
-		Success: analysis.BadAtMost(0.05),
+		Success: peers.BadAtMost(0.05),
 	}
 	latency := errors
 	latency.Signal, latency.DryRun = metrics.SlowerThan(time.Second), true

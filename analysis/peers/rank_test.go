@@ -1,4 +1,4 @@
-package rank_test
+package peers_test
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/serin-go/serin/analysis/rank"
+	"github.com/serin-go/serin/analysis/peers"
 )
 
 // drawArm draws values with many ties.
@@ -26,7 +26,7 @@ func within(t require.TestingT, want, got float64, messages ...any) {
 	require.InDelta(t, want, got, 1e-12*max(1, math.Abs(want)), messages...)
 }
 
-var tests = map[string]func(x, y []float64) (rank.Test, error){"exact": rank.Exact, "normal": rank.Normal}
+var tests = map[string]func(x, y []float64) (peers.Test, error){"exact": peers.Exact, "normal": peers.Normal}
 
 func TestWhichArmIsCalledXTurnsTheTestRound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -112,7 +112,7 @@ func TestTheExactTestCountsEveryWayToDealTheValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := drawArm(t, "x", 5), drawArm(t, "y", 5)
 		less, greater := enumerate(x, y)
-		got, err := rank.Exact(x, y)
+		got, err := peers.Exact(x, y)
 		require.NoError(t, err)
 		within(t, less, got.Less)
 		within(t, greater, got.Greater)
@@ -124,9 +124,9 @@ func TestAtModerateSizesTheApproximationIsNear(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := rapid.SliceOfN(rapid.Float64Range(0, 1), 12, 18).Draw(t, "x")
 		y := rapid.SliceOfN(rapid.Float64Range(0, 1.3), 12, 18).Draw(t, "y")
-		exact, err := rank.Exact(x, y)
+		exact, err := peers.Exact(x, y)
 		require.NoError(t, err)
-		normal, err := rank.Normal(x, y)
+		normal, err := peers.Normal(x, y)
 		require.NoError(t, err)
 		if normal.Sigma < 1 { // nearly all values are equal
 			return
@@ -148,13 +148,13 @@ func TestTheTestSaysWhetherItCounted(t *testing.T) {
 		n, m  int
 		exact bool
 	}{{50, 50, true}, {50, 51, false}, {1, 2500, true}, {2501, 1, false}, {1, 1, true}} {
-		got, err := rank.MannWhitney(at(c.n), at(c.m))
+		got, err := peers.MannWhitney(at(c.n), at(c.m))
 		require.NoError(t, err)
 		require.Equal(t, c.exact, got.Exact, "%d against %d", c.n, c.m)
 	}
-	_, err := rank.Exact(at(50), at(51))
-	require.ErrorIs(t, err, rank.ErrTooMany)
-	apart, err := rank.Exact(at(50), slices.Repeat([]float64{99}, 50))
+	_, err := peers.Exact(at(50), at(51))
+	require.ErrorIs(t, err, peers.ErrTooMany)
+	apart, err := peers.Exact(at(50), slices.Repeat([]float64{99}, 50))
 	require.NoError(t, err)
 	require.InEpsilon(t, 9.911653021418849e-30, apart.Less, 1e-12, "one of 100 over 50")
 }
@@ -170,35 +170,35 @@ func TestEqualValuesTellNothing(t *testing.T) {
 func TestValuesThatCannotBeRankedAreErrors(t *testing.T) {
 	one := []float64{1}
 	functions := map[string]func(x, y []float64) error{
-		"exact":      func(x, y []float64) error { _, err := rank.Exact(x, y); return err },
-		"normal":     func(x, y []float64) error { _, err := rank.Normal(x, y); return err },
-		"shift":      func(x, y []float64) error { _, err := rank.Shift(x, y, 0.9); return err },
-		"cles":       func(x, y []float64) error { _, err := rank.CLES(x, y); return err },
-		"mean ratio": func(x, y []float64) error { _, _, err := rank.MeanRatio(x, y); return err },
+		"exact":      func(x, y []float64) error { _, err := peers.Exact(x, y); return err },
+		"normal":     func(x, y []float64) error { _, err := peers.Normal(x, y); return err },
+		"shift":      func(x, y []float64) error { _, err := peers.Shift(x, y, 0.9); return err },
+		"cles":       func(x, y []float64) error { _, err := peers.CLES(x, y); return err },
+		"mean ratio": func(x, y []float64) error { _, _, err := peers.MeanRatio(x, y); return err },
 		"percentile": func(x, y []float64) error {
-			if _, err := rank.Percentile(x, 50); err != nil {
+			if _, err := peers.Percentile(x, 50); err != nil {
 				return err
 			}
-			_, err := rank.Percentile(y, 50)
+			_, err := peers.Percentile(y, 50)
 			return err
 		},
 	}
 	for name, f := range functions {
 		require.NoError(t, f(one, one), name)
-		require.ErrorIs(t, f(nil, one), rank.ErrEmpty, name)
-		require.ErrorIs(t, f(one, nil), rank.ErrEmpty, name)
+		require.ErrorIs(t, f(nil, one), peers.ErrEmpty, name)
+		require.ErrorIs(t, f(one, nil), peers.ErrEmpty, name)
 		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e301} {
-			require.ErrorIs(t, f(one, []float64{1, bad}), rank.ErrNotFinite, name)
-			require.ErrorIs(t, f([]float64{1, bad}, one), rank.ErrNotFinite, name)
+			require.ErrorIs(t, f(one, []float64{1, bad}), peers.ErrNotFinite, name)
+			require.ErrorIs(t, f([]float64{1, bad}, one), peers.ErrNotFinite, name)
 		}
 	}
 }
 
 func TestArgumentsStayAsTheyAre(t *testing.T) {
 	x, y := []float64{3, 1, 2}, []float64{2, 9, 0}
-	_, _ = rank.MannWhitney(x, y)
-	_, _ = rank.Shift(x, y, 0.9)
-	_, _ = rank.Percentile(x, 50)
+	_, _ = peers.MannWhitney(x, y)
+	_, _ = peers.Shift(x, y, 0.9)
+	_, _ = peers.Percentile(x, 50)
 	require.Equal(t, [][]float64{{3, 1, 2}, {2, 9, 0}}, [][]float64{x, y})
 }
 
@@ -214,7 +214,7 @@ func FuzzNothingIsNaN(f *testing.F) {
 			return values
 		}
 		x, y := values(a), values(b)
-		for _, test := range []func(x, y []float64) (rank.Test, error){rank.MannWhitney, rank.Normal} {
+		for _, test := range []func(x, y []float64) (peers.Test, error){peers.MannWhitney, peers.Normal} {
 			if got, err := test(x, y); err == nil {
 				for _, p := range []float64{got.Less, got.Greater, got.TwoSided} {
 					require.True(t, 0 <= p && p <= 1, "%+v", got)
@@ -222,20 +222,20 @@ func FuzzNothingIsNaN(f *testing.F) {
 				require.False(t, math.IsNaN(got.Z))
 			}
 		}
-		if got, err := rank.Shift(x, y, level); err == nil {
+		if got, err := peers.Shift(x, y, level); err == nil {
 			require.True(t, got.Lower.Min <= got.Lower.Max && got.Upper.Min <= got.Upper.Max, "%+v", got)
 			require.True(t, got.Estimate.Min <= got.Estimate.Mid() && got.Estimate.Mid() <= got.Estimate.Max, "%+v", got)
 			require.True(t, got.Lower.Min <= got.Upper.Max, "%+v", got)
 		}
-		if ratio, ok, err := rank.MeanRatio(x, y); err == nil && ok {
+		if ratio, ok, err := peers.MeanRatio(x, y); err == nil && ok {
 			require.False(t, math.IsNaN(ratio) || math.IsInf(ratio, 0))
 		}
-		if q, err := rank.Percentile(x, level); err == nil {
+		if q, err := peers.Percentile(x, level); err == nil {
 			require.False(t, math.IsNaN(q))
 		}
-		z, p := rank.PooledZ(float64(len(a)), scale, level, scale*level)
+		z, p := peers.PooledZ(float64(len(a)), scale, level, scale*level)
 		require.False(t, math.IsNaN(z) || !(0 <= p && p <= 1), "%v %v", z, p)
-		require.False(t, math.IsNaN(rank.MSPRT(float64(len(a)), scale, level, scale)))
+		require.False(t, math.IsNaN(peers.MSPRT(float64(len(a)), scale, level, scale)))
 	})
 }
 
@@ -247,7 +247,7 @@ func BenchmarkExact(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				_, _ = rank.Exact(x, y)
+				_, _ = peers.Exact(x, y)
 			}
 		})
 	}

@@ -1,14 +1,17 @@
-package analysis
+package peers
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
+
+// canary is how Values name the canary's arm.
+const canary = "canary"
 
 // check is what one interval of a window says of one arm.
 type check struct {
@@ -50,7 +53,7 @@ func checks(ctx context.Context, p metrics.Provider, q metrics.Query, w metrics.
 		return nil, fmt.Errorf("analysis: %w", err)
 	}
 	for i, c := range all {
-		if !sound(c.counts) {
+		if !judging.Sound(c.counts) {
 			return nil, fmt.Errorf("analysis: %w: %v bad of %v", metrics.ErrNotCounter, c.counts.Bad, c.counts.Total)
 		}
 		if c == (check{}) {
@@ -104,13 +107,6 @@ func countEach(ctx context.Context, p metrics.Provider, q metrics.Query, windows
 	return all, nil
 }
 
-// blocks returns the times of the rollout, the one under way last.
-func (r Request) blocks() []Block {
-	return append(slices.Clip(r.Earlier), r.block())
-}
-
-func (r Request) block() Block { return Block{r.Window, r.Mirrored, r.Canary, r.Baseline} }
-
 // firstCheck says when there will be one.
 func firstCheck(w metrics.Window, every time.Duration) string {
 	return fmt.Sprintf("the first check is complete in %v", (every - w.Length()).Round(time.Second))
@@ -129,7 +125,7 @@ type Condition struct {
 // is a 99th percentile of at most 500 ms, of metrics.SlowerThan(500 ms).
 func BadAtMost(share float64) Condition {
 	return Condition{
-		words: fmt.Sprintf("at most %s bad", percent(share)),
+		words: fmt.Sprintf("at most %s bad", judging.Percent(share)),
 		holds: func(c metrics.Counts) bool { return c.Ratio() <= share },
 		err:   checkPart(share),
 	}
@@ -139,7 +135,7 @@ func BadAtMost(share float64) Condition {
 // from 0 to 1.
 func BadAbove(share float64) Condition {
 	return Condition{
-		words: fmt.Sprintf("more than %s bad", percent(share)),
+		words: fmt.Sprintf("more than %s bad", judging.Percent(share)),
 		holds: func(c metrics.Counts) bool { return c.Ratio() > share },
 		err:   checkPart(share),
 	}

@@ -1,4 +1,4 @@
-package rank
+package peers
 
 import (
 	"fmt"
@@ -46,7 +46,7 @@ func mean(values []float64) float64 {
 // 1996, that of Kayenta, R and numpy. The error is ErrEmpty, ErrNotFinite or
 // ErrLevel.
 func Percentile(values []float64, p float64) (float64, error) {
-	if err := check("values", values); err != nil {
+	if err := checkValues("values", values); err != nil {
 		return 0, err
 	}
 	if !(0 <= p && p <= 100) {

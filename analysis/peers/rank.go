@@ -1,6 +1,11 @@
-// Package rank holds the statistics of a fixed sample that other tools for
-// canaries are built on: the Mann-Whitney U test with the interval and the
-// effect sizes of Kayenta's judge, and three more to compare with.
+// Package peers judges by the rules of other tools, for teams that come from there:
+// [Flagger], [Argo] and [Kayenta] are Analyzers that read the same counts and give the
+// verdict that the tool would give. None of them guarantees an error rate; package
+// internal/study of this module measures how often each is wrong.
+//
+// The package also holds the statistics of a fixed sample that these tools are built
+// on: the Mann-Whitney U test with the interval and the effect sizes of Kayenta's
+// judge, and three more to compare with.
 //
 // All of them are valid at one look that was fixed beforehand. Who looks after
 // every minute and stops at the first p-value below 5 % is wrong far more often
@@ -30,7 +35,7 @@
 // the pairs, and so the ends of the interval are where it passes the quantiles of
 // the normal distribution, and the estimate is where it passes zero: the median of
 // the differences (Hodges and Lehmann), give or take half a pair.
-package rank
+package peers
 
 import (
 	"cmp"
@@ -119,7 +124,7 @@ func pool(x, y []float64) (pooled, error) {
 	for _, v := range y {
 		groups = append(groups, group{v, 0, 1})
 	}
-	if err := errors.Join(check("x", x), check("y", y)); err != nil {
+	if err := errors.Join(checkValues("x", x), checkValues("y", y)); err != nil {
 		return pooled{}, err
 	}
 	slices.SortFunc(groups, func(a, b group) int { return cmp.Compare(a.value, b.value) })
@@ -135,7 +140,7 @@ func pool(x, y []float64) (pooled, error) {
 	return pooled{len(x), len(y), kept}, nil
 }
 
-func check(name string, values []float64) error {
+func checkValues(name string, values []float64) error {
 	if len(values) == 0 {
 		return fmt.Errorf("%w: %s", ErrEmpty, name)
 	}

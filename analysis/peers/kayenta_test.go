@@ -1,4 +1,4 @@
-package analysis_test
+package peers_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/peers"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -21,15 +22,15 @@ var (
 )
 
 // ten returns Kayenta's judge of ten minutes with one group of metrics.
-func ten(p metrics.Provider, m ...analysis.KayentaMetric) analysis.Kayenta {
-	return analysis.Kayenta{Provider: p, Canary: v2, Baseline: v1, Every: time.Minute, Lifetime: 10 * time.Minute,
-		Groups: []analysis.KayentaGroup{{Metrics: m}}}
+func ten(p metrics.Provider, m ...peers.KayentaMetric) peers.Kayenta {
+	return peers.Kayenta{Provider: p, Canary: v2, Baseline: v1, Every: time.Minute, Lifetime: 10 * time.Minute,
+		Groups: []peers.KayentaGroup{{Metrics: m}}}
 }
 
 func TestKayentaJudgesAMetric(t *testing.T) {
 	silent := hundreds(slices.Repeat([]int{-1}, 10)...)
 	four := slices.Concat(rough[:4], silent[:6])
-	type metric = analysis.KayentaMetric
+	type metric = peers.KayentaMetric
 	for name, c := range map[string]struct {
 		canary, baseline []metrics.Counts
 		metric           metric
@@ -39,22 +40,22 @@ func TestKayentaJudgesAMetric(t *testing.T) {
 		"alike":                     {calm, calm, metric{}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"never anything":            {hundreds(make([]int, 10)...), hundreds(make([]int, 10)...), metric{}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"high":                      {rough, calm, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"high is minded":            {rough, calm, metric{Direction: analysis.Increase}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"high is not minded":        {rough, calm, metric{Direction: analysis.Decrease}, analysis.Pass, "score 100 of 100, 95 to pass"},
+		"high is minded":            {rough, calm, metric{Direction: peers.Increase}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
+		"high is not minded":        {rough, calm, metric{Direction: peers.Decrease}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"low":                       {calm, rough, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers low"},
-		"low is not minded":         {calm, rough, metric{Direction: analysis.Increase}, analysis.Pass, "score 100 of 100, 95 to pass"},
-		"high, but allowed":         {rough, calm, metric{Effect: analysis.EffectSize{AllowedIncrease: 6}}, analysis.Pass, "score 100 of 100, 95 to pass"},
-		"low, but allowed":          {calm, rough, metric{Effect: analysis.EffectSize{AllowedDecrease: 0.1}}, analysis.Pass, "score 100 of 100, 95 to pass"},
-		"high in most pairs":        {rough, calm, metric{Effect: analysis.EffectSize{CLES: true, AllowedIncrease: 0.9}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"no ratio to nothing":       {rough, hundreds(make([]int, 10)...), metric{Effect: analysis.EffectSize{AllowedIncrease: 99}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
+		"low is not minded":         {calm, rough, metric{Direction: peers.Increase}, analysis.Pass, "score 100 of 100, 95 to pass"},
+		"high, but allowed":         {rough, calm, metric{Effect: peers.EffectSize{AllowedIncrease: 6}}, analysis.Pass, "score 100 of 100, 95 to pass"},
+		"low, but allowed":          {calm, rough, metric{Effect: peers.EffectSize{AllowedDecrease: 0.1}}, analysis.Pass, "score 100 of 100, 95 to pass"},
+		"high in most pairs":        {rough, calm, metric{Effect: peers.EffectSize{CLES: true, AllowedIncrease: 0.9}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
+		"no ratio to nothing":       {rough, hundreds(make([]int, 10)...), metric{Effect: peers.EffectSize{AllowedIncrease: 99}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
 		"a canary without requests": {silent, calm, metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
 		"a baseline without any":    {calm, nil, metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
 		"four against four":         {four, slices.Concat(calm[:4], silent[:6]), metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
 		"four against ten":          {four, calm, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"silence as zeros":          {four, calm, metric{Missing: analysis.ZeroMissing}, analysis.Pass, "score 100 of 100, 95 to pass"},
-		"fewer requests":            {silent, calm, metric{Measure: analysis.Requests}, analysis.Fail, "score 0 of 100, 95 to pass: requests low"},
-		"requests never read":       {nil, calm, metric{Measure: analysis.Requests}, analysis.Blind, "there is too little to score: requests without data"},
-		"never read as zeros": {nil, calm, metric{Measure: analysis.Requests, Missing: analysis.ZeroMissing},
+		"silence as zeros":          {four, calm, metric{Missing: peers.ZeroMissing}, analysis.Pass, "score 100 of 100, 95 to pass"},
+		"fewer requests":            {silent, calm, metric{Measure: peers.Requests}, analysis.Fail, "score 0 of 100, 95 to pass: requests low"},
+		"requests never read":       {nil, calm, metric{Measure: peers.Requests}, analysis.Blind, "there is too little to score: requests without data"},
+		"never read as zeros": {nil, calm, metric{Measure: peers.Requests, Missing: peers.ZeroMissing},
 			analysis.Fail, "score 0 of 100, 95 to pass: requests low"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,38 +78,38 @@ func TestKayentaScoresGroups(t *testing.T) {
 	worse, same := metrics.HTTPErrors(), metrics.SlowerThan(time.Second)
 	silent := metrics.GRPCErrors()
 	p := bySignal{worse: {v2: rough, v1: calm}, same: {v2: calm, v1: calm}}
-	group := func(weight float64, signals ...metrics.Signal) analysis.KayentaGroup {
-		g := analysis.KayentaGroup{Weight: weight}
+	group := func(weight float64, signals ...metrics.Signal) peers.KayentaGroup {
+		g := peers.KayentaGroup{Weight: weight}
 		for _, s := range signals {
-			g.Metrics = append(g.Metrics, analysis.KayentaMetric{Signal: s})
+			g.Metrics = append(g.Metrics, peers.KayentaMetric{Signal: s})
 		}
 		return g
 	}
-	critical := func(e analysis.EffectSize, s metrics.Signal) analysis.KayentaGroup {
-		return analysis.KayentaGroup{Metrics: []analysis.KayentaMetric{{Signal: s, Critical: true, Effect: e}}}
+	critical := func(e peers.EffectSize, s metrics.Signal) peers.KayentaGroup {
+		return peers.KayentaGroup{Metrics: []peers.KayentaMetric{{Signal: s, Critical: true, Effect: e}}}
 	}
 	const high = ": 5xx answers high"
 	for name, c := range map[string]struct {
-		groups []analysis.KayentaGroup
+		groups []peers.KayentaGroup
 		want   analysis.Verdict
 		reason string
 	}{
-		"one of three, in one group":     {[]analysis.KayentaGroup{group(0, worse, same, same)}, analysis.Fail, "score 66.67 of 100, 95 to pass" + high},
-		"one of three, of little weight": {[]analysis.KayentaGroup{group(5, worse), group(0, same), group(0, same)}, analysis.Pass, "score 95 of 100, 95 to pass" + high},
-		"one of four is marginal": {[]analysis.KayentaGroup{group(0, worse), group(0, same), group(0, same), group(25, same)}, analysis.Inconclusive,
+		"one of three, in one group":     {[]peers.KayentaGroup{group(0, worse, same, same)}, analysis.Fail, "score 66.67 of 100, 95 to pass" + high},
+		"one of three, of little weight": {[]peers.KayentaGroup{group(5, worse), group(0, same), group(0, same)}, analysis.Pass, "score 95 of 100, 95 to pass" + high},
+		"one of four is marginal": {[]peers.KayentaGroup{group(0, worse), group(0, same), group(0, same), group(25, same)}, analysis.Inconclusive,
 			"score 75 of 100, 95 to pass, marginal from 75: a person must decide" + high},
-		"a silent metric of three is left out": {[]analysis.KayentaGroup{group(0, silent, same, same)}, analysis.Pass,
+		"a silent metric of three is left out": {[]peers.KayentaGroup{group(0, silent, same, same)}, analysis.Pass,
 			"score 100 of 100, 95 to pass: gRPC errors without data"},
-		"a silent group scores full": {[]analysis.KayentaGroup{group(60, silent), group(40, same, same, same, worse)}, analysis.Inconclusive,
+		"a silent group scores full": {[]peers.KayentaGroup{group(60, silent), group(40, same, same, same, worse)}, analysis.Inconclusive,
 			"score 90 of 100, 95 to pass, marginal from 75: a person must decide: gRPC errors without data, 5xx answers high"},
-		"half of the metrics silent": {[]analysis.KayentaGroup{group(0, silent, same)}, analysis.Blind, "there is too little to score: gRPC errors without data"},
-		"a critical one is silent": {[]analysis.KayentaGroup{group(0, same, same), critical(analysis.EffectSize{}, silent)}, analysis.Blind,
+		"half of the metrics silent": {[]peers.KayentaGroup{group(0, silent, same)}, analysis.Blind, "there is too little to score: gRPC errors without data"},
+		"a critical one is silent": {[]peers.KayentaGroup{group(0, same, same), critical(peers.EffectSize{}, silent)}, analysis.Blind,
 			"there is too little to score: gRPC errors without data"},
-		"a critical one is high": {[]analysis.KayentaGroup{group(99, same, same), critical(analysis.EffectSize{}, worse)}, analysis.Fail,
+		"a critical one is high": {[]peers.KayentaGroup{group(99, same, same), critical(peers.EffectSize{}, worse)}, analysis.Fail,
 			"score 0 of 100, 95 to pass: 5xx answers high (critical)"},
-		"a critical one is high, but not critically": {[]analysis.KayentaGroup{group(99, same, same), critical(analysis.EffectSize{CriticalIncrease: 9}, worse)}, analysis.Pass,
+		"a critical one is high, but not critically": {[]peers.KayentaGroup{group(99, same, same), critical(peers.EffectSize{CriticalIncrease: 9}, worse)}, analysis.Pass,
 			"score 99 of 100, 95 to pass" + high},
-		"a critical one is alike": {[]analysis.KayentaGroup{critical(analysis.EffectSize{}, same)}, analysis.Pass, "score 100 of 100, 95 to pass"},
+		"a critical one is alike": {[]peers.KayentaGroup{critical(peers.EffectSize{}, same)}, analysis.Pass, "score 100 of 100, 95 to pass"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			judge := ten(p)
@@ -136,7 +137,7 @@ func TestKayentaLooksWhenItIsTime(t *testing.T) {
 		{time.Hour, 0, analysis.Pass, "score 100 of 100, 95 to pass"},        // nor does it look at what came later
 		{time.Hour, time.Minute, analysis.Pass, "score 100 of 100, 95 to pass"},
 	} {
-		judge := ten(p, analysis.KayentaMetric{})
+		judge := ten(p, peers.KayentaMetric{})
 		judge.JudgeEvery = c.judgeEvery
 		result, err := judge.Analyze(t.Context(), after(c.after))
 		require.NoError(t, err)
@@ -144,7 +145,7 @@ func TestKayentaLooksWhenItIsTime(t *testing.T) {
 		require.Equal(t, c.reason, result.Reason)
 	}
 
-	judge := ten(minutes{v2: slices.Concat(rough, calm, calm), v1: slices.Concat(calm, calm, calm)}, analysis.KayentaMetric{})
+	judge := ten(minutes{v2: slices.Concat(rough, calm, calm), v1: slices.Concat(calm, calm, calm)}, peers.KayentaMetric{})
 	judge.Lifetime, judge.JudgeEvery = 30*time.Minute, time.Minute
 	for _, look := range []time.Duration{5 * time.Minute, 20 * time.Minute, time.Hour} {
 		result, err := judge.Analyze(t.Context(), after(look))
@@ -155,26 +156,26 @@ func TestKayentaLooksWhenItIsTime(t *testing.T) {
 }
 
 func TestKayentaReportsEveryMistakeAtOnce(t *testing.T) {
-	group := func(weight float64, m analysis.KayentaMetric) analysis.KayentaGroup {
-		return analysis.KayentaGroup{Name: "errors", Weight: weight, Metrics: []analysis.KayentaMetric{m}}
+	group := func(weight float64, m peers.KayentaMetric) peers.KayentaGroup {
+		return peers.KayentaGroup{Name: "errors", Weight: weight, Metrics: []peers.KayentaMetric{m}}
 	}
-	groups := func(g ...analysis.KayentaGroup) analysis.Kayenta { return analysis.Kayenta{Groups: g} }
-	ok := analysis.KayentaMetric{}
+	groups := func(g ...peers.KayentaGroup) peers.Kayenta { return peers.Kayenta{Groups: g} }
+	ok := peers.KayentaMetric{}
 	for name, c := range map[string]struct {
-		judge analysis.Kayenta
+		judge peers.Kayenta
 		want  []string
 	}{
-		"zero": {analysis.Kayenta{}, []string{"Every is 0s", "there are no Groups", "compared with itself", "no Provider"}},
-		"times": {analysis.Kayenta{Every: time.Minute, Lifetime: 4 * time.Minute, JudgeEvery: time.Second},
+		"zero": {peers.Kayenta{}, []string{"Every is 0s", "there are no Groups", "compared with itself", "no Provider"}},
+		"times": {peers.Kayenta{Every: time.Minute, Lifetime: 4 * time.Minute, JudgeEvery: time.Second},
 			[]string{"Lifetime is 4m0s; want at least 5 values", "JudgeEvery is 1s"}},
-		"scores":               {analysis.Kayenta{PassScore: 50, MarginalScore: 60}, []string{"the scores are 50 to pass and 60 for marginal"}},
-		"no score":             {analysis.Kayenta{PassScore: math.NaN()}, []string{"the scores are NaN"}},
-		"an empty group":       {groups(analysis.KayentaGroup{}), []string{"group 1 has no metrics"}},
+		"scores":               {peers.Kayenta{PassScore: 50, MarginalScore: 60}, []string{"the scores are 50 to pass and 60 for marginal"}},
+		"no score":             {peers.Kayenta{PassScore: math.NaN()}, []string{"the scores are NaN"}},
+		"an empty group":       {groups(peers.KayentaGroup{}), []string{"group 1 has no metrics"}},
 		"weights too small":    {groups(group(40, ok), group(40, ok)), []string{"the weights of the groups make 80; want 100"}},
 		"weights leave naught": {groups(group(100, ok), group(0, ok)), []string{"the weights of the groups make 100"}},
 		"weights below zero":   {groups(group(-1, ok)), []string{"errors: the weight is -1"}},
-		"a metric":             {groups(group(0, analysis.KayentaMetric{Measure: 7})), []string{"unknown Measure 7", "the arm needs"}},
-		"an effect":            {groups(group(0, analysis.KayentaMetric{Effect: analysis.EffectSize{AllowedIncrease: -1}})), []string{"is not above zero"}},
+		"a metric":             {groups(group(0, peers.KayentaMetric{Measure: 7})), []string{"unknown Measure 7", "the arm needs"}},
+		"an effect":            {groups(group(0, peers.KayentaMetric{Effect: peers.EffectSize{AllowedIncrease: -1}})), []string{"is not above zero"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.judge.Analyze(t.Context(), minute)
@@ -186,11 +187,11 @@ func TestKayentaReportsEveryMistakeAtOnce(t *testing.T) {
 }
 
 func ExampleKayenta() {
-	judge := analysis.Kayenta{
+	judge := peers.Kayenta{
 		Provider: minutes{v2: rough, v1: calm}, Canary: v2, Baseline: v1, Every: time.Minute, Lifetime: 10 * time.Minute,
-		Groups: []analysis.KayentaGroup{
-			{Name: "errors", Weight: 60, Metrics: []analysis.KayentaMetric{{Direction: analysis.Increase, Critical: true}}},
-			{Name: "traffic", Weight: 40, Metrics: []analysis.KayentaMetric{{Measure: analysis.Requests}}},
+		Groups: []peers.KayentaGroup{
+			{Name: "errors", Weight: 60, Metrics: []peers.KayentaMetric{{Direction: peers.Increase, Critical: true}}},
+			{Name: "traffic", Weight: 40, Metrics: []peers.KayentaMetric{{Measure: peers.Requests}}},
 		},
 	}
 	result, err := judge.Analyze(context.Background(), after(10*time.Minute))

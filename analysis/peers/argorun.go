@@ -1,6 +1,10 @@
-package analysis
+package peers
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/serin-go/serin/analysis"
+)
 
 // outcome is what one check is to Argo.
 type outcome uint8
@@ -37,7 +41,7 @@ type argoRun struct {
 	inARow   int // checks without an answer, until the last one
 	last     check
 	what     outcome // of the last check
-	verdict  Verdict
+	verdict  analysis.Verdict
 	exceeded string // limit
 }
 
@@ -58,30 +62,30 @@ func (a Argo) replay(all []check) argoRun {
 			return r
 		}
 		if a.Count > 0 && r.measured() >= a.Count {
-			r.verdict = Pass
+			r.verdict = analysis.Pass
 			return r
 		}
 	}
 	if a.Count == 0 && r.tally[successful] > 0 {
-		r.verdict = Pass
+		r.verdict = analysis.Pass
 	}
 	return r
 }
 
 // limits names the limit that is exceeded, and what follows.
-func (a Argo) limits(r argoRun) (Verdict, string) {
+func (a Argo) limits(r argoRun) (analysis.Verdict, string) {
 	switch {
 	case r.tally[failed] > a.FailureLimit:
-		return Fail, fmt.Sprintf("failed checks: %d, at most %d accepted", r.tally[failed], a.FailureLimit)
+		return analysis.Fail, fmt.Sprintf("failed checks: %d, at most %d accepted", r.tally[failed], a.FailureLimit)
 	case r.tally[inconclusive] > a.InconclusiveLimit:
-		return Inconclusive, fmt.Sprintf("inconclusive checks: %d, at most %d accepted, a person must decide",
+		return analysis.Inconclusive, fmt.Sprintf("inconclusive checks: %d, at most %d accepted, a person must decide",
 			r.tally[inconclusive], a.InconclusiveLimit)
 	case r.inARow > a.errorLimit():
-		return Fail, fmt.Sprintf("checks in a row without an answer: %d, at most %d accepted", r.inARow, a.errorLimit())
+		return analysis.Fail, fmt.Sprintf("checks in a row without an answer: %d, at most %d accepted", r.inARow, a.errorLimit())
 	case r.measured() == 0:
-		return Blind, ""
+		return analysis.Blind, ""
 	}
-	return Inconclusive, ""
+	return analysis.Inconclusive, ""
 }
 
 func (r argoRun) reason(a Argo) string {
@@ -95,8 +99,8 @@ func (r argoRun) reason(a Argo) string {
 	return fmt.Sprintf("checks made: %d, failed: %d; %s", r.measured(), r.tally[failed], last)
 }
 
-func (r argoRun) values(a Argo) []Value {
-	return []Value{
+func (r argoRun) values(a Argo) []analysis.Value {
+	return []analysis.Value{
 		{Name: a.Signal.String(), Arm: canary, Counts: r.last.counts},
 		tallied("failed checks", r.tally[failed], a.FailureLimit),
 		tallied("inconclusive checks", r.tally[inconclusive], a.InconclusiveLimit),

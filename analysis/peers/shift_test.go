@@ -1,4 +1,4 @@
-package rank_test
+package peers_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/serin-go/serin/analysis/rank"
+	"github.com/serin-go/serin/analysis/peers"
 )
 
 // lowered returns the values less d.
@@ -25,14 +25,14 @@ func TestTheShiftIsWhereTheTestPassesItsQuantiles(t *testing.T) {
 		x, y := drawArm(t, "x", 12), drawArm(t, "y", 20)
 		confidence := rapid.SampledFrom([]float64{0.5, 0.9, 0.98}).Draw(t, "confidence")
 		q := math.Sqrt2 * math.Erfinv(confidence)
-		got, err := rank.Shift(x, y, confidence)
+		got, err := peers.Shift(x, y, confidence)
 		require.NoError(t, err)
 		z := func(d float64) float64 {
-			test, err := rank.Normal(lowered(x, d), y)
+			test, err := peers.Normal(lowered(x, d), y)
 			require.NoError(t, err)
 			return test.Z
 		}
-		passes := func(name string, r rank.Range, q float64) {
+		passes := func(name string, r peers.Range, q float64) {
 			require.GreaterOrEqual(t, z(r.Min-0.5), q, name) // the values are whole numbers
 			require.LessOrEqual(t, z(r.Max+0.5), q, name)
 			if r.Min < r.Max {
@@ -57,15 +57,15 @@ func TestTheShiftIsWhereTheTestPassesItsQuantiles(t *testing.T) {
 func TestTheShiftMovesAndGrowsWithTheValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := drawArm(t, "x", 12), drawArm(t, "y", 20)
-		before, err := rank.Shift(x, y, 0.98)
+		before, err := peers.Shift(x, y, 0.98)
 		require.NoError(t, err)
-		moved, err := rank.Shift(lowered(x, -7), y, 0.98)
+		moved, err := peers.Shift(lowered(x, -7), y, 0.98)
 		require.NoError(t, err)
-		turned, err := rank.Shift(y, x, 0.98)
+		turned, err := peers.Shift(y, x, 0.98)
 		require.NoError(t, err)
-		by := func(r rank.Range) rank.Range { return rank.Range{Min: r.Min + 7, Max: r.Max + 7} }
-		turn := func(r rank.Range) rank.Range { return rank.Range{Min: 0 - r.Max, Max: 0 - r.Min} }
-		require.Equal(t, rank.Interval{
+		by := func(r peers.Range) peers.Range { return peers.Range{Min: r.Min + 7, Max: r.Max + 7} }
+		turn := func(r peers.Range) peers.Range { return peers.Range{Min: 0 - r.Max, Max: 0 - r.Min} }
+		require.Equal(t, peers.Interval{
 			Lower: by(before.Lower), Estimate: by(before.Estimate), Upper: by(before.Upper), Bounded: before.Bounded,
 		}, moved)
 		require.Equal(t, turn(before.Estimate), turned.Estimate)
@@ -85,9 +85,9 @@ func TestTheMedianOfTheDifferencesIsAnEstimate(t *testing.T) {
 				differences = append(differences, a-b)
 			}
 		}
-		median, err := rank.Percentile(differences, 50)
+		median, err := peers.Percentile(differences, 50)
 		require.NoError(t, err)
-		got, err := rank.Shift(x, y, 0.98)
+		got, err := peers.Shift(x, y, 0.98)
 		require.NoError(t, err)
 		require.LessOrEqual(t, got.Estimate.Min, median)
 		require.LessOrEqual(t, median, got.Estimate.Max)
@@ -104,7 +104,7 @@ func TestTooFewValuesHaveNoInterval(t *testing.T) {
 		{[]float64{10, 11, 12, 13, 14}, []float64{1, 2, 3, 4, 5}, true},
 		{[]float64{10, 10, 10, 10, 10}, []float64{1, 1, 1, 1, 1}, true},
 	} {
-		got, err := rank.Shift(c.x, c.y, 0.98)
+		got, err := peers.Shift(c.x, c.y, 0.98)
 		require.NoError(t, err)
 		require.Equal(t, c.bounded, got.Bounded, "%v", c.x)
 	}
@@ -113,15 +113,15 @@ func TestTooFewValuesHaveNoInterval(t *testing.T) {
 func TestLevelsAreChecked(t *testing.T) {
 	one := []float64{1}
 	for _, bad := range []float64{0, 1, -1, math.NaN()} {
-		_, err := rank.Shift(one, one, bad)
-		require.ErrorIs(t, err, rank.ErrLevel)
+		_, err := peers.Shift(one, one, bad)
+		require.ErrorIs(t, err, peers.ErrLevel)
 	}
 	for _, bad := range []float64{-1, 101, math.NaN()} {
-		_, err := rank.Percentile(one, bad)
-		require.ErrorIs(t, err, rank.ErrLevel)
+		_, err := peers.Percentile(one, bad)
+		require.ErrorIs(t, err, peers.ErrLevel)
 	}
 	for _, good := range []float64{0, 100} {
-		q, err := rank.Percentile(one, good)
+		q, err := peers.Percentile(one, good)
 		require.NoError(t, err)
 		require.Equal(t, 1.0, q)
 	}
@@ -129,7 +129,7 @@ func TestLevelsAreChecked(t *testing.T) {
 
 func TestThereIsNoRatioToNothing(t *testing.T) {
 	for _, c := range [][2][]float64{{{1}, {0}}, {{0}, {1}}, {{1, -1}, {1}}, {{1e300}, {1e-300}}} {
-		ratio, ok, err := rank.MeanRatio(c[0], c[1])
+		ratio, ok, err := peers.MeanRatio(c[0], c[1])
 		require.NoError(t, err)
 		require.False(t, ok)
 		require.Zero(t, ratio)
@@ -141,20 +141,20 @@ func TestWhereNothingCanBeToldTheTwoSharesAreAlike(t *testing.T) {
 		{0, 0, 0, 0}, {0, 10, 0, 10}, {10, 10, 10, 10}, {11, 10, 0, 10}, {-1, 10, 1, 10}, {1, math.Inf(1), 1, 10}, {math.NaN(), 1, 1, 1},
 		{0, 1, 5e-324, 5e-324},
 	} {
-		z, p := rank.PooledZ(c[0], c[1], c[2], c[3])
+		z, p := peers.PooledZ(c[0], c[1], c[2], c[3])
 		require.Equal(t, [...]float64{0, 0.5}, [...]float64{z, p}, "%v", c)
 	}
 	for _, c := range [][4]float64{{0, 1, 1, 1}, {10, 1, 0, 1}, {10, 1, 1, 0}, {math.NaN(), 1, 1, 1}, {math.Inf(1), 1, 1, math.Inf(1)}} {
-		require.Zero(t, rank.MSPRT(c[0], c[1], c[2], c[3]), "%v", c)
+		require.Zero(t, peers.MSPRT(c[0], c[1], c[2], c[3]), "%v", c)
 	}
 }
 
 func ExampleMannWhitney() {
 	canary := []float64{0.8, 1.1, 0.9, 1.4, 1.2, 1.3} // % bad, by the minute
 	stable := []float64{0.7, 0.8, 0.6, 0.9, 0.7, 0.8}
-	test, err := rank.MannWhitney(canary, stable)
+	test, err := peers.MannWhitney(canary, stable)
 	fmt.Printf("U %v of 36, p %.4f, exact: %v, %v\n", test.U, test.Greater, test.Exact, err)
-	shift, err := rank.Shift(canary, stable, 0.98)
+	shift, err := peers.Shift(canary, stable, 0.98)
 	fmt.Printf("%.2f, from %.2f to %.2f, %v\n", shift.Estimate.Mid(), shift.Lower.Mid(), shift.Upper.Mid(), err)
 	// Output:
 	// U 33.5 of 36, p 0.0076, exact: true, <nil>

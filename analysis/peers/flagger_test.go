@@ -1,4 +1,4 @@
-package analysis_test
+package peers_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/peers"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -33,9 +34,9 @@ func TestFlagger(t *testing.T) {
 		"nothing yet": {nil, 2, 0, analysis.Blind, "the first check is complete in 1m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			judge := analysis.Flagger{
+			judge := peers.Flagger{
 				Provider: minutes{v2: hundreds(c.canary...)}, Canary: v2, Every: time.Minute, Threshold: c.threshold, Iterations: c.iterations,
-				Metrics: []analysis.FlaggerMetric{{Want: analysis.BadAtMost(0.01)}},
+				Metrics: []peers.FlaggerMetric{{Want: peers.BadAtMost(0.01)}},
 			}
 			result, err := judge.Analyze(t.Context(), after(time.Duration(len(c.canary))*time.Minute))
 			require.NoError(t, err)
@@ -46,12 +47,12 @@ func TestFlagger(t *testing.T) {
 }
 
 func TestOneCheckFailsOnceHoweverManyMetricsDo(t *testing.T) {
-	judge := analysis.Flagger{
+	judge := peers.Flagger{
 		Provider: minutes{v2: hundreds(5, 3)}, Canary: v2, Every: time.Minute, Threshold: 3,
-		Metrics: []analysis.FlaggerMetric{
-			{Want: analysis.BadAtMost(0.04)},
-			{Signal: metrics.SlowerThan(time.Second), Want: analysis.BadAtMost(0.01)},
-			{Want: analysis.Where("at least 100 requests", func(c metrics.Counts) bool { return c.Total >= 100 })},
+		Metrics: []peers.FlaggerMetric{
+			{Want: peers.BadAtMost(0.04)},
+			{Signal: metrics.SlowerThan(time.Second), Want: peers.BadAtMost(0.01)},
+			{Want: peers.Where("at least 100 requests", func(c metrics.Counts) bool { return c.Total >= 100 })},
 		},
 	}
 	result, err := judge.Analyze(t.Context(), after(2*time.Minute))
@@ -68,19 +69,19 @@ func TestOneCheckFailsOnceHoweverManyMetricsDo(t *testing.T) {
 }
 
 func TestFlaggerReportsEveryMistakeAtOnce(t *testing.T) {
-	_, err := analysis.Flagger{Threshold: -1, Iterations: -2, Metrics: []analysis.FlaggerMetric{{}}}.Analyze(t.Context(), minute)
+	_, err := peers.Flagger{Threshold: -1, Iterations: -2, Metrics: []peers.FlaggerMetric{{}}}.Analyze(t.Context(), minute)
 	for _, want := range []string{"Every is 0s", "Threshold is -1", "Iterations is -2", "metric 1 has no condition", "the arm needs", "no Provider"} {
 		require.ErrorContains(t, err, want)
 	}
 	require.ErrorIs(t, err, metrics.ErrBadQuery)
-	require.ErrorContains(t, analysis.Flagger{}.Validate(), "there are no Metrics")
+	require.ErrorContains(t, peers.Flagger{}.Validate(), "there are no Metrics")
 }
 
 func ExampleFlagger() {
 	// interval: 1m, threshold: 2, request-success-rate min 99
-	judge := analysis.Flagger{
+	judge := peers.Flagger{
 		Provider: minutes{v2: hundreds(0, 1, 7, 0, 9)}, Canary: v2, Every: time.Minute, Threshold: 2,
-		Metrics: []analysis.FlaggerMetric{{Signal: metrics.HTTPErrors(), Want: analysis.BadAtMost(0.01)}},
+		Metrics: []peers.FlaggerMetric{{Signal: metrics.HTTPErrors(), Want: peers.BadAtMost(0.01)}},
 	}
 	for _, passed := range []time.Duration{2 * time.Minute, 3 * time.Minute, 5 * time.Minute} {
 		result, err := judge.Analyze(context.Background(), after(passed))

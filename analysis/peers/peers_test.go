@@ -1,4 +1,4 @@
-package analysis_test
+package peers_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/peers"
 	"github.com/serin-go/serin/internal/draw"
 	"github.com/serin-go/serin/metrics"
 )
@@ -52,14 +53,14 @@ func hundreds(bad ...int) []metrics.Counts {
 }
 
 // peers are the Analyzers that go through the checks of a window.
-func peers(p metrics.Provider) map[string]analysis.Analyzer {
+func judges(p metrics.Provider) map[string]analysis.Analyzer {
 	return map[string]analysis.Analyzer{
-		"flagger": analysis.Flagger{Provider: p, Canary: v2, Every: time.Minute, Threshold: 3, Iterations: 4,
-			Metrics: []analysis.FlaggerMetric{{Want: analysis.BadAtMost(0.01)}}},
-		"argo": analysis.Argo{Provider: p, Canary: v2, Every: time.Minute, Count: 12, Success: analysis.BadAtMost(0.01),
-			Failure: analysis.BadAbove(0.05), FailureLimit: 2, InconclusiveLimit: 2},
-		"kayenta": analysis.Kayenta{Provider: p, Canary: v2, Baseline: v1, Every: time.Minute, Lifetime: 12 * time.Minute,
-			JudgeEvery: 6 * time.Minute, Groups: []analysis.KayentaGroup{{Metrics: []analysis.KayentaMetric{{}}}}},
+		"flagger": peers.Flagger{Provider: p, Canary: v2, Every: time.Minute, Threshold: 3, Iterations: 4,
+			Metrics: []peers.FlaggerMetric{{Want: peers.BadAtMost(0.01)}}},
+		"argo": peers.Argo{Provider: p, Canary: v2, Every: time.Minute, Count: 12, Success: peers.BadAtMost(0.01),
+			Failure: peers.BadAbove(0.05), FailureLimit: 2, InconclusiveLimit: 2},
+		"kayenta": peers.Kayenta{Provider: p, Canary: v2, Baseline: v1, Every: time.Minute, Lifetime: 12 * time.Minute,
+			JudgeEvery: 6 * time.Minute, Groups: []peers.KayentaGroup{{Metrics: []peers.KayentaMetric{{}}}}},
 	}
 }
 
@@ -68,7 +69,7 @@ func TestWhatFailsOnceFailsAtEveryLaterLook(t *testing.T) {
 		draw := func(name string) []metrics.Counts {
 			return hundreds(rapid.SliceOfN(rapid.IntRange(-1, rapid.SampledFrom([]int{1, 8}).Draw(t, "most")), 0, 20).Draw(t, name)...)
 		}
-		for judge, a := range peers(minutes{v2: draw("canary"), v1: draw("baseline")}) {
+		for judge, a := range judges(minutes{v2: draw("canary"), v1: draw("baseline")}) {
 			before := analysis.Inconclusive
 			for look := range 24 {
 				result, err := a.Analyze(t.Context(), after(time.Duration(look)*time.Minute))
@@ -84,7 +85,7 @@ func TestWhatFailsOnceFailsAtEveryLaterLook(t *testing.T) {
 }
 
 func TestOnlyCompleteChecksAreAskedFor(t *testing.T) {
-	for judge, a := range peers(broken(metrics.ErrUnavailable)) {
+	for judge, a := range judges(broken(metrics.ErrUnavailable)) {
 		for _, early := range []time.Duration{-time.Hour, 0, 59 * time.Second} {
 			result, err := a.Analyze(t.Context(), after(early))
 			require.NoError(t, err, judge)
@@ -98,17 +99,17 @@ func TestOnlyCompleteChecksAreAskedFor(t *testing.T) {
 
 func TestAStoreThatDoesNotAnswerIsNoEvidenceAboutChecks(t *testing.T) {
 	for _, want := range []error{metrics.ErrUnavailable, metrics.ErrStale, metrics.ErrPartial, metrics.ErrNoLabel, context.Canceled} {
-		for judge, a := range peers(broken(want)) {
+		for judge, a := range judges(broken(want)) {
 			result, err := a.Analyze(t.Context(), after(10*time.Minute))
 			require.ErrorIs(t, err, want, judge)
 			require.Equal(t, analysis.Result{}, result, judge)
 		}
 	}
-	for judge, a := range peers(store{v1: of(2, 1), v2: of(2, 1)}) {
+	for judge, a := range judges(store{v1: of(2, 1), v2: of(2, 1)}) {
 		_, err := a.Analyze(t.Context(), after(10*time.Minute))
 		require.ErrorIs(t, err, metrics.ErrNotCounter, judge)
 	}
-	for judge, a := range peers(store{v1: {}, v2: {}}) { // against its promise, without an error
+	for judge, a := range judges(store{v1: {}, v2: {}}) { // against its promise, without an error
 		result, err := a.Analyze(t.Context(), after(10*time.Minute))
 		require.NoError(t, err, judge)
 		require.NotEqual(t, analysis.Pass, result.Verdict, judge)
@@ -117,9 +118,9 @@ func TestAStoreThatDoesNotAnswerIsNoEvidenceAboutChecks(t *testing.T) {
 
 func TestAMistypedIntervalDoesNotAskForEver(t *testing.T) {
 	for judge, a := range map[string]analysis.Analyzer{
-		"flagger": analysis.Flagger{Provider: store{}, Canary: v2, Every: time.Microsecond,
-			Metrics: []analysis.FlaggerMetric{{Want: analysis.BadAtMost(0.01)}}},
-		"argo": analysis.Argo{Provider: store{}, Canary: v2, Every: time.Microsecond, Success: analysis.BadAtMost(0.01)},
+		"flagger": peers.Flagger{Provider: store{}, Canary: v2, Every: time.Microsecond,
+			Metrics: []peers.FlaggerMetric{{Want: peers.BadAtMost(0.01)}}},
+		"argo": peers.Argo{Provider: store{}, Canary: v2, Every: time.Microsecond, Success: peers.BadAtMost(0.01)},
 	} {
 		_, err := a.Analyze(t.Context(), after(time.Hour))
 		require.ErrorContains(t, err, "1h0m0s holds 3600000000 checks of 1µs; want at most 10000", judge)
@@ -128,20 +129,20 @@ func TestAMistypedIntervalDoesNotAskForEver(t *testing.T) {
 
 func TestConditionsAreChecked(t *testing.T) {
 	for _, c := range []struct {
-		bad  analysis.Condition
+		bad  peers.Condition
 		want string
 	}{
-		{analysis.BadAtMost(1.5), "the share of bad requests is 1.5"},
-		{analysis.BadAbove(math.NaN()), "the share of bad requests is NaN"},
-		{analysis.Where("at least 10 requests", nil), "a condition needs words and a function"},
-		{analysis.Where("", func(metrics.Counts) bool { return true }), "a condition needs words and a function"},
-		{analysis.Condition{}, "no condition"},
+		{peers.BadAtMost(1.5), "the share of bad requests is 1.5"},
+		{peers.BadAbove(math.NaN()), "the share of bad requests is NaN"},
+		{peers.Where("at least 10 requests", nil), "a condition needs words and a function"},
+		{peers.Where("", func(metrics.Counts) bool { return true }), "a condition needs words and a function"},
+		{peers.Condition{}, "no condition"},
 	} {
-		require.ErrorContains(t, analysis.Flagger{Metrics: []analysis.FlaggerMetric{{Want: c.bad}}}.Validate(), c.want)
-		require.ErrorContains(t, analysis.Argo{Success: c.bad}.Validate(), c.want)
+		require.ErrorContains(t, peers.Flagger{Metrics: []peers.FlaggerMetric{{Want: c.bad}}}.Validate(), c.want)
+		require.ErrorContains(t, peers.Argo{Success: c.bad}.Validate(), c.want)
 	}
-	require.Equal(t, "at most 1% bad", analysis.BadAtMost(0.01).String())
-	require.Equal(t, "more than 0.5% bad", analysis.BadAbove(0.005).String())
+	require.Equal(t, "at most 1% bad", peers.BadAtMost(0.01).String())
+	require.Equal(t, "more than 0.5% bad", peers.BadAbove(0.005).String())
 }
 
 // poisson returns a Provider of Poisson traffic to the canary, rps requests per
@@ -158,12 +159,12 @@ func poisson(rng *rand.Rand, rps, share float64) minutes {
 // TestTheRulesErrAsTheirDocumentationSays counts rollbacks within an hour.
 func TestTheRulesErrAsTheirDocumentationSays(t *testing.T) {
 	flagger := func(p metrics.Provider) analysis.Analyzer {
-		return analysis.Flagger{Provider: p, Canary: v2, Every: time.Minute, Threshold: 5,
-			Metrics: []analysis.FlaggerMetric{{Want: analysis.BadAtMost(0.01)}}}
+		return peers.Flagger{Provider: p, Canary: v2, Every: time.Minute, Threshold: 5,
+			Metrics: []peers.FlaggerMetric{{Want: peers.BadAtMost(0.01)}}}
 	}
 	argo := func(most float64) func(p metrics.Provider) analysis.Analyzer {
 		return func(p metrics.Provider) analysis.Analyzer {
-			return analysis.Argo{Provider: p, Canary: v2, Every: time.Minute, Success: analysis.BadAtMost(most), FailureLimit: 3}
+			return peers.Argo{Provider: p, Canary: v2, Every: time.Minute, Success: peers.BadAtMost(most), FailureLimit: 3}
 		}
 	}
 	for name, c := range map[string]struct {

@@ -1,10 +1,13 @@
-package analysis
+package peers
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/judging"
 )
 
 // Validate reports every mistake at once. Analyze does so too.
@@ -23,7 +26,7 @@ func (k Kayenta) Validate() error {
 	if k.Canary == k.Baseline {
 		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", k.Canary))
 	}
-	return mistakes("kayenta", k.Provider, errs)
+	return judging.Mistakes("kayenta", k.Provider, errs)
 }
 
 // checkGroups finds mistakes in the groups and their metrics.
@@ -43,7 +46,7 @@ func (k Kayenta) checkGroups() []error {
 			errs = append(errs, fmt.Errorf("%s has no metrics", at))
 		}
 		for _, m := range g.Metrics {
-			if err := errors.Join(m.validate(), k.query(k.Canary, m, Request{}).Validate(), k.query(k.Baseline, m, Request{}).Validate()); err != nil {
+			if err := errors.Join(m.validate(), k.query(k.Canary, m, analysis.Request{}).Validate(), k.query(k.Baseline, m, analysis.Request{}).Validate()); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %v: %w", at, m, err))
 			}
 		}

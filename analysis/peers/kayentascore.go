@@ -1,4 +1,4 @@
-package analysis
+package peers
 
 import (
 	"cmp"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/serin-go/serin/analysis/rank"
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -48,12 +48,12 @@ type judged struct {
 
 // replay is the pure part of Analyze: it takes the score when each look was due,
 // until one fails or the lifetime is over.
-func (k Kayenta) replay(all []series, length time.Duration) Result {
+func (k Kayenta) replay(all []series, length time.Duration) analysis.Result {
 	every := cmp.Or(k.JudgeEvery, k.Lifetime)
-	var result Result
+	var result analysis.Result
 	for at := every; at < k.Lifetime && at <= length; at += every {
 		result = k.judge(all, int(at/k.Every))
-		if result.Verdict == Fail {
+		if result.Verdict == analysis.Fail {
 			return result
 		}
 	}
@@ -64,13 +64,13 @@ func (k Kayenta) replay(all []series, length time.Duration) Result {
 	if result.Reason != "" {
 		wait = fmt.Sprintf("%s; so far %s", wait, result.Reason)
 	}
-	return Result{Verdict: min(result.Verdict, Inconclusive), Reason: wait, Values: result.Values}
+	return analysis.Result{Verdict: min(result.Verdict, analysis.Inconclusive), Reason: wait, Values: result.Values}
 }
 
 // judge takes the score of the first n checks.
-func (k Kayenta) judge(all []series, n int) Result {
+func (k Kayenta) judge(all []series, n int) analysis.Result {
 	var metrics []judged
-	var values []Value
+	var values []analysis.Value
 	var criticals, silent []string
 	for _, s := range all {
 		s.arms = [2][]check{s.arms[0][:n], s.arms[1][:n]}
@@ -85,32 +85,32 @@ func (k Kayenta) judge(all []series, n int) Result {
 		}
 	}
 	if criticals != nil {
-		return k.scored(Fail, 0, values, strings.Join(criticals, ", "))
+		return k.scored(analysis.Fail, 0, values, strings.Join(criticals, ", "))
 	}
 	criticalSilence := slices.ContainsFunc(metrics, func(j judged) bool { return j.found == noData && j.metric.Critical })
 	if criticalSilence || float64(len(silent)) >= kayentaNoData*float64(len(metrics)) {
-		return Result{Reason: "there is too little to score: " + strings.Join(silent, ", "), Values: values}
+		return analysis.Result{Reason: "there is too little to score: " + strings.Join(silent, ", "), Values: values}
 	}
-	score, verdict := k.score(metrics), Fail
+	score, verdict := k.score(metrics), analysis.Fail
 	switch {
 	case score >= k.passScore():
-		verdict = Pass
+		verdict = analysis.Pass
 	case score >= k.marginalScore():
-		verdict = Inconclusive
+		verdict = analysis.Inconclusive
 	}
 	return k.scored(verdict, score, values, listed(metrics))
 }
 
 // scored adds the score to the values and to the words.
-func (k Kayenta) scored(v Verdict, score float64, values []Value, words string) Result {
+func (k Kayenta) scored(v analysis.Verdict, score float64, values []analysis.Value, words string) analysis.Result {
 	reason := fmt.Sprintf("score %v of 100, %v to pass", score, k.passScore())
-	if v == Inconclusive {
+	if v == analysis.Inconclusive {
 		reason += fmt.Sprintf(", marginal from %v: a person must decide", k.marginalScore())
 	}
 	if words != "" {
 		reason += ": " + words
 	}
-	return Result{Verdict: v, Reason: reason, Values: append(values, Value{Name: "score", Number: score, Unit: "of 100"})}
+	return analysis.Result{Verdict: v, Reason: reason, Values: append(values, analysis.Value{Name: "score", Number: score, Unit: "of 100"})}
 }
 
 // listed names the metrics that differ.
@@ -135,7 +135,7 @@ func (j judged) String() string {
 func (s series) judge() judged {
 	j := judged{series: s, found: noData}
 	x, y := s.metric.numbers(s.arms[0]), s.metric.numbers(s.arms[1])
-	shift, err := rank.Shift(x, y, kayentaConfidence)
+	shift, err := Shift(x, y, kayentaConfidence)
 	if err != nil || !shift.Bounded { // an arm has no values, or too few
 		return j
 	}
@@ -172,10 +172,10 @@ func (m KayentaMetric) numbers(all []check) []float64 {
 // anything, if there is none.
 func (e EffectSize) of(x, y []float64) float64 {
 	if e.CLES {
-		size, _ := rank.CLES(x, y) // Shift has ranked the values before
+		size, _ := CLES(x, y) // Shift has ranked the values before
 		return size
 	}
-	ratio, ok, _ := rank.MeanRatio(x, y)
+	ratio, ok, _ := MeanRatio(x, y)
 	if !ok {
 		return math.NaN()
 	}
@@ -232,10 +232,10 @@ func (k Kayenta) weights() []float64 {
 }
 
 // values are what was counted in both arms.
-func (k Kayenta) values(s series) []Value {
-	var values []Value
+func (k Kayenta) values(s series) []analysis.Value {
+	var values []analysis.Value
 	for i, arm := range []string{canary, k.baseline()} {
-		v := Value{Name: s.metric.String(), Arm: arm}
+		v := analysis.Value{Name: s.metric.String(), Arm: arm}
 		for _, c := range s.arms[i] {
 			v.Counts = v.Counts.Add(c.counts)
 		}

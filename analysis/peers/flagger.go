@@ -1,4 +1,4 @@
-package analysis
+package peers
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -68,7 +70,7 @@ func (f Flagger) Validate() error {
 		checkEvery(f.Every), checkNotNegative("Threshold", f.Threshold), checkNotNegative("Iterations", f.Iterations),
 	}
 	for i, m := range f.Metrics {
-		errs = append(errs, m.Want.err, f.query(m, Request{}).Validate())
+		errs = append(errs, m.Want.err, f.query(m, analysis.Request{}).Validate())
 		if !m.Want.given() {
 			errs = append(errs, fmt.Errorf("metric %d has no condition", i+1))
 		}
@@ -76,30 +78,30 @@ func (f Flagger) Validate() error {
 	if len(f.Metrics) == 0 {
 		errs = append(errs, errors.New("there are no Metrics"))
 	}
-	return mistakes("flagger", f.Provider, errs)
+	return judging.Mistakes("flagger", f.Provider, errs)
 }
 
 // Analyze implements [Analyzer]. Whatever keeps the Provider from answering, but
 // having nothing to count, is an error.
-func (f Flagger) Analyze(ctx context.Context, r Request) (Result, error) {
+func (f Flagger) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := f.Validate(); err != nil {
-		return Result{}, err
+		return analysis.Result{}, err
 	}
 	var run flaggerRun
-	for _, b := range r.blocks() {
+	for _, b := range r.Blocks() {
 		rows := make([][]check, len(f.Metrics))
 		for i, m := range f.Metrics {
 			var err error
-			if rows[i], err = checks(ctx, f.Provider, f.query(m, Request{Mirrored: b.Mirrored}), b.Window, f.Every); err != nil {
-				return Result{}, err
+			if rows[i], err = checks(ctx, f.Provider, f.query(m, analysis.Request{Mirrored: b.Mirrored}), b.Window, f.Every); err != nil {
+				return analysis.Result{}, err
 			}
 		}
 		run = f.replay(run, rows)
 	}
 	if run.step == 0 && run.failed < f.threshold() {
-		return Result{Reason: firstCheck(r.Window, f.Every), Values: run.values(f)}, nil
+		return analysis.Result{Reason: firstCheck(r.Window, f.Every), Values: run.values(f)}, nil
 	}
-	return Result{Verdict: run.verdict(f), Reason: run.reason(f), Values: run.values(f)}, nil
+	return analysis.Result{Verdict: run.verdict(f), Reason: run.reason(f), Values: run.values(f)}, nil
 }
 
 // flaggerRun is how the checks went, up to the one that rolls back or the last
@@ -143,14 +145,14 @@ func (f Flagger) missed(last []check) string {
 	return ""
 }
 
-func (r flaggerRun) verdict(f Flagger) Verdict {
+func (r flaggerRun) verdict(f Flagger) analysis.Verdict {
 	switch {
 	case r.failed >= f.threshold():
-		return Fail
+		return analysis.Fail
 	case r.missed == "" && r.passed >= f.iterations():
-		return Pass
+		return analysis.Pass
 	}
-	return Inconclusive
+	return analysis.Inconclusive
 }
 
 func (r flaggerRun) reason(f Flagger) string {
@@ -162,24 +164,24 @@ func (r flaggerRun) reason(f Flagger) string {
 }
 
 // values are those of the last check that was looked at.
-func (r flaggerRun) values(f Flagger) []Value {
+func (r flaggerRun) values(f Flagger) []analysis.Value {
 	if r.checks == 0 {
 		return nil
 	}
-	var values []Value
+	var values []analysis.Value
 	for i, m := range f.Metrics {
-		values = append(values, Value{Name: m.Signal.String(), Arm: canary, Counts: r.last[i].counts})
+		values = append(values, analysis.Value{Name: m.Signal.String(), Arm: canary, Counts: r.last[i].counts})
 	}
 	return append(values, tallied("failed checks", r.failed, f.threshold()))
 }
 
 // tallied is a number of checks beside its limit.
-func tallied(name string, n, limit int) Value {
-	return Value{Name: name, Number: float64(n), Unit: fmt.Sprintf("of %d", limit)}
+func tallied(name string, n, limit int) analysis.Value {
+	return analysis.Value{Name: name, Number: float64(n), Unit: fmt.Sprintf("of %d", limit)}
 }
 
-func (f Flagger) query(m FlaggerMetric, r Request) metrics.Query {
-	return metrics.Query{Arm: f.Canary, Reporter: reporter(f.Reporter, r), Signal: m.Signal}
+func (f Flagger) query(m FlaggerMetric, r analysis.Request) metrics.Query {
+	return metrics.Query{Arm: f.Canary, Reporter: judging.Reporter(f.Reporter, r.Mirrored), Signal: m.Signal}
 }
 
 func (f Flagger) threshold() int { return cmp.Or(f.Threshold, 1) }

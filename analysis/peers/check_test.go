@@ -1,4 +1,4 @@
-package analysis_test
+package peers_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/peers"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -56,7 +57,7 @@ func TestOneQuestionForAllChecksIsAnsweredLikeManyQuestions(t *testing.T) {
 			return hundreds(rapid.SliceOfN(rapid.IntRange(-1, 8), 12, 12).Draw(t, name)...)
 		}
 		p := minutes{v2: draw("canary"), v1: draw("baseline")}
-		many, one := peers(p), peers(atOnce{minutes: p})
+		many, one := judges(p), judges(atOnce{minutes: p})
 		r := after(time.Duration(rapid.IntRange(0, 12).Draw(t, "length")) * time.Minute)
 		for judge := range many {
 			want, err := many[judge].Analyze(t.Context(), r)
@@ -78,7 +79,7 @@ func TestAnUnusableAnswerForAllChecksIsAnError(t *testing.T) {
 		{sequence{counts: hundreds(1)}, metrics.ErrPartial},
 		{sequence{counts: []metrics.Counts{of(0, 1), of(2, 1)}}, metrics.ErrNotCounter},
 	} {
-		for judge, a := range peers(c.s) {
+		for judge, a := range judges(c.s) {
 			result, err := a.Analyze(t.Context(), after(2*time.Minute))
 			require.ErrorIs(t, err, c.want, judge)
 			require.Equal(t, analysis.Result{}, result)
@@ -93,7 +94,7 @@ func TestAGapInTheReadingsIsSilenceOnceItIsOver(t *testing.T) {
 		}
 		return of(0, 100), nil
 	}
-	judge := peers(metrics.ProviderFunc(inGap))["flagger"]
+	judge := judges(metrics.ProviderFunc(inGap))["flagger"]
 	_, err := judge.Analyze(t.Context(), after(2*time.Minute))
 	require.ErrorIs(t, err, metrics.ErrStale)
 	result, err := judge.Analyze(t.Context(), after(3*time.Minute))
@@ -116,9 +117,9 @@ func steps(d time.Duration) analysis.Request {
 func TestFailedChecksOfEarlierStepsCount(t *testing.T) {
 	//                              0  1  2  3  4  5  6  7  8  9  10 11 12
 	p := minutes{v2: hundreds(0, 9, 0, 0, 99, 0, 0, 9, 0, 99, 0, 0, 9)}
-	flagger := peers(p)["flagger"].(analysis.Flagger)
+	flagger := judges(p)["flagger"].(peers.Flagger)
 	flagger.Iterations = 2
-	argo := analysis.Argo{Provider: p, Canary: v2, Every: time.Minute, Success: analysis.BadAtMost(0.01), FailureLimit: 2}
+	argo := peers.Argo{Provider: p, Canary: v2, Every: time.Minute, Success: peers.BadAtMost(0.01), FailureLimit: 2}
 	stepwise, delayed := argo, argo
 	stepwise.Count, delayed.InitialDelay = 3, 6*time.Minute
 	for _, c := range []struct {
@@ -158,8 +159,8 @@ func TestEachStepIsCountedByWhomeverSawIt(t *testing.T) {
 	r.Window.From = noon.Add(time.Minute)
 	r.Earlier = []analysis.Block{{Window: after(time.Minute).Window, Mirrored: true}}
 	for _, judge := range []analysis.Analyzer{
-		analysis.Flagger{Provider: p, Canary: v2, Every: time.Minute, Metrics: []analysis.FlaggerMetric{{Want: analysis.BadAtMost(0)}}},
-		analysis.Argo{Provider: p, Canary: v2, Every: time.Minute, Success: analysis.BadAtMost(0)},
+		peers.Flagger{Provider: p, Canary: v2, Every: time.Minute, Metrics: []peers.FlaggerMetric{{Want: peers.BadAtMost(0)}}},
+		peers.Argo{Provider: p, Canary: v2, Every: time.Minute, Success: peers.BadAtMost(0)},
 	} {
 		asked = nil
 		result, err := judge.Analyze(t.Context(), r)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis"
-	"github.com/serin-go/serin/analysis/rank"
+	"github.com/serin-go/serin/analysis/peers"
 	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/metrics"
 )
@@ -73,27 +73,27 @@ func counted(c sequential.Count) metrics.Counts {
 // flagger asks for 99 % of success, or a 99th percentile of at most 500 ms, and
 // rolls back at the fifth failed check.
 func flagger(ro *rollout) (int, error) {
-	return firstMinute(analysis.Flagger{
+	return firstMinute(peers.Flagger{
 		Provider: ro.objective(), Canary: canary, Every: time.Minute, Threshold: 5,
-		Metrics: []analysis.FlaggerMetric{{Want: analysis.BadAtMost(0.01)}},
+		Metrics: []peers.FlaggerMetric{{Want: peers.BadAtMost(0.01)}},
 	}, len(ro.minutes))
 }
 
 // argo asks for 95 % of success, or a 99th percentile of at most 500 ms, and rolls
 // back at the fourth failed check.
 func argo(ro *rollout) (int, error) {
-	want := analysis.BadAtMost(0.05)
+	want := peers.BadAtMost(0.05)
 	if ro.latency {
-		want = analysis.BadAtMost(0.01)
+		want = peers.BadAtMost(0.01)
 	}
-	return firstMinute(analysis.Argo{
+	return firstMinute(peers.Argo{
 		Provider: ro.objective(), Canary: canary, Every: time.Minute, Success: want, FailureLimit: 3,
 	}, len(ro.minutes))
 }
 
 // kayenta compares the arms by one value of each minute: the share of errors, or
 // the 99th percentile in units of ten seconds, as this analyzer takes shares.
-func (ro *rollout) kayenta() (k analysis.Kayenta, x, y []float64) {
+func (ro *rollout) kayenta() (k peers.Kayenta, x, y []float64) {
 	values := memory{}
 	for i, l := range ro.minutes {
 		c, b := counted(l.Canary), counted(l.Baseline)
@@ -105,9 +105,9 @@ func (ro *rollout) kayenta() (k analysis.Kayenta, x, y []float64) {
 		values[baseline] = append(values[baseline], b)
 		x, y = append(x, c.Ratio()), append(y, b.Ratio())
 	}
-	return analysis.Kayenta{
+	return peers.Kayenta{
 		Provider: values, Canary: canary, Baseline: baseline, Every: time.Minute,
-		Groups: []analysis.KayentaGroup{{Metrics: []analysis.KayentaMetric{{Direction: analysis.Increase}}}},
+		Groups: []peers.KayentaGroup{{Metrics: []peers.KayentaMetric{{Direction: peers.Increase}}}},
 	}, x, y
 }
 
@@ -134,8 +134,8 @@ func mannWhitneyEnd(ro *rollout) (int, error) {
 // high reports whether Kayenta fails the values of so many minutes. It saves the
 // interval where that cannot be above zero: the normal test does not tell the arms
 // apart then. 2.32 is a little below its quantile of 98 %.
-func high(k analysis.Kayenta, x, y []float64) (bool, error) {
-	normal, err := rank.Normal(x, y)
+func high(k peers.Kayenta, x, y []float64) (bool, error) {
+	normal, err := peers.Normal(x, y)
 	if err != nil || normal.Z <= 2.32 {
 		return false, err
 	}

@@ -1,10 +1,12 @@
-package analysis
+package peers
 
 import (
 	"cmp"
 	"context"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -15,7 +17,7 @@ import (
 // The window is cut into checks of the length Every, and each gives every metric
 // one value of each arm. A metric is high (or low) if the 98 % interval of the
 // canary's shift is beyond a quarter of the shift itself, and the size of the
-// effect beyond what is allowed; package analysis/rank has the formulas. A group
+// effect beyond what is allowed; the package documentation has the formulas. A group
 // scores the percentage of its metrics that are neither, and the score is the
 // weighted mean of the groups:
 //
@@ -152,9 +154,9 @@ type EffectSize struct {
 
 // Analyze implements [Analyzer]. Whatever keeps the Provider from answering, but
 // having nothing to count, is an error.
-func (k Kayenta) Analyze(ctx context.Context, r Request) (Result, error) {
+func (k Kayenta) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := k.Validate(); err != nil {
-		return Result{}, err
+		return analysis.Result{}, err
 	}
 	w := r.Window
 	if end := w.From.Add(k.Lifetime); w.To.After(end) {
@@ -167,7 +169,7 @@ func (k Kayenta) Analyze(ctx context.Context, r Request) (Result, error) {
 			for a, arm := range []metrics.Arm{k.Canary, k.Baseline} {
 				var err error
 				if s.arms[a], err = checks(ctx, k.Provider, k.query(arm, m, r), w, k.Every); err != nil {
-					return Result{}, err
+					return analysis.Result{}, err
 				}
 			}
 			all = append(all, s)
@@ -176,8 +178,8 @@ func (k Kayenta) Analyze(ctx context.Context, r Request) (Result, error) {
 	return k.replay(all, w.Length()), nil
 }
 
-func (k Kayenta) query(arm metrics.Arm, m KayentaMetric, r Request) metrics.Query {
-	return metrics.Query{Arm: arm, Reporter: reporter(k.Reporter, r), Signal: m.Signal}
+func (k Kayenta) query(arm metrics.Arm, m KayentaMetric, r analysis.Request) metrics.Query {
+	return metrics.Query{Arm: arm, Reporter: judging.Reporter(k.Reporter, r.Mirrored), Signal: m.Signal}
 }
 
 func (k Kayenta) baseline() string { return cmp.Or(k.BaselineName, "baseline") }

@@ -2,9 +2,9 @@
 // analysis/sequential does beside the rules of other tools: how often it rolls
 // back a healthy canary, and how soon a bad one.
 //
-//	go run ./analysis/study                          all tables, in some minutes
-//	go run ./analysis/study -n 100 -tables 2 -rps 10 a part, roughly
-//	go run ./analysis/study -h                       all flags
+//	go run ./internal/study                          all tables, in some minutes
+//	go run ./internal/study -n 100 -tables 2 -rps 10 a part, roughly
+//	go run ./internal/study -h                       all flags
 //
 // A rollout has 60 minutes in looks of 15 seconds; stable gets 19 requests for
 // each one of the canary; traffic is Poisson. Latency is lognormal, with a median
@@ -16,11 +16,11 @@
 // are those at every look:
 //
 //	Flagger   fails at the 5th check with less than 99 % of success, or a 99th
-//	          percentile above 500 ms [analysis.Flagger]
+//	          percentile above 500 ms [peers.Flagger]
 //	Argo      fails at the 4th check with less than 95 %, or such a percentile
-//	          [analysis.Argo]
+//	          [peers.Argo]
 //	MW        Kayenta's rule on error shares, or 99th percentiles, each minute or
-//	          at the end [analysis.Kayenta]
+//	          at the end [peers.Kayenta]
 //	z         pooled two-proportion z at 5 %; of latency, above 250 ms
 //	AsympCS   an asymptotic confidence sequence for the difference; likewise
 //	E05       section 2 of package sequential without margin, noise, cap, or

@@ -1,4 +1,4 @@
-package analysis
+package peers
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -85,7 +87,7 @@ type Argo struct {
 // Validate reports every mistake at once. Analyze does so too.
 func (a Argo) Validate() error {
 	errs := []error{
-		checkEvery(a.Every), a.Success.err, a.Failure.err, a.query(Request{}).Validate(), checkNotNegative("Count", a.Count),
+		checkEvery(a.Every), a.Success.err, a.Failure.err, a.query(analysis.Request{}).Validate(), checkNotNegative("Count", a.Count),
 		checkNotNegative("FailureLimit", a.FailureLimit), checkNotNegative("InconclusiveLimit", a.InconclusiveLimit),
 	}
 	if a.InitialDelay < 0 {
@@ -97,30 +99,30 @@ func (a Argo) Validate() error {
 	if !a.Success.given() && !a.Failure.given() {
 		errs = append(errs, errors.New("there is no condition"))
 	}
-	return mistakes("argo", a.Provider, errs)
+	return judging.Mistakes("argo", a.Provider, errs)
 }
 
 // Analyze implements [Analyzer]. Whatever keeps the Provider from answering, but
 // having nothing to count, is an error; with DryRun it has no effect either,
 // unless ctx has ended.
-func (a Argo) Analyze(ctx context.Context, r Request) (Result, error) {
+func (a Argo) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := a.Validate(); err != nil {
-		return Result{}, err
+		return analysis.Result{}, err
 	}
 	result, err := a.measure(ctx, r)
 	switch {
 	case !a.DryRun || ctx.Err() != nil:
 		return result, err
 	case err != nil:
-		return Result{Verdict: Pass, Reason: "dry run, without an answer: " + oneLine(err)}, nil
+		return analysis.Result{Verdict: analysis.Pass, Reason: "dry run, without an answer: " + judging.OneLine(err)}, nil
 	}
 	result.Reason = fmt.Sprintf("dry run, would be %v: %s", result.Verdict, result.Reason)
-	result.Verdict = Pass
+	result.Verdict = analysis.Pass
 	return result, nil
 }
 
-func (a Argo) measure(ctx context.Context, r Request) (Result, error) {
-	blocks := r.blocks()
+func (a Argo) measure(ctx context.Context, r analysis.Request) (analysis.Result, error) {
+	blocks := r.Blocks()
 	if a.Count > 0 {
 		blocks = blocks[len(blocks)-1:]
 	}
@@ -131,21 +133,21 @@ func (a Argo) measure(ctx context.Context, r Request) (Result, error) {
 			b.Window.From = from
 		}
 		var err error
-		if last, err = checks(ctx, a.Provider, a.query(Request{Mirrored: b.Mirrored}), b.Window, a.Every); err != nil {
-			return Result{}, err
+		if last, err = checks(ctx, a.Provider, a.query(analysis.Request{Mirrored: b.Mirrored}), b.Window, a.Every); err != nil {
+			return analysis.Result{}, err
 		}
 		r.Window = b.Window
 		all = append(all, last...)
 	}
 	if len(last) == 0 {
-		return Result{Reason: firstCheck(r.Window, a.Every)}, nil
+		return analysis.Result{Reason: firstCheck(r.Window, a.Every)}, nil
 	}
 	run := a.replay(all)
-	return Result{Verdict: run.verdict, Reason: run.reason(a), Values: run.values(a)}, nil
+	return analysis.Result{Verdict: run.verdict, Reason: run.reason(a), Values: run.values(a)}, nil
 }
 
-func (a Argo) query(r Request) metrics.Query {
-	return metrics.Query{Arm: a.Canary, Reporter: reporter(a.Reporter, r), Signal: a.Signal}
+func (a Argo) query(r analysis.Request) metrics.Query {
+	return metrics.Query{Arm: a.Canary, Reporter: judging.Reporter(a.Reporter, r.Mirrored), Signal: a.Signal}
 }
 
 // errorLimit returns the limit in use.

@@ -3,7 +3,7 @@ package main
 import (
 	"math"
 
-	"github.com/serin-go/serin/analysis/rank"
+	"github.com/serin-go/serin/analysis/peers"
 	"github.com/serin-go/serin/analysis/sequential"
 )
 
@@ -12,7 +12,7 @@ func pooledZ(ro *rollout) (int, error) {
 	var c, b sequential.Count
 	for i, l := range ro.minutes {
 		c, b = plus(c, l.Canary), plus(b, l.Baseline)
-		if _, p := rank.PooledZ(c.Bad, c.Total, b.Bad, b.Total); p < 0.05 {
+		if _, p := peers.PooledZ(c.Bad, c.Total, b.Bad, b.Total); p < 0.05 {
 			return perMinute * (i + 1), nil
 		}
 	}
@@ -33,7 +33,7 @@ func asymptotic(looks []sequential.Look) int {
 		p, q := c.Bad/c.Total, b.Bad/b.Total
 		n := c.Total + b.Total
 		sd := math.Sqrt(n * (p*(1-p)/c.Total + q*(1-q)/b.Total))
-		if sd > 0 && p-q > rank.AsymptoticCS(n, sd, 5000, 2*0.05) {
+		if sd > 0 && p-q > peers.AsymptoticCS(n, sd, 5000, 2*0.05) {
 			return i + 1
 		}
 	}
