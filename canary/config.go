@@ -54,7 +54,7 @@ func (c *Config) missing() (errs []error) {
 func (c *Config) mistakes() (errs []error) {
 	for _, p := range c.parts() {
 		if isNil(p.part) {
-			errs = append(errs, fmt.Errorf("Config.%s: it is a nil %T", p.name, p.part))
+			errs = append(errs, fmt.Errorf("%s: it is a nil %T", "Config."+p.name, p.part))
 		} else if v, ok := p.part.(interface{ Validate() error }); ok {
 			errs = append(errs, v.Validate())
 		}

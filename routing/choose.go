@@ -146,19 +146,21 @@ func (h *HTTP) isStable(key string) bool {
 // what it matches, with a number if an earlier rule is told by that already.
 func keysOf(vs *networking.VirtualService) []string {
 	keys := make([]string, len(vs.Spec.Http))
-	seen := make(map[string]int, len(keys)) // how often
+	var seen map[string]bool // where a search would take longer
+	if len(keys) > 32 {
+		seen = make(map[string]bool, len(keys))
+	}
 	for i, rule := range vs.Spec.Http {
 		one := rule.GetName()
 		if one == "" {
 			one = matches(rule)
 		}
 		keys[i] = one
-		for n := seen[one]; seen[keys[i]] > 0; n++ {
+		for n := 1; seen[keys[i]] || seen == nil && slices.Contains(keys[:i], keys[i]); n++ {
 			keys[i] = fmt.Sprintf("%s~%d", one, n)
 		}
-		seen[one]++
-		if keys[i] != one {
-			seen[keys[i]]++
+		if seen != nil {
+			seen[keys[i]] = true
 		}
 	}
 	return keys
