@@ -69,9 +69,9 @@ func (c Compare) Validate() error {
 	return judging.Mistakes("compare", c.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. It is Blind until both arms have so many requests
-// that it would have failed a canary that answers none of them well. Whatever keeps
-// the Provider from answering, but having nothing to count, is an error.
+// Analyze implements [Analyzer]. It is Blind while there are too few requests to fail
+// even a canary that fails all of them. An error of the Provider is returned; having no
+// requests is no error, but Blind.
 func (c Compare) Analyze(ctx context.Context, r Request) (Result, error) {
 	if err := c.Validate(); err != nil {
 		return Result{}, err

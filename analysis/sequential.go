@@ -59,11 +59,10 @@ type Sequential struct {
 	// Every is the length of a look; zero is DefaultEvery. It should be at least a
 	// scrape interval.
 	Every time.Duration
-	// Lag is how long it takes until a reading is stored, for Prometheus at most its
-	// scrape timeout: a look is judged so long after it is over, as its counts would
-	// be others later. Zero is a third of Every. With a [Gauge] it is four thirds:
-	// Prometheus notes more than a scrape interval later, but for the time before,
-	// that the series of a pod that is gone have ended.
+	// Lag is how long the judge waits after a look ends, so that its counts are
+	// final: for Prometheus at least its scrape timeout. Zero is a third of Every.
+	// With a [Gauge] it is four thirds of Every, as Prometheus marks the series of a
+	// deleted pod as ended more than one scrape interval late.
 	Lag time.Duration
 	// BurnIn is how many looks are left out at the beginning of the rollout: one or
 	// two for a canary that starts cold.

@@ -59,7 +59,7 @@ func (b Builder) Step(steps ...Step) Builder {
 }
 
 // Weights appends one step for each canary weight, in their order, which may also
-// fall. Otherwise a step is like the given one, its mirror and baseline included.
+// fall. Otherwise a step is like the given one, mirror, baseline and gates included.
 // If that has a name, each step's name gets the weight behind it.
 func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 	var steps []Step
@@ -116,8 +116,9 @@ func (b Builder) Verify() Builder {
 // HeaderRoutes lets a request choose its version by a header for as long as the
 // rollout lasts, whatever the weights are: a preview for people, and what keeps gRPC
 // clients without a proxy from losing calls while the weights move. The routes are
-// put up before the first step by a write of their own, when everything is ready
-// for that step, and are removed when the traffic of the end was seen. They count
+// put up before the first step by a write of their own, when the pods are ready for
+// that step and while its gates may still be closed, so that the canary can be tried
+// before it is approved. They are removed when the traffic of the end was seen. They count
 // for all steps: Traffic.HeaderRoutes of a Step is that of its plan. A request that
 // chooses its version counts as one of that; where many do, a judge that looks at how
 // requests are divided needs to know (analysis.Sequential has AnySplit).

@@ -23,8 +23,9 @@ type Config struct {
 	// Prerequisite puts up what the traffic stands on. Nil is nothing; Prerequisites are
 	// several.
 	Prerequisite Prerequisite
-	// Gates open by themselves, by the names that the plan gives them. Gates that
-	// are not here are opened by the command Approve, and these are not.
+	// Gates maps the name of a gate to the function that decides it. A gate of the
+	// plan that is missing here is manual: the command Approve opens it. Approve does
+	// not open a gate that is listed here.
 	Gates map[string]Gate
 	// Verifier is needed by a plan that says Verify, and unused by any other.
 	Verifier Verifier

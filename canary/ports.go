@@ -26,9 +26,9 @@ func (s State) Fence() Fence {
 	return Fence{s.Plan + "@" + s.Began.UTC().Format(time.RFC3339Nano), s.Serial}
 }
 
-// After returns nil if f may be acted on when last was the last that was: if its
-// serial is greater, or if it is the same Fence. Otherwise it returns a
-// FencedError. The zero Fence is before all.
+// After reports whether f is newer than last, the Fence of the action before. It
+// returns nil if the serial of f is greater, or if both are the same Fence, and a
+// FencedError otherwise. Every Fence is newer than the zero Fence.
 func (f Fence) After(last Fence) error {
 	if f.Serial > last.Serial || f == last {
 		return nil
@@ -47,11 +47,11 @@ type Question struct {
 	Pin Pin
 	// Promotes: the rollout will promote stable, if it succeeds.
 	Promotes bool
-	// Current reads the Router's object and returns an ErrConflict if anybody has
-	// written there since it was decided to ask. Who adds what nobody would take down
-	// again reads what it changes, asks Current, and then changes it only if nobody
-	// else did: so a driver that slept through the end of a rollout adds nothing, and
-	// nothing has to be remembered of rollouts that are over. nil: nobody can tell.
+	// Current reads the Router's object, and returns an ErrConflict if anybody has
+	// written there since it was decided to ask. Call it before you create something
+	// that no later Cleanup removes: read the object that you change, call Current,
+	// then write with the resourceVersion that you read. A stale driver then adds
+	// nothing after the end of the rollout. Current is nil where that cannot be told.
 	Current func(ctx context.Context) error
 }
 
@@ -89,9 +89,9 @@ type Prerequisite interface {
 }
 
 // FencedError is the error of a Workload or Prerequisite that has acted on a greater
-// serial than the one it was given, or on the same one of another rollout. It is
-// an ErrConflict: the driver is behind, or, after a State was lost, has to go on
-// from a greater serial, which it can only write if it is not behind.
+// serial than the one it was given, or on the same serial of another rollout. It is
+// an ErrConflict. Usually the driver's view is stale, and it reads again. If the State
+// was lost, the driver has to write one with a greater serial first.
 type FencedError struct {
 	Serial int64 // the greatest so far
 }

@@ -128,9 +128,10 @@ type Orders struct {
 
 // Evidence is what a judge may count.
 type Evidence struct {
-	// Blocks are the times whose counts are evidence, but for that of the step
-	// under way, and Dropped how many looks of earlier ones are not there any more;
-	// a look is as long as the judge says, or the plan's interval.
+	// Blocks are the finished times that the judge may count. The time of the step
+	// under way is not among them. Dropped is the number of older looks that were
+	// dropped to save space; a look is as long as the judge says, or the plan's
+	// interval.
 	Blocks  Blocks `json:"blocks,omitempty"`
 	Dropped int    `json:"dropped,omitzero"`
 	// Carry is what the judge handed over when it was last asked before a write, to

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,8 +13,9 @@ type Status struct {
 	// Rollout is the name of the plan with its revision.
 	Rollout string
 	Phase   Phase
-	// Step is the name of the step that the rollout is in, the Number'th of Steps
-	// counted from one; "" and 0 where it is in none.
+	// Step is the name of the step that the rollout is in, or comes to next while it
+	// is Preparing or Retreating: the Number'th of Steps, counted from one. Both are
+	// zero after the steps.
 	Step          string
 	Number, Steps int
 	Traffic       Traffic
@@ -66,14 +68,35 @@ func (t *turn) waits(now time.Time) (what string, until time.Time) {
 		return "stable has everything: " + s.Reason, s.Retreat.Since.Add(maxRetreat)
 	case now.Before(settled):
 		return "the traffic settles", settled
+	case s.Phase == Preparing:
+		return t.firstWaits()
 	case s.Phase == Progressing:
 		return t.stepWaits(now, settled)
+	case s.Phase == CompletingShift:
+		return "the judge's last look", until
 	case s.Phase == Baking:
 		return "the bake time", s.Baked.Add(t.bake)
 	case s.Phase.row().waits != CauseNone:
 		return s.Phase.row().waits.String(), until
 	}
 	return "", until
+}
+
+// firstWaits is waits before the first step.
+func (t *turn) firstWaits() (what string, until time.Time) {
+	first := &t.steps[0]
+	if first.Deadline > 0 {
+		until = t.deadline(first)
+	}
+	if closed := t.closed(first.EnterGates); closed != "" {
+		return "the canary's pods, and gates: " + closed, until
+	}
+	return "the canary's pods", until
+}
+
+// closed names the gates that no command has opened.
+func (t *turn) closed(gates []string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(gates), func(gate string) bool { return slices.Contains(t.s.Approved, gate) }), ", ")
 }
 
 // stepWaits is waits for a step whose traffic has settled.
@@ -96,8 +119,8 @@ func (t *turn) stepWaits(now, settled time.Time) (what string, until time.Time) 
 		return "the hold", until
 	case step.Judge != Unjudged:
 		return "the judge", deadline
-	case len(step.LeaveGates) > 0:
-		return "gates: " + strings.Join(step.LeaveGates, ", "), deadline
+	case t.closed(step.LeaveGates) != "":
+		return "gates: " + t.closed(step.LeaveGates), deadline
 	}
 	return "", deadline
 }
@@ -108,7 +131,11 @@ func (s Status) String() string {
 	var b strings.Builder
 	b.WriteString(join(": ", s.Rollout, s.Phase.String()))
 	if s.Number > 0 {
-		fmt.Fprintf(&b, ", step %d of %d %q", s.Number, s.Steps, s.Step)
+		next := ""
+		if s.Phase != Progressing {
+			next = "next "
+		}
+		fmt.Fprintf(&b, ", %sstep %d of %d %q", next, s.Number, s.Steps, s.Step)
 	}
 	fmt.Fprintf(&b, ", %v", s.Traffic)
 	if s.Waits != "" {

@@ -21,10 +21,9 @@ func ExampleRecommended() {
 	fmt.Println(plan)
 	// Output:
 	// shop, settle 10s, scrape lag 30s, bake 10m0s
-	//    1  canary 1%     hold 10m0s; must pass; deadline 2h0m0s
-	//    2  canary 5%     hold 10m0s; must pass; deadline 2h0m0s
-	//    3  canary 20%    hold 10m0s; must pass; deadline 2h0m0s
-	//    4  canary 50%    hold 10m0s; must pass; deadline 2h0m0s
+	//    1  canary 5%     hold 10m0s; must pass
+	//    2  canary 20%    hold 10m0s; must pass
+	//    3  canary 50%    hold 10m0s; must pass
 	// then promote stable, deadline 15m0s
 }
 
@@ -76,5 +75,20 @@ func TestAStatusSaysWhereARolloutIs(t *testing.T) {
 		// Of the rollout of another plan it says what needs no plan.
 		other := mustBuild(t, half(canary.Discard)).Status(state, time.Now())
 		require.Equal(t, "reviews: Baking, canary 100%; orders: abort", other.String())
+	})
+}
+
+// While a rollout waits for an approval, its Status names the gate and the deadline.
+func TestAStatusNamesTheGatesBeforeTheFirstStep(t *testing.T) {
+	plan := canary.NewPlan("pay").HeaderRoutes().End(canary.End{Kind: canary.Discard}).
+		Step(canary.Step{Traffic: canary.Traffic{Canary: 5 * percent}, EnterGates: []string{"ann", "bob"}, Deadline: 2 * time.Hour})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.turns(time.Minute)
+		p := mustBuild(t, plan)
+		require.Equal(t, `pay: Preparing, next step 1 of 1 "canary 5%", canary 0%, header routes; the canary's pods, and gates: ann, bob until 2000-01-01T02:00:00Z; orders: pause, abort, approve`,
+			p.Status(s.read().State, time.Now()).String())
+		s.send(canary.Command{Order: canary.Approve, Gate: "ann"})
+		s.turns(time.Minute)
+		require.Contains(t, p.Status(s.read().State, time.Now()).String(), "gates: bob until")
 	})
 }

@@ -17,8 +17,9 @@ type Step struct {
 	// the mesh was seen to do it.
 	Hold time.Duration
 	// Deadline bounds the whole step, counted from the write that entered it
-	// and without pauses. That of the first step also bounds the wait for the
-	// canary before it. The zero value is no bound.
+	// and without pauses. The deadline of the first step also bounds the wait before
+	// that step, for pods and for gates: give an approval enough time. The zero value
+	// is no bound.
 	Deadline time.Duration
 	// OnDeadline says what a missed Deadline means.
 	OnDeadline OnDeadline

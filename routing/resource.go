@@ -28,10 +28,10 @@ type Client[T any] interface {
 // called from any number of goroutines. One that has something to say of an object
 // before a rollout begins has a method Check(object *T) []canary.Finding as well.
 type Renderer[T any] interface {
-	// Read returns the traffic that the steered parts of the object ask for. If
-	// they disagree, it is that of the first one that does not ask for last, the
-	// traffic that was written last: so Read never returns last unless all of the
-	// object asks for it.
+	// Read returns the traffic that the steered parts of the object ask for. The
+	// argument last is the traffic that was written last. If every part asks for last,
+	// Read returns last. Otherwise it returns the traffic of the first part that does
+	// not.
 	Read(object *T, last canary.Traffic) (canary.Traffic, error)
 	// Render returns the patch after which all steered parts ask for t. It is
 	// empty if there is nothing to do.

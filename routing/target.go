@@ -92,10 +92,11 @@ type Target struct {
 	// the zero value is those that only read. All but mirror.Every need a rule of
 	// their own before each steered one, which is there while traffic is mirrored.
 	Mirror mirror.Methods
-	// Exclusive: no other VirtualService has rules for the same hosts at the same
-	// gateways. There Istio merges them, and puts a rule that matches everything behind
-	// those of the others, but not a header route or a copy of it, which matches on more
-	// and would take requests of others. So without this such a rule gets none.
+	// Exclusive says that no other VirtualService has rules for the same hosts at the
+	// same gateways. Istio merges such objects, and puts a rule that matches everything
+	// last. A header route or a copy made from it would come before the rules of the
+	// other objects, and take their requests. Without Exclusive, a rule that matches
+	// everything at a gateway therefore gets neither.
 	Exclusive bool
 	// Header is the header, in lower case, by which a request chooses its version
 	// while header routes stand; "" is ArmHeader.
