@@ -24,14 +24,16 @@ import (
 	"github.com/serin-go/serin/routing"
 )
 
-// newPlan mirrors, then moves the traffic of reviews, then promotes stable.
+// newPlan mirrors, then moves the traffic of reviews, then promotes stable. It has a
+// revision, so a driver that begins when all is over knows that it is this release.
 func newPlan() (canary.Plan, error) {
 	like := canary.Step{Hold: 300 * time.Millisecond, Deadline: 5 * time.Minute}
-	return canary.NewPlan("reviews").
+	plan, err := canary.NewPlan("reviews").
 		Step(mirror.Steps(like, canary.Full)...).
 		Weights(canary.List(20*canary.Percent, 60*canary.Percent, canary.Full), like).
 		HeaderRoutes().Settle(200 * time.Millisecond).Interval(100 * time.Millisecond).
 		End(canary.End{Kind: canary.PromoteStable, Deadline: 5 * time.Minute}).Build()
+	return plan.For("v2"), err
 }
 
 // newRouter steers the rule "all" of reviews.
