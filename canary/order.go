@@ -20,7 +20,9 @@ var ErrNotNow = errors.New("not now")
 // there is no rollout, if the command means nothing to it in its phase, or if
 // another command is not obeyed yet; an Abort takes the place of any other
 // command, and a Pause of any but an Abort. An Abort is also taken for a State
-// that cannot be understood, which is forgotten then.
+// that cannot be understood, which is forgotten then. Send does not know the plan: an
+// Approve of a gate that is not ahead comes to nothing at the next turn, whose Event
+// says so.
 func Send(ctx context.Context, r Router, c Command) error {
 	if _, err := c.Order.MarshalText(); err != nil || c.Order == NoOrder {
 		return fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
