@@ -3,7 +3,6 @@ package analysis_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -12,38 +11,18 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/judgingtest"
 	"github.com/serin-go/serin/metrics"
 )
 
+type store = judgingtest.Store
+
 var (
-	noon     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	minute   = analysis.Request{Window: metrics.Window{From: noon, To: noon.Add(time.Minute)}, Step: "20%"}
-	mirrored = analysis.Request{Window: minute.Window, Mirrored: true}
-
-	v1 = metrics.Arm{Workload: "reviews-v1", Namespace: "bookinfo"}
-	v2 = metrics.Arm{Workload: "reviews-v2", Namespace: "bookinfo"}
+	noon, minute = judgingtest.Noon, judgingtest.Minute
+	mirrored     = analysis.Request{Window: minute.Window, Mirrored: true}
+	v1, v2       = judgingtest.V1, judgingtest.V2
+	broken, of   = judgingtest.Broken, judgingtest.Of
 )
-
-// store is a Provider with the counts of each arm. An arm that is not there has
-// no series.
-type store map[metrics.Arm]metrics.Counts
-
-func (s store) Counts(_ context.Context, q metrics.Query, _ metrics.Window) (metrics.Counts, error) {
-	c, ok := s[q.Arm]
-	if !ok {
-		return metrics.Counts{}, metrics.ErrNoSeries
-	}
-	return c, nil
-}
-
-// broken is a Provider that has only an error.
-func broken(err error) metrics.Provider {
-	return metrics.ProviderFunc(func(context.Context, metrics.Query, metrics.Window) (metrics.Counts, error) {
-		return metrics.Counts{}, fmt.Errorf("store: %w", err)
-	})
-}
-
-func of(bad, total float64) metrics.Counts { return metrics.Counts{Total: total, Bad: bad} }
 
 func TestThreshold(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -58,7 +58,7 @@ spec:
 			fields(rule.ProtoReflect(), nil, func(p path) { paths = append(paths, p) })
 			for _, p := range paths {
 				changed := proto.Clone(rule).(*api.HTTPRoute)
-				p.change(changed.ProtoReflect())
+				p.change(t, changed.ProtoReflect())
 				meaningless := rule.Name == "b" && strings.HasPrefix(p.String(), ".mirror_perc") // how much of no mirror
 				if meaningless || proto.Equal(changed, rule) {
 					continue
@@ -115,7 +115,7 @@ func fields(m protoreflect.Message, at path, yield func(path)) {
 }
 
 // change changes the field.
-func (p path) change(m protoreflect.Message) {
+func (p path) change(t tb, m protoreflect.Message) {
 	for _, s := range p[:len(p)-1] {
 		switch v := m.Mutable(s.field); {
 		case s.field.IsMap():
@@ -126,11 +126,11 @@ func (p path) change(m protoreflect.Message) {
 			m = v.Message()
 		}
 	}
-	alter(m, p[len(p)-1].field)
+	alter(t, m, p[len(p)-1].field)
 }
 
 // alter gives a field of m another value.
-func alter(m protoreflect.Message, f protoreflect.FieldDescriptor) {
+func alter(t tb, m protoreflect.Message, f protoreflect.FieldDescriptor) {
 	switch {
 	case f.IsMap():
 		value := m.Mutable(f).Map().NewValue()
@@ -147,15 +147,15 @@ func alter(m protoreflect.Message, f protoreflect.FieldDescriptor) {
 	case f.Message() != nil:
 		inner := m.Mutable(f).Message()
 		if all := inner.Descriptor().Fields(); all.Len() > 0 && all.Get(0).Message() != inner.Descriptor() {
-			alter(inner, all.Get(0))
+			alter(t, inner, all.Get(0))
 		}
 	default:
-		m.Set(f, other(m.Get(f), f))
+		m.Set(f, other(t, m.Get(f), f))
 	}
 }
 
 // other is another value of a scalar.
-func other(v protoreflect.Value, f protoreflect.FieldDescriptor) protoreflect.Value {
+func other(t tb, v protoreflect.Value, f protoreflect.FieldDescriptor) protoreflect.Value {
 	switch f.Kind() {
 	case protoreflect.StringKind:
 		return protoreflect.ValueOfString(v.String() + "novel")
@@ -172,5 +172,6 @@ func other(v protoreflect.Value, f protoreflect.FieldDescriptor) protoreflect.Va
 	case protoreflect.Uint32Kind:
 		return protoreflect.ValueOfUint32(uint32(v.Uint()) + 1)
 	}
-	panic(fmt.Sprint("no other value of a ", f.Kind()))
+	require.Fail(t, "no other value is known", "of a %v", f.Kind())
+	return v
 }
