@@ -2,31 +2,24 @@ package canary
 
 import "fmt"
 
-// Reply is the outcome of asking the world a ask. The zero value is a
-// ask not asked yet.
+// Reply says whether what was asked is so. The zero value is no reply.
 type Reply uint8
 
 // The replies.
 const (
-	Unasked Reply = iota // not asked yet
-	Yes                  // it holds
-	Wait                 // not yet; asking again later can help
-	No                   // it has failed and waiting will not mend it
+	unasked Reply = iota
+	Yes           // it is so
+	Wait          // not yet; the engine asks again
+	No            // it failed, and to wait does not help; a rollout rolls back
 )
 
-// Answer is a Reply with its reason in words that a person on call
-// understands.
+// Because returns the Answer r with a formatted reason.
+func (r Reply) Because(format string, args ...any) Answer {
+	return Answer{r, fmt.Sprintf(format, args...)}
+}
+
+// Answer is a Reply with its reason, in words that a person on call understands.
 type Answer struct {
 	Reply  Reply
 	Reason string
-}
-
-// Waiting returns the Answer Wait with a formatted reason.
-func Waiting(format string, args ...any) Answer {
-	return Answer{Wait, fmt.Sprintf(format, args...)}
-}
-
-// Failed returns the Answer No with a formatted reason.
-func Failed(format string, args ...any) Answer {
-	return Answer{No, fmt.Sprintf(format, args...)}
 }

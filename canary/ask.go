@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 )
 
@@ -33,7 +36,7 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, reading Readin
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case s.Phase == Preparing && errors.Is(err, ErrRefused):
+	case s.Phase == phase.Preparing && errors.Is(err, ErrRefused):
 		return err
 	}
 	o.note(d, a, err)
@@ -54,9 +57,9 @@ func (r *Runner) judge(ctx context.Context, q analysis.Request) (analysis.Result
 // note keeps an answer. An error is none, and one that was left zero means nothing.
 func (o *observation) note(d decision, a Answer, err error) {
 	if err != nil {
-		a = Waiting("cannot tell: %v", err)
-	} else if a.Reply == Unasked {
-		a = Waiting("%s", a.Reason)
+		a = Wait.Because("cannot tell: %v", err)
+	} else if a.Reply == unasked {
+		a = Wait.Because("%s", a.Reason)
 	}
 	if d.Ask != askGate {
 		o.Answers[d.Ask] = a
@@ -112,7 +115,7 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 		o.Pin = pin
 		return a, err
 	case askShown:
-		return r.c.Verifier.Shown(ctx, d.Traffic, s.Shifted)
+		return r.c.Verifier.Verify(ctx, d.Traffic, s.Shifted)
 	case askReady:
 		q.Traffic, q.Pin = d.Traffic, d.Pin
 		return r.ready(ctx, q)
@@ -120,13 +123,13 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 		if gate := r.c.Gates[d.Gate]; gate != nil {
 			return gate(ctx)
 		}
-		return Waiting("%s, by the command %q", d.Gate, Approve), nil
+		return Wait.Because("%s, by the command %q", d.Gate, order.Approve), nil
 	case askPromoted:
 		return r.c.Workload.Promote(ctx, q)
 	case askRestored:
 		return r.c.Workload.Restore(ctx, q)
 	case askRemoved:
-		return r.c.Prerequisite.Cleanup(ctx, q)
+		return prerequisites(r.c.Prerequisites).cleanup(ctx, q)
 	}
 	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)
 }
@@ -139,8 +142,5 @@ func (r *Runner) ready(ctx context.Context, q Question) (Answer, error) {
 			return a, err
 		}
 	}
-	if r.c.Prerequisite != nil {
-		return r.c.Prerequisite.Ensure(ctx, q)
-	}
-	return Answer{Reply: Yes}, nil
+	return prerequisites(r.c.Prerequisites).ensure(ctx, q)
 }

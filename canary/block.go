@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/metrics"
 )
@@ -15,7 +17,7 @@ import (
 // Block is a time in which a judged step's traffic flowed, as a judge may count
 // it: from when the mesh was seen to do it, and the scrape lag, until the step was
 // left. Times are whole milliseconds.
-type Block struct {
+type block struct {
 	From, To time.Time
 	Traffic  Traffic // without cohorts and header routes
 }
@@ -25,14 +27,14 @@ type Block struct {
 // drives. The text is one word for each block: from (milliseconds since 1970, or
 // since the end of the block before), length, and the shares of canary, baseline
 // and mirror in parts per million, in base 36.
-type Blocks []Block
+type blocks []block
 
 // maxBlocks bounds what a State remembers.
 const maxBlocks = 48
 
 // add notes one more block. The oldest is dropped when there are too many, and
 // its looks are counted, so that a judge knows where its schedule was.
-func (e *Evidence) add(one Block, look time.Duration) {
+func (e *evidence) add(one block, look time.Duration) {
 	if len(e.Blocks) == maxBlocks {
 		oldest := e.Blocks[0]
 		e.Dropped = min(maxCount, e.Dropped+int(min(maxCount, oldest.To.Sub(oldest.From)/look)))
@@ -42,7 +44,7 @@ func (e *Evidence) add(one Block, look time.Duration) {
 }
 
 // end is when the last block ended.
-func (b Blocks) end() time.Time {
+func (b blocks) end() time.Time {
 	if len(b) == 0 {
 		return time.Time{}
 	}
@@ -50,7 +52,7 @@ func (b Blocks) end() time.Time {
 }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (b Blocks) MarshalText() ([]byte, error) {
+func (b blocks) MarshalText() ([]byte, error) {
 	var text []byte
 	last := int64(0)
 	for _, one := range b {
@@ -69,8 +71,8 @@ func (b Blocks) MarshalText() ([]byte, error) {
 }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (b *Blocks) UnmarshalText(text []byte) error {
-	var all Blocks
+func (b *blocks) UnmarshalText(text []byte) error {
+	var all blocks
 	last := int64(0)
 	for word := range strings.FieldsSeq(string(text)) {
 		var values [5]int64
@@ -90,7 +92,7 @@ func (b *Blocks) UnmarshalText(text []byte) error {
 		if err := traffic.Validate(); err != nil {
 			return fmt.Errorf("block %d: %w", len(all), err)
 		}
-		all = append(all, Block{time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), traffic})
+		all = append(all, block{time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), traffic})
 		last = to
 	}
 	*b = all
@@ -110,7 +112,7 @@ func (t *turn) window(since time.Time) metrics.Window {
 // closeBlock remembers what of the step that is being left was to be judged.
 func (t *turn) closeBlock() {
 	s := &t.s
-	if s.Phase != Progressing || len(t.steps) == 0 || t.steps[s.Step].Judge == Unjudged || s.Drifting {
+	if s.Phase != phase.Progressing || len(t.steps) == 0 || t.steps[s.Step].Requires == Nothing || s.Drifting {
 		return
 	}
 	since := s.Verified
@@ -123,19 +125,19 @@ func (t *turn) closeBlock() {
 	if to := w.To.UTC().Truncate(time.Millisecond); to.After(w.From) {
 		traffic := s.Traffic
 		traffic.Cohorts, traffic.HeaderRoutes = "", false
-		s.add(Block{w.From, to, traffic}, cmp.Or(t.o.Look, t.interval))
+		s.add(block{w.From, to, traffic}, cmp.Or(t.o.Look, t.interval))
 	}
 }
 
 // request is what to ask of the judge in a window of the step under way.
 func (t *turn) request(w metrics.Window) analysis.Request {
 	s := &t.s
-	now := Block{w.From, w.To, s.Traffic}.judged()
+	now := block{w.From, w.To, s.Traffic}.judged()
 	r := analysis.Request{
 		Window: w, Step: t.steps[s.Step].Name,
 		Mirrored: now.Mirrored, Canary: now.Canary, Baseline: now.Baseline,
 		Began: s.Began, StepBegan: s.Entered, PromotionBegan: s.Promotion,
-		Promoted: t.end.Kind == PromoteStable && (s.Phase == Returning || s.Phase == Baking),
+		Promoted: t.end.Kind == PromoteStable && (s.Phase == phase.Returning || s.Phase == phase.Baking),
 		Dropped:  s.Dropped, Carry: s.Carry, Frozen: s.Frozen,
 	}
 	if len(s.Blocks) > 0 {
@@ -147,7 +149,7 @@ func (t *turn) request(w metrics.Window) analysis.Request {
 	return r
 }
 
-func (b Block) judged() analysis.Block {
+func (b block) judged() analysis.Block {
 	return analysis.Block{
 		Window:   metrics.Window{From: b.From, To: b.To},
 		Mirrored: b.Traffic.Canary == 0 && b.Traffic.Mirror > 0,

@@ -17,7 +17,7 @@ func TestAJudgeIsToldOfTheStepsBefore(t *testing.T) {
 	dark := like
 	dark.Traffic.Mirror = canary.Full
 	unjudged := like
-	unjudged.Traffic.Canary, unjudged.Judge = canary.Percent, canary.Unjudged
+	unjudged.Traffic.Canary, unjudged.Requires = canary.Percent, canary.Nothing
 	judge := &fake.Judge{}
 	plan := canary.NewPlan("reviews").Settle(10*time.Second).ScrapeLag(30*time.Second).Step(dark, unjudged).
 		Weights(canary.List(20*canary.Percent, 50*canary.Percent, canary.Full), like)
@@ -44,10 +44,11 @@ func TestAJudgeIsToldOfTheStepsBefore(t *testing.T) {
 
 // Whoever drives, from whatever reading of the State, tells the same.
 func TestBlocksSurviveBeingWritten(t *testing.T) {
-	s := canary.State{Evidence: canary.Evidence{Blocks: canary.Blocks{
+	var s canary.State
+	s.Blocks = canary.Blocks{
 		{time.UnixMilli(1e12).UTC(), time.UnixMilli(1e12 + 5000).UTC(), canary.Traffic{Mirror: canary.Full}},
 		{time.UnixMilli(1e12 + 7000).UTC(), time.UnixMilli(1e12 + 9000).UTC(), canary.Traffic{Canary: 5 * canary.Percent}},
-	}}}
+	}
 	text, err := s.MarshalJSON()
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"blocks":"cre66i9s.3uw.0.0.lfls 1jk.1jk.12kw.0.0"`)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 )
 
@@ -38,16 +40,16 @@ func (s *State) validate() error {
 	if err := s.Traffic.Validate(); err != nil {
 		return err
 	}
-	if s.Phase != Idle && (s.Plan == "" || s.Began.IsZero() || s.Entered.IsZero() || s.Shifted.IsZero()) {
+	if s.Phase != phase.Idle && (s.Plan == "" || s.Began.IsZero() || s.Entered.IsZero() || s.Shifted.IsZero()) {
 		return fmt.Errorf("phase %v without a plan or its times", s.Phase)
 	}
 	var b bounds
 	b.count("serial", s.Serial, maxSerial)
 	b.rollout(&s.Rollout)
 	b.place(&s.Place)
-	b.clock(&s.Clock)
-	b.orders(&s.Orders)
-	b.evidence(&s.Evidence)
+	b.clock(&s.clock)
+	b.orders(&s.orders)
+	b.evidence(&s.evidence)
 	b.history(&s.History)
 	b.text("signature", s.Signature, maxSignature)
 	return b.err
@@ -101,12 +103,12 @@ func (b *bounds) place(p *Place) {
 	for _, r := range p.Retreat.Resumed {
 		b.time("retreat resumed", r.At)
 	}
-	if p.Outcome != Idle && !p.Outcome.Final() {
+	if p.Outcome != phase.Idle && !p.Outcome.Final() {
 		b.broken("outcome: %v is not final", p.Outcome)
 	}
 }
 
-func (b *bounds) clock(c *Clock) {
+func (b *bounds) clock(c *clock) {
 	b.time("entered", c.Entered)
 	b.time("shifted", c.Shifted)
 	b.time("verified", c.Verified)
@@ -119,7 +121,7 @@ func (b *bounds) clock(c *Clock) {
 	b.count("pausedFor", int64(c.PausedFor), int64(longest))
 }
 
-func (b *bounds) orders(o *Orders) {
+func (b *bounds) orders(o *orders) {
 	b.time("command at", o.Command.At)
 	b.text("command gate", o.Command.Gate, maxName)
 	b.text("command by", o.Command.By, maxName)
@@ -130,7 +132,7 @@ func (b *bounds) orders(o *Orders) {
 	}
 }
 
-func (b *bounds) evidence(e *Evidence) {
+func (b *bounds) evidence(e *evidence) {
 	b.count("dropped", int64(e.Dropped), maxCount)
 	b.count("judgeErrors", int64(e.JudgeErrors), maxCount)
 	b.count("carry", int64(len(e.Carry)), maxCarry)

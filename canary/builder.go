@@ -135,9 +135,18 @@ func (b Builder) Bake(d time.Duration) Builder {
 	return b
 }
 
-// OnDrift says what happens when somebody else changes the traffic.
-func (b Builder) OnDrift(d Drift) Builder {
-	b.spec.drift = d
+// OnDrift says what happens when somebody else changes the traffic in one of the
+// plan's steps. After the steps the engine always restores the traffic, because
+// stable may be between two versions then.
+func (b Builder) OnDrift(p DriftPolicy) Builder {
+	b.spec.drift.Policy = p
+	return b
+}
+
+// DriftLimit is how many changes by somebody else a rollout endures before it rolls
+// back, whatever the policy. The zero value means five.
+func (b Builder) DriftLimit(n int) Builder {
+	b.spec.drift.Limit = n
 	return b
 }
 
@@ -190,7 +199,7 @@ func (s spec) resolved() *spec {
 		s.interval = defaultInterval
 	}
 	if s.drift.Limit == 0 {
-		s.drift.Limit = DefaultDriftLimit
+		s.drift.Limit = defaultDriftLimit
 	}
 	return &s
 }

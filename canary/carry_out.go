@@ -3,6 +3,9 @@ package canary
 import (
 	"context"
 	"errors"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // carryOut decides, and does what was decided. What somebody changed and cannot be put
@@ -12,13 +15,14 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 	if err != nil {
 		return e, err
 	}
-	e.Reason, e.Wait, e.Done, e.Judged = d.Reason, d.After, d.Done, o.Judged
+	e.Reason, e.Wait, e.Done = d.Reason, d.After, d.Done
+	e.Judged, e.Result, e.JudgeErr = o.Judged.Asked, o.Judged.Result, o.Judged.Err
 	if d.Err != nil {
 		return e, d.Err
 	}
 	if d.Write {
 		err := r.write(ctx, reading, d.Traffic, &next)
-		if errors.Is(err, ErrRefused) && d.Reason.Cause == CauseDrift && o.Refused == "" && r.last.exposed() {
+		if errors.Is(err, ErrRefused) && d.Reason.Cause == cause.Drift && o.Refused == "" && r.last.exposed() {
 			o.Refused = err.Error() // it is judged all the same
 			return r.carryOut(ctx, e, state, reading, o)
 		}
@@ -50,7 +54,7 @@ func (r *Runner) decide(ctx context.Context, state State, reading Reading, o *ob
 // mayDrop reports whether header routes may be what is refused, on a way to stable that
 // they must not stop.
 func mayDrop(t Traffic, reading Reading, s *State) bool {
-	toStable := t == Traffic{HeaderRoutes: true} && s.Phase != Preparing
+	toStable := t == Traffic{HeaderRoutes: true} && s.Phase != phase.Preparing
 	return t.HeaderRoutes && t != reading.Traffic && (toStable || s.leadsBack())
 }
 

@@ -45,7 +45,7 @@ func (s *spec) problems() mistakes {
 // checkUnits tells of weights that were most likely meant as percentages: the canary gets
 // a trace of traffic, and then everything.
 func (s *spec) checkUnits(all *mistakes) {
-	const most = 100 * PerMillion
+	const most = 100 * perMillion
 	first, trace := -1, Weight(0)
 	for i, step := range s.steps {
 		w := step.Traffic.Canary

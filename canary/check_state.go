@@ -3,6 +3,9 @@ package canary
 import (
 	"cmp"
 	"fmt"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // CheckState reports why s can be no State of this plan; the error wraps
@@ -17,7 +20,7 @@ func (p Plan) CheckState(s State) error {
 // check reports why s, which bears the digest of the plan, can be none of its
 // States.
 func (sp *spec) check(s *State) error {
-	if s.Phase == Idle {
+	if s.Phase == phase.Idle {
 		return nil
 	}
 	why := cmp.Or(sp.wrongRollout(s), sp.wrongPlace(s), wrongFlags(s))
@@ -45,12 +48,12 @@ func (sp *spec) wrongPlace(s *State) string {
 	switch {
 	case s.Step >= len(sp.steps) && len(sp.steps) > 0:
 		return fmt.Sprintf("step %d of %d", s.Step+1, len(sp.steps))
-	case s.Phase.row().ends&(1<<sp.end.Kind) == 0:
+	case rowOf(s.Phase).ends&(1<<sp.end.Kind) == 0:
 		return fmt.Sprintf("phase %v, and it ends with %q", s.Phase, sp.end.Kind)
 	case !sp.leadsTo(s):
 		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
 	}
-	under := (s.Recalled || s.Returned > 0) && !s.Phase.row().bare // under way to what it should be
+	under := (s.Recalled || s.Returned > 0) && !rowOf(s.Phase).bare // under way to what it should be
 	if want := sp.trafficIn(s.Phase, s); s.Traffic != want && !under {
 		return fmt.Sprintf("phase %v with %v, not %v", s.Phase, s.Traffic, want)
 	}
@@ -59,30 +62,30 @@ func (sp *spec) wrongPlace(s *State) string {
 
 // leadsTo reports whether the outcome of s is one that its phase can have.
 func (sp *spec) leadsTo(s *State) bool {
-	r := s.Phase.row()
+	r := rowOf(s.Phase)
 	switch {
 	case r.final:
 		return s.Outcome == s.Phase
-	case s.Phase == CleaningUp:
-		return s.Outcome == RolledBack || s.Outcome == sp.goal()
+	case s.Phase == phase.CleaningUp:
+		return s.Outcome == phase.RolledBack || s.Outcome == sp.goal()
 	case r.back:
-		return s.Outcome == RolledBack
-	case r.traffic == ofStep || s.Phase == Preparing || s.Phase == Retreating:
-		return s.Outcome == Idle
+		return s.Outcome == phase.RolledBack
+	case r.traffic == ofStep || s.Phase == phase.Preparing || s.Phase == phase.Retreating:
+		return s.Outcome == phase.Idle
 	}
 	return s.Outcome == sp.goal()
 }
 
 // wrongFlags tells what of s does not go together.
 func wrongFlags(s *State) string {
-	switch r := s.Phase.row(); {
+	switch r := rowOf(s.Phase); {
 	case !s.Paused.IsZero() && !r.pausable:
 		return fmt.Sprintf("paused in phase %v", s.Phase)
-	case s.Phase != Progressing && (s.Drifting || s.Skipped):
+	case s.Phase != phase.Progressing && (s.Drifting || s.Skipped):
 		return fmt.Sprintf("a step's drift or skipped hold in phase %v", s.Phase)
-	case len(s.Approved) > 0 && !s.Phase.gated():
+	case len(s.Approved) > 0 && !gated(s.Phase):
 		return fmt.Sprintf("an open gate in phase %v", s.Phase)
-	case (s.Phase == Retreating) != (s.Retreat.Cause != CauseNone && !s.Retreat.Since.IsZero()):
+	case (s.Phase == phase.Retreating) != (s.Retreat.Cause != cause.None && !s.Retreat.Since.IsZero()):
 		return fmt.Sprintf("a retreat because of %q in phase %v", s.Retreat.Cause, s.Phase)
 	}
 	return ""

@@ -4,45 +4,20 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
-
-// Order is what a Command asks for.
-type Order uint8
-
-// The orders. The zero value is none.
-const (
-	NoOrder  Order = iota
-	Pause          // stay in this step; judging goes on
-	Resume         // go on after Pause or StepBack, or put drifted traffic back
-	Abort          // roll back
-	Promote        // go to the plan's end now, without waiting for holds, gates or verdicts
-	Skip           // do not wait for the hold of this step any longer
-	Approve        // open the gate named by Command.Gate, now or when the rollout comes to it
-	Retry          // begin again after a roll back
-	StepBack       // give stable everything for a while; Resume enters the step again
-)
-
-var orderNames = [...]string{"none", "pause", "resume", "abort", "promote", "skip", "approve", "retry", "step back"}
-
-// String returns the name of the order.
-func (o Order) String() string { return nameOf("Order", orderNames[:], o) }
-
-// MarshalText implements [encoding.TextMarshaler].
-func (o Order) MarshalText() ([]byte, error) { return marshalName("order", orderNames[:], o) }
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (o *Order) UnmarshalText(text []byte) error {
-	return unmarshalName("order", orderNames[:], text, o)
-}
 
 // Command is a person's or a tool's order to a rollout. It is written into the
 // State, so it reaches whichever process drives.
 type Command struct {
-	Order Order     `json:"order,omitzero"`
-	Gate  string    `json:"gate,omitzero"` // for Approve
-	By    string    `json:"by,omitzero"`
-	At    time.Time `json:"at,omitzero"` // filled in by Send if zero
-	Why   string    `json:"why,omitzero"`
+	Order order.Order `json:"order,omitzero"`
+	Gate  string      `json:"gate,omitzero"` // for Approve
+	By    string      `json:"by,omitzero"`
+	At    time.Time   `json:"at,omitzero"` // filled in by Send if zero
+	Why   string      `json:"why,omitzero"`
 }
 
 // credit says who gave the command and why, for reasons.
@@ -58,7 +33,7 @@ func (c Command) credit() string {
 }
 
 func (c Command) target() string {
-	if c.Order != Approve {
+	if c.Order != order.Approve {
 		return ""
 	}
 	return fmt.Sprintf(" gate %q", c.Gate)
@@ -66,23 +41,25 @@ func (c Command) target() string {
 
 // means tells of each order whether it means anything to a rollout in a State.
 var means = [...]func(s State) bool{
-	NoOrder: func(State) bool { return false },
-	Pause:   func(s State) bool { return s.Phase.row().pausable && s.Paused.IsZero() },
-	Resume: func(s State) bool {
-		return !s.Paused.IsZero() || s.Drifting || s.Phase == Retreating && s.Retreat.Gone.IsZero()
+	order.None:  func(State) bool { return false },
+	order.Pause: func(s State) bool { return rowOf(s.Phase).pausable && s.Paused.IsZero() },
+	order.Resume: func(s State) bool {
+		return !s.Paused.IsZero() || s.Drifting || s.Phase == phase.Retreating && s.Retreat.Gone.IsZero()
 	},
-	Abort:    func(s State) bool { return s.Phase != Idle && !s.Phase.row().final && !s.leadsBack() },
-	Promote:  func(s State) bool { return s.Phase == Progressing && !s.Hurried },
-	Skip:     func(s State) bool { return s.Phase == Progressing && !s.Skipped },
-	Approve:  func(s State) bool { return s.Phase.gated() },
-	Retry:    func(s State) bool { return s.Phase == RolledBack },
-	StepBack: func(s State) bool { return (s.Phase == Progressing || s.Phase == CompletingShift) && !s.Recalled },
+	order.Abort:   func(s State) bool { return s.Phase != phase.Idle && !rowOf(s.Phase).final && !s.leadsBack() },
+	order.Promote: func(s State) bool { return s.Phase == phase.Progressing && !s.PromoteNow },
+	order.Skip:    func(s State) bool { return s.Phase == phase.Progressing && !s.Skipped },
+	order.Approve: func(s State) bool { return gated(s.Phase) },
+	order.Retry:   func(s State) bool { return s.Phase == phase.RolledBack },
+	order.StepBack: func(s State) bool {
+		return (s.Phase == phase.Progressing || s.Phase == phase.CompletingShift) && !s.Recalled
+	},
 }
 
 // suits tells why the command means nothing to a rollout in the State s; "" if
 // it means something.
 func (c Command) suits(s *State) string {
-	if means[c.Order](*s) && (c.Order != Approve || c.Gate != "") {
+	if means[c.Order](*s) && (c.Order != order.Approve || c.Gate != "") {
 		return ""
 	}
 	return "a rollout that is " + s.Phase.String() + " cannot " + c.Order.String() + c.target()
@@ -93,30 +70,30 @@ func (t *turn) obey() *decision {
 	c := t.s.Command
 	t.s.Command = Command{}
 	if why := c.suits(&t.s); why != "" {
-		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "a command came too late: " + why})
+		return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "a command came too late: " + why})
 	}
 	why := c.Order.String() + c.credit()
 	switch c.Order {
-	case Pause:
+	case order.Pause:
 		t.s.Paused = t.o.Now
-	case Resume:
+	case order.Resume:
 		return t.resume(why)
-	case Abort:
+	case order.Abort:
 		return t.rollBack(why)
-	case Promote:
-		t.s.Hurried = true
+	case order.Promote:
+		t.s.PromoteNow = true
 		t.s.Paused = time.Time{}
-	case Skip:
+	case order.Skip:
 		t.s.Skipped = true
-	case Approve:
+	case order.Approve:
 		if why := t.approve(c.Gate); why != "" {
-			return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "a command came to nothing: " + why})
+			return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "a command came to nothing: " + why})
 		}
-	case StepBack:
-		return t.stepBack(CauseOrdered, why)
+	case order.StepBack:
+		return t.stepBack(cause.SteppedBack, why)
 	}
 	t.record(why)
-	return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: why})
+	return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: why})
 }
 
 // resume ends a pause or a Retreat and puts traffic back that had drifted.
@@ -124,15 +101,15 @@ func (t *turn) resume(why string) *decision {
 	if !t.s.Paused.IsZero() {
 		t.s.PausedFor = min(longest, t.s.PausedFor+max(0, t.o.Now.Sub(t.s.Paused)))
 		t.s.Paused = time.Time{}
-	} else if t.s.Phase == Retreating {
+	} else if t.s.Phase == phase.Retreating {
 		t.s.Retreat.Gone = t.o.Now
 	}
-	r := Reason{Cause: CauseMoved, Detail: why}
+	r := Reason{Cause: cause.MovedOn, Detail: why}
 	if a := t.o.Answers[askReady]; t.s.Drifting && t.s.Traffic.exceeds(t.o.Traffic) && a.Reply != Yes {
-		if a.Reply == Unasked {
+		if a.Reply == unasked {
 			return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
 		}
-		r = Reason{Cause: CauseDrift, Detail: why + " came to nothing: " + a.Reason}
+		r = Reason{Cause: cause.Drift, Detail: why + " came to nothing: " + a.Reason}
 		return t.write(t.o.Traffic, r)
 	}
 	t.record(why)

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
@@ -21,22 +24,22 @@ func twoSteps() canary.Builder {
 func TestAPausedRolloutStaysUntilItIsResumed(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.turns(30 * time.Second)
-		s.send(canary.Command{Order: canary.Pause, By: "ann", Why: "lunch"})
+		s.send(canary.Command{Order: order.Pause, By: "ann", Why: "lunch"})
 		state := s.turns(5 * time.Hour)
 		require.Equal(t, 0, state.Step)
 		require.Equal(t, 10*percent, s.read().Traffic.Canary)
 		s.heard("paused: pause by ann: lunch")
-		s.send(canary.Command{Order: canary.Resume, By: "ann"})
+		s.send(canary.Command{Order: order.Resume, By: "ann"})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 }
 
 func TestAFailingJudgeRollsBackAPausedRollout(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.turns(20 * time.Second)
-		s.send(canary.Command{Order: canary.Pause})
+		s.send(canary.Command{Order: order.Pause})
 		s.turns(time.Second)
 		s.judge.Script = rulings(analysis.Fail)
 		_, err := s.run()
@@ -48,12 +51,12 @@ func TestAPauseDoesNotUseUpTheDeadline(t *testing.T) {
 	plan := canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: 20 * time.Second, Deadline: time.Minute})
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.turns(5 * time.Second)
-		s.send(canary.Command{Order: canary.Pause})
+		s.send(canary.Command{Order: order.Pause})
 		s.turns(time.Hour)
-		s.send(canary.Command{Order: canary.Resume})
+		s.send(canary.Command{Order: order.Resume})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 }
 
@@ -62,9 +65,9 @@ func TestTheDeadlineGoesOnAfterAPauseFromWhereItWas(t *testing.T) {
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
 		s.turns(30 * time.Second)
-		s.send(canary.Command{Order: canary.Pause})
+		s.send(canary.Command{Order: order.Pause})
 		s.turns(time.Hour)
-		s.send(canary.Command{Order: canary.Resume})
+		s.send(canary.Command{Order: order.Resume})
 		resumed := time.Now()
 		_, err := s.run()
 		require.ErrorContains(t, err, "missed its deadline")
@@ -75,22 +78,22 @@ func TestTheDeadlineGoesOnAfterAPauseFromWhereItWas(t *testing.T) {
 func TestAnAbortSendsEverythingToStable(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.turns(10 * time.Second)
-		s.send(canary.Command{Order: canary.Abort, By: "ann", Why: "looks odd"})
+		s.send(canary.Command{Order: order.Abort, By: "ann", Why: "looks odd"})
 		state, err := s.run()
 		require.ErrorContains(t, err, "rolled back: abort by ann: looks odd")
 		require.Zero(t, s.read().Traffic)
-		require.Equal(t, canary.RolledBack, state.Phase)
+		require.Equal(t, phase.RolledBack, state.Phase)
 		require.Equal(t, "abort by ann: looks odd", state.Trace[len(state.Trace)-1].Reason)
 	})
 }
 
 func TestAnAbortWhileStableIsPromotedRestoresItBeforeItGetsTraffic(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods")}
-		s.workload.RestoreScript = []canary.Answer{canary.Waiting("2 of 3 pods are old again"), {Reply: canary.Yes}}
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods")}
+		s.workload.RestoreScript = []canary.Answer{canary.Wait.Because("2 of 3 pods are old again"), {Reply: canary.Yes}}
 		s.turns(7 * time.Minute)
-		require.Equal(t, canary.PromotingStable, s.read().State.Phase)
-		s.send(canary.Command{Order: canary.Abort})
+		require.Equal(t, phase.PromotingStable, s.read().State.Phase)
+		s.send(canary.Command{Order: order.Abort})
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		s.heard("RestoringStable: restoring stable: 2 of 3 pods are old again")
@@ -101,16 +104,16 @@ func TestAnAbortWhileStableIsPromotedRestoresItBeforeItGetsTraffic(t *testing.T)
 
 func TestAnAbortWhileTrafficReturnsGivesItBackToTheCanaryUntilStableIsRestored(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
-		for s.read().State.Phase != canary.Returning {
+		for s.read().State.Phase != phase.Returning {
 			s.turns(500 * time.Millisecond)
 		}
-		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3 replicas available")}
-		s.send(canary.Command{Order: canary.Abort})
+		s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("0 of 3 replicas available")}
+		s.send(canary.Command{Order: order.Abort})
 		s.turns(time.Minute)
 		require.Zero(t, s.read().Traffic, "the canary gets nothing that it cannot take")
 		s.heard("to restore stable, the canary has to take the traffic: 0 of 3 replicas available")
 		s.workload.ReadyScript = nil
-		s.workload.RestoreScript = []canary.Answer{canary.Waiting("2 of 3 pods are old again"), {Reply: canary.Yes}}
+		s.workload.RestoreScript = []canary.Answer{canary.Wait.Because("2 of 3 pods are old again"), {Reply: canary.Yes}}
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		s.heard("RestoringStable: restoring stable: 2 of 3 pods are old again")
@@ -120,7 +123,7 @@ func TestAnAbortWhileTrafficReturnsGivesItBackToTheCanaryUntilStableIsRestored(t
 }
 
 func TestAPromotionThatFailsRestoresOrHoldsAsThePlanSays(t *testing.T) {
-	failed := []canary.Answer{canary.Failed("progress deadline exceeded")}
+	failed := []canary.Answer{canary.No.Because("progress deadline exceeded")}
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.workload.PromoteScript = failed
 		_, err := s.run()
@@ -128,34 +131,34 @@ func TestAPromotionThatFailsRestoresOrHoldsAsThePlanSays(t *testing.T) {
 		require.Equal(t, 1, s.workload.Calls("Restore"))
 	})
 	story(t, s2(), func(t *testing.T, s *stage) {
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods")}
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods")}
 		_, err := s.run()
 		require.ErrorContains(t, err, "not done after 5m0s: 1 of 3 pods")
 	})
 	story(t, s2().End(canary.End{Kind: canary.PromoteStable, HoldOnFailure: true}), func(t *testing.T, s *stage) {
 		s.workload.PromoteScript = failed
 		state := s.turns(10 * time.Hour)
-		require.Equal(t, canary.PromotingStable, state.Phase)
+		require.Equal(t, phase.PromotingStable, state.Phase)
 		require.Equal(t, canary.Full, s.read().Traffic.Canary)
 		s.heard("the canary keeps the traffic until an abort")
 	})
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.workload.PromoteScript = failed
-		s.workload.RestoreScript = []canary.Answer{canary.Failed("quota exceeded")}
+		s.workload.RestoreScript = []canary.Answer{canary.No.Because("quota exceeded")}
 		state := s.turns(10 * time.Hour)
-		require.Equal(t, canary.RestoringStable, state.Phase)
+		require.Equal(t, phase.RestoringStable, state.Phase)
 		s.heard("stable cannot be restored, the canary keeps the traffic: quota exceeded")
 	})
 }
 
 func TestAPauseHoldsThePromotedStableBeforeItGetsTraffic(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods")}
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods")}
 		s.turns(7 * time.Minute)
 		s.workload.PromoteScript = nil
-		s.send(canary.Command{Order: canary.Pause})
-		require.Equal(t, canary.PromotingStable, s.turns(time.Hour).Phase)
-		s.send(canary.Command{Order: canary.Resume})
+		s.send(canary.Command{Order: order.Pause})
+		require.Equal(t, phase.PromotingStable, s.turns(time.Hour).Phase)
+		s.send(canary.Command{Order: order.Resume})
 		_, err := s.run()
 		require.NoError(t, err)
 	})
@@ -166,13 +169,13 @@ func TestPromoteGoesToTheEndWithoutWaitingForVerdicts(t *testing.T) {
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
 		s.turns(time.Minute)
-		s.send(canary.Command{Order: canary.Pause})
+		s.send(canary.Command{Order: order.Pause})
 		s.turns(time.Minute)
-		s.send(canary.Command{Order: canary.Promote, By: "ann"})
+		s.send(canary.Command{Order: order.Promote, By: "ann"})
 		began := time.Now()
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Less(t, time.Since(began), time.Minute)
 	})
 }
@@ -180,7 +183,7 @@ func TestPromoteGoesToTheEndWithoutWaitingForVerdicts(t *testing.T) {
 func TestSkipWaivesTheHoldOfOneStepOnly(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.turns(time.Second)
-		s.send(canary.Command{Order: canary.Skip})
+		s.send(canary.Command{Order: order.Skip})
 		began := time.Now()
 		_, err := s.run()
 		require.NoError(t, err)
@@ -190,26 +193,26 @@ func TestSkipWaivesTheHoldOfOneStepOnly(t *testing.T) {
 }
 
 func TestAGateOpensByCommandOrByGates(t *testing.T) {
-	gated := twoSteps().Step(canary.Step{Name: "release", Traffic: canary.Traffic{Canary: canary.Full}, LeaveGates: []string{"release"}, Judge: canary.Unjudged})
+	gated := twoSteps().Step(canary.Step{Name: "release", Traffic: canary.Traffic{Canary: canary.Full}, LeaveGates: []string{"release"}, Requires: canary.Nothing})
 	story(t, gated, func(t *testing.T, s *stage) {
 		s.turns(time.Hour)
 		s.heard(`waiting for gate: release, by the command "approve"`)
-		s.send(canary.Command{Order: canary.Approve, Gate: "other"})
+		s.send(canary.Command{Order: order.Approve, Gate: "other"})
 		s.turns(time.Minute)
 		s.heard(`no gate "other" is ahead, but ["release"]`)
-		s.send(canary.Command{Order: canary.Approve, Gate: "release", By: "ann"})
+		s.send(canary.Command{Order: order.Approve, Gate: "release", By: "ann"})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
-	answer := canary.Waiting("ticket 7 is open")
+	answer := canary.Wait.Because("ticket 7 is open")
 	gates := func(c *canary.Config) {
 		c.Gates = map[string]canary.Gate{"release": func(context.Context) (canary.Answer, error) { return answer, nil }}
 	}
 	story(t, gated, func(t *testing.T, s *stage) {
 		s.turns(time.Hour)
 		s.heard("waiting for gate: ticket 7 is open")
-		answer = canary.Failed("ticket 7 was rejected")
+		answer = canary.No.Because("ticket 7 was rejected")
 		_, err := s.run()
 		require.ErrorContains(t, err, `gate "release" was denied: ticket 7 was rejected`)
 	}, gates)
@@ -226,12 +229,12 @@ func TestOnlyARetryLeavesAFinalPhase(t *testing.T) {
 		require.Equal(t, writes, s.router.Writes(), "a rollout that is over writes nothing")
 
 		s.judge.Script = rulings(analysis.Pass)
-		s.send(canary.Command{Order: canary.Retry, By: "ann", Why: "v2 is mended"})
+		s.send(canary.Command{Order: order.Retry, By: "ann", Why: "v2 is mended"})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Equal(t, "retry by ann: v2 is mended", state.Trace[0].Reason)
-		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Retry}), canary.ErrNotNow)
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: order.Retry}), canary.ErrNotNow)
 	})
 }
 
@@ -243,24 +246,24 @@ func TestACommandThatMeansNothingIsRefused(t *testing.T) {
 			require.ErrorIs(t, err, canary.ErrNotNow)
 			require.ErrorContains(t, err, want)
 		}
-		refused(canary.Command{Order: canary.Abort}, "a rollout that is Idle cannot abort")
+		refused(canary.Command{Order: order.Abort}, "a rollout that is Idle cannot abort")
 		s.turns(time.Second)
 		refused(canary.Command{}, `there is no order "none"`)
 		refused(canary.Command{Order: 99}, "there is no order")
-		refused(canary.Command{Order: canary.Resume}, "a rollout that is Progressing cannot resume")
-		refused(canary.Command{Order: canary.Approve}, `cannot approve gate ""`)
-		s.send(canary.Command{Order: canary.Pause, By: "ann"})
-		refused(canary.Command{Order: canary.Skip}, "pause by ann is not obeyed yet")
-		s.send(canary.Command{Order: canary.Abort})
-		refused(canary.Command{Order: canary.Pause}, "abort is not obeyed yet")
+		refused(canary.Command{Order: order.Resume}, "a rollout that is Progressing cannot resume")
+		refused(canary.Command{Order: order.Approve}, `cannot approve gate ""`)
+		s.send(canary.Command{Order: order.Pause, By: "ann"})
+		refused(canary.Command{Order: order.Skip}, "pause by ann is not obeyed yet")
+		s.send(canary.Command{Order: order.Abort})
+		refused(canary.Command{Order: order.Pause}, "abort is not obeyed yet")
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.turns(time.Second)
-		s.send(canary.Command{Order: canary.Approve, Gate: "no such gate"})
-		s.send(canary.Command{Order: canary.Pause})
-		require.Equal(t, canary.Pause, s.read().State.Command.Order, "a pause waits for nothing but an abort")
+		s.send(canary.Command{Order: order.Approve, Gate: "no such gate"})
+		s.send(canary.Command{Order: order.Pause})
+		require.Equal(t, order.Pause, s.read().State.Command.Order, "a pause waits for nothing but an abort")
 	})
 }
 
@@ -274,31 +277,31 @@ func TestACommandIsWrittenAgainAfterAConflict(t *testing.T) {
 			}
 			return nil
 		}
-		s.send(canary.Command{Order: canary.Pause})
-		require.Equal(t, canary.Pause, s.read().State.Command.Order)
+		s.send(canary.Command{Order: order.Pause})
+		require.Equal(t, order.Pause, s.read().State.Command.Order)
 		s.router.BeforeWrite = func() error { return canary.ErrConflict }
-		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Abort}), canary.ErrConflict)
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: order.Abort}), canary.ErrConflict)
 		down := errors.New("no API server")
 		s.router.BeforeRead = func() error { return down }
-		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Abort}), down)
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: order.Abort}), down)
 	})
 }
 
 // E15, E16: an approval is kept until its gate is reached, opens what is meant for
 // people only, and is used once.
 func TestAnApprovalIsKeptForItsGateAndUsedOnce(t *testing.T) {
-	friday := canary.Waiting("it is Friday")
-	step := canary.Step{Hold: time.Minute, Judge: canary.Unjudged, EnterGates: []string{"calendar", "release manager"}, LeaveGates: []string{"qa"}}
+	friday := canary.Wait.Because("it is Friday")
+	step := canary.Step{Hold: time.Minute, Requires: canary.Nothing, EnterGates: []string{"calendar", "release manager"}, LeaveGates: []string{"qa"}}
 	plan := canary.NewPlan("p").Weights(canary.List(10*percent, canary.Full), step)
 	story(t, plan, func(t *testing.T, s *stage) {
 		state := s.turns(time.Hour)
-		require.Equal(t, canary.Preparing, state.Phase)
+		require.Equal(t, phase.Preparing, state.Phase)
 		s.heard("Preparing: waiting for gate: it is Friday")
-		s.send(canary.Command{Order: canary.Approve, Gate: "calendar"})
+		s.send(canary.Command{Order: order.Approve, Gate: "calendar"})
 		s.turns(time.Minute)
 		s.heard(`a command came to nothing: the gate "calendar" is not opened by command`)
 		for _, gate := range []string{"qa", "release manager"} {
-			s.send(canary.Command{Order: canary.Approve, Gate: gate})
+			s.send(canary.Command{Order: order.Approve, Gate: gate})
 			s.turns(time.Minute)
 		}
 		friday = canary.Answer{Reply: canary.Yes}
@@ -306,14 +309,14 @@ func TestAnApprovalIsKeptForItsGateAndUsedOnce(t *testing.T) {
 		require.Equal(t, 0, state.Step)
 		s.heard(`Progressing: waiting for gate: release manager, by the command "approve"`)
 		require.Equal(t, []string{"qa"}, state.Approved, "the other one was used")
-		s.send(canary.Command{Order: canary.Approve, Gate: "release manager"})
+		s.send(canary.Command{Order: order.Approve, Gate: "release manager"})
 		state = s.turns(time.Hour)
 		require.Equal(t, 1, state.Step)
 		require.Empty(t, state.Approved)
-		s.send(canary.Command{Order: canary.Approve, Gate: "qa"})
+		s.send(canary.Command{Order: order.Approve, Gate: "qa"})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	}, func(c *canary.Config) {
 		c.Gates = map[string]canary.Gate{"calendar": func(context.Context) (canary.Answer, error) { return friday, nil }}
 	})

@@ -20,9 +20,9 @@ type Config struct {
 	// Workload tells when the canary is ready. Nil takes it for ready always; a
 	// plan that promotes stable needs one.
 	Workload Workload
-	// Prerequisite puts up what the traffic stands on. Nil is nothing; Prerequisites are
-	// several.
-	Prerequisite Prerequisite
+	// Prerequisites are ensured in order before the first traffic, and cleaned up in
+	// reverse order after the last.
+	Prerequisites []Prerequisite
 	// Gates maps the name of a gate to the function that decides it. A gate of the
 	// plan that is missing here is manual: the command Approve opens it. Approve does
 	// not open a gate that is listed here.
@@ -39,8 +39,8 @@ func (c *Config) missing() (errs []error) {
 	if c.Router == nil {
 		errs = append(errs, errors.New("Config.Router: want one"))
 	}
-	if i := slices.IndexFunc(c.Plan.spec.steps, func(s Step) bool { return s.Judge != Unjudged }); i >= 0 && c.Analyzer == nil {
-		errs = append(errs, fmt.Errorf("Config.Analyzer: step %q is judged; give one, or make the step %q", c.Plan.spec.steps[i].Name, Unjudged))
+	if i := slices.IndexFunc(c.Plan.spec.steps, func(s Step) bool { return s.Requires != Nothing }); i >= 0 && c.Analyzer == nil {
+		errs = append(errs, fmt.Errorf("Config.Analyzer: step %q is judged; give one, or make the step %q", c.Plan.spec.steps[i].Name, Nothing))
 	}
 	if c.Plan.spec.end.Kind == PromoteStable && c.Workload == nil {
 		errs = append(errs, fmt.Errorf("Config.Workload: a plan that ends with %q needs one", PromoteStable))
@@ -79,10 +79,11 @@ type part struct {
 
 // parts returns those that may be a Checker or a Waker as well.
 func (c *Config) parts() []part {
-	return []part{
-		{"Router", c.Router}, {"Analyzer", c.Analyzer}, {"Workload", c.Workload},
-		{"Prerequisite", c.Prerequisite}, {"Verifier", c.Verifier},
+	all := []part{{"Router", c.Router}, {"Analyzer", c.Analyzer}, {"Workload", c.Workload}, {"Verifier", c.Verifier}}
+	for i, p := range c.Prerequisites {
+		all = append(all, part{fmt.Sprintf("Prerequisites[%d]", i), p})
 	}
+	return all
 }
 
 // look is how long a look of the judge is; zero if it does not say.

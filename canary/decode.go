@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"errors"
@@ -63,6 +64,9 @@ func (d *decoder) value(n *node, v reflect.Value) {
 }
 
 func hasOwnForm(v reflect.Value) bool {
+	if !v.CanInterface() {
+		return false // what the State embeds
+	}
 	switch v.Addr().Interface().(type) {
 	case encoding.TextUnmarshaler, json.Unmarshaler:
 		return true
@@ -149,15 +153,17 @@ func fieldsOf(t reflect.Type) []field {
 		return all.([]field)
 	}
 	var all []field
-	for _, f := range reflect.VisibleFields(t) {
+	for i := range t.NumField() {
+		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "-" || !f.IsExported() || f.Anonymous && name == "" {
-			continue
+		switch {
+		case f.Anonymous && name == "": // its fields stand beside the others
+			for _, part := range fieldsOf(f.Type) {
+				all = append(all, field{part.name, append([]int{i}, part.index...)})
+			}
+		case name != "-" && (f.IsExported() || f.Anonymous):
+			all = append(all, field{cmp.Or(name, f.Name), f.Index})
 		}
-		if name == "" {
-			name = f.Name
-		}
-		all = append(all, field{name, f.Index})
 	}
 	known.Store(t, all)
 	return all

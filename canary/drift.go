@@ -3,6 +3,10 @@ package canary
 import (
 	"fmt"
 	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // drift compares the traffic read with that of the State. Both were written in
@@ -15,7 +19,7 @@ func (t *turn) drift() *decision {
 		t.s.Drifts = min(t.s.Drifts+1, maxCount)
 		return t.recalled()
 	case same && t.s.Drifting:
-		return t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: "the step's traffic is back"})
+		return t.shift(t.s.Traffic, Reason{Cause: cause.Drift, Detail: "the step's traffic is back"})
 	case same:
 		return nil
 	case t.misfit():
@@ -34,7 +38,7 @@ func (t *turn) drift() *decision {
 func (t *turn) recalled() *decision {
 	t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
 	what := fmt.Sprintf("the rollout's state was %v by somebody else, with %v (%d of %d times)", t.o.Loss, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
-	row := t.s.Phase.row()
+	row := rowOf(t.s.Phase)
 	if t.end.Kind == PromoteStable && !row.moved && !row.back {
 		// What is remembered may be older than what was removed: stable may be
 		// under promotion already.
@@ -42,7 +46,7 @@ func (t *turn) recalled() *decision {
 	}
 	switch {
 	case t.s.leadsBack():
-	case t.s.Command.Order == Abort:
+	case t.s.Command.Order == order.Abort:
 		return t.obey()
 	case t.o.Age > max(maxStale, 2*t.interval):
 		return t.rollBack(fmt.Sprintf("drift: %s; what is remembered is %v old", what, t.o.Age.Round(time.Second)))
@@ -53,13 +57,13 @@ func (t *turn) recalled() *decision {
 }
 
 func (t *turn) answerDrift(what string) *decision {
-	r := Reason{Cause: CauseDrift, Detail: what}
+	r := Reason{Cause: cause.Drift, Detail: what}
 	gone := t.goneWithoutNeed()
 	if gone {
 		t.s.Traffic.HeaderRoutes = false
 	}
 	switch {
-	case !t.s.leadsBack() && !t.s.Phase.row().moved && t.s.Drifts > t.spec.drift.Limit:
+	case !t.s.leadsBack() && !rowOf(t.s.Phase).moved && t.s.Drifts > t.spec.drift.Limit:
 		return t.rollBack("drift: " + what)
 	case t.o.Refused != "":
 		return t.reassert(what)
@@ -71,7 +75,7 @@ func (t *turn) answerDrift(what string) *decision {
 
 // byPolicy answers drift as the plan says.
 func (t *turn) byPolicy(what string) *decision {
-	r := Reason{Cause: CauseDrift, Detail: what}
+	r := Reason{Cause: cause.Drift, Detail: what}
 	switch t.driftPolicy() {
 	case Adopt:
 		adopted := t.o.Traffic
@@ -102,11 +106,11 @@ func (t *turn) repair() *decision {
 	if d.Ask != askNothing || d.Write || d.Err != nil {
 		return d
 	}
-	d.Reason = Reason{Cause: CauseDrift, Detail: "the header routes do not fit their rules any more"}
+	d.Reason = Reason{Cause: cause.Drift, Detail: "the header routes do not fit their rules any more"}
 	after := d.After
 	switch a := t.mayPutBack(); a.Reply {
 	case Yes:
-	case Unasked:
+	case unasked:
 		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	default:
 		d.Reason.Detail += ", and cannot be made anew: " + a.Reason
@@ -121,7 +125,7 @@ func (t *turn) repair() *decision {
 // goneWithoutNeed reports whether somebody removed header routes on the way back, or
 // where stable has everything: they are put up again with traffic that needs them.
 func (t *turn) goneWithoutNeed() bool {
-	stable := t.s.Phase.row().traffic != ofStep && t.s.Traffic == Traffic{HeaderRoutes: true}
+	stable := rowOf(t.s.Phase).traffic != ofStep && t.s.Traffic == Traffic{HeaderRoutes: true}
 	return t.s.Traffic.HeaderRoutes && !t.o.Traffic.HeaderRoutes && (stable || t.s.leadsBack())
 }
 
@@ -129,9 +133,9 @@ func (t *turn) goneWithoutNeed() bool {
 // found keeps what is found.
 func (t *turn) driftPolicy() DriftPolicy {
 	switch {
-	case t.s.Phase == Progressing:
+	case t.s.Phase == phase.Progressing:
 		return t.spec.drift.Policy
-	case t.s.Phase == RestoringStable && t.s.Recalled:
+	case t.s.Phase == phase.RestoringStable && t.s.Recalled:
 		return Adopt
 	}
 	return Reassert
@@ -144,7 +148,7 @@ func (t *turn) reassert(what string) *decision {
 	if a := t.mayPutBack(); a.Reply != Yes {
 		return t.endure(what, a)
 	}
-	d := t.shift(t.s.Traffic, Reason{Cause: CauseDrift, Detail: what})
+	d := t.shift(t.s.Traffic, Reason{Cause: cause.Drift, Detail: what})
 	if t.s.Drifts > t.spec.drift.Limit {
 		d.After = t.interval // somebody goes on changing it, and it must go back all the same
 	}
@@ -155,7 +159,7 @@ func (t *turn) reassert(what string) *decision {
 func (t *turn) mayPutBack() Answer {
 	switch {
 	case t.o.Refused != "":
-		return Waiting("%s", t.o.Refused)
+		return Wait.Because("%s", t.o.Refused)
 	case t.s.Traffic.exceeds(t.o.Traffic):
 		return t.o.Answers[askReady]
 	}
@@ -166,13 +170,13 @@ func (t *turn) mayPutBack() Answer {
 // judged, and commands are obeyed.
 func (t *turn) endure(what string, a Answer) *decision {
 	switch {
-	case a.Reply == Unasked:
+	case a.Reply == unasked:
 		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
-	case a.Reply == No && t.s.Phase != PromotingStable && !t.s.leadsBack():
+	case a.Reply == No && t.s.Phase != phase.PromotingStable && !t.s.leadsBack():
 		return t.rollBack("drift: " + what + "; it cannot be put back: " + a.Reason)
-	case t.s.Phase == Progressing && !t.s.Drifting, t.o.Loss != lossless:
-		t.s.Drifting = t.s.Phase == Progressing
-		return t.write(t.o.Traffic, Reason{Cause: CauseDrift, Detail: what})
+	case t.s.Phase == phase.Progressing && !t.s.Drifting, t.o.Loss != lossless:
+		t.s.Drifting = t.s.Phase == phase.Progressing
+		return t.write(t.o.Traffic, Reason{Cause: cause.Drift, Detail: what})
 	}
 	t.held = what + "; it is put back when that is possible: " + a.Reason
 	return nil

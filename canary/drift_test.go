@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/stretchr/testify/require"
@@ -46,13 +49,13 @@ func TestArgoCDResettingTheWeightsEveryThirdTurnEndsAtTheLimit(t *testing.T) {
 	story(t, plan, func(t *testing.T, s *stage) {
 		state, err := s.run()
 		require.ErrorContains(t, err, "drift: somebody changed canary 10% to stable only (6 of 5 times)")
-		require.Equal(t, canary.RolledBack, state.Phase)
+		require.Equal(t, phase.RolledBack, state.Phase)
 		require.Less(t, turn, 100)
 	}, argo)
 }
 
 func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
-	policy := func(p canary.DriftPolicy) canary.Builder { return twoSteps().OnDrift(canary.Drift{Policy: p}) }
+	policy := func(p canary.DriftPolicy) canary.Builder { return twoSteps().OnDrift(p) }
 	edit := canary.Traffic{Canary: 15 * percent}
 	story(t, policy(canary.Adopt), func(t *testing.T, s *stage) {
 		s.turns(time.Second)
@@ -62,7 +65,7 @@ func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
 		require.Equal(t, edit, state.Traffic)
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 	story(t, policy(canary.HoldAndAsk), func(t *testing.T, s *stage) {
 		s.turns(time.Second)
@@ -71,10 +74,10 @@ func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
 		require.Equal(t, edit, s.read().Traffic)
 		require.True(t, state.Drifting)
 		s.heard("drift: left alone until a resume")
-		s.send(canary.Command{Order: canary.Resume})
+		s.send(canary.Command{Order: order.Resume})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 	story(t, policy(canary.HoldAndAsk), func(t *testing.T, s *stage) {
 		s.turns(time.Second)
@@ -124,7 +127,7 @@ func TestTrafficThatNoStateExplainsIsRefusedWithTheWaysOut(t *testing.T) {
 		require.Equal(t, 30*percent, s.read().Traffic.Canary)
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.router.Meddle(canary.Traffic{Canary: 30 * percent})
@@ -182,7 +185,7 @@ func TestAStateThatCannotBeUnderstoodStopsUntilAReset(t *testing.T) {
 		require.ErrorContains(t, err, "it has version 2, this library knows versions up to 1")
 		s.turns(time.Hour) // users are on the canary: Run goes on watching
 		s.heard("error: fake: router: stored state cannot be understood")
-		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.Pause}), canary.ErrBadState)
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: order.Pause}), canary.ErrBadState)
 		require.NoError(t, s.runner.Reset(t.Context()))
 		_, err = s.run()
 		require.NoError(t, err)
@@ -219,7 +222,7 @@ func TestTransientErrorsAreTriedAgainAndRefusalsAreNot(t *testing.T) {
 		s.router.AfterWrite = func() error { return errors.New("the answer was lost") }
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		refused := 0
@@ -235,19 +238,19 @@ func TestTransientErrorsAreTriedAgainAndRefusalsAreNot(t *testing.T) {
 func TestWhoeverRemembersTooLittleRestoresStableFirst(t *testing.T) {
 	plan := mustBuild(t, s2())
 	full := canary.Traffic{Canary: canary.Full}
-	for _, phase := range []canary.Phase{canary.Progressing, canary.CompletingShift, canary.PromotingStable} {
+	for _, p := range []phase.Phase{phase.Progressing, phase.CompletingShift, phase.PromotingStable} {
 		remembered := inStep(plan, plan.Len()-1, full)
-		remembered.Owner, remembered.Phase, remembered.Drifts = "suite", phase, 9
-		if phase != canary.Progressing {
-			remembered.Outcome = canary.Promoted
+		remembered.Owner, remembered.Phase, remembered.Drifts = "suite", p, 9
+		if p != phase.Progressing {
+			remembered.Outcome = phase.Promoted
 		}
 		o := canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Loss: canary.Removed}
 		next, d := plan.Next(remembered, o)
-		if phase == canary.PromotingStable {
-			require.Equal(t, canary.PromotingStable, next.Phase, "a promotion is not given up for that")
+		if p == phase.PromotingStable {
+			require.Equal(t, phase.PromotingStable, next.Phase, "a promotion is not given up for that")
 			continue
 		}
-		require.Equal(t, canary.RestoringStable, next.Phase, phase)
+		require.Equal(t, phase.RestoringStable, next.Phase, p)
 		require.Equal(t, full, d.Traffic)
 	}
 }
@@ -256,14 +259,14 @@ func TestWhoeverRemembersTooLittleRestoresStableFirst(t *testing.T) {
 func TestDriftedTrafficIsNoEvidence(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: 20 * canary.Percent}, Hold: time.Hour}
 	plan := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).Interval(10 * time.Second).
-		OnDrift(canary.Drift{Policy: canary.HoldAndAsk, Limit: 5}).Step(step).
+		OnDrift(canary.HoldAndAsk).DriftLimit(5).Step(step).
 		Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.turnsFor(10 * time.Minute)
 		s.router.Meddle(canary.Traffic{Canary: 90 * canary.Percent})
 		drifted := time.Now()
 		s.turnsFor(10 * time.Minute)
-		s.send(canary.Command{Order: canary.Resume})
+		s.send(canary.Command{Order: order.Resume})
 		s.turnsFor(10 * time.Minute)
 		back := time.Now().Add(-10 * time.Minute)
 		_, err := s.run()

@@ -41,12 +41,12 @@ type endDoc struct {
 type stepDoc struct {
 	Name string `json:"name,omitzero"`
 	Traffic
-	Hold       duration   `json:"hold,omitzero"`
-	Deadline   duration   `json:"deadline,omitzero"`
-	OnDeadline OnDeadline `json:"onDeadline,omitzero"`
-	EnterGates []string   `json:"enterGates,omitempty"`
-	LeaveGates []string   `json:"leaveGates,omitempty"`
-	Judge      Judge      `json:"judge,omitzero"`
+	Hold       duration    `json:"hold,omitzero"`
+	Deadline   duration    `json:"deadline,omitzero"`
+	OnDeadline OnDeadline  `json:"onDeadline,omitzero"`
+	EnterGates []string    `json:"enterGates,omitempty"`
+	LeaveGates []string    `json:"leaveGates,omitempty"`
+	Requires   Requirement `json:"requires,omitzero"`
 }
 
 // duration is a time.Duration that encodes as "1m30s".
@@ -81,7 +81,7 @@ func (s *spec) encode() ([]byte, error) {
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
 	}
 	for i, t := range s.steps {
-		doc.Steps[i] = stepDoc{t.Name, t.Traffic, duration(t.Hold), duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Judge}
+		doc.Steps[i] = stepDoc{t.Name, t.Traffic, duration(t.Hold), duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Requires}
 	}
 	return json.Marshal(doc)
 }
@@ -128,10 +128,10 @@ func (s spec) plan() (Plan, error) {
 //	  cohorts: ""            # names with commas between them
 //	  hold: 0s
 //	  deadline: 0s           # none
-//	  onDeadline: roll back  # or wait, promote
+//	  onDeadline: roll back  # or wait, advance
 //	  enterGates: []
 //	  leaveGates: []
-//	  judge: must pass       # or must not fail, unjudged
+//	  requires: pass         # or no failure, nothing
 //	end:
 //	  kind: stay             # or promote stable, discard
 //	  deadline: 0s           # none
@@ -161,11 +161,11 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 func (doc planDoc) builder() Builder {
 	steps := make([]Step, len(doc.Steps))
 	for i, t := range doc.Steps {
-		steps[i] = Step{t.Name, t.Traffic, time.Duration(t.Hold), time.Duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Judge}
+		steps[i] = Step{t.Name, t.Traffic, time.Duration(t.Hold), time.Duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Requires}
 	}
 	b := NewPlan(doc.Name).Owner(doc.Owner).
 		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).
-		OnDrift(Drift(doc.Drift)).MaxJudgeErrors(doc.MaxJudgeErrors).
+		OnDrift(doc.Drift.Policy).DriftLimit(doc.Drift.Limit).MaxJudgeErrors(doc.MaxJudgeErrors).
 		Step(steps...).
 		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
 	b.spec.bake, b.spec.verify, b.spec.headerRoutes = time.Duration(doc.Bake), doc.Verify, doc.HeaderRoutes

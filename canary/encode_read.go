@@ -45,8 +45,8 @@ func (r *reader) need(token string) { r.bad = !r.take(token) }
 var beforeFields = func() map[reflect.Type][]string {
 	all := map[reflect.Type][]string{}
 	for _, v := range []any{
-		State{}, Rollout{}, Pin{}, Place{}, Traffic{}, Retreat{}, Resumption{},
-		Clock{}, Orders{}, Command{}, Evidence{}, History{}, Transition{},
+		State{}, Rollout{}, Pin{}, Place{}, Traffic{}, retreat{}, resumption{},
+		clock{}, orders{}, Command{}, evidence{}, History{}, Transition{},
 	} {
 		t := reflect.TypeOf(v)
 		for i := range t.NumField() {
@@ -71,9 +71,13 @@ func (r *reader) fields(v reflect.Value) {
 }
 
 func (r *reader) value(v reflect.Value) {
-	p := v.Addr().Interface()
+	kind := v.Kind()
+	var p any
+	if v.CanInterface() { // not what the State embeds
+		p = v.Addr().Interface()
+	}
 	_, isText := p.(encoding.TextUnmarshaler)
-	switch kind := v.Kind(); {
+	switch {
 	case isText:
 		r.string(p)
 	case kind == reflect.String:

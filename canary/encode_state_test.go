@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -25,21 +29,21 @@ func states() *rapid.Generator[State] {
 		}
 		return time.Unix(rapid.Int64Range(0, 7e9).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).In(zones.Draw(t, "zone"))
 	})
-	blocks := rapid.Custom(func(t *rapid.T) Blocks {
-		var e Evidence
+	times := rapid.Custom(func(t *rapid.T) blocks {
+		var e evidence
 		at := time.UnixMilli(rapid.Int64Range(0, 9e12).Draw(t, "first")).UTC()
 		for range rapid.IntRange(0, maxBlocks+5).Draw(t, "blocks") {
 			from := at.Add(time.Duration(rapid.IntRange(0, 1e8).Draw(t, "gap")) * time.Millisecond)
 			at = from.Add(time.Duration(rapid.IntRange(1, 1e8).Draw(t, "length")) * time.Millisecond)
 			share := Weight(rapid.Int64Range(0, int64(Full)).Draw(t, "share"))
-			e.add(Block{from, at, Traffic{Canary: share, Baseline: Full - share, Mirror: share}}, time.Second)
+			e.add(block{from, at, Traffic{Canary: share, Baseline: Full - share, Mirror: share}}, time.Second)
 		}
 		return e.Blocks
 	})
 	carry := rapid.SliceOfN(rapid.Byte(), 0, maxCarry)
 	traffic := rapid.Custom(func(t *rapid.T) Traffic {
 		share := Weight(rapid.Int64Range(0, int64(Full)).Draw(t, "share"))
-		return Traffic{share, Full - share, share, CohortsOf(rapid.SliceOfN(rapid.StringMatching(`[a-z"<]{1,5}`), 0, 3).Draw(t, "cohorts")...), rapid.Bool().Draw(t, "routes")}
+		return Traffic{share, Full - share, share, cohortsOf(rapid.SliceOfN(rapid.StringMatching(`[a-z"<]{1,5}`), 0, 3).Draw(t, "cohorts")...), rapid.Bool().Draw(t, "routes")}
 	})
 	types := map[reflect.Type]*rapid.Generator[any]{
 		reflect.TypeFor[string]():        odd.AsAny(),
@@ -47,18 +51,18 @@ func states() *rapid.Generator[State] {
 		reflect.TypeFor[int]():           rapid.IntRange(0, maxSteps).AsAny(),
 		reflect.TypeFor[int64]():         rapid.Int64Range(0, maxSerial).AsAny(),
 		reflect.TypeFor[time.Duration](): rapid.Map(rapid.Int64Range(0, int64(longest)), func(n int64) time.Duration { return time.Duration(n) }).AsAny(),
-		reflect.TypeFor[Blocks]():        blocks.AsAny(),
+		reflect.TypeFor[blocks]():        times.AsAny(),
 		reflect.TypeFor[Traffic]():       traffic.AsAny(),
 		reflect.TypeFor[[]byte]():        carry.AsAny(),
 		reflect.TypeFor[[]string]():      rapid.SliceOfN(odd, 0, maxGates).AsAny(),
-		reflect.TypeFor[Phase]():         oneOf[Phase](len(phaseNames)),
-		reflect.TypeFor[Order]():         oneOf[Order](len(orderNames)),
-		reflect.TypeFor[Cause]():         oneOf[Cause](len(causeNames)),
+		reflect.TypeFor[phase.Phase]():   oneOf[phase.Phase](int(phase.RolledBack) + 1),
+		reflect.TypeFor[order.Order]():   oneOf[order.Order](len(means)),
+		reflect.TypeFor[cause.Cause]():   oneOf[cause.Cause](int(cause.Over) + 1),
 		reflect.TypeFor[EndKind]():       oneOf[EndKind](len(endNames)),
 	}
 	config := rapid.MakeConfig{Types: types}
 	types[reflect.TypeFor[[]Transition]()] = rapid.SliceOfN(rapid.MakeCustom[Transition](config), 0, maxTrace).AsAny()
-	types[reflect.TypeFor[[]Resumption]()] = rapid.SliceOfN(rapid.MakeCustom[Resumption](config), 0, maxResumed).AsAny()
+	types[reflect.TypeFor[[]resumption]()] = rapid.SliceOfN(rapid.MakeCustom[resumption](config), 0, maxResumed).AsAny()
 	return rapid.Map(rapid.MakeCustom[State](config), func(s State) State {
 		for _, all := range []*[]string{&s.Approved, &s.Revisions} {
 			if len(*all) == 0 {
@@ -77,10 +81,10 @@ func states() *rapid.Generator[State] {
 			s.Retreat.Resumed = nil
 		}
 		if !s.Outcome.Final() {
-			s.Outcome = Idle
+			s.Outcome = phase.Idle
 		}
-		if s.Phase != Idle && (s.Plan == "" || s.Began.IsZero() || s.Entered.IsZero() || s.Shifted.IsZero()) {
-			s.Phase = Idle
+		if s.Phase != phase.Idle && (s.Plan == "" || s.Began.IsZero() || s.Entered.IsZero() || s.Shifted.IsZero()) {
+			s.Phase = phase.Idle
 		}
 		return s
 	})
@@ -139,9 +143,9 @@ func FuzzReadStateAgreesWithEncodingJSON(f *testing.F) {
 func TestAStateInAnotherFormIsTheSameState(t *testing.T) {
 	at := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	s := State{
-		Serial: 7, Rollout: Rollout{Plan: "a", Began: at}, Place: Place{Phase: Progressing, Traffic: Traffic{Canary: Percent}},
-		Clock: Clock{Entered: at, Shifted: at}, Orders: Orders{Skipped: true, Approved: []string{"a", `"b"`}},
-		Evidence: Evidence{Carry: []byte("c")}, History: History{Trace: []Transition{{At: at, Phase: Baking, Reason: `"b"`}, {}}},
+		Serial: 7, Rollout: Rollout{Plan: "a", Began: at}, Place: Place{Phase: phase.Progressing, Traffic: Traffic{Canary: Percent}},
+		clock: clock{Entered: at, Shifted: at}, orders: orders{Skipped: true, Approved: []string{"a", `"b"`}},
+		evidence: evidence{Carry: []byte("c")}, History: History{Trace: []Transition{{At: at, Phase: phase.Baking, Reason: `"b"`}, {}}},
 	}
 	data, err := json.Marshal(s)
 	require.NoError(t, err)
@@ -169,7 +173,8 @@ func TestAStateIsOneDocumentWithEachFieldOnce(t *testing.T) {
 		`{"version":1,"place":{"traffic":{"canary":"1%","Canary":""}}}`: "place traffic Canary: the field stands twice\nplace traffic Canary: weight",
 		`{"version":1,"history":{"trace":[{"step":1,"step":2}]}}`:       "history trace 1 step: the field stands twice",
 		`{"version":1,"history":{"trace":[{"wings":1}]}}`:               "history trace 1 wings: there is no such field; want one of at, phase, step, reason",
-		`{"version":10}`: "it has version 10",
+		`{"version":1,"plan":"a"}`:                                      "plan: there is no such field",
+		`{"version":10}`:                                                "it has version 10",
 	} {
 		var s State
 		err := s.UnmarshalJSON([]byte(text))

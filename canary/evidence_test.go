@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -17,7 +20,7 @@ import (
 // Silence is not consent: a step that must not fail waits for a judge that sees,
 // and goes on with one that sees too little to pass.
 func TestAStepThatMustNotFailIsNotLeftBlindly(t *testing.T) {
-	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Judge: canary.MustNotFail, Hold: time.Minute}
+	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Requires: canary.NoFailure, Hold: time.Minute}
 	for _, c := range []struct {
 		verdict analysis.Verdict
 		goesOn  bool
@@ -29,7 +32,7 @@ func TestAStepThatMustNotFailIsNotLeftBlindly(t *testing.T) {
 				require.NoError(t, err, c.verdict)
 				return
 			}
-			require.Equal(t, canary.Progressing, s.turns(100*time.Hour).Phase, c.verdict)
+			require.Equal(t, phase.Progressing, s.turns(100*time.Hour).Phase, c.verdict)
 			s.heard("waiting for a verdict: what it says")
 			s.judge.Script = rulings(analysis.Fail)
 			_, err := s.run()
@@ -39,7 +42,7 @@ func TestAStepThatMustNotFailIsNotLeftBlindly(t *testing.T) {
 }
 
 func TestABlindStepGoesBackAtItsDeadline(t *testing.T) {
-	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Judge: canary.MustNotFail, Hold: time.Minute, Deadline: time.Hour}
+	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Requires: canary.NoFailure, Hold: time.Minute, Deadline: time.Hour}
 	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
 		_, err := s.run()
@@ -66,7 +69,7 @@ func TestTheJudgeIsHandedWhatItCarries(t *testing.T) {
 	plan := canary.NewPlan("p").End(canary.End{Kind: canary.PromoteStable}).
 		Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Name: "all"})
 	story(t, plan, func(t *testing.T, s *stage) {
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2"), canary.Waiting("1 of 2"), {Reply: canary.Yes}}
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 2"), canary.Wait.Because("1 of 2"), {Reply: canary.Yes}}
 		state, err := s.run()
 		require.NoError(t, err)
 		asked := judge.Asked()
@@ -91,7 +94,7 @@ func TestATooLongCarryTakesNothingFromTheVerdict(t *testing.T) {
 	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Verdict: analysis.Inconclusive, Carry: long[1:]}, {Verdict: analysis.Fail, Carry: long}}
 		s.turns(5 * time.Second)
-		s.send(canary.Command{Order: canary.Skip})
+		s.send(canary.Command{Order: order.Skip})
 		_, err := s.run()
 		require.ErrorContains(t, err, "(the judge wants to carry 513 bytes, and at most 512 can be)")
 		require.ErrorIs(t, err, canary.ErrRolledBack)
@@ -100,7 +103,7 @@ func TestATooLongCarryTakesNothingFromTheVerdict(t *testing.T) {
 
 // An error is no look: what was carried before stays.
 func TestAnErrorOfTheJudgeForgetsNothing(t *testing.T) {
-	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Judge: canary.MustNotFail, Hold: time.Minute, LeaveGates: []string{"door"}}
+	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Requires: canary.NoFailure, Hold: time.Minute, LeaveGates: []string{"door"}}
 	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(1000), func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Err: errors.New("503")}, {Verdict: analysis.Pass, Carry: []byte("known")}, {Err: errors.New("503")}}
 		s.turns(10 * time.Minute)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
 )
@@ -112,7 +114,7 @@ func ExampleParseWeight() {
 
 // A controller takes one turn in each Reconcile.
 func ExampleRunner_Turn() {
-	plan, err := canary.NewPlan("shop v2").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Judge: canary.Unjudged}).Build()
+	plan, err := canary.NewPlan("shop v2").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Requires: canary.Nothing}).Build()
 	if err != nil {
 		fmt.Println(err)
 	}
@@ -136,7 +138,7 @@ func ExampleRunner_Turn() {
 
 // An order reaches the rollout through its State, from any process.
 func ExampleSend() {
-	err := canary.Send(context.Background(), new(fake.Router), canary.Command{Order: canary.Abort, By: "ann", Why: "checkout looks odd"})
+	err := canary.Send(context.Background(), new(fake.Router), canary.Command{Order: order.Abort, By: "ann", Why: "checkout looks odd"})
 	fmt.Println(errors.Is(err, canary.ErrNotNow), err)
 	// Output: true canary: not now: a rollout that is Idle cannot abort
 }

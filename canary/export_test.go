@@ -2,6 +2,10 @@ package canary
 
 // The engine, for tests from outside.
 type (
+	Clock       = clock
+	Block       = block
+	Blocks      = blocks
+	Judgement   = judgement
 	Observation = observation
 	Decision    = decision
 	Ask         = ask

@@ -3,30 +3,33 @@ package canary
 import (
 	"fmt"
 	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // goal is the final phase of a plan that succeeds.
-func (sp *spec) goal() Phase {
+func (sp *spec) goal() phase.Phase {
 	if sp.end.Kind == Discard {
-		return Discarded
+		return phase.Discarded
 	}
-	return Promoted
+	return phase.Promoted
 }
 
 // finish begins the plan's end, after its last step.
 func (t *turn) finish() *decision {
 	t.s.Outcome = t.goal()
-	all := t.trafficIn(CompletingShift, &t.s)
+	all := t.trafficIn(phase.CompletingShift, &t.s)
 	switch {
 	case t.end.Kind == Discard:
-		return t.reach(Returning, "all steps are done")
+		return t.reach(phase.Returning, "all steps are done")
 	case t.s.Traffic == all:
-		return t.reach(t.after(CompletingShift), "all steps are done")
+		return t.reach(t.after(phase.CompletingShift), "all steps are done")
 	}
 	if d := t.unready(all); d != nil {
 		return d
 	}
-	return t.reach(CompletingShift, "all steps are done")
+	return t.reach(phase.CompletingShift, "all steps are done")
 }
 
 // follow goes on with a phase of the table: its traffic is seen, what it asks is
@@ -42,8 +45,8 @@ func (t *turn) follow(r *row) *decision {
 	if d := t.granted(r); d != nil {
 		return d
 	}
-	if t.held != "" && t.s.Phase != PromotingStable && t.s.Phase != RestoringStable { // these end with everything on stable
-		return t.stay(Reason{Cause: CauseDrift, Detail: t.held})
+	if t.held != "" && t.s.Phase != phase.PromotingStable && t.s.Phase != phase.RestoringStable { // these end with everything on stable
+		return t.stay(Reason{Cause: cause.Drift, Detail: t.held})
 	}
 	return t.leave()
 }
@@ -54,10 +57,10 @@ func (t *turn) leave() *decision {
 	switch {
 	case t.o.Trouble != "":
 		return t.outOfReach()
-	case t.s.Phase == Baking && t.o.Now.Before(until):
-		return t.stay(Reason{CauseHold, "the bake time", until})
+	case t.s.Phase == phase.Baking && t.o.Now.Before(until):
+		return t.stay(Reason{cause.Hold, "the bake time", until})
 	case !t.s.Paused.IsZero():
-		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
+		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
 	}
 	return t.reach(t.after(t.s.Phase), t.reasonToLeave())
 }
@@ -69,7 +72,7 @@ func (t *turn) watch(r *row, since time.Time) *decision {
 		return nil
 	}
 	lack, d := t.judge(&t.steps[t.s.Step], since)
-	if d == nil && t.s.Phase == CompletingShift && lack.Cause != CauseNone && !t.o.Judged.Asked {
+	if d == nil && t.s.Phase == phase.CompletingShift && lack.Cause != cause.None && !t.o.Judged.Asked {
 		return t.stay(lack)
 	}
 	return d
@@ -77,7 +80,7 @@ func (t *turn) watch(r *row, since time.Time) *decision {
 
 // reasonToLeave keeps why the rollout turned back until its end.
 func (t *turn) reasonToLeave() string {
-	if t.s.Phase == PromotingStable {
+	if t.s.Phase == phase.PromotingStable {
 		return "stable is promoted"
 	}
 	return t.s.Reason
@@ -90,26 +93,26 @@ func (t *turn) granted(r *row) *decision {
 	}
 	a := t.o.Answers[r.asks]
 	switch {
-	case a.Reply == Unasked:
+	case a.Reply == unasked:
 		return t.decide(decision{Ask: r.asks})
 	case a.Reply == Yes:
 		return nil
-	case t.s.Phase == PromotingStable:
+	case t.s.Phase == phase.PromotingStable:
 		return t.notPromoted(a)
-	case t.s.Phase == RestoringStable:
+	case t.s.Phase == phase.RestoringStable:
 		return t.notRestored(a)
 	}
 	return t.stay(Reason{Cause: r.waits, Detail: a.Reason})
 }
 
 // after returns the phase that follows one, without those that have nothing to do.
-func (t *turn) after(p Phase) Phase {
+func (t *turn) after(p phase.Phase) phase.Phase {
 	for {
-		p = p.row().then[t.end.Kind]
+		p = rowOf(p).then[t.end.Kind]
 		switch {
-		case p == Idle, p == CleaningUp && !t.removes() && !t.s.Traffic.HeaderRoutes:
+		case p == phase.Idle, p == phase.CleaningUp && !t.removes() && !t.s.Traffic.HeaderRoutes:
 			return t.s.Outcome
-		case p != Baking || t.bake > 0:
+		case p != phase.Baking || t.bake > 0:
 			return p
 		}
 	}
@@ -118,24 +121,24 @@ func (t *turn) after(p Phase) Phase {
 // leadsBack reports whether traffic goes back to stable, or has: an Abort comes too
 // late. What is cleaned up while the canary has everything stays with it.
 func (p *Place) leadsBack() bool {
-	return p.Phase.row().back && (p.Phase != CleaningUp || p.Traffic.Canary == 0)
+	return rowOf(p.Phase).back && (p.Phase != phase.CleaningUp || p.Traffic.Canary == 0)
 }
 
 // removes reports whether there is a Prerequisite that nothing needs any more when
 // the rollout ends.
 func (t *turn) removes() bool {
-	return t.o.Prerequisite && (t.end.Kind != Stay || t.s.Outcome == RolledBack)
+	return t.o.Prerequisite && (t.end.Kind != Stay || t.s.Outcome == phase.RolledBack)
 }
 
 // reach enters a phase with the traffic that the table says.
-func (t *turn) reach(p Phase, why string) *decision {
+func (t *turn) reach(p phase.Phase, why string) *decision {
 	traffic := t.trafficIn(p, &t.s)
-	if p.row().traffic == ofStable { // on the way back nothing is put up
+	if rowOf(p).traffic == ofStable { // on the way back nothing is put up
 		traffic.HeaderRoutes = traffic.HeaderRoutes && t.o.Traffic.HeaderRoutes
 	}
 	d := t.enter(p, t.s.Step, traffic, why)
 	if p.Final() {
-		d.Reason.Cause = CauseOver
+		d.Reason.Cause = cause.Over
 		d.Done = len(t.steps) > 0 // or the rollout of another plan is over, and this one begins
 	}
 	return d
@@ -143,10 +146,10 @@ func (t *turn) reach(p Phase, why string) *decision {
 
 // trafficIn returns the traffic of a phase, given the State now. Header routes stay as
 // they are until everything is cleaned up.
-func (sp *spec) trafficIn(p Phase, s *State) Traffic {
-	t, row := Traffic{HeaderRoutes: s.Traffic.HeaderRoutes && !p.row().bare}, p.row()
+func (sp *spec) trafficIn(p phase.Phase, s *State) Traffic {
+	t, row := Traffic{HeaderRoutes: s.Traffic.HeaderRoutes && !rowOf(p).bare}, rowOf(p)
 	switch {
-	case row.traffic == ofCanary, row.traffic == ofOutcome && sp.end.Kind == Stay && s.Outcome == Promoted:
+	case row.traffic == ofCanary, row.traffic == ofOutcome && sp.end.Kind == Stay && s.Outcome == phase.Promoted:
 		t.Canary = Full
 	case row.traffic == ofStep:
 		return s.Traffic
@@ -162,13 +165,13 @@ func (t *turn) notPromoted(a Answer) *decision {
 	case t.end.Deadline > 0 && !t.o.Now.Before(deadline):
 		return t.promotionFailed(fmt.Sprintf("not done after %v: %s", t.end.Deadline, a.Reason))
 	}
-	return t.stay(Reason{Cause: CausePromoting, Detail: a.Reason})
+	return t.stay(Reason{Cause: cause.Promoting, Detail: a.Reason})
 }
 
 func (t *turn) promotionFailed(why string) *decision {
 	why = "stable could not be promoted: " + why
 	if t.end.HoldOnFailure {
-		return t.stay(Reason{Cause: CausePromoting, Detail: why + "; the canary keeps the traffic until an abort, or until it can be"})
+		return t.stay(Reason{Cause: cause.Promoting, Detail: why + "; the canary keeps the traffic until an abort, or until it can be"})
 	}
 	return t.rollBack(why)
 }
@@ -176,32 +179,32 @@ func (t *turn) promotionFailed(why string) *decision {
 // notRestored waits until stable is whole. Until then it gets no more traffic.
 func (t *turn) notRestored(a Answer) *decision {
 	if a.Reply == No {
-		return t.stay(Reason{Cause: CauseRestoring, Detail: "stable cannot be restored, the canary keeps the traffic: " + a.Reason})
+		return t.stay(Reason{Cause: cause.Restoring, Detail: "stable cannot be restored, the canary keeps the traffic: " + a.Reason})
 	}
-	return t.stay(Reason{Cause: CauseRestoring, Detail: a.Reason})
+	return t.stay(Reason{Cause: cause.Restoring, Detail: a.Reason})
 }
 
 // rollBack turns the rollout back. A stable workload that may be between two
 // versions, or runs the new one, is restored first, while the canary has all
 // traffic. If the canary has it no more, everything must be ready for that again.
 func (t *turn) rollBack(why string) *decision {
-	moved := t.end.Kind == PromoteStable && t.s.Phase.row().moved
-	if moved && t.s.Phase != PromotingStable {
-		if a := t.o.Answers[askReady]; a.Reply == Unasked {
-			return t.decide(decision{Ask: askReady, Traffic: t.trafficIn(RestoringStable, &t.s), Pin: t.s.Pin})
+	moved := t.end.Kind == PromoteStable && rowOf(t.s.Phase).moved
+	if moved && t.s.Phase != phase.PromotingStable {
+		if a := t.o.Answers[askReady]; a.Reply == unasked {
+			return t.decide(decision{Ask: askReady, Traffic: t.trafficIn(phase.RestoringStable, &t.s), Pin: t.s.Pin})
 		} else if a.Reply == No {
 			t.s.Command = Command{}
-			return t.write(t.o.Traffic, Reason{Cause: CauseCapacity, Detail: why + "; that is not possible any more, as the canary cannot take the traffic while stable is restored: " + a.Reason})
+			return t.write(t.o.Traffic, Reason{Cause: cause.Capacity, Detail: why + "; that is not possible any more, as the canary cannot take the traffic while stable is restored: " + a.Reason})
 		} else if a.Reply == Wait {
-			return t.stay(Reason{Cause: CauseCapacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
+			return t.stay(Reason{Cause: cause.Capacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
 		}
 	}
-	t.s.Outcome = RolledBack
+	t.s.Outcome = phase.RolledBack
 	switch {
 	case moved:
-		return t.reach(RestoringStable, why)
+		return t.reach(phase.RestoringStable, why)
 	case t.s.Recalled: // most likely there is nothing to restore, so the canary gets no more for that
-		return t.enter(RestoringStable, t.s.Step, t.o.Traffic, why)
+		return t.enter(phase.RestoringStable, t.s.Step, t.o.Traffic, why)
 	}
-	return t.reach(RollingBack, why)
+	return t.reach(phase.RollingBack, why)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // Gate tells whether a step may be entered or left: Yes, not yet (Wait), or
@@ -17,12 +20,12 @@ func (t *turn) pass(gates []string) *decision {
 			continue
 		}
 		switch a := t.o.Opened[gate]; a.Reply {
-		case Unasked:
+		case unasked:
 			return t.decide(decision{Ask: askGate, Gate: gate})
 		case No:
 			return t.rollBack(fmt.Sprintf("gate %q was denied: %s", gate, a.Reason))
 		case Wait:
-			return t.stay(Reason{Cause: CauseGate, Detail: a.Reason})
+			return t.stay(Reason{Cause: cause.Gate, Detail: a.Reason})
 		}
 	}
 	return nil
@@ -50,7 +53,7 @@ func (t *turn) approve(gate string) string {
 func (t *turn) ahead() []string {
 	var all []string
 	for i := t.s.Step; i < len(t.steps); i++ {
-		if i > t.s.Step || t.s.Phase != Progressing {
+		if i > t.s.Step || t.s.Phase != phase.Progressing {
 			all = append(all, t.steps[i].EnterGates...)
 		}
 		all = append(all, t.steps[i].LeaveGates...)
@@ -61,12 +64,12 @@ func (t *turn) ahead() []string {
 
 // stillOpen returns the gates that were opened by command and are not used up by
 // entering a phase and step.
-func (t *turn) stillOpen(phase Phase, step int) []string {
-	if phase != Progressing && phase != Retreating {
+func (t *turn) stillOpen(to phase.Phase, step int) []string {
+	if to != phase.Progressing && to != phase.Retreating {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(t.s.Approved), func(gate string) bool {
-		return phase == Progressing && slices.Contains(t.steps[step].EnterGates, gate) ||
+		return to == phase.Progressing && slices.Contains(t.steps[step].EnterGates, gate) ||
 			step != t.s.Step && slices.Contains(t.steps[t.s.Step].LeaveGates, gate)
 	})
 }

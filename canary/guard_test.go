@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -146,7 +148,7 @@ func TestAWakeUpIsTheNextTurn(t *testing.T) {
 	for name, changes := range map[string]int{"one": 1, "many": 10_000} {
 		t.Run(name, func(t *testing.T) {
 			w := watched{new(fake.Workload), make(chan struct{}, changes)}
-			answer := canary.Waiting("0 of 2 pods")
+			answer := canary.Wait.Because("0 of 2 pods")
 			asked := 0
 			story(t, twoSteps().Interval(time.Hour), func(t *testing.T, s *stage) {
 				began := time.Now()
@@ -157,7 +159,7 @@ func TestAWakeUpIsTheNextTurn(t *testing.T) {
 					}
 					close(w.changed)
 				})
-				for s.read().State.Phase != canary.Progressing {
+				for s.read().State.Phase != phase.Progressing {
 					s.turns(11 * time.Second)
 				}
 				require.Equal(t, 11*time.Second, time.Since(began))

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -31,7 +34,7 @@ func TestARunThatWasSupersededEndsAndRollsNothingOutAgain(t *testing.T) {
 				if way == "adopt" {
 					require.NoError(t, v3.AdoptAt(t.Context(), 1, canary.Command{By: "ci"}))
 				} else {
-					s.send(canary.Command{Order: canary.Abort, Why: "v2 loses orders"})
+					s.send(canary.Command{Order: order.Abort, Why: "v2 loses orders"})
 				}
 				state, err := v3.Run(t.Context())
 				require.NoError(t, err)
@@ -70,7 +73,7 @@ func TestAWorkloadThatErrsGivesTheCanaryNoMore(t *testing.T) {
 				deaf(s)
 				turnBack(s)
 				state := s.turns(time.Hour)
-				require.Equal(t, canary.RestoringStable, state.Phase)
+				require.Equal(t, phase.RestoringStable, state.Phase)
 				require.Equal(t, 20*percent, s.read().Traffic.Canary)
 				s.workload.Before = nil
 				_, err := s.run()
@@ -84,7 +87,7 @@ func TestNoCommandTakesAnAbortAway(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.turns(90 * time.Second)
 		s.router.Abort("users lose orders")
-		for _, c := range []canary.Command{{Order: canary.Pause}, {Order: canary.Skip}, {Order: canary.Promote}, {Order: canary.Approve, Gate: "x"}} {
+		for _, c := range []canary.Command{{Order: order.Pause}, {Order: order.Skip}, {Order: order.Promote}, {Order: order.Approve, Gate: "x"}} {
 			err := canary.Send(t.Context(), s.router, c)
 			require.ErrorIs(t, err, canary.ErrNotNow)
 			require.ErrorContains(t, err, "an abort is ordered by annotation: users lose orders")
@@ -106,25 +109,25 @@ func TestAStateFromMemoryDoesNotStepBack(t *testing.T) {
 		s.router.Corrupt("")
 		s.turns(5 * time.Second)
 		require.True(t, s.read().State.Recalled)
-		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: canary.StepBack}), canary.ErrNotNow)
+		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: order.StepBack}), canary.ErrNotNow)
 	})
 }
 
 func TestPromoteWaitsForNothingButAFailingJudgeRollsBack(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Waiting("1 of 10 pods")}
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Wait.Because("1 of 10 pods")}
 		s.turns(30 * time.Second)
-		s.send(canary.Command{Order: canary.Promote})
+		s.send(canary.Command{Order: order.Promote})
 		s.turns(time.Hour)
 		s.judge.Script = rulings(analysis.Fail)
 		_, err := s.run()
 		require.ErrorContains(t, err, "the judge failed step")
 	})
 	story(t, s2().End(canary.End{Kind: canary.PromoteStable, HoldOnFailure: true}), func(t *testing.T, s *stage) {
-		s.workload.PromoteScript = []canary.Answer{canary.Failed("quota")}
+		s.workload.PromoteScript = []canary.Answer{canary.No.Because("quota")}
 		s.turns(90 * time.Second)
-		s.send(canary.Command{Order: canary.Promote})
-		require.Equal(t, canary.PromotingStable, s.turns(time.Hour).Phase)
+		s.send(canary.Command{Order: order.Promote})
+		require.Equal(t, phase.PromotingStable, s.turns(time.Hour).Phase)
 		s.judge.Script = rulings(analysis.Fail)
 		_, err := s.run()
 		require.ErrorContains(t, err, "the judge failed step")
@@ -133,18 +136,18 @@ func TestPromoteWaitsForNothingButAFailingJudgeRollsBack(t *testing.T) {
 	gated := twoSteps().Step(canary.Step{Name: "end", Traffic: canary.Traffic{Canary: canary.Full}, EnterGates: []string{"cab"}})
 	story(t, gated, func(t *testing.T, s *stage) {
 		s.turns(30 * time.Second)
-		s.send(canary.Command{Order: canary.Promote})
+		s.send(canary.Command{Order: order.Promote})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Waiting("1 of 10 pods")}
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Wait.Because("1 of 10 pods")}
 		s.turns(30 * time.Second)
-		s.send(canary.Command{Order: canary.Promote})
+		s.send(canary.Command{Order: order.Promote})
 		s.turns(time.Second)
-		s.send(canary.Command{Order: canary.StepBack, Why: "too early"})
-		require.False(t, s.turns(time.Minute).Hurried)
+		s.send(canary.Command{Order: order.StepBack, Why: "too early"})
+		require.False(t, s.turns(time.Minute).PromoteNow)
 	})
 }
 
@@ -170,10 +173,10 @@ func TestALostAnswerEndsNoRunWhileUsersAreOnTheCanary(t *testing.T) {
 		require.NoError(t, err)
 	})
 	story(t, s2(), func(t *testing.T, s *stage) { // the driver of v3 turns v2 back
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2")}
-		s.workload.RestoreScript = []canary.Answer{canary.Waiting("1 of 2"), canary.Waiting("1 of 2"), {Reply: canary.Yes}}
-		require.Equal(t, canary.PromotingStable, s.turns(8*time.Minute).Phase)
-		s.send(canary.Command{Order: canary.Abort})
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 2")}
+		s.workload.RestoreScript = []canary.Answer{canary.Wait.Because("1 of 2"), canary.Wait.Because("1 of 2"), {Reply: canary.Yes}}
+		require.Equal(t, phase.PromotingStable, s.turns(8*time.Minute).Phase)
+		s.send(canary.Command{Order: order.Abort})
 		reads := 0
 		s.router.BeforeRead = func() error {
 			if reads++; 3 < reads && reads < 20 {
@@ -223,17 +226,17 @@ func TestAConflictOfAWorkloadIsNoHotLoopAndNoEndOfDeadlines(t *testing.T) {
 
 func TestWhatHappensInTheBakeTimeEnds(t *testing.T) {
 	story(t, s2().Bake(time.Hour), func(t *testing.T, s *stage) {
-		require.Equal(t, canary.Baking, s.turns(10*time.Minute).Phase)
-		s.workload.ReadyScript = []canary.Answer{canary.Failed("its pod template is not the one that the rollout began with")}
-		s.send(canary.Command{Order: canary.Abort, Why: "orders are lost"})
+		require.Equal(t, phase.Baking, s.turns(10*time.Minute).Phase)
+		s.workload.ReadyScript = []canary.Answer{canary.No.Because("its pod template is not the one that the rollout began with")}
+		s.send(canary.Command{Order: order.Abort, Why: "orders are lost"})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		s.heard("orders are lost; that is not possible any more")
 	})
-	story(t, s2().Bake(time.Hour).OnDrift(canary.Drift{Limit: 1}), func(t *testing.T, s *stage) {
-		require.Equal(t, canary.Baking, s.turns(10*time.Minute).Phase)
-		s.workload.ReadyScript = []canary.Answer{canary.Waiting("scaled to zero")}
+	story(t, s2().Bake(time.Hour).DriftLimit(1), func(t *testing.T, s *stage) {
+		require.Equal(t, phase.Baking, s.turns(10*time.Minute).Phase)
+		s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("scaled to zero")}
 		for range 5 {
 			s.router.Meddle(canary.Traffic{Canary: 50 * percent})
 			s.turns(time.Minute)
@@ -244,12 +247,12 @@ func TestWhatHappensInTheBakeTimeEnds(t *testing.T) {
 
 func TestAStrangerWhoTurnsBackLocksNobodyOut(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2")}
-		require.Equal(t, canary.PromotingStable, s.turns(8*time.Minute).Phase)
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 2")}
+		require.Equal(t, phase.PromotingStable, s.turns(8*time.Minute).Phase)
 		s.router.Abort("help")
 		e, err := s.driver(mustBuild(t, s2().Owner("stranger"))).Turn(t.Context()) // and then it is gone
 		require.NoError(t, err)
-		require.Equal(t, canary.RestoringStable, e.After.Phase)
+		require.Equal(t, phase.RestoringStable, e.After.Phase)
 		_, err = s.driver(mustBuild(t, s2())).Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.False(t, s.workload.Promoted())
@@ -263,22 +266,22 @@ func (stubborn) Ensure(context.Context, canary.Question) (canary.Answer, error) 
 	return canary.Answer{Reply: canary.Yes}, nil
 }
 func (stubborn) Cleanup(context.Context, canary.Question) (canary.Answer, error) {
-	return canary.Waiting("the finalizer of a subset"), nil
+	return canary.Wait.Because("the finalizer of a subset"), nil
 }
 
 func TestADriverWithoutAPrerequisiteLeavesCleaningUp(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.turns(90 * time.Second)
-		s.send(canary.Command{Order: canary.Abort})
-		require.Equal(t, canary.CleaningUp, s.turns(time.Minute).Phase)
+		s.send(canary.Command{Order: order.Abort})
+		require.Equal(t, phase.CleaningUp, s.turns(time.Minute).Phase)
 		_, err := s.driver(mustBuild(t, s2())).Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrRolledBack)
-	}, func(c *canary.Config) { c.Prerequisite = stubborn{} })
+	}, func(c *canary.Config) { c.Prerequisites = []canary.Prerequisite{stubborn{}} })
 }
 
 func TestEverythingOnTheCanaryIsJudgedBeforeStableIsPromoted(t *testing.T) {
 	story(t, half(canary.PromoteStable).ScrapeLag(time.Minute), func(t *testing.T, s *stage) {
-		for s.read().State.Phase != canary.CompletingShift {
+		for s.read().State.Phase != phase.CompletingShift {
 			s.turns(5 * time.Second)
 		}
 		s.judge.Script = rulings(analysis.Fail)
@@ -291,16 +294,16 @@ func TestEverythingOnTheCanaryIsJudgedBeforeStableIsPromoted(t *testing.T) {
 func TestARetreatHeedsAPauseAndUsesUpNoDeadline(t *testing.T) {
 	plan := canary.NewPlan("p").Weights(canary.List(10*percent, canary.Full), canary.Step{Hold: time.Minute, Deadline: 10 * time.Minute})
 	story(t, plan, func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Waiting("0 of 2 pods"), {Reply: canary.Yes}}
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Wait.Because("0 of 2 pods"), {Reply: canary.Yes}}
 		s.turns(30 * time.Second)
-		s.send(canary.Command{Order: canary.StepBack})
+		s.send(canary.Command{Order: order.StepBack})
 		s.turns(time.Hour)
-		s.send(canary.Command{Order: canary.Pause, Why: "no, wait"})
+		s.send(canary.Command{Order: order.Pause, Why: "no, wait"})
 		s.turns(time.Minute)
-		s.send(canary.Command{Order: canary.Resume})
+		s.send(canary.Command{Order: order.Resume})
 		s.turns(time.Minute)
 		require.Zero(t, s.read().Traffic, "the pause is over, the retreat is not")
-		s.send(canary.Command{Order: canary.Resume})
+		s.send(canary.Command{Order: order.Resume})
 		_, err := s.run()
 		require.NoError(t, err)
 	})
@@ -328,7 +331,7 @@ func TestARevisionIsNeverCutAndAPlanNeverChanges(t *testing.T) {
 }
 
 func TestErrorsOfTheJudgeStopNoDeadline(t *testing.T) {
-	for action, want := range map[canary.OnDeadline]error{canary.DeadlineRollBack: canary.ErrRolledBack, canary.DeadlinePromote: nil} {
+	for action, want := range map[canary.OnDeadline]error{canary.DeadlineRollBack: canary.ErrRolledBack, canary.DeadlineAdvance: nil} {
 		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Deadline: 5 * time.Minute, OnDeadline: action}
 		story(t, canary.NewPlan("p").MaxJudgeErrors(10_000).Step(step), func(t *testing.T, s *stage) {
 			s.judge.Script = []fake.Ruling{{Err: errors.New("503")}}
@@ -347,13 +350,13 @@ func TestStepsBackAreRememberedWithinBounds(t *testing.T) {
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.turnsFor(time.Minute)
 		for range 20 {
-			s.send(canary.Command{Order: canary.StepBack})
+			s.send(canary.Command{Order: order.StepBack})
 			s.turnsFor(time.Minute)
-			require.Equal(t, canary.Retreating, s.read().State.Phase)
+			require.Equal(t, phase.Retreating, s.read().State.Phase)
 			require.Zero(t, s.read().Traffic)
-			s.send(canary.Command{Order: canary.Resume})
+			s.send(canary.Command{Order: order.Resume})
 			s.turnsFor(time.Minute)
-			require.Equal(t, canary.Progressing, s.read().State.Phase)
+			require.Equal(t, phase.Progressing, s.read().State.Phase)
 		}
 		require.Len(t, s.read().State.Retreat.Resumed, 9)
 		_, err := s.run()
@@ -366,18 +369,18 @@ func TestAStepBackAfterTheStepsBeginsTheLastOneAgain(t *testing.T) {
 	plan := canary.NewPlan("p").Settle(time.Minute).Step(canary.Step{Traffic: canary.Traffic{Canary: 50 * percent}, Hold: time.Minute}).
 		End(canary.End{Kind: canary.PromoteStable, Deadline: time.Hour})
 	story(t, plan, func(t *testing.T, s *stage) {
-		for s.read().State.Phase != canary.CompletingShift {
+		for s.read().State.Phase != phase.CompletingShift {
 			s.turnsFor(10 * time.Second)
 		}
-		s.send(canary.Command{Order: canary.StepBack})
+		s.send(canary.Command{Order: order.StepBack})
 		s.turnsFor(time.Hour)
-		require.Equal(t, canary.Retreating, s.read().State.Phase)
-		s.send(canary.Command{Order: canary.Resume})
+		require.Equal(t, phase.Retreating, s.read().State.Phase)
+		s.send(canary.Command{Order: order.Resume})
 		s.turnsFor(90 * time.Second)
 		require.Equal(t, 50*percent, s.read().Traffic.Canary)
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 }
 

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -76,18 +79,18 @@ func TestHeaderRoutesStandBeforeTheFirstGate(t *testing.T) {
 	plan := canary.NewPlan("p").HeaderRoutes().End(canary.End{Kind: canary.Discard}).
 		Step(canary.Step{Traffic: canary.Traffic{Canary: percent}, EnterGates: []string{"seen by ann"}, Deadline: 2 * time.Hour})
 	story(t, plan, func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 2 pods"), {Reply: canary.Yes}}
+		s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("0 of 2 pods"), {Reply: canary.Yes}}
 		s.turns(5 * time.Second)
 		require.Zero(t, s.read().Traffic)
 		state := s.turns(time.Hour)
 		require.Equal(t, preview, s.read().Traffic)
-		require.Equal(t, canary.Preparing, state.Phase)
+		require.Equal(t, phase.Preparing, state.Phase)
 		_, err := s.run()
 		require.ErrorContains(t, err, "missed its deadline of 2h0m0s")
 		require.Zero(t, s.read().Traffic)
 	})
 	story(t, previewed(canary.Discard).Settle(3*time.Hour), func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Failed("the image is gone")}
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.No.Because("the image is gone")}
 		_, err := s.run()
 		require.ErrorContains(t, err, "the image is gone")
 		require.Zero(t, s.read().Traffic)
@@ -97,17 +100,17 @@ func TestHeaderRoutesStandBeforeTheFirstGate(t *testing.T) {
 // A preview is a step without any share.
 func TestAStepMayBeNothingButAPreview(t *testing.T) {
 	plan := canary.NewPlan("p").HeaderRoutes().End(canary.End{Kind: canary.Discard}).
-		Step(canary.Step{Name: "preview", Judge: canary.Unjudged, LeaveGates: []string{"seen by ann"}})
+		Step(canary.Step{Name: "preview", Requires: canary.Nothing, LeaveGates: []string{"seen by ann"}})
 	story(t, plan, func(t *testing.T, s *stage) {
 		state := s.turns(time.Hour)
-		require.Equal(t, canary.Progressing, state.Phase)
+		require.Equal(t, phase.Progressing, state.Phase)
 		require.Equal(t, preview, s.read().Traffic)
 		s.router.Meddle(canary.Traffic{})
 		state = s.turns(time.Hour)
 		require.Equal(t, preview, s.read().Traffic, "the step is put back")
 		require.Zero(t, state.Drifts, "that is no other traffic")
 		s.heard("the header routes do not fit their rules any more")
-		s.send(canary.Command{Order: canary.Approve, Gate: "seen by ann"})
+		s.send(canary.Command{Order: order.Approve, Gate: "seen by ann"})
 		state, err := s.run()
 		require.NoError(t, err)
 		require.Equal(t, "Preparing Progressing Returning CleaningUp Discarded", phases(state))
@@ -126,22 +129,22 @@ func TestHeaderRoutesThatSomebodyRemovedComeBackWithTraffic(t *testing.T) {
 		s.turns(20 * time.Second)
 		require.Equal(t, 50*percent, s.read().Traffic.Canary)
 
-		s.send(canary.Command{Order: canary.StepBack, Why: "lunch"})
+		s.send(canary.Command{Order: order.StepBack, Why: "lunch"})
 		s.turns(20 * time.Second)
 		require.Equal(t, preview, s.read().Traffic)
-		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 2 pods")}
+		s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("0 of 2 pods")}
 		s.router.Meddle(canary.Traffic{})
 		state := s.turns(time.Minute)
-		require.Equal(t, canary.Retreating, state.Phase)
+		require.Equal(t, phase.Retreating, state.Phase)
 		require.Zero(t, s.read().Traffic)
 		require.Equal(t, 2, state.Drifts)
 
-		s.send(canary.Command{Order: canary.Abort, Why: "enough"})
+		s.send(canary.Command{Order: order.Abort, Why: "enough"})
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.Equal(t, 2, state.Drifts)
 	})
-	plan := previewed(canary.Discard).OnDrift(canary.Drift{Limit: 2})
+	plan := previewed(canary.Discard).DriftLimit(2)
 	c := new(course)
 	story(t, plan, func(t *testing.T, s *stage) {
 		for _, d := range []time.Duration{5, 15, 15} { // until they are up, again
@@ -176,11 +179,11 @@ func TestHeaderRoutesThatAreLeftStopNobody(t *testing.T) {
 func TestAnAbortIsObeyedWhileTheCanaryThatStaysIsCleanedUp(t *testing.T) {
 	plan := previewed(canary.Stay).Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
 	story(t, plan, func(t *testing.T, s *stage) {
-		for s.read().State.Phase != canary.CleaningUp {
+		for s.read().State.Phase != phase.CleaningUp {
 			s.turns(time.Second)
 		}
 		require.Equal(t, canary.Traffic{Canary: canary.Full}, s.read().Traffic)
-		s.send(canary.Command{Order: canary.Abort, Why: "orders are lost"})
+		s.send(canary.Command{Order: order.Abort, Why: "orders are lost"})
 		state, err := s.run()
 		require.ErrorContains(t, err, "abort: orders are lost")
 		require.True(t, strings.HasSuffix(phases(state), "CleaningUp RollingBack RolledBack"), phases(state))
@@ -197,7 +200,7 @@ func TestAPrerequisiteOfACanaryThatStaysStands(t *testing.T) {
 		require.NoError(t, err)
 		require.NotZero(t, p.ensured)
 		require.Zero(t, p.cleaned)
-	}, func(c *canary.Config) { c.Prerequisite = p })
+	}, func(c *canary.Config) { c.Prerequisites = []canary.Prerequisite{p} })
 }
 
 // standing counts how often it is asked.
@@ -209,7 +212,7 @@ type standing struct {
 func (c *standing) Ensure(context.Context, canary.Question) (canary.Answer, error) {
 	c.ensured++
 	if c.wait {
-		return canary.Waiting("it is not there yet"), nil
+		return canary.Wait.Because("it is not there yet"), nil
 	}
 	return canary.Answer{Reply: canary.Yes}, nil
 }
@@ -275,7 +278,7 @@ func TestTheWayBackDoesWithoutHeaderRoutesThatAreRefused(t *testing.T) {
 func TestAnyDriverCleansUpWhatStays(t *testing.T) {
 	plan := previewed(canary.Stay).Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
 	story(t, plan, func(t *testing.T, s *stage) {
-		for s.read().State.Phase != canary.CleaningUp {
+		for s.read().State.Phase != phase.CleaningUp {
 			s.turns(time.Second)
 		}
 		next := mustBuild(t, half(canary.Discard))
@@ -283,7 +286,7 @@ func TestAnyDriverCleansUpWhatStays(t *testing.T) {
 		require.NoError(t, err)
 		_, err = runner.Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrUnexplained, "the traffic is the other version's now")
-		require.Equal(t, canary.Promoted, s.read().State.Phase)
+		require.Equal(t, phase.Promoted, s.read().State.Phase)
 		require.Equal(t, canary.Traffic{Canary: canary.Full}, s.read().Traffic)
 	})
 }
@@ -293,13 +296,13 @@ func TestAnyDriverCleansUpWhatStays(t *testing.T) {
 func TestStableIsRestoredWithoutHeaderRoutesThatAreRefused(t *testing.T) {
 	r := new(refusing)
 	story(t, previewed(canary.PromoteStable), func(t *testing.T, s *stage) {
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods")}
-		for s.read().State.Phase != canary.PromotingStable {
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods")}
+		for s.read().State.Phase != phase.PromotingStable {
 			s.turns(time.Second)
 		}
 		s.router.Meddle(canary.Traffic{Canary: canary.Full})
 		r.strict = true
-		s.send(canary.Command{Order: canary.Abort, Why: "orders are lost"})
+		s.send(canary.Command{Order: order.Abort, Why: "orders are lost"})
 		_, err := s.run()
 		require.ErrorContains(t, err, "orders are lost")
 		require.Zero(t, s.read().Traffic)

@@ -1,17 +1,23 @@
 package canary
 
+import (
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+)
+
 // aborted reports whether an Abort is ordered, by Send or by annotation.
 func (t *turn) aborted() bool {
 	if t.o.Abort != "" {
-		t.s.Command = Command{Order: Abort, By: "annotation", Why: clip(t.o.Abort, maxReason)}
+		t.s.Command = Command{Order: order.Abort, By: "annotation", Why: clip(t.o.Abort, maxReason)}
 	}
-	return t.s.Command.Order == Abort
+	return t.s.Command.Order == order.Abort
 }
 
 // tooLate takes an order away that came when the rollout was over.
 func (t *turn) tooLate() *decision {
 	t.s.Command = Command{}
-	return t.write(t.o.Traffic, Reason{Cause: CauseOver, Detail: "an abort came too late: " + t.o.Abort})
+	return t.write(t.o.Traffic, Reason{Cause: cause.Over, Detail: "an abort came too late: " + t.o.Abort})
 }
 
 // leadsHome reports whether the rollout is one of another plan that is to be
@@ -19,10 +25,10 @@ func (t *turn) tooLate() *decision {
 // driver at all if a person orders it by annotation.
 func (t *turn) leadsHome(aborted bool) bool {
 	s := &t.s
-	if s.Phase == Idle || s.Phase.Final() || s.Plan == t.digest || t.misplaced() || t.lacksWorkload() || t.homeward().check(s) != nil {
+	if s.Phase == phase.Idle || s.Phase.Final() || s.Plan == t.digest || t.misplaced() || t.lacksWorkload() || t.homeward().check(s) != nil {
 		return false
 	}
-	return t.o.Abort != "" || s.Owner == t.owner && (aborted || s.Phase.row().back)
+	return t.o.Abort != "" || s.Owner == t.owner && (aborted || rowOf(s.Phase).back)
 }
 
 // misplaced reports whether the State is one of another object.
@@ -33,7 +39,7 @@ func (t *turn) misplaced() bool {
 // lacksWorkload reports whether stable has to be restored on the way back, and the
 // driver cannot.
 func (t *turn) lacksWorkload() bool {
-	r := t.s.Phase.row()
+	r := rowOf(t.s.Phase)
 	return !t.o.Workload && t.s.End == PromoteStable && (r.moved || r.asks == askRestored)
 }
 
@@ -46,7 +52,7 @@ func (t *turn) senseless() bool {
 		sp = t.homeward()
 	}
 	switch {
-	case s.Phase == Idle, t.misplaced(), sp.check(s) != nil:
+	case s.Phase == phase.Idle, t.misplaced(), sp.check(s) != nil:
 		return true
 	case s.Phase.Final():
 		return t.o.Traffic != s.Traffic || !own && t.o.Traffic != Traffic{}
@@ -59,14 +65,14 @@ func (t *turn) senseless() bool {
 func (t *turn) homeward() *spec {
 	return &spec{
 		name: t.s.Name, revision: t.s.Revision, owner: t.s.Owner, digest: t.s.Plan, end: End{Kind: t.s.End},
-		settle: t.settle, interval: t.interval, verify: t.verify, drift: Drift{Limit: maxCount},
+		settle: t.settle, interval: t.interval, verify: t.verify, drift: drift{Limit: maxCount},
 	}
 }
 
 // abandon turns back what no State explains. Stable may be between two versions,
 // if the plan is one that promotes it.
 func (t *turn) abandon() *decision {
-	why := Abort.String() + t.s.Command.credit()
+	why := order.Abort.String() + t.s.Command.credit()
 	t.fresh()
 	t.s.Recalled = t.end.Kind == PromoteStable
 	t.s.Traffic.HeaderRoutes = t.o.Traffic.HeaderRoutes
@@ -75,7 +81,7 @@ func (t *turn) abandon() *decision {
 
 // smallest is s without what its rollout can do without on the way back.
 func (s State) smallest() State {
-	s.Approved, s.Revisions, s.Trace, s.Evidence = nil, nil, nil, Evidence{}
+	s.Approved, s.Revisions, s.Trace, s.evidence = nil, nil, nil, evidence{}
 	s.Retreat.Resumed = nil
 	s.Reason = clip(s.Reason, 60)
 	return s
@@ -84,5 +90,5 @@ func (s State) smallest() State {
 // outOfReach stays: nothing goes further, and no way back is over, while a part of
 // the Router cannot be read.
 func (t *turn) outOfReach() *decision {
-	return t.stay(Reason{Cause: CauseTrouble, Detail: t.o.Trouble})
+	return t.stay(Reason{Cause: cause.Unreachable, Detail: t.o.Trouble})
 }

@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -91,41 +95,41 @@ func (p *somewhere) anyState() State {
 			End: pick(rng, p.plan.End().Kind, EndKind(rng.IntN(len(endNames)))), Began: p.now.Add(-time.Hour),
 		},
 		Place: Place{
-			Phase: Phase(rng.IntN(len(phaseNames))), Step: pick(rng, 0, 0, p.plan.Len()-1, p.plan.Len(), maxSteps),
-			Traffic: p.anyTraffic(), Outcome: pick(rng, Idle, p.plan.spec.goal(), Promoted, Discarded, RolledBack), Returned: pick(rng, 0, 0, 3),
+			Phase: phase.Phase(rng.IntN(int(phase.RolledBack) + 1)), Step: pick(rng, 0, 0, p.plan.Len()-1, p.plan.Len(), maxSteps),
+			Traffic: p.anyTraffic(), Outcome: pick(rng, phase.Idle, p.plan.spec.goal(), phase.Promoted, phase.Discarded, phase.RolledBack), Returned: pick(rng, 0, 0, 3),
 		},
-		Clock:   Clock{Entered: p.now.Add(-time.Minute), Shifted: p.anyTime(), Verified: p.anyTime(), Promotion: p.anyTime(), Baked: p.anyTime()},
-		Orders:  Orders{Hurried: yes(), Skipped: yes()},
+		clock:   clock{Entered: p.now.Add(-time.Minute), Shifted: p.anyTime(), Verified: p.anyTime(), Promotion: p.anyTime(), Baked: p.anyTime()},
+		orders:  orders{PromoteNow: yes(), Skipped: yes()},
 		History: History{Drifts: rng.IntN(3), Drifting: yes(), Recalled: yes()},
 	}
 	if yes() {
 		s.Paused, s.PausedFor = p.anyTime(), time.Duration(rng.Int64N(int64(longest)))
 	}
 	if yes() {
-		s.Retreat = Retreat{Cause: Cause(rng.IntN(len(causeNames))), Since: p.anyTime(), Gone: p.anyTime()}
+		s.Retreat = retreat{Cause: cause.Cause(rng.IntN(int(cause.Over) + 1)), Since: p.anyTime(), Gone: p.anyTime()}
 	}
 	if yes() {
-		s.Command = Command{Order: Order(rng.IntN(len(orderNames))), Gate: "door"}
+		s.Command = Command{Order: order.Order(rng.IntN(len(means))), Gate: "door"}
 	}
 	if yes() {
 		s.Approved = []string{"door"}
 	}
 	for range rng.IntN(3) {
-		s.add(Block{p.now.Add(-time.Hour), p.now, Traffic{Canary: Percent}}, time.Second)
+		s.add(block{p.now.Add(-time.Hour), p.now, Traffic{Canary: Percent}}, time.Second)
 	}
 	return s
 }
 
 // lead orders an Abort and lets a driver go on until nothing is left to do.
 func (p *somewhere) lead() (end string, err error) {
-	runner, err := NewRunner(Config{Plan: p.plan, Router: p, Analyzer: p, Workload: p, Prerequisite: p, Verifier: p, Gates: nil})
+	runner, err := NewRunner(Config{Plan: p.plan, Router: p, Analyzer: p, Workload: p, Prerequisites: []Prerequisite{p}, Verifier: p, Gates: nil})
 	if err != nil {
 		return "", err
 	}
 	runner.now = func() time.Time { return p.now }
 	before, _ := p.Read(context.Background())
 	if p.rng.IntN(2) == 0 && (before.State.Owner == p.plan.spec.owner || len(p.state) == 0) {
-		err := Send(context.Background(), p, Command{Order: Abort, Why: "sent"})
+		err := Send(context.Background(), p, Command{Order: order.Abort, Why: "sent"})
 		if err != nil && !errors.Is(err, ErrNotNow) {
 			return "", err
 		}
@@ -143,13 +147,13 @@ func (p *somewhere) lead() (end string, err error) {
 		case p.abort != "" || err != nil && p.refuses > 0:
 		case err != nil:
 			return "", fmt.Errorf("an error in peace: %w", err)
-		case s.Phase == RolledBack && p.traffic == Traffic{}:
+		case s.Phase == phase.RolledBack && p.traffic == Traffic{}:
 			return "rolled back", nil
 		case s.Phase.Final() && p.traffic == Traffic{}:
 			return "at its end already", nil
 		case s.Phase.Final() && p.traffic == s.Traffic && p.traffic.Canary == before.Traffic.Canary && !p.traffic.HeaderRoutes:
 			return "too late", nil
-		case s.Phase == Preparing && p.traffic == Traffic{}:
+		case s.Phase == phase.Preparing && p.traffic == Traffic{}:
 			return "begun anew", nil // the rollout of another plan was over
 		}
 	}
@@ -195,7 +199,7 @@ func (p *somewhere) answer() (Answer, error) {
 		p.refuses--
 		return Answer{}, pick(p.rng, ErrRefused, ErrForbidden, ErrConflict, errFault)
 	}
-	return pick(p.rng, Waiting("soon"), Answer{Reply: Yes}), nil
+	return pick(p.rng, Wait.Because("soon"), Answer{Reply: Yes}), nil
 }
 
 func (p *somewhere) Pin(context.Context, Question) (Pin, Answer, error) {
@@ -207,7 +211,7 @@ func (p *somewhere) Promote(context.Context, Question) (Answer, error) { return 
 func (p *somewhere) Restore(context.Context, Question) (Answer, error) { return p.answer() }
 func (p *somewhere) Ensure(context.Context, Question) (Answer, error)  { return p.answer() }
 func (p *somewhere) Cleanup(context.Context, Question) (Answer, error) { return p.answer() }
-func (p *somewhere) Shown(context.Context, Traffic, time.Time) (Answer, error) {
+func (p *somewhere) Verify(context.Context, Traffic, time.Time) (Answer, error) {
 	return p.answer()
 }
 func (p *somewhere) Analyze(context.Context, analysis.Request) (analysis.Result, error) {

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -35,15 +38,15 @@ func TestAnyDriverOfTheOwnerObeysAnAbort(t *testing.T) {
 		require.ErrorIs(t, err, canary.ErrOtherPlan)
 		require.ErrorContains(t, err, "abort it")
 
-		s.send(canary.Command{Order: canary.Abort, By: "ann", Why: "v2 is bad"})
+		s.send(canary.Command{Order: order.Abort, By: "ann", Why: "v2 is bad"})
 		e, err := next.Turn(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, s.read().Traffic, "in one turn")
-		require.Equal(t, canary.RollingBack, e.After.Phase)
+		require.Equal(t, phase.RollingBack, e.After.Phase)
 		require.Empty(t, e.After.Revision, "it is the rollout of v2 that is turned back")
 		state, err := next.Run(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Equal(t, "v3", state.Revision)
 		s.heard("RolledBack: over: abort by ann: v2 is bad")
 	})
@@ -53,7 +56,7 @@ func TestAnAbortIsForItsOwnersDriversUnlessAPersonWritesItOnTheObject(t *testing
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.turns(90 * time.Second)
 		stranger := s.driver(mustBuild(t, s2().Owner("stranger")))
-		s.send(canary.Command{Order: canary.Abort})
+		s.send(canary.Command{Order: order.Abort})
 		_, err := stranger.Turn(t.Context())
 		require.ErrorIs(t, err, canary.ErrOtherOwner)
 		s.router.Abort("the tool that drives it is broken")
@@ -76,7 +79,7 @@ func TestAnAbortIsObeyedWhateverTheStateIs(t *testing.T) {
 	orders := map[string]func(*stage) error{
 		"annotated": func(s *stage) error { s.router.Abort("help"); return nil },
 		"sent": func(s *stage) error {
-			return canary.Send(s.t.Context(), s.router, canary.Command{Order: canary.Abort, Why: "help"})
+			return canary.Send(s.t.Context(), s.router, canary.Command{Order: order.Abort, Why: "help"})
 		},
 	}
 	for kind, ruin := range ruins {
@@ -88,7 +91,7 @@ func TestAnAbortIsObeyedWhateverTheStateIs(t *testing.T) {
 						return
 					}
 					story(t, s2().Bake(time.Hour), func(t *testing.T, s *stage) {
-						s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2"), {Reply: canary.Yes}}
+						s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 2"), {Reply: canary.Yes}}
 						s.turns(time.Duration(minutes)*time.Minute + 30*time.Second)
 						switch {
 						case ruin == "-":
@@ -101,7 +104,7 @@ func TestAnAbortIsObeyedWhateverTheStateIs(t *testing.T) {
 						state, err := s.driver(mustBuild(t, s2().Bake(time.Hour))).Run(t.Context())
 						require.ErrorIs(t, err, canary.ErrRolledBack)
 						require.ErrorContains(t, err, "help")
-						require.Equal(t, canary.RolledBack, state.Phase)
+						require.Equal(t, phase.RolledBack, state.Phase)
 						require.Equal(t, canary.Reading{State: state, Version: s.read().Version}, s.read())
 						if kind == "readable" {
 							require.False(t, s.workload.Promoted(), "stable is what it was")
@@ -120,7 +123,7 @@ func TestAnAbortThatComesTooLateIsTakenAway(t *testing.T) {
 		s.router.Abort("no")
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Equal(t, canary.Full, s.read().Traffic.Canary, "it was the end that was wanted")
 		require.Empty(t, s.read().Abort)
 		s.heard("an abort came too late: no")
@@ -133,7 +136,7 @@ func TestARollBackIsWrittenWithTheSmallestState(t *testing.T) {
 		s.turns(4 * time.Minute)
 		full := s.encoded(s.read().State) - 200
 		s.router.Room = full
-		s.send(canary.Command{Order: canary.Abort, By: "a", Why: "b"})
+		s.send(canary.Command{Order: order.Abort, By: "a", Why: "b"})
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.Zero(t, s.read().Traffic)
@@ -157,7 +160,7 @@ func TestNoRefusalEndsARunWhileUsersAreOnTheCanary(t *testing.T) {
 				time.AfterFunc(3*time.Hour, func() { mended.Store(true) })
 				state, err := s.run()
 				require.NoError(t, err)
-				require.Equal(t, canary.Promoted, state.Phase)
+				require.Equal(t, phase.Promoted, state.Phase)
 				s.heard("error: rule b")
 			})
 			story(t, s2(), func(t *testing.T, s *stage) {
@@ -179,9 +182,9 @@ func (s *stage) encoded(state canary.State) int {
 // Nobody sends traffic to a stable that may be between two versions.
 func TestADriverWithoutAWorkloadRestoresNoStable(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2")}
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 2")}
 		state := s.turns(8 * time.Minute)
-		require.Equal(t, canary.PromotingStable, state.Phase)
+		require.Equal(t, phase.PromotingStable, state.Phase)
 		bare, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps().Owner("suite")), Router: s.router, Analyzer: s.judge})
 		require.NoError(t, err)
 		s.router.Abort("help")
@@ -242,13 +245,13 @@ func TestAnOlderStateIsNotResumed(t *testing.T) {
 	twenty := time.Minute + 30*time.Second // in the first step
 	for name, c := range map[string]struct {
 		put    time.Duration // when it is put back
-		phase  canary.Phase  // then
-		ends   canary.Phase
+		phase  phase.Phase   // then
+		ends   phase.Phase
 		script []fake.Ruling
 	}{
-		"in mid-rollout":        {3 * time.Minute, canary.Progressing, canary.Promoted, nil},
-		"after it was promoted": {24 * time.Hour, canary.Promoted, canary.Promoted, nil},
-		"after it was rolled back": {24 * time.Hour, canary.RolledBack, canary.RolledBack,
+		"in mid-rollout":        {3 * time.Minute, phase.Progressing, phase.Promoted, nil},
+		"after it was promoted": {24 * time.Hour, phase.Promoted, phase.Promoted, nil},
+		"after it was rolled back": {24 * time.Hour, phase.RolledBack, phase.RolledBack,
 			append(slices.Repeat([]fake.Ruling{{Verdict: analysis.Pass}}, 12), fake.Ruling{Verdict: analysis.Fail})},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -332,7 +335,7 @@ func TestAnOlderStateThatComesBackAgainAndAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, again(s, old))
 		require.Zero(t, s.read().Traffic)
-		require.Equal(t, canary.Promoted, s.read().State.Phase)
+		require.Equal(t, phase.Promoted, s.read().State.Phase)
 	})
 	stay := canary.NewPlan("p").Weights(canary.List(20*percent, canary.Full), canary.Step{Hold: time.Minute})
 	story(t, stay, func(t *testing.T, s *stage) {
@@ -340,7 +343,7 @@ func TestAnOlderStateThatComesBackAgainAndAgain(t *testing.T) {
 		old := s.backup()
 		_, err := s.run()
 		require.NoError(t, err)
-		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3")}
+		s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("0 of 3")}
 		s.restore(old)
 		s.turnsFor(2 * time.Minute)
 		require.Equal(t, 20*percent, s.read().Traffic.Canary, "nothing is ready for more")
@@ -359,7 +362,7 @@ func TestAnAbortIntoAnOlderStateIsObeyed(t *testing.T) {
 		old := s.backup()
 		s.turnsFor(3 * time.Minute)
 		s.restore(old)
-		s.send(canary.Command{Order: canary.Abort, By: "anna"})
+		s.send(canary.Command{Order: order.Abort, By: "anna"})
 		_, err := s.run()
 		require.ErrorContains(t, err, "abort by anna")
 		require.Zero(t, s.read().Traffic)
@@ -376,7 +379,7 @@ func TestAnObjectThatIsMadeAnewInMidRolloutGoesOn(t *testing.T) {
 		s.restore(backup{})
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Equal(t, "second", state.Object)
 	})
 }
@@ -387,7 +390,7 @@ func TestAnObjectThatIsMadeAnewInMidRolloutGoesOn(t *testing.T) {
 func TestDriftNeverKeepsARolloutFromBeingJudged(t *testing.T) {
 	long := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).
 		Weights(canary.List(20*percent, 60*percent), canary.Step{Hold: time.Hour}).End(canary.End{Kind: canary.PromoteStable, Deadline: 5 * time.Minute})
-	dead := []canary.Answer{canary.Waiting("0 of 3 replicas available")}
+	dead := []canary.Answer{canary.Wait.Because("0 of 3 replicas available")}
 	for name, traffic := range map[string]canary.Traffic{"more": {Canary: canary.Full}, "less": {Canary: 5 * percent}, "nothing": {}} {
 		t.Run(name, func(t *testing.T) {
 			story(t, long, func(t *testing.T, s *stage) {
@@ -403,10 +406,10 @@ func TestDriftNeverKeepsARolloutFromBeingJudged(t *testing.T) {
 				s.workload.ReadyScript = dead
 				s.router.Meddle(traffic)
 				s.turnsFor(2 * time.Minute)
-				s.send(canary.Command{Order: canary.Pause})
+				s.send(canary.Command{Order: order.Pause})
 				s.turnsFor(2 * time.Minute)
 				require.False(t, s.read().State.Paused.IsZero(), "commands are obeyed")
-				s.send(canary.Command{Order: canary.Resume})
+				s.send(canary.Command{Order: order.Resume})
 				s.workload.ReadyScript = nil
 				s.turnsFor(2 * time.Minute)
 				require.Equal(t, 20*percent, s.read().Traffic.Canary, "it is put back when all is ready")
@@ -414,15 +417,15 @@ func TestDriftNeverKeepsARolloutFromBeingJudged(t *testing.T) {
 		})
 	}
 	// A promotion goes on, within its deadline.
-	for _, reply := range []canary.Answer{canary.Waiting("0 of 3"), canary.Failed("no such image")} {
+	for _, reply := range []canary.Answer{canary.Wait.Because("0 of 3"), canary.No.Because("no such image")} {
 		story(t, long, func(t *testing.T, s *stage) {
-			s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 2")}
+			s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 2")}
 			s.turnsFor(2*time.Hour + 2*time.Minute)
-			require.Equal(t, canary.PromotingStable, s.read().State.Phase)
+			require.Equal(t, phase.PromotingStable, s.read().State.Phase)
 			s.workload.ReadyScript = []canary.Answer{reply}
 			s.router.Meddle(canary.Traffic{Canary: 50 * percent})
 			s.turnsFor(10 * time.Minute)
-			require.Equal(t, canary.RolledBack, s.read().State.Phase)
+			require.Equal(t, phase.RolledBack, s.read().State.Phase)
 		})
 	}
 }
@@ -432,7 +435,7 @@ func TestAnAbortIsObeyedAtOnceWhateverBecameOfTheState(t *testing.T) {
 	for name, replaced := range map[string]bool{"removed": false, "replaced": true} {
 		for how, order := range map[string]func(*stage){
 			"annotation": func(s *stage) { s.router.Abort("orders are lost") },
-			"command":    func(s *stage) { s.send(canary.Command{Order: canary.Abort, Why: "orders are lost"}) },
+			"command":    func(s *stage) { s.send(canary.Command{Order: order.Abort, Why: "orders are lost"}) },
 		} {
 			if !replaced && how == "command" {
 				continue // there is nothing to send it to
@@ -444,7 +447,7 @@ func TestAnAbortIsObeyedAtOnceWhateverBecameOfTheState(t *testing.T) {
 						old := s.backup()
 						s.turnsFor(3 * time.Minute)
 						if dead {
-							s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3")}
+							s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("0 of 3")}
 						}
 						if old.traffic = (canary.Traffic{}); !replaced {
 							old.state = ""
@@ -457,7 +460,7 @@ func TestAnAbortIsObeyedAtOnceWhateverBecameOfTheState(t *testing.T) {
 							return nil
 						}
 						s.turnsFor(time.Minute)
-						require.Equal(t, canary.RolledBack, s.read().State.Phase)
+						require.Equal(t, phase.RolledBack, s.read().State.Phase)
 						require.Zero(t, most)
 					})
 				})
@@ -471,7 +474,7 @@ func TestAnOldMemoryGivesNobodyToTheCanary(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.turnsFor(4 * time.Minute)
 		other := s.driver(mustBuild(t, s2()))
-		s.send(canary.Command{Order: canary.Abort})
+		s.send(canary.Command{Order: order.Abort})
 		_, err := other.Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		<-time.After(48 * time.Hour) // of the bubble
@@ -532,12 +535,12 @@ func TestTheCanaryIsGivenBackNothingThatItCannotTake(t *testing.T) {
 		Weights(canary.List(20*percent, canary.Full), canary.Step{Hold: time.Hour})
 	story(t, long, func(t *testing.T, s *stage) {
 		s.turnsFor(90 * time.Second)
-		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3")}
+		s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("0 of 3")}
 		s.router.Meddle(canary.Traffic{})
 		s.turnsFor(10 * time.Minute)
 		require.Zero(t, s.read().Traffic)
 		s.heard("it is put back when that is possible: 0 of 3")
-		s.workload.ReadyScript = []canary.Answer{canary.Failed("no such image")}
+		s.workload.ReadyScript = []canary.Answer{canary.No.Because("no such image")}
 		_, err := s.run()
 		require.ErrorContains(t, err, "it cannot be put back: no such image")
 	})

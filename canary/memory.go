@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+	"github.com/serin-go/serin/internal/enum"
 )
 
 // memory is what a Runner saw last. It serves to tell a State that somebody removed,
@@ -33,14 +37,14 @@ const (
 var lossNames = [...]string{"kept", "removed", "replaced by an older one"}
 
 // String says it in words.
-func (l loss) String() string { return nameOf("loss", lossNames[:], l) }
+func (l loss) String() string { return enum.Name("loss", lossNames[:], l) }
 
 // recall returns the State to decide on, what became of it, and whether the Runner
 // had its rollout before. A reading that may just be behind is an ErrConflict.
 func (m *memory) recall(reading Reading, now time.Time) (s State, l loss, had bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	had = m.state.Phase != Idle
+	had = m.state.Phase != phase.Idle
 	read := reading.State
 	behind := had && read.Serial > 0 && read.Serial < m.state.Serial && !m.elsewhere(reading)
 	switch {
@@ -48,7 +52,7 @@ func (m *memory) recall(reading Reading, now time.Time) (s State, l loss, had bo
 		return read, lossless, had, fmt.Errorf("canary: %w: the serial that was read is %d, and %d was written", ErrConflict, read.Serial, m.state.Serial)
 	case behind:
 		return m.put(reading), replaced, had, nil
-	case had && read.Phase == Idle && read.Serial == 0: // an Idle State with a serial was reset
+	case had && read.Phase == phase.Idle && read.Serial == 0: // an Idle State with a serial was reset
 		return m.put(reading), removed, had, nil
 	}
 	return read, lossless, had, nil
@@ -72,7 +76,7 @@ func (m *memory) age(now time.Time) time.Duration {
 }
 
 // aborted reports whether an Abort stands, in whichever way.
-func (r *Reading) aborted() bool { return r.Abort != "" || r.State.Command.Order == Abort }
+func (r *Reading) aborted() bool { return r.Abort != "" || r.State.Command.Order == order.Abort }
 
 // stale reports whether a reading that is behind may be so by chance.
 func (m *memory) stale(behind bool, now time.Time) bool {
@@ -89,7 +93,7 @@ func (m *memory) stale(behind bool, now time.Time) bool {
 func (m *memory) put(into Reading) State {
 	s := m.state
 	s.Object = clip(into.Object, maxName)
-	if into.State.Command.Order == Abort && !s.Phase.Final() {
+	if into.State.Command.Order == order.Abort && !s.Phase.Final() {
 		s.Command = into.State.Command
 	}
 	return s

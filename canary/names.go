@@ -1,31 +1,10 @@
 package canary
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
-
-// marshalName and unmarshalName encode an enumeration by the names of its
-// values.
-
-func marshalName[E ~uint8](kind string, names []string, e E) ([]byte, error) {
-	if int(e) >= len(names) {
-		return nil, fmt.Errorf("canary: %s %d has no name", kind, uint8(e))
-	}
-	return []byte(names[e]), nil
-}
-
-func unmarshalName[E ~uint8](kind string, names []string, text []byte, e *E) error {
-	i := slices.Index(names, string(text))
-	if i < 0 {
-		return fmt.Errorf("canary: %s %q is not known; want one of %s", kind, clip(string(text), 40), strings.Join(names, ", "))
-	}
-	*e = E(i)
-	return nil
-}
 
 // clip makes s a text of one line that takes at most n bytes when it is encoded
 // as JSON, quotes apart. What is no text becomes a space.
@@ -68,13 +47,6 @@ func oneLine(s string) string {
 		}
 		return r
 	}, s)
-}
-
-func nameOf[E ~uint8](kind string, names []string, e E) string {
-	if int(e) < len(names) {
-		return names[e]
-	}
-	return fmt.Sprintf("%s(%d)", kind, uint8(e))
 }
 
 // nearest returns which of the names is nearest to a word that is none of them;

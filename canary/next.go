@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // Refusals of the engine. Each is wrapped with what was seen and what the ways out
@@ -72,7 +76,7 @@ func (t *turn) next() *decision {
 			return t.decide(decision{Err: err})
 		}
 	}
-	if t.s.Phase == Idle || t.s.Phase.Final() {
+	if t.s.Phase == phase.Idle || t.s.Phase.Final() {
 		return t.unbegun()
 	}
 	if aborted && t.o.Loss == lossless && !t.s.leadsBack() {
@@ -102,12 +106,12 @@ func (t *turn) goOn() *decision {
 	}
 	if t.o.Fence > 0 && t.o.Fence >= t.s.Serial {
 		t.s.Serial = t.o.Fence
-		return t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the serials of a lost state are passed"})
+		return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "the serials of a lost state are passed"})
 	}
 	if d := t.drift(); d != nil {
 		return d
 	}
-	if t.s.Command.Order != NoOrder {
+	if t.s.Command.Order != order.None {
 		return t.obey()
 	}
 	if t.repairs {
@@ -124,9 +128,9 @@ func (t *turn) foreign() error {
 		return fmt.Errorf("canary: %w: %w: it is of the object with the UID %q, and this one has %q", ErrRefused, ErrBadState, s.Object, t.o.Object)
 	case s.Plan == t.digest:
 		return t.check(s)
-	case s.Phase == Idle, s.Phase.Final():
+	case s.Phase == phase.Idle, s.Phase.Final():
 		return nil
-	case s.Command.Order == Abort && t.lacksWorkload():
+	case s.Command.Order == order.Abort && t.lacksWorkload():
 		return fmt.Errorf("canary: %w: %w: %q (%s) is %v and may have changed stable; to turn it back a driver needs a Workload",
 			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
 	case s.Owner != t.owner:
@@ -146,14 +150,14 @@ func (t *turn) superseded() error {
 // act goes on with the phase that the rollout is in.
 func (t *turn) act() *decision {
 	switch t.s.Phase {
-	case Preparing:
+	case phase.Preparing:
 		return t.prepare()
-	case Progressing:
+	case phase.Progressing:
 		return t.progress()
-	case Retreating:
+	case phase.Retreating:
 		return t.retreat()
 	}
-	return t.follow(t.s.Phase.row())
+	return t.follow(rowOf(t.s.Phase))
 }
 
 // begin claims the rollout: from now on there is a State, and nobody else's plan
@@ -163,7 +167,7 @@ func (t *turn) begin(why string) *decision {
 		return t.unexplained()
 	}
 	t.fresh()
-	return t.enter(Preparing, 0, Traffic{}, why)
+	return t.enter(phase.Preparing, 0, Traffic{}, why)
 }
 
 func (t *turn) unexplained() *decision {
@@ -174,7 +178,7 @@ func (t *turn) unexplained() *decision {
 // prepare waits for the canary and enters the first step.
 func (t *turn) prepare() *decision {
 	if !t.s.Paused.IsZero() {
-		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
+		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
 	}
 	if d := t.cleared(); d != nil {
 		return d
@@ -206,18 +210,18 @@ func (t *turn) putUp() *decision {
 	if d := t.unready(step.Traffic); d != nil {
 		return d
 	}
-	return t.shift(Traffic{HeaderRoutes: true}, Reason{Cause: CauseMoved, Detail: "the header routes are put up"})
+	return t.shift(Traffic{HeaderRoutes: true}, Reason{Cause: cause.MovedOn, Detail: "the header routes are put up"})
 }
 
 // cleared asks whether the plan can be carried out. It is nil if it can.
 func (t *turn) cleared() *decision {
 	switch a := t.o.Answers[askChecked]; a.Reply {
-	case Unasked:
+	case unasked:
 		return t.decide(decision{Ask: askChecked})
 	case Yes:
 		return nil
 	default:
-		return t.bounded(&t.steps[0], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
+		return t.bounded(&t.steps[0], t.stay(Reason{Cause: cause.Capacity, Detail: a.Reason}))
 	}
 }
 
@@ -227,10 +231,10 @@ func (t *turn) pin() *decision {
 		return nil
 	}
 	switch a := t.o.Answers[askPinned]; a.Reply {
-	case Unasked:
+	case unasked:
 		return t.decide(decision{Ask: askPinned})
 	case Wait:
-		return t.bounded(&t.steps[0], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
+		return t.bounded(&t.steps[0], t.stay(Reason{Cause: cause.Capacity, Detail: a.Reason}))
 	case No:
 		return t.rollBack("the rollout cannot begin: " + a.Reason)
 	}
@@ -249,7 +253,7 @@ func (t *turn) fresh() {
 	t.s = State{
 		Serial:  t.firstSerial(),
 		Rollout: Rollout{Plan: t.digest, Name: t.name, Revision: t.revision, Owner: t.owner, End: t.end.Kind, Began: began, Object: clip(t.o.Object, maxName)},
-		Clock:   Clock{Shifted: t.o.Now},
+		clock:   clock{Shifted: t.o.Now},
 	}
 }
 
@@ -275,12 +279,12 @@ func (t *turn) rewind() *decision {
 		}
 	}
 	t.s.PausedFor = 0
-	t.s.Blocks = slices.DeleteFunc(slices.Clone(t.s.Blocks), func(b Block) bool { return b.To.After(t.o.Now) })
+	t.s.Blocks = slices.DeleteFunc(slices.Clone(t.s.Blocks), func(b block) bool { return b.To.After(t.o.Now) })
 	if !t.s.Verified.IsZero() {
 		t.s.Verified = t.o.Now
 	}
 	if !t.s.Paused.IsZero() {
 		t.s.Paused = t.o.Now
 	}
-	return t.write(t.o.Traffic, Reason{Cause: CauseSettling, Detail: "the clock went back; the step's times start again"})
+	return t.write(t.o.Traffic, Reason{Cause: cause.Settling, Detail: "the clock went back; the step's times start again"})
 }

@@ -6,6 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
@@ -16,11 +20,12 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // inStep is a State in a step of the plan, entered at noon with its traffic.
 func inStep(p canary.Plan, step int, t canary.Traffic) canary.State {
-	return canary.State{
+	s := canary.State{
 		Serial: 7, Rollout: canary.Rollout{Plan: p.Digest(), Name: p.Name(), End: p.End().Kind, Began: noon},
-		Place: canary.Place{Phase: canary.Progressing, Step: step, Traffic: t},
-		Clock: canary.Clock{Entered: noon, Shifted: noon},
+		Place: canary.Place{Phase: phase.Progressing, Step: step, Traffic: t},
 	}
+	s.Entered, s.Shifted = noon, noon
+	return s
 }
 
 func TestNextAsksOnlyWhatMatters(t *testing.T) {
@@ -37,7 +42,7 @@ func TestNextAsksOnlyWhatMatters(t *testing.T) {
 	o.Judged = canary.Judgement{Asked: true, Result: analysis.Result{Verdict: analysis.Pass}}
 	_, d = plan.Next(s, o)
 	require.Equal(t, canary.AskNothing, d.Ask, "nothing else matters before the hold is over")
-	require.Equal(t, canary.CauseHold, d.Reason.Cause)
+	require.Equal(t, cause.Hold, d.Reason.Cause)
 	require.Equal(t, 10*time.Second, d.After)
 	require.Equal(t, "holding until 12:01:00", d.Reason.String())
 
@@ -78,9 +83,9 @@ func TestTheWindowBeginsAfterTheChangeTheSettleTimeAndTheScrapeLag(t *testing.T)
 		_, decision := plan.Next(s, canary.Observation{Now: noon.Add(d), Traffic: first})
 		return decision
 	}
-	require.Equal(t, canary.CauseSettling, at(4*time.Second).Reason.Cause)
+	require.Equal(t, cause.Settling, at(4*time.Second).Reason.Cause)
 	require.Equal(t, time.Second, at(4*time.Second).After)
-	require.Equal(t, canary.CauseHold, at(20*time.Second).Reason.Cause)
+	require.Equal(t, cause.Hold, at(20*time.Second).Reason.Cause)
 	d := at(21 * time.Second)
 	require.Equal(t, canary.AskJudge, d.Ask)
 	require.Equal(t, noon.Add(20*time.Second), d.Request.Window.From)
@@ -106,11 +111,11 @@ func TestAClockThatWasWrongCannotHoldARolloutForAsLong(t *testing.T) {
 func TestAFenceIsPassedOnlyByWriting(t *testing.T) {
 	plan := mustBuild(t, s2())
 	s := inStep(plan, 5, canary.Traffic{Canary: canary.Full})
-	s.Owner, s.Phase, s.Outcome = "suite", canary.PromotingStable, canary.Promoted
+	s.Owner, s.Phase, s.Outcome = "suite", phase.PromotingStable, phase.Promoted
 	next, d := plan.Next(s, canary.Observation{Now: noon.Add(time.Hour), Traffic: s.Traffic, Fence: 900})
 	require.True(t, d.Write)
 	require.EqualValues(t, 901, next.Serial)
-	require.Equal(t, canary.PromotingStable, next.Phase)
+	require.Equal(t, phase.PromotingStable, next.Phase)
 	_, d = plan.Next(next, canary.Observation{Now: noon.Add(time.Hour), Traffic: s.Traffic, Fence: 901})
 	require.True(t, d.Write, "the same serial may be that of another rollout")
 }
@@ -142,10 +147,10 @@ func TestEveryDriverOfARolloutGivesTheSameFenceAndNoOtherRolloutHasIt(t *testing
 	require.Equal(t, begun.Fence(), read.Fence())
 
 	over := begun
-	over.Phase, over.Outcome = canary.RolledBack, canary.RolledBack
-	over.Command = canary.Command{Order: canary.Retry}
+	over.Phase, over.Outcome = phase.RolledBack, phase.RolledBack
+	over.Command = canary.Command{Order: order.Retry}
 	again, _ := plan.Next(over, o)
-	require.Equal(t, canary.Preparing, again.Phase)
+	require.Equal(t, phase.Preparing, again.Phase)
 	require.NotEqual(t, begun.Fence().Rollout, again.Fence().Rollout, "though both begin in the same instant")
 }
 
@@ -164,7 +169,7 @@ func TestAWorkloadThatIsAheadOfALostStateIsPassed(t *testing.T) {
 				}
 				state, err := s.run()
 				require.NoError(t, err)
-				require.Equal(t, canary.Promoted, state.Phase)
+				require.Equal(t, phase.Promoted, state.Phase)
 				s.heard("the serials of a lost state are passed")
 			})
 		})
@@ -177,13 +182,13 @@ func TestAStateThatIsLostAtFullTrafficIsRolledBackThroughARestore(t *testing.T) 
 	remembered := inStep(plan, 4, canary.Traffic{Canary: 80 * percent})
 	remembered.Owner = "suite"
 	next, d := plan.Next(remembered, canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Loss: canary.Removed})
-	require.Equal(t, canary.RestoringStable, next.Phase, "stable may be under promotion already")
+	require.Equal(t, phase.RestoringStable, next.Phase, "stable may be under promotion already")
 	require.Equal(t, full, d.Traffic)
 
 	remembered = inStep(plan, 5, full)
 	remembered.Owner = "suite"
 	next, d = plan.Next(remembered, canary.Observation{Now: noon.Add(time.Hour), Traffic: full, Loss: canary.Removed})
-	require.Equal(t, canary.Progressing, next.Phase)
+	require.Equal(t, phase.Progressing, next.Phase)
 	require.True(t, next.Recalled)
 	require.Equal(t, full, d.Traffic)
 }
@@ -248,7 +253,7 @@ func TestTheStateStaysSmallHoweverLongARolloutIs(t *testing.T) {
 				return err
 			}
 			s.turns(time.Hour)
-			s.send(canary.Command{Order: canary.Abort, By: strings.Repeat("b", 500), Why: strings.Repeat("w", 5000)})
+			s.send(canary.Command{Order: order.Abort, By: strings.Repeat("b", 500), Why: strings.Repeat("w", 5000)})
 			_, err := s.run()
 			require.ErrorIs(t, err, canary.ErrRolledBack)
 			require.Less(t, largest, 4096)
@@ -279,7 +284,7 @@ func TestEveryQuestionIsAWord(t *testing.T) {
 	require.Equal(t, "canary 5%, baseline 5%, mirror 50%, cohorts staff",
 		canary.Traffic{Canary: 5 * percent, Baseline: 5 * percent, Mirror: 50 * percent, Cohorts: "staff"}.String())
 	require.Equal(t, 90*percent, canary.Traffic{Canary: 5 * percent, Baseline: 5 * percent}.Stable())
-	_, err := canary.Phase(99).MarshalText()
+	_, err := phase.Phase(99).MarshalText()
 	require.ErrorContains(t, err, "phase 99 has no name")
 	_, err = canary.ParseWeight(strings.Repeat("9", 100))
 	require.Less(t, len(err.Error()), 120)
@@ -320,7 +325,7 @@ func TestEveryTimeThatIsAheadIsSetBack(t *testing.T) {
 		s := inStep(plan, 1, canary.Traffic{Canary: 20 * percent})
 		s.Owner, s.PausedFor = "suite", time.Minute
 		if name == "retreat" {
-			s.Phase, s.Traffic, s.Retreat.Cause = canary.Retreating, canary.Traffic{}, canary.CauseOrdered
+			s.Phase, s.Traffic, s.Retreat.Cause = phase.Retreating, canary.Traffic{}, cause.SteppedBack
 		}
 		*of(&s) = ahead
 		next, d := plan.Next(s, canary.Observation{Now: noon, Traffic: s.Traffic})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/enum"
 )
 
 // ask is something that next must know before it can decide.
@@ -27,7 +28,7 @@ const (
 var questionNames = [...]string{"nothing", "checked", "pinned", "shown", "ready", "judge", "gate", "promoted", "restored", "removed"}
 
 // String returns the ask in a word.
-func (q ask) String() string { return nameOf("ask", questionNames[:], q) }
+func (q ask) String() string { return enum.Name("ask", questionNames[:], q) }
 
 // observation is what next needs to know of the world, and no more. Answers to
 // questions that were not asked are left zero.
@@ -65,11 +66,11 @@ type observation struct {
 	// Answers holds the answer to each ask, by ask; that to askJudge
 	// is in Judged.
 	Answers [questions]Answer
-	Judged  Judgement
+	Judged  judgement
 }
 
 // Judgement is what came of asking the judge.
-type Judgement struct {
+type judgement struct {
 	Asked  bool
 	Result analysis.Result
 	Err    error // the judge could not tell; not evidence

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // attempts bounds how often a command is written anew after a conflict. Each
@@ -24,16 +27,16 @@ var ErrNotNow = errors.New("not now")
 // Approve of a gate that is not ahead comes to nothing at the next turn, whose Event
 // says so.
 func Send(ctx context.Context, r Router, c Command) error {
-	if _, err := c.Order.MarshalText(); err != nil || c.Order == NoOrder {
+	if _, err := c.Order.MarshalText(); err != nil || c.Order == order.None {
 		return fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
 	}
-	need := trust(c.Order != Abort)
+	need := trust(c.Order != order.Abort)
 	return change(ctx, r, need, func(reading Reading, bad error) (Traffic, State, error) {
 		s := reading.State
 		if bad != nil {
 			s = State{Serial: time.Now().UnixMilli()}
 		}
-		if reading.Abort != "" && c.Order != Abort {
+		if reading.Abort != "" && c.Order != order.Abort {
 			return Traffic{}, s, fmt.Errorf("canary: %w: an abort is ordered by annotation: %s", ErrNotNow, reading.Abort)
 		}
 		if why := c.refusal(&s); why != "" && bad == nil {
@@ -54,8 +57,8 @@ func (c Command) refusal(s *State) string {
 	if why := c.suits(s); why != "" {
 		return why
 	}
-	urgent := c.Order == Abort || c.Order == Pause && s.Command.Order != Abort
-	if p := s.Command; p.Order != NoOrder && !urgent && !s.Phase.Final() {
+	urgent := c.Order == order.Abort || c.Order == order.Pause && s.Command.Order != order.Abort
+	if p := s.Command; p.Order != order.None && !urgent && !s.Phase.Final() {
 		return p.Order.String() + p.credit() + " is not obeyed yet"
 	}
 	return ""
@@ -74,7 +77,7 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 		}
 		t := turn{spec: r.c.Plan.spec, s: reading.State, o: observation{Now: r.now(), Traffic: reading.Traffic}}
 		t.fresh()
-		t.enter(Progressing, step, reading.Traffic, "adopted"+c.credit())
+		t.enter(phase.Progressing, step, reading.Traffic, "adopted"+c.credit())
 		return reading.Traffic, t.s, nil
 	})
 }
@@ -113,7 +116,7 @@ func change(ctx context.Context, r Router, need trust, compute func(Reading, err
 			return err
 		}
 		err = r.Write(ctx, reading, traffic, state)
-		if errors.Is(err, ErrRefused) && state.Command.Order == Abort {
+		if errors.Is(err, ErrRefused) && state.Command.Order == order.Abort {
 			err = r.Write(ctx, reading, traffic, state.smallest()) // the object may have no room for more
 		}
 		if !isConflict(err) {

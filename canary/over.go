@@ -3,12 +3,15 @@ package canary
 import (
 	"cmp"
 	"fmt"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
 )
 
 // over says that nothing is left to do, unless a retry was ordered.
 func (t *turn) over() *decision {
 	c := t.s.Command
-	if c.Order == Retry && c.suits(&t.s) == "" {
+	if c.Order == order.Retry && c.suits(&t.s) == "" {
 		return t.begin("retry" + c.credit())
 	}
 	if t.o.Loss == removed && t.o.Traffic != t.s.Traffic {
@@ -17,7 +20,7 @@ func (t *turn) over() *decision {
 	if t.o.Loss != lossless {
 		return t.restoreEnd()
 	}
-	r := Reason{Cause: CauseOver, Detail: t.s.Reason}
+	r := Reason{Cause: cause.Over, Detail: t.s.Reason}
 	if t.o.Traffic != t.s.Traffic {
 		r.Detail = "it ended with " + t.s.Traffic.String() + "; since then somebody changed that to " + t.o.Traffic.String()
 	}
@@ -33,8 +36,8 @@ func (t *turn) restoreEnd() *decision {
 	a := t.o.Answers[askReady]
 	switch {
 	case often && t.o.Traffic == t.s.Traffic:
-		return t.decide(decision{Done: true, Reason: Reason{Cause: CauseOver, Detail: t.s.Reason}})
-	case more && !often && a.Reply == Unasked:
+		return t.decide(decision{Done: true, Reason: Reason{Cause: cause.Over, Detail: t.s.Reason}})
+	case more && !often && a.Reply == unasked:
 		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	case more && (often || a.Reply != Yes):
 		return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: an older state of %q was put back, with %v; it ended as %v, with %v, which has to wait: %s",
@@ -42,7 +45,7 @@ func (t *turn) restoreEnd() *decision {
 	}
 	t.s.Drifts = min(t.s.Drifts+1, maxCount)
 	t.s.Serial = t.firstSerial()
-	d := t.write(t.s.Traffic, Reason{Cause: CauseOver, Detail: "the record of the rollout was " + t.o.Loss.String() + " by somebody else and is put back"})
+	d := t.write(t.s.Traffic, Reason{Cause: cause.Over, Detail: "the record of the rollout was " + t.o.Loss.String() + " by somebody else and is put back"})
 	if often {
 		d.After = t.interval
 	}

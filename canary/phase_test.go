@@ -5,6 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/stretchr/testify/require"
@@ -28,7 +32,7 @@ func phases(s canary.State) string {
 
 func TestAPlanThatPromotesStableMayEndItsStepsBelowEverything(t *testing.T) {
 	story(t, half(canary.PromoteStable), func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Waiting("5 of 10 pods"), {Reply: canary.Yes}}
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Wait.Because("5 of 10 pods"), {Reply: canary.Yes}}
 		state, err := s.run()
 		require.NoError(t, err)
 		require.Equal(t, "Preparing Progressing CompletingShift PromotingStable Returning Promoted", phases(state))
@@ -41,13 +45,13 @@ func TestAPlanThatPromotesStableMayEndItsStepsBelowEverything(t *testing.T) {
 func TestACanaryThatFailsWhileTheShiftIsCompletedIsRolledBack(t *testing.T) {
 	story(t, half(canary.PromoteStable).Settle(time.Minute), func(t *testing.T, s *stage) {
 		s.judge.Script = rulings(analysis.Pass)
-		for s.read().State.Phase != canary.CompletingShift {
+		for s.read().State.Phase != phase.CompletingShift {
 			s.turns(5 * time.Second)
 		}
 		require.Equal(t, canary.Full, s.read().Traffic.Canary)
-		s.send(canary.Command{Order: canary.Pause})
+		s.send(canary.Command{Order: order.Pause})
 		state := s.turns(time.Hour)
-		require.Equal(t, canary.CompletingShift, state.Phase)
+		require.Equal(t, phase.CompletingShift, state.Phase)
 		s.judge.Script = rulings(analysis.Fail)
 		state, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
@@ -68,9 +72,9 @@ func TestAnAbortInTheBakeTimeUndoesTheRollout(t *testing.T) {
 			}
 			story(t, plan, func(t *testing.T, s *stage) {
 				state := s.turns(9 * time.Minute)
-				require.Equal(t, canary.Baking, state.Phase)
+				require.Equal(t, phase.Baking, state.Phase)
 				s.heard("Baking: holding until")
-				s.send(canary.Command{Order: canary.Abort, By: "ann", Why: "orders are lost"})
+				s.send(canary.Command{Order: order.Abort, By: "ann", Why: "orders are lost"})
 				state, err := s.run()
 				require.ErrorContains(t, err, "abort by ann: orders are lost")
 				require.True(t, strings.HasSuffix(phases(state), want), phases(state))
@@ -86,7 +90,7 @@ func TestARolloutIsOverWhenItIsBaked(t *testing.T) {
 		began := time.Now()
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Equal(t, 11*time.Minute+10*time.Second, time.Since(began), "one look at everything on the canary")
 		require.Equal(t, 10*time.Minute, time.Since(state.Baked))
 	})
@@ -96,19 +100,19 @@ func TestARolloutIsOverWhenItIsBaked(t *testing.T) {
 
 func TestARolloutStepsBackAndEntersTheStepAgain(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Waiting("0 of 2 pods"), {Reply: canary.Yes}}
+		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Wait.Because("0 of 2 pods"), {Reply: canary.Yes}}
 		s.turns(50 * time.Second)
-		s.send(canary.Command{Order: canary.StepBack, By: "ann", Why: "the database is slow"})
+		s.send(canary.Command{Order: order.StepBack, By: "ann", Why: "the database is slow"})
 		state := s.turns(time.Hour)
-		require.Equal(t, canary.Retreating, state.Phase)
+		require.Equal(t, phase.Retreating, state.Phase)
 		require.Zero(t, s.read().Traffic)
 		s.heard("Retreating: stepped back until")
-		s.send(canary.Command{Order: canary.Resume, By: "ann"})
+		s.send(canary.Command{Order: order.Resume, By: "ann"})
 		state = s.turns(50 * time.Second)
 		s.heard("waiting for capacity: 0 of 2 pods")
-		require.Equal(t, canary.Progressing, state.Phase)
+		require.Equal(t, phase.Progressing, state.Phase)
 		require.Equal(t, 0, state.Step)
-		require.Equal(t, canary.CauseOrdered, state.Retreat.Resumed[0].Cause)
+		require.Equal(t, cause.SteppedBack, state.Retreat.Resumed[0].Cause)
 		state, err := s.run()
 		require.NoError(t, err)
 		require.Equal(t, "Preparing Progressing Retreating Progressing Promoted", phases(state))
@@ -119,7 +123,7 @@ func TestARolloutStepsBackAndEntersTheStepAgain(t *testing.T) {
 func TestARetreatIsBounded(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.turns(30 * time.Second)
-		s.send(canary.Command{Order: canary.StepBack, Why: "lunch"})
+		s.send(canary.Command{Order: order.StepBack, Why: "lunch"})
 		began := time.Now()
 		_, err := s.run()
 		require.ErrorContains(t, err, "rolled back: retreated for 24h0m0s: step back: lunch")
@@ -130,9 +134,9 @@ func TestARetreatIsBounded(t *testing.T) {
 func TestAnAbortEndsARetreat(t *testing.T) {
 	story(t, half(canary.PromoteStable), func(t *testing.T, s *stage) {
 		s.turns(30 * time.Second)
-		s.send(canary.Command{Order: canary.StepBack})
+		s.send(canary.Command{Order: order.StepBack})
 		s.turns(time.Minute)
-		s.send(canary.Command{Order: canary.Abort})
+		s.send(canary.Command{Order: order.Abort})
 		state, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.Equal(t, "Preparing Progressing Retreating RollingBack RolledBack", phases(state))

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"iter"
 	"time"
+
+	"github.com/serin-go/serin/internal/enum"
 )
 
 // Plan is a rollout decided beforehand. It is immutable, safe for concurrent
@@ -23,7 +25,7 @@ type spec struct {
 	bake                  time.Duration
 	verify                bool
 	headerRoutes          bool
-	drift                 Drift
+	drift                 drift
 	judgeErrors           int
 	end                   End
 
@@ -34,41 +36,36 @@ type spec struct {
 	digest  string
 }
 
-// Drift says what happens when somebody else changes the traffic while the
-// plan's steps are walked. In the phases after the steps the traffic is always
-// put back, because the stable workload may be between two versions there.
-type Drift struct {
+// drift says what happens when somebody else changes the traffic.
+type drift struct {
 	Policy DriftPolicy
-	// Limit is how many changes by somebody else a rollout endures before it
-	// rolls back. The zero value means DefaultDriftLimit.
-	Limit int
+	Limit  int
 }
 
-// DefaultDriftLimit is how many changes by somebody else a rollout endures.
-const DefaultDriftLimit = 5
+const defaultDriftLimit = 5
 
-// DriftPolicy is one answer to traffic that somebody else changed.
+// DriftPolicy is an answer to traffic that somebody else changed.
 type DriftPolicy uint8
 
-// The policies. Each change counts against Drift.Limit, whatever the policy.
+// The policies. Each change counts against the DriftLimit.
 const (
-	Reassert        DriftPolicy = iota // the zero value: put the step's traffic back
-	Adopt                              // take the traffic found for the step's own
-	HoldAndAsk                         // leave it until Resume puts it back or Abort ends it
+	Reassert        DriftPolicy = iota // the zero value: restore the step's traffic
+	Adopt                              // go on with the traffic found
+	HoldAndAsk                         // leave it until a Resume restores it or an Abort rolls back
 	RollBackOnDrift                    // roll back
 )
 
 var driftNames = [...]string{"reassert", "adopt", "hold", "roll back"}
 
 // String returns the name as it stands in an encoded plan.
-func (p DriftPolicy) String() string { return nameOf("DriftPolicy", driftNames[:], p) }
+func (p DriftPolicy) String() string { return enum.Name("DriftPolicy", driftNames[:], p) }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (p DriftPolicy) MarshalText() ([]byte, error) { return marshalName("drift", driftNames[:], p) }
+func (p DriftPolicy) MarshalText() ([]byte, error) { return enum.Marshal("drift", driftNames[:], p) }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (p *DriftPolicy) UnmarshalText(text []byte) error {
-	return unmarshalName("drift", driftNames[:], text, p)
+	return enum.Unmarshal("drift", driftNames[:], text, p)
 }
 
 // End says what happens after the last step.
@@ -102,14 +99,14 @@ const (
 var endNames = [...]string{"stay", "promote stable", "discard"}
 
 // String returns the name as it stands in an encoded plan.
-func (k EndKind) String() string { return nameOf("EndKind", endNames[:], k) }
+func (k EndKind) String() string { return enum.Name("EndKind", endNames[:], k) }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (k EndKind) MarshalText() ([]byte, error) { return marshalName("end", endNames[:], k) }
+func (k EndKind) MarshalText() ([]byte, error) { return enum.Marshal("end", endNames[:], k) }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (k *EndKind) UnmarshalText(text []byte) error {
-	return unmarshalName("end", endNames[:], text, k)
+	return enum.Unmarshal("end", endNames[:], text, k)
 }
 
 // Name returns the plan's name, followed by its revision if it has one.

@@ -47,8 +47,8 @@ func TestABuilderIsAValueThatCanBeVaried(t *testing.T) {
 
 func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 	_, err := canary.NewPlan("").Owner(strings.Repeat("o", 200)).Settle(-1).ScrapeLag(-1).Interval(-1).MaxJudgeErrors(-1).
-		OnDrift(canary.Drift{Policy: 9, Limit: -1}).
-		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 101 * percent}, Hold: -1, Deadline: -1, OnDeadline: 7, Judge: 7}).
+		OnDrift(9).DriftLimit(-1).
+		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 101 * percent}, Hold: -1, Deadline: -1, OnDeadline: 7, Requires: 7}).
 		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 60 * percent, Baseline: 60 * percent}, Hold: 2, Deadline: 1}).
 		Step(canary.Step{Name: "gate only", OnDeadline: canary.DeadlineWait}).
 		Step(canary.Step{Name: strings.Repeat("n", 200), Traffic: canary.Traffic{Canary: percent, Mirror: -1}}).
@@ -62,7 +62,7 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 	for _, want := range []string{
 		"name: want one", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "maxJudgeErrors: -1",
 		"drift policy: drift 9 has no name", "drift limit: -1", "weights: the sequence is empty", "weights: more than 1000;",
-		`steps 1 "a" canary: 101%; a share`, `steps 1 "a" hold: -1ns`, `steps 1 "a" deadline: -1ns`, "onDeadline 7 has no name", "judge 7 has no name",
+		`steps 1 "a" canary: 101%; a share`, `steps 1 "a" hold: -1ns`, `steps 1 "a" deadline: -1ns`, "onDeadline 7 has no name", "requirement 7 has no name",
 		`steps 2 "a" name: "a" is the name of step 1 as well`, `steps 2 "a" baseline: 60%, which is more than 100% together with 60% of canary`,
 		`steps 2 "a" deadline: 1ns is over before the hold of 2ns`, `steps 3 "gate only" onDeadline: it is "wait" but there is no deadline`,
 		`steps 3 "gate only": the canary gets nothing that could be judged`, `n..." name: it has more than 128 bytes`, "mirror: -0.0001%",
@@ -78,9 +78,9 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 }
 
 func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
-	plan := mustBuild(t, s2().Verify().Interval(5*time.Second).MaxJudgeErrors(3).OnDrift(canary.Drift{Policy: canary.Adopt, Limit: 2}).
-		Step(canary.Step{Name: "soak", Traffic: canary.Traffic{Canary: canary.Full, Cohorts: "staff"}, LeaveGates: []string{"release"}, Judge: canary.MustNotFail,
-			Deadline: time.Hour, OnDeadline: canary.DeadlinePromote}))
+	plan := mustBuild(t, s2().Verify().Interval(5*time.Second).MaxJudgeErrors(3).OnDrift(canary.Adopt).DriftLimit(2).
+		Step(canary.Step{Name: "soak", Traffic: canary.Traffic{Canary: canary.Full, Cohorts: "staff"}, LeaveGates: []string{"release"}, Requires: canary.NoFailure,
+			Deadline: time.Hour, OnDeadline: canary.DeadlineAdvance}))
 	data, err := json.Marshal(plan)
 	require.NoError(t, err)
 	var back canary.Plan
@@ -126,7 +126,7 @@ func TestDecodingIsStrictAndNamesThePlace(t *testing.T) {
 		`{"name":"p","steps":[{"canary":"100%"},{"canary":"5","name":"x"}]}`:             `steps 2 "x" canary: weight "5"`,
 		`{"name":"p","steps":[{"canary":"100%","holdd":"1m"}]}`:                          `steps 1 holdd: there is no such field; did you mean hold?`,
 		`{"name":"p","steps":[{"canary":"100%","hold":"1 minute"}]}`:                     "want a form such as 1m30s",
-		`{"name":"p","steps":[{"canary":"100%","judge":"maybe"}]}`:                       `want one of must pass, must not fail, unjudged`,
+		`{"name":"p","steps":[{"canary":"100%","requires":"maybe"}]}`:                    `want one of pass, no failure, nothing`,
 		`{"name":"p","steps":[{"canary":"100%"}],"end":{"kind":"away"}}`:                 `want one of stay, promote stable, discard`,
 		`{"name":"p","steps":[{"canary":"100%"}],"maxJudgeErrors":99999999999999999999}`: "maxJudgeErrors",
 		`{"name":"p","steps":[{"name":"a","canary":"5%"},{"name":"a","canary":"100%"}]}`: `steps 2 "a" name: "a" is the name of step 1 as well`,

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
@@ -33,11 +35,11 @@ func TestAQuestionIsCurrentUntilSomebodyWrites(t *testing.T) {
 		p.wait = true
 		s.turns(time.Hour)
 		require.NoError(t, p.last.Current(t.Context()))
-		s.send(canary.Command{Order: canary.Pause})
+		s.send(canary.Command{Order: order.Pause})
 		require.ErrorIs(t, p.last.Current(t.Context()), canary.ErrConflict)
 
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.ErrorIs(t, p.last.Current(gone), context.Canceled, "what cannot be read is not known")
-	}, func(c *canary.Config) { c.Prerequisite = p })
+	}, func(c *canary.Config) { c.Prerequisites = []canary.Prerequisite{p} })
 }

@@ -5,14 +5,11 @@ import (
 	"slices"
 )
 
-// Prerequisites are several as one. Each is put up when those before it can be used,
-// and taken down when those behind it are gone.
-type Prerequisites []Prerequisite
+// prerequisites are several as one.
+type prerequisites []Prerequisite
 
-var _ Prerequisite = Prerequisites(nil)
-
-// Ensure implements [Prerequisite].
-func (s Prerequisites) Ensure(ctx context.Context, q Question) (Answer, error) {
+// ensure ensures each when those before it can be used.
+func (s prerequisites) ensure(ctx context.Context, q Question) (Answer, error) {
 	for _, one := range s {
 		if a, err := one.Ensure(ctx, q); err != nil || a.Reply != Yes {
 			return a, err
@@ -21,8 +18,8 @@ func (s Prerequisites) Ensure(ctx context.Context, q Question) (Answer, error) {
 	return Answer{Reply: Yes}, nil
 }
 
-// Cleanup implements [Prerequisite].
-func (s Prerequisites) Cleanup(ctx context.Context, q Question) (Answer, error) {
+// cleanup cleans up each when those after it are gone.
+func (s prerequisites) cleanup(ctx context.Context, q Question) (Answer, error) {
 	for _, one := range slices.Backward(s) {
 		if a, err := one.Cleanup(ctx, q); err != nil || a.Reply != Yes {
 			return a, err

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 )
 
@@ -16,7 +19,7 @@ func (t *turn) progress() *decision {
 	switch {
 	case d == nil:
 		return t.advance()
-	case d.Ask != askNothing || d.Write && d.Reason.Cause != CauseJudge:
+	case d.Ask != askNothing || d.Write && d.Reason.Cause != cause.JudgeError:
 		return d
 	}
 	return t.bounded(step, d) // a count of the judge's errors is no progress
@@ -24,7 +27,7 @@ func (t *turn) progress() *decision {
 
 // bounded applies the step's deadline to a decision to stay.
 func (t *turn) bounded(step *Step, d *decision) *decision {
-	if step.Deadline == 0 || !t.s.Paused.IsZero() || t.s.Phase == Retreating {
+	if step.Deadline == 0 || !t.s.Paused.IsZero() || t.s.Phase == phase.Retreating {
 		return d
 	}
 	deadline := t.deadline(step)
@@ -59,16 +62,16 @@ func (t *turn) lacking(step *Step) *decision {
 	case t.o.Trouble != "":
 		return t.outOfReach()
 	case t.s.Drifting:
-		return t.stay(Reason{Cause: CauseDrift, Detail: cmp.Or(t.held, "left alone until a resume puts the step's traffic back, or an abort")})
+		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "left alone until a resume puts the step's traffic back, or an abort")})
 	case !t.s.Paused.IsZero():
-		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason})
-	case t.s.Hurried:
+		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
+	case t.s.PromoteNow:
 		return nil
 	}
 	if until := since.Add(step.Hold); t.o.Now.Before(until) && !t.s.Skipped {
-		return t.stay(Reason{CauseHold, verdict.Detail, until})
+		return t.stay(Reason{cause.Hold, verdict.Detail, until})
 	}
-	if verdict.Cause != CauseNone {
+	if verdict.Cause != cause.None {
 		return t.stay(verdict)
 	}
 	return t.pass(step.LeaveGates)
@@ -77,14 +80,14 @@ func (t *turn) lacking(step *Step) *decision {
 // judge asks for a verdict on the step. A failing one rolls back; what keeps the
 // step for want of a verdict is returned as a Reason.
 func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
-	if step.Judge == Unjudged {
+	if step.Requires == Nothing {
 		return lack, nil
 	}
-	late := step.Deadline > 0 && step.OnDeadline == DeadlinePromote && !t.o.Now.Before(t.deadline(step))
+	late := step.Deadline > 0 && step.OnDeadline == DeadlineAdvance && !t.o.Now.Before(t.deadline(step))
 	window := t.window(since)
 	if !window.To.After(window.From) {
 		if !late {
-			lack = Reason{CauseVerdict, "the first metrics of this step are not there yet", window.From}
+			lack = Reason{cause.Verdict, "the first metrics of this step are not there yet", window.From}
 		}
 		return lack, nil
 	}
@@ -106,19 +109,19 @@ func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
 	case t.s.JudgeErrors > 0:
 		t.s.JudgeErrors = 0
-		return lack, t.write(t.o.Traffic, Reason{Cause: CauseVerdict, Detail: "the judge answers again"})
+		return lack, t.write(t.o.Traffic, Reason{Cause: cause.Verdict, Detail: "the judge answers again"})
 	case j.Result.Verdict == analysis.Pass || late:
 		return lack, nil
-	case j.Result.Verdict == analysis.Inconclusive && step.Judge == MustNotFail:
+	case j.Result.Verdict == analysis.Inconclusive && step.Requires == NoFailure:
 		return lack, nil
 	}
-	return Reason{Cause: CauseVerdict, Detail: j.Result.Reason}, nil
+	return Reason{Cause: cause.Verdict, Detail: j.Result.Reason}, nil
 }
 
 // judgeError counts an error of the judge, where the plan has a limit for them.
 // Errors in a row are no evidence, so they hold even a step that needs no pass.
 func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
-	if t.s.Hurried {
+	if t.s.PromoteNow {
 		return lack, nil
 	}
 	if t.judgeErrors > 0 && !late {
@@ -126,21 +129,21 @@ func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
 		if t.s.JudgeErrors >= t.judgeErrors {
 			return lack, t.rollBack(fmt.Sprintf("the judge could not tell %d times in a row: %v", t.s.JudgeErrors, err))
 		}
-		d = t.write(t.o.Traffic, Reason{Cause: CauseJudge, Detail: err.Error()})
+		d = t.write(t.o.Traffic, Reason{Cause: cause.JudgeError, Detail: err.Error()})
 		d.After = t.interval
 		return lack, d
 	}
 	if late {
 		return lack, nil
 	}
-	return Reason{Cause: CauseJudge, Detail: err.Error()}, nil
+	return Reason{Cause: cause.JudgeError, Detail: err.Error()}, nil
 }
 
 // advance enters the next step, or ends the plan, when everything is ready for
 // that.
 func (t *turn) advance() *decision {
 	next := t.s.Step + 1
-	if t.s.Hurried {
+	if t.s.PromoteNow {
 		next = max(next, len(t.steps)-1)
 	}
 	if next >= len(t.steps) {
@@ -161,7 +164,7 @@ func (t *turn) enterWhenReady(next int, why string) *decision {
 	if t.o.Trouble != "" {
 		return t.bounded(&t.steps[t.s.Step], t.outOfReach())
 	}
-	if d := t.pass(t.steps[next].EnterGates); d != nil && !t.s.Hurried {
+	if d := t.pass(t.steps[next].EnterGates); d != nil && !t.s.PromoteNow {
 		if d.Ask != askNothing || d.Write {
 			return d
 		}
@@ -170,16 +173,16 @@ func (t *turn) enterWhenReady(next int, why string) *decision {
 	if d := t.unready(traffic); d != nil {
 		return d
 	}
-	return t.enter(Progressing, next, traffic, why)
+	return t.enter(phase.Progressing, next, traffic, why)
 }
 
 // unready asks whether everything is ready for the traffic. It is nil if it is.
 func (t *turn) unready(traffic Traffic) *decision {
 	switch a := t.o.Answers[askReady]; a.Reply {
-	case Unasked:
+	case unasked:
 		return t.decide(decision{Ask: askReady, Traffic: traffic, Pin: t.s.Pin})
 	case Wait:
-		return t.bounded(&t.steps[t.s.Step], t.stay(Reason{Cause: CauseCapacity, Detail: a.Reason}))
+		return t.bounded(&t.steps[t.s.Step], t.stay(Reason{Cause: cause.Capacity, Detail: a.Reason}))
 	case No:
 		return t.rollBack("the canary cannot take " + traffic.String() + ": " + a.Reason)
 	}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // maxRetreat bounds a Retreat.
@@ -21,13 +24,13 @@ func (t *turn) retreat() *decision {
 		return t.rollBack(fmt.Sprintf("retreated for %v: %s", maxRetreat, t.s.Reason))
 	}
 	if !t.s.Paused.IsZero() {
-		return t.stay(Reason{Cause: CausePaused, Detail: t.s.Reason, Until: until})
+		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason, Until: until})
 	}
 	if !r.Gone.IsZero() {
 		if d := t.putUp(); d != nil {
 			return d
 		}
-		resumed := append(slices.Clip(r.Resumed), Resumption{r.Cause, t.o.Now})
+		resumed := append(slices.Clip(r.Resumed), resumption{r.Cause, t.o.Now})
 		r.Resumed = resumed[max(0, len(resumed)-maxResumed):]
 		return t.enterWhenReady(t.s.Step, t.s.Reason)
 	}
@@ -35,9 +38,9 @@ func (t *turn) retreat() *decision {
 }
 
 // stepBack gives stable everything for a while.
-func (t *turn) stepBack(cause Cause, why string) *decision {
-	t.s.Outcome, t.s.Hurried = Idle, false // the end, if it had begun, begins again
-	d := t.reach(Retreating, why)
+func (t *turn) stepBack(cause cause.Cause, why string) *decision {
+	t.s.Outcome, t.s.PromoteNow = phase.Idle, false // the end, if it had begun, begins again
+	d := t.reach(phase.Retreating, why)
 	t.s.Retreat.Cause, t.s.Retreat.Since = cause, t.o.Now
 	d.Reason.Cause = cause
 	return d

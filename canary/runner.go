@@ -7,21 +7,17 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // Verifier sees what the mesh really does, as opposed to what was written.
 type Verifier interface {
-	// Shown tells whether all of the mesh does the traffic t, which was written
-	// at since.
-	Shown(ctx context.Context, t Traffic, since time.Time) (Answer, error)
-}
-
-// VerifierFunc makes a Verifier of a function.
-type VerifierFunc func(ctx context.Context, t Traffic, since time.Time) (Answer, error)
-
-// Shown calls f.
-func (f VerifierFunc) Shown(ctx context.Context, t Traffic, since time.Time) (Answer, error) {
-	return f(ctx, t, since)
+	// Verify says Yes when the whole mesh routes by the traffic t, which was
+	// written at since.
+	Verify(ctx context.Context, t Traffic, since time.Time) (Answer, error)
 }
 
 // Event is one turn of a rollout, for logs, metrics and people. If the Router
@@ -38,8 +34,11 @@ type Event struct {
 	Wait time.Duration
 	// Wrote: After was written. Done: the rollout is over, nothing is left to do.
 	Wrote, Done bool
-	// Judged holds the judge's result, if it was asked.
-	Judged Judgement
+	// Judged: the judge was asked. Result is what it said, unless JudgeErr says why it
+	// could not tell.
+	Judged   bool
+	Result   analysis.Result
+	JudgeErr error
 	// Missed is how many turns before this one an Observer was not told of.
 	Missed int
 	// Err is why the turn came to nothing. What was decided may have been
@@ -148,7 +147,7 @@ func (r *Runner) read(ctx context.Context) (reading Reading, err error) {
 func (r *Runner) observe(reading Reading, now time.Time) observation {
 	o := observation{
 		Now: now, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort,
-		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: r.c.Prerequisite != nil,
+		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: len(r.c.Prerequisites) > 0,
 	}
 	if reading.Trouble != nil {
 		o.Trouble = reading.Trouble.Error()
@@ -247,7 +246,7 @@ var (
 )
 
 func (s State) outcome() error {
-	if s.Phase != RolledBack {
+	if s.Phase != phase.RolledBack {
 		return nil
 	}
 	return fmt.Errorf("canary: %q %w: %s", s.Name, ErrRolledBack, s.Reason)
@@ -258,8 +257,8 @@ func (s State) outcome() error {
 func (s State) overBefore() error {
 	since := s.Entered.UTC().Format(time.RFC3339)
 	switch {
-	case s.Phase == RolledBack:
-		return fmt.Errorf("%w (%w, since %s; to try again order a %v, and give another release its revision by Plan.For)", s.outcome(), ErrOver, since, Retry)
+	case s.Phase == phase.RolledBack:
+		return fmt.Errorf("%w (%w, since %s; to try again order a %v, and give another release its revision by Plan.For)", s.outcome(), ErrOver, since, order.Retry)
 	case s.Revision == "":
 		return fmt.Errorf("canary: %q is %w: %v since %s; if this is another release, give the plan its revision by Plan.For", s.Name, ErrOver, s.Phase, since)
 	}

@@ -72,7 +72,7 @@ func (s Step) shown() string {
 	if s.Deadline > 0 && s.OnDeadline != DeadlineRollBack {
 		deadline += ", then " + s.OnDeadline.String()
 	}
-	return join("; ", lasting("hold", s.Hold), s.Judge.String(), deadline,
+	return join("; ", lasting("hold", s.Hold), named("requires", s.Requires.String()), deadline,
 		named("enter by", strings.Join(s.EnterGates, ", ")), named("leave by", strings.Join(s.LeaveGates, ", ")))
 }
 

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
@@ -27,9 +30,9 @@ func ExamplePlan_String() {
 	fmt.Println(plan.For("v2"))
 	// Output:
 	// shop v2, settle 10s, scrape lag 30s, header routes
-	//    1  dark launch  canary 0%, mirror 100%  hold 5m0s; must pass
-	//    2  canary 20%                           hold 10m0s; must pass; deadline 1h0m0s; enter by office hours
-	//    3  canary 100%                          hold 10m0s; must pass; deadline 1h0m0s; enter by office hours
+	//    1  dark launch  canary 0%, mirror 100%  hold 5m0s; requires pass
+	//    2  canary 20%                           hold 10m0s; requires pass; deadline 1h0m0s; enter by office hours
+	//    3  canary 100%                          hold 10m0s; requires pass; deadline 1h0m0s; enter by office hours
 	// then promote stable, deadline 15m0s
 }
 
@@ -58,14 +61,14 @@ func TestEventsAndStatesAreLoggedInWords(t *testing.T) {
 	}}))
 	state := canary.State{
 		Rollout: canary.Rollout{Name: "shop", Revision: "v2"},
-		Place:   canary.Place{Phase: canary.Progressing, Step: 1, Traffic: canary.Traffic{Canary: 20 * percent}},
+		Place:   canary.Place{Phase: phase.Progressing, Step: 1, Traffic: canary.Traffic{Canary: 20 * percent}},
 		History: canary.History{Reason: "step done"},
 	}
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	log.Info("turn", "event", canary.Event{
-		After: state, Traffic: state.Traffic, Reason: canary.Reason{Cause: canary.CauseHold, Until: at}, Wait: time.Second,
+		After: state, Traffic: state.Traffic, Reason: canary.Reason{Cause: cause.Hold, Until: at}, Wait: time.Second,
 	})
-	log.Info("turn", "event", canary.Event{After: state, Wrote: true, Done: true, Missed: 2, Err: errors.New("503"), Reason: canary.Reason{Cause: canary.CauseDrift, Detail: "somebody"}})
+	log.Info("turn", "event", canary.Event{After: state, Wrote: true, Done: true, Missed: 2, Err: errors.New("503"), Reason: canary.Reason{Cause: cause.Drift, Detail: "somebody"}})
 	log.Info("state", "state", state)
 	require.Equal(t, `level=INFO msg=turn event.plan=shop event.revision=v2 event.phase=Progressing event.step=2 event.traffic="canary 20%" event.cause=holding event.until=2030-01-02T03:04:05.000Z event.wait=1s
 level=INFO msg=turn event.plan=shop event.revision=v2 event.phase=Progressing event.step=2 event.traffic="canary 20%" event.cause=drift event.detail=somebody event.found="stable only" event.wrote=true event.done=true event.missed=2 event.error=503

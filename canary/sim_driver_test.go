@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 )
 
@@ -26,7 +28,7 @@ type driver struct {
 func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 	return func(yield func(time.Time) bool) {
 		d := &driver{w: w, yield: yield, skew: skew}
-		r, err := NewRunner(Config{Plan: otherDefaults(w.rng, w.sim.plan), Router: d, Analyzer: d, Workload: d, Prerequisite: d, Verifier: d, Gates: w.sim.gates(d)})
+		r, err := NewRunner(Config{Plan: otherDefaults(w.rng, w.sim.plan), Router: d, Analyzer: d, Workload: d, Prerequisites: []Prerequisite{d}, Verifier: d, Gates: w.sim.gates(d)})
 		if err != nil {
 			w.broken("%v", err)
 			return
@@ -61,7 +63,7 @@ func otherDefaults(rng *rand.Rand, p Plan) Plan {
 		s.interval = 3 * time.Second
 	}
 	if rng.IntN(2) == 0 && s.author.drift.Limit == 0 {
-		s.drift.Limit = DefaultDriftLimit + 2
+		s.drift.Limit = defaultDriftLimit + 2
 	}
 	return Plan{&s}
 }
@@ -137,7 +139,7 @@ func (d *driver) Pin(_ context.Context, q Question) (pin Pin, a Answer, err erro
 	err = d.call(func() error {
 		pin, a = Pin{Version: q.Fence.Rollout}, Answer{Reply: Yes}
 		if d.w.rng.IntN(4) == 0 {
-			a = Waiting("the canary is not there yet")
+			a = Wait.Because("the canary is not there yet")
 		}
 		return nil
 	})
@@ -147,7 +149,7 @@ func (d *driver) Pin(_ context.Context, q Question) (pin Pin, a Answer, err erro
 func (d *driver) Ready(_ context.Context, q Question) (a Answer, err error) {
 	d.holdPin(q)
 	err = d.call(func() error {
-		a = Waiting("pods are starting")
+		a = Wait.Because("pods are starting")
 		if d.w.rng.IntN(4) > 0 {
 			a = Answer{Reply: Yes}
 			d.w.ready = true
@@ -162,7 +164,7 @@ func (d *driver) Ready(_ context.Context, q Question) (a Answer, err error) {
 func (d *driver) Promote(_ context.Context, q Question) (Answer, error) {
 	d.holdPin(q)
 	if d.w.sim.noPromote {
-		return d.move("new", q.Fence, Failed("image cannot be pulled"))
+		return d.move("new", q.Fence, No.Because("image cannot be pulled"))
 	}
 	return d.move("new", q.Fence, Answer{Reply: Yes})
 }
@@ -186,7 +188,7 @@ func (d *driver) move(to string, f Fence, done Answer) (a Answer, err error) {
 		}
 		a = done
 		if w.stable == "moving" && done.Reply == Yes {
-			a = Waiting("1 of 3 pods updated")
+			a = Wait.Because("1 of 3 pods updated")
 		}
 		return nil
 	})
@@ -259,7 +261,7 @@ func (s *scenario) gates(d *driver) map[string]Gate {
 
 func (d *driver) open(context.Context) (a Answer, err error) {
 	err = d.call(func() error {
-		a = Waiting("the door is closed")
+		a = Wait.Because("the door is closed")
 		if d.w.gateOpen() {
 			a = Answer{Reply: Yes}
 		}
@@ -268,9 +270,9 @@ func (d *driver) open(context.Context) (a Answer, err error) {
 	return a, err
 }
 
-func (d *driver) Shown(_ context.Context, t Traffic, _ time.Time) (a Answer, err error) {
+func (d *driver) Verify(_ context.Context, t Traffic, _ time.Time) (a Answer, err error) {
 	err = d.call(func() error {
-		a = Waiting("the mesh does %v", d.w.shownFor)
+		a = Wait.Because("the mesh does %v", d.w.shownFor)
 		if d.w.shownFor == t {
 			a = Answer{Reply: Yes}
 		}
@@ -289,7 +291,7 @@ func (d *driver) Analyze(_ context.Context, r analysis.Request) (result analysis
 			}
 		}
 		switch {
-		case w.sim.bad >= 0 && step >= w.sim.bad, w.sim.badEnd && w.state.Phase != Progressing:
+		case w.sim.bad >= 0 && step >= w.sim.bad, w.sim.badEnd && w.state.Phase != phase.Progressing:
 			result = analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}
 		case w.rng.IntN(3) == 0:
 			result.Verdict, result.Reason = analysis.Verdict(w.rng.IntN(2)), "not enough requests"

@@ -3,11 +3,14 @@ package canary
 import (
 	"flag"
 	"fmt"
-	"github.com/stretchr/testify/require"
 	"iter"
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+	"github.com/stretchr/testify/require"
 )
 
 var (
@@ -19,14 +22,14 @@ var (
 // people who command: the laws of the engine hold in every run, and without
 // people a run ends as its plan and its canary say.
 func TestEveryRolloutEndsAsItsPlanSaysWhateverGoesWrong(t *testing.T) {
-	ends := map[Phase]int{}
+	ends := map[phase.Phase]int{}
 	for seed := *simSeed; seed < *simSeed+*simRuns; seed++ {
 		w, err := simulate(seed)
 		require.NoError(t, err, "-canary.seed=%d -canary.runs=1: %+v\nplan %+v", seed, w.state, *w.sim.plan.spec)
 		ends[w.state.Phase]++
 	}
 	t.Logf("%d rollouts: %v", *simRuns, ends)
-	for _, end := range []Phase{Promoted, Discarded, RolledBack} {
+	for _, end := range []phase.Phase{phase.Promoted, phase.Discarded, phase.RolledBack} {
 		require.NotZero(t, ends[end], "no run ended %v", end)
 	}
 }
@@ -84,7 +87,7 @@ func (w *world) schedule() {
 		if calls > 50_000 {
 			// Both may remember a rollout that is over and whose record somebody
 			// removes again and again: they have said so and leave it alone.
-			if !w.sim.meddled || w.state.Phase != Idle {
+			if !w.sim.meddled || w.state.Phase != phase.Idle {
 				w.broken("no end after %d calls", calls)
 			}
 			return
@@ -106,23 +109,23 @@ func (w *world) schedule() {
 }
 
 func (w *world) over() bool {
-	return w.state.Phase.Final() && w.meddlings == 0 && w.state.Command.Order == NoOrder
+	return w.state.Phase.Final() && w.meddlings == 0 && w.state.Command.Order == order.None
 }
 
 // interfere is what people and clocks do between two calls.
 func (w *world) interfere() {
-	if w.meddlings > 0 && w.rng.IntN(40) == 0 && w.state.Phase != Idle {
+	if w.meddlings > 0 && w.rng.IntN(40) == 0 && w.state.Phase != phase.Idle {
 		if w.sim.meddled && !w.state.Phase.Final() {
 			w.meddle()
 		} else {
 			w.command()
 		}
 	}
-	if stuck := w.state.Drifting || !w.state.Paused.IsZero() || w.state.Phase == Retreating; stuck && w.meddlings == 0 && w.rng.IntN(40) == 0 {
-		w.order(Command{Order: Resume})
+	if stuck := w.state.Drifting || !w.state.Paused.IsZero() || w.state.Phase == phase.Retreating; stuck && w.meddlings == 0 && w.rng.IntN(40) == 0 {
+		w.order(Command{Order: order.Resume})
 	}
-	if w.sim.commanded && w.meddlings == 0 && w.state.Phase.gated() && w.sim.plan.spec.has("door") && w.rng.IntN(40) == 0 {
-		w.order(Command{Order: Approve, Gate: "door"})
+	if w.sim.commanded && w.meddlings == 0 && gated(w.state.Phase) && w.sim.plan.spec.has("door") && w.rng.IntN(40) == 0 {
+		w.order(Command{Order: order.Approve, Gate: "door"})
 	}
 	if w.sim.clockSteps && w.rng.IntN(200) == 0 {
 		w.lapse(time.Hour) // forwards
@@ -137,7 +140,7 @@ func (w *world) ended() error {
 	want := w.sim.plan.spec.goal()
 	failing := w.sim.bad >= 0 && w.sim.bad < w.sim.plan.Len()
 	if failing || w.sim.noPromote && w.sim.plan.End().Kind == PromoteStable {
-		want = RolledBack
+		want = phase.RolledBack
 	}
 	if w.state.Phase != want {
 		return fmt.Errorf("ended %v, want %v", w.state.Phase, want)
@@ -147,7 +150,7 @@ func (w *world) ended() error {
 			return fmt.Errorf("entered the steps %v", w.entered)
 		}
 	}
-	if want != RolledBack && len(w.entered) != w.sim.plan.Len() {
+	if want != phase.RolledBack && len(w.entered) != w.sim.plan.Len() {
 		return fmt.Errorf("entered only the steps %v of %d", w.entered, w.sim.plan.Len())
 	}
 	return nil
@@ -170,7 +173,7 @@ func randomScenario(rng *rand.Rand) scenario {
 	if rng.IntN(2) == 0 {
 		b = b.HeaderRoutes()
 	}
-	b = b.OnDrift(Drift{Policy: DriftPolicy(rng.IntN(len(driftNames))), Limit: rng.IntN(3)})
+	b = b.OnDrift(DriftPolicy(rng.IntN(len(driftNames)))).DriftLimit(rng.IntN(3))
 	end := End{Kind: EndKind(rng.IntN(len(endNames)))}
 	w := Weight(0)
 	for i := range 1 + rng.IntN(4) {
@@ -180,7 +183,7 @@ func randomScenario(rng *rand.Rand) scenario {
 		if rng.IntN(4) == 0 {
 			step.Traffic = Traffic{Mirror: Full}
 		}
-		step.Judge = Judge(rng.IntN(len(judgeNames) - 1)) // a bad canary must be seen
+		step.Requires = Requirement(rng.IntN(len(requirementNames) - 1)) // a bad canary must be seen
 		for _, gates := range []*[]string{&step.EnterGates, &step.LeaveGates} {
 			if rng.IntN(5) == 0 {
 				*gates = append(*gates, "clock")

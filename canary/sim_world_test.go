@@ -8,6 +8,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // world is what drivers act on in a simulated run: one object, a stable
@@ -41,7 +44,7 @@ type world struct {
 	changed      int            // how often the prerequisite was
 	passed       map[int]bool   // the steps that a judge has passed since the traffic was written
 	sighted      map[int]bool   // and those in which it has seen something
-	away         time.Time      // until when a part of the Router is out of reach
+	away         time.Time      // until when a part of the Router is unreachable
 	ready        bool           // was said since the object was last written
 	entered      []int          // the steps that were entered
 	begun        map[int64]bool // when the rollouts so far began
@@ -164,14 +167,14 @@ func (w *world) commit(t Traffic, s State) {
 }
 
 // holdTrouble holds that nothing goes further, and nothing is over, while a part of
-// the Router is out of reach.
+// the Router is unreachable.
 func (w *world) holdTrouble(before, after State, t Traffic) {
 	if after.Serial != before.Serial+1 {
 		return // a State that somebody removed or replaced is put back
 	}
-	further := after.Phase == Progressing && (before.Phase != Progressing || after.Step > before.Step)
+	further := after.Phase == phase.Progressing && (before.Phase != phase.Progressing || after.Step > before.Step)
 	if over := after.Phase.Final() && !before.Phase.Final(); further && t != (Traffic{}) || over {
-		w.broken("%v, step %d, is followed by %v, step %d, while a part is out of reach", before.Phase, before.Step, after.Phase, after.Step)
+		w.broken("%v, step %d, is followed by %v, step %d, while a part is unreachable", before.Phase, before.Step, after.Phase, after.Step)
 	}
 }
 
@@ -185,18 +188,18 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 	if err := t.Validate(); err != nil {
 		w.broken("invalid traffic was written: %v", err)
 	}
-	reset := after.Phase == Idle && after.Serial > 0
+	reset := after.Phase == phase.Idle && after.Serial > 0
 	if !reset && !after.Recalled && !w.restored && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
 		w.broken("traffic %v goes to a stable workload that is between two versions", t)
 	}
 	putBack := before.Serial < w.greatest && after.Serial > w.greatest // an older State was there, and somebody remembers
-	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != Retry && !reset && !putBack {
+	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != order.Retry && !reset && !putBack {
 		w.broken("final phase %v was left for %v", before.Phase, after.Phase)
 	}
-	if after.Phase.Final() && after.Phase != before.Phase && before.Phase != Idle && !putBack && !w.restored {
+	if after.Phase.Final() && after.Phase != before.Phase && before.Phase != phase.Idle && !putBack && !w.restored {
 		w.holdEnd(after, t)
 	}
-	if before.Phase == Idle && before.Serial == 0 && w.version > 0 { // somebody removed the state
+	if before.Phase == phase.Idle && before.Serial == 0 && w.version > 0 { // somebody removed the state
 		if w.begun[after.Began.UnixNano()] {
 			return // it was put back
 		}
@@ -205,14 +208,14 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 	if putBack {
 		return
 	}
-	moved := after.Phase == Progressing && (before.Phase != Progressing || before.Step != after.Step)
+	moved := after.Phase == phase.Progressing && (before.Phase != phase.Progressing || before.Step != after.Step)
 	if moved {
 		w.entered = append(w.entered, after.Step)
 		if !w.ready {
 			w.broken("step %d was entered while the canary was not ready", after.Step)
 		}
 	}
-	if moved && before.Phase == Progressing && !before.Hurried && !w.restored {
+	if moved && before.Phase == phase.Progressing && !before.PromoteNow && !w.restored {
 		w.holdStep(before, after)
 	}
 }
@@ -222,7 +225,7 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 func (w *world) holdHeaderRoutes(before, after State, t Traffic) {
 	moved := t != w.traffic
 	unsettled := w.now.Sub(w.wrote) < simSettle-simSlack && !w.sim.clockSteps
-	was, reset := w.traffic.HeaderRoutes, after.Phase == Idle
+	was, reset := w.traffic.HeaderRoutes, after.Phase == phase.Idle
 	shares := t
 	shares.HeaderRoutes = was
 	switch {
@@ -230,11 +233,11 @@ func (w *world) holdHeaderRoutes(before, after State, t Traffic) {
 	case w.refused && !t.HeaderRoutes: // what may be refused for them goes back without them
 	case t.HeaderRoutes != was && shares != w.traffic:
 		w.broken("header routes come or go with %v, which was %v", t, w.traffic)
-	case t.HeaderRoutes && !was && after.Phase != Preparing && after.Phase != Retreating, !t.HeaderRoutes && was && after.Phase != CleaningUp:
+	case t.HeaderRoutes && !was && after.Phase != phase.Preparing && after.Phase != phase.Retreating, !t.HeaderRoutes && was && after.Phase != phase.CleaningUp:
 		w.broken("header routes come or go in %v", after.Phase)
-	case !t.HeaderRoutes && w.sim.plan.spec.headerRoutes && after.Phase == Progressing:
+	case !t.HeaderRoutes && w.sim.plan.spec.headerRoutes && after.Phase == phase.Progressing:
 		w.broken("no header routes in a step")
-	case was && (before.Phase == Preparing || !t.HeaderRoutes) && unsettled:
+	case was && (before.Phase == phase.Preparing || !t.HeaderRoutes) && unsettled:
 		w.broken("%v was written %v after %v", t, w.now.Sub(w.wrote), w.traffic)
 	}
 }
@@ -257,10 +260,10 @@ func (w *world) holdStep(before, after State) {
 	if w.now.Add(2*simSlack).Sub(since) < step.Hold && !before.Skipped && !w.sim.clockSteps {
 		w.broken("step %d was held for %v, want %v", before.Step, w.now.Sub(since), step.Hold)
 	}
-	if step.Judge == MustPass && step.OnDeadline != DeadlinePromote && !w.passed[before.Step] {
+	if step.Requires == Pass && step.OnDeadline != DeadlineAdvance && !w.passed[before.Step] {
 		w.broken("step %d was left without a pass", before.Step)
 	}
-	if step.Judge == MustNotFail && step.OnDeadline != DeadlinePromote && !w.sighted[before.Step] {
+	if step.Requires == NoFailure && step.OnDeadline != DeadlineAdvance && !w.sighted[before.Step] {
 		w.broken("step %d was left blindly", before.Step)
 	}
 	for _, gate := range slices.Concat(step.LeaveGates, w.sim.plan.spec.steps[after.Step].EnterGates) {
@@ -281,10 +284,10 @@ func (w *world) holdEnd(s State, t Traffic) {
 		w.broken("%v was said before the mesh could show %v", s.Phase, t)
 	}
 	switch end := w.sim.plan.End().Kind; {
-	case s.Phase == Promoted && end == Stay && t != everything,
-		s.Phase == Promoted && end == PromoteStable && (t != Traffic{} || w.stable != "new"),
-		s.Phase == Discarded && t != Traffic{},
-		s.Phase == RolledBack && (t != Traffic{} || w.stable != "old"):
+	case s.Phase == phase.Promoted && end == Stay && t != everything,
+		s.Phase == phase.Promoted && end == PromoteStable && (t != Traffic{} || w.stable != "new"),
+		s.Phase == phase.Discarded && t != Traffic{},
+		s.Phase == phase.RolledBack && (t != Traffic{} || w.stable != "old"):
 		w.broken("%v with traffic %v and stable %s", s.Phase, t, w.stable)
 	}
 	if w.prerequisite != (t == everything) && !w.sim.meddled {
@@ -326,10 +329,10 @@ func (w *world) meddle() {
 // command sends a random command, and a Retry no more than once.
 func (w *world) command() {
 	w.meddlings--
-	orders := []Order{Pause, Resume, Resume, Abort, Promote, Skip, Approve, StepBack}
+	orders := []order.Order{order.Pause, order.Resume, order.Resume, order.Abort, order.Promote, order.Skip, order.Approve, order.StepBack}
 	c := Command{Order: orders[w.rng.IntN(len(orders))], Gate: "door", By: "operator", Why: "test"}
-	if w.state.Phase == RolledBack {
-		c.Order = Retry
+	if w.state.Phase == phase.RolledBack {
+		c.Order = order.Retry
 		w.sim.bad, w.entered = -1, nil
 	}
 	w.order(c)

@@ -1,6 +1,11 @@
 package canary
 
-import "time"
+import (
+	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
+)
 
 // State is all that a rollout remembers. It is kept by the Router beside the
 // traffic, and is a value: nothing changes what its slices hold, so copies are
@@ -14,9 +19,9 @@ type State struct {
 
 	Rollout  `json:"rollout,omitzero"`  // which rollout this is
 	Place    `json:"place,omitzero"`    // where it is
-	Clock    `json:"clock,omitzero"`    // since when
-	Orders   `json:"orders,omitzero"`   // what people asked for
-	Evidence `json:"evidence,omitzero"` // what the judge may count
+	clock    `json:"clock,omitzero"`    // since when
+	orders   `json:"orders,omitzero"`   // what people asked for
+	evidence `json:"evidence,omitzero"` // what the judge may count
 	History  `json:"history,omitzero"`  // how it came here
 
 	// Signature is of all the rest, where States are signed.
@@ -57,40 +62,40 @@ type Pin struct {
 
 // Place is where a rollout is.
 type Place struct {
-	Phase Phase `json:"phase,omitzero"`
+	Phase phase.Phase `json:"phase,omitzero"`
 	// Step is the index of the step being walked, or of the last one walked.
 	Step int `json:"step,omitzero"`
 	// Traffic is what was written together with this State.
 	Traffic Traffic `json:"traffic,omitzero"`
 	// Outcome is the final phase that a rollout leads to once it has turned back
 	// or its steps are over; zero before.
-	Outcome Phase `json:"outcome,omitzero"`
+	Outcome phase.Phase `json:"outcome,omitzero"`
 	// Returned counts the writes by which traffic went back to stable so far,
 	// where that takes several.
 	Returned int `json:"returned,omitzero"`
 	// Retreat says why the canary has no traffic for a while.
-	Retreat Retreat `json:"retreat,omitzero"`
+	Retreat retreat `json:"retreat,omitzero"`
 }
 
 // Retreat is a time in which stable has all traffic although the rollout is not
 // given up.
-type Retreat struct {
-	Cause Cause     `json:"cause,omitzero"`
-	Since time.Time `json:"since,omitzero"`
+type retreat struct {
+	Cause cause.Cause `json:"cause,omitzero"`
+	Since time.Time   `json:"since,omitzero"`
 	// Gone is since when the cause is no more.
 	Gone time.Time `json:"gone,omitzero"`
 	// Resumed are the returns from a Retreat since a step was passed.
-	Resumed []Resumption `json:"resumed,omitempty"`
+	Resumed []resumption `json:"resumed,omitempty"`
 }
 
 // Resumption is one return from a Retreat.
-type Resumption struct {
-	Cause Cause     `json:"cause"`
-	At    time.Time `json:"at"`
+type resumption struct {
+	Cause cause.Cause `json:"cause"`
+	At    time.Time   `json:"at"`
 }
 
 // Clock says since when a rollout is where it is.
-type Clock struct {
+type clock struct {
 	// Entered is when the step or phase was entered.
 	Entered time.Time `json:"entered,omitzero"`
 	// Shifted is when Traffic was last written anew, and Verified when the mesh
@@ -114,25 +119,25 @@ type Clock struct {
 }
 
 // Orders are what people asked for.
-type Orders struct {
+type orders struct {
 	// Command is an order not obeyed yet.
 	Command Command `json:"command,omitzero"`
 	// Approved are the gates that were opened by command in this step.
 	Approved []string `json:"approved,omitempty"`
 	// Skipped: the hold of this step was waived.
 	Skipped bool `json:"skipped,omitzero"`
-	// Hurried: promotion was ordered; no step, hold, gate or verdict is waited
-	// for any more.
-	Hurried bool `json:"hurried,omitzero"`
+	// PromoteNow: promotion was ordered; the engine waits for no step, hold, gate or
+	// verdict any more.
+	PromoteNow bool `json:"promoteNow,omitzero"`
 }
 
 // Evidence is what a judge may count.
-type Evidence struct {
+type evidence struct {
 	// Blocks are the finished times that the judge may count. The time of the step
 	// under way is not among them. Dropped is the number of older looks that were
 	// dropped to save space; a look is as long as the judge says, or the plan's
 	// interval.
-	Blocks  Blocks `json:"blocks,omitempty"`
+	Blocks  blocks `json:"blocks,omitempty"`
 	Dropped int    `json:"dropped,omitzero"`
 	// Carry is what the judge handed over when it was last asked before a write, to
 	// be handed back, and Frozen the Carry of when promotion began. Each has at most
@@ -164,8 +169,8 @@ type History struct {
 
 // Transition is the move of a rollout to a phase, or to a step.
 type Transition struct {
-	At     time.Time `json:"at"`
-	Phase  Phase     `json:"phase"`
-	Step   int       `json:"step,omitzero"`
-	Reason string    `json:"reason,omitzero"`
+	At     time.Time   `json:"at"`
+	Phase  phase.Phase `json:"phase"`
+	Step   int         `json:"step,omitzero"`
+	Reason string      `json:"reason,omitzero"`
 }

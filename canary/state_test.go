@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,18 +27,18 @@ func fullest(text string) State {
 			Pin: Pin{name(maxPin), name(maxPin), name(maxPin)},
 		},
 		Place: Place{
-			Phase: CompletingShift, Step: maxSteps, Outcome: RolledBack, Returned: maxCount,
-			Traffic: Traffic{333_333, 333_333, 333_333, CohortsOf(name(maxName)), true},
-			Retreat: Retreat{Cause: CauseStableWorse, Since: at, Gone: at},
+			Phase: phase.CompletingShift, Step: maxSteps, Outcome: phase.RolledBack, Returned: maxCount,
+			Traffic: Traffic{333_333, 333_333, 333_333, cohortsOf(name(maxName)), true},
+			Retreat: retreat{Cause: cause.StableWorse, Since: at, Gone: at},
 		},
-		Clock:     Clock{at, at, at, at, longest, at, at, at, at, at},
-		Orders:    Orders{Command: Command{StepBack, name(maxName), name(maxName), at, name(maxReason)}, Skipped: true, Hurried: true},
-		Evidence:  Evidence{Dropped: maxCount, Carry: bytes.Repeat([]byte{0xff}, maxCarry), Frozen: bytes.Repeat([]byte{0xff}, maxCarry), JudgeErrors: maxCount},
+		clock:     clock{at, at, at, at, longest, at, at, at, at, at},
+		orders:    orders{Command: Command{order.StepBack, name(maxName), name(maxName), at, name(maxReason)}, Skipped: true, PromoteNow: true},
+		evidence:  evidence{Dropped: maxCount, Carry: bytes.Repeat([]byte{0xff}, maxCarry), Frozen: bytes.Repeat([]byte{0xff}, maxCarry), JudgeErrors: maxCount},
 		History:   History{Reason: name(maxReason), Drifts: maxCount, Drifting: true, Recalled: true},
 		Signature: name(maxSignature),
 	}
 	for range maxResumed {
-		s.Retreat.Resumed = append(s.Retreat.Resumed, Resumption{CauseStableWorse, at})
+		s.Retreat.Resumed = append(s.Retreat.Resumed, resumption{cause.StableWorse, at})
 	}
 	for range maxGates {
 		s.Approved = append(s.Approved, name(maxName))
@@ -44,10 +48,10 @@ func fullest(text string) State {
 	}
 	for i := range maxBlocks {
 		from := earliest.Add(time.Duration(i) * 4 * 365 * 24 * time.Hour)
-		s.add(Block{from, from.Add(365 * 24 * time.Hour), Traffic{Canary: 333_333, Baseline: 333_333, Mirror: 333_333}}, time.Second)
+		s.add(block{from, from.Add(365 * 24 * time.Hour), Traffic{Canary: 333_333, Baseline: 333_333, Mirror: 333_333}}, time.Second)
 	}
 	for range maxTrace {
-		s.Trace = append(s.Trace, Transition{at, CompletingShift, maxSteps, name(maxReason)})
+		s.Trace = append(s.Trace, Transition{at, phase.CompletingShift, maxSteps, name(maxReason)})
 	}
 	return s
 }
@@ -68,7 +72,7 @@ func TestAStateWithEveryFieldAtItsBoundFits(t *testing.T) {
 
 // requireFilled finds a field that a test has forgotten.
 func requireFilled(t *testing.T, v reflect.Value, place string) {
-	if _, isTime := v.Interface().(time.Time); v.Kind() == reflect.Struct && !isTime {
+	if v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]() {
 		for i := range v.NumField() {
 			requireFilled(t, v.Field(i), place+"."+v.Type().Field(i).Name)
 		}
@@ -87,7 +91,7 @@ func TestWhatCannotBeReadIsNotWritten(t *testing.T) {
 		"carry":     func(s *State) { s.Carry = append(s.Carry, 0) },
 		"revisions": func(s *State) { s.Revisions = append(s.Revisions, "") },
 		"approved":  func(s *State) { s.Approved = append(s.Approved, "") },
-		"resumed":   func(s *State) { s.Retreat.Resumed = append(s.Retreat.Resumed, Resumption{}) },
+		"resumed":   func(s *State) { s.Retreat.Resumed = append(s.Retreat.Resumed, resumption{}) },
 		"trace":     func(s *State) { s.Trace[3].Reason += "x" },
 		"dropped":   func(s *State) { s.Dropped++ },
 		"lookBy":    func(s *State) { s.LookBy = s.LookBy.AddDate(1, 0, 0) },
@@ -117,10 +121,10 @@ func TestAClippedTextFitsAsItIsEncoded(t *testing.T) {
 }
 
 func TestTheOldestBlockIsDroppedAndItsLooksAreCounted(t *testing.T) {
-	var e Evidence
-	minute := func(i int) Block {
+	var e evidence
+	minute := func(i int) block {
 		from := earliest.Add(time.Duration(i) * time.Hour)
-		return Block{from, from.Add(time.Minute), Traffic{Canary: Weight(i)}}
+		return block{from, from.Add(time.Minute), Traffic{Canary: Weight(i)}}
 	}
 	for i := range maxBlocks {
 		e.add(minute(i), 10*time.Second)

@@ -5,6 +5,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // Status says where a rollout is, for people: what it waits for, until when, and
@@ -12,7 +16,7 @@ import (
 type Status struct {
 	// Rollout is the name of the plan with its revision.
 	Rollout string
-	Phase   Phase
+	Phase   phase.Phase
 	// Step is the name of the step that the rollout is in, or comes to next while it
 	// is Preparing or Retreating: the Number'th of Steps, counted from one. Both are
 	// zero after the steps.
@@ -27,27 +31,27 @@ type Status struct {
 	// Until is when that is over at the latest; zero if no time ends it.
 	Until time.Time
 	// Orders are the orders that mean something now.
-	Orders []Order
+	Orders []order.Order
 }
 
 // Status returns the Status of a rollout of this plan in the State s. It needs no
 // part of the rollout, so a program that only reads the State can show it.
 func (p Plan) Status(s State, now time.Time) Status {
 	all := Status{Rollout: join(" ", s.Name, s.Revision), Phase: s.Phase, Traffic: s.Traffic, Since: s.Entered}
-	for o := range Order(len(orderNames)) {
-		if means[o](s) {
-			all.Orders = append(all.Orders, o)
+	for o, meant := range means {
+		if meant(s) {
+			all.Orders = append(all.Orders, order.Order(o))
 		}
 	}
 	switch {
-	case s.Phase == Idle:
+	case s.Phase == phase.Idle:
 		all.Waits = "it has not begun"
 		return all
 	case p.spec == nil || s.Plan != p.spec.digest:
 		return all
 	}
 	all.Steps = p.Len()
-	if s.Phase.gated() && s.Step < p.Len() {
+	if gated(s.Phase) && s.Step < p.Len() {
 		all.Step, all.Number = p.spec.steps[s.Step].Name, s.Step+1
 	}
 	t := turn{spec: p.spec, s: s}
@@ -64,20 +68,20 @@ func (t *turn) waits(now time.Time) (what string, until time.Time) {
 		return "it is over: " + s.Reason, until
 	case !s.Paused.IsZero():
 		return "it is paused: " + s.Reason, until
-	case s.Phase == Retreating:
+	case s.Phase == phase.Retreating:
 		return "stable has everything: " + s.Reason, s.Retreat.Since.Add(maxRetreat)
 	case now.Before(settled):
 		return "the traffic settles", settled
-	case s.Phase == Preparing:
+	case s.Phase == phase.Preparing:
 		return t.firstWaits()
-	case s.Phase == Progressing:
+	case s.Phase == phase.Progressing:
 		return t.stepWaits(now, settled)
-	case s.Phase == CompletingShift:
+	case s.Phase == phase.CompletingShift:
 		return "the judge's last look", until
-	case s.Phase == Baking:
+	case s.Phase == phase.Baking:
 		return "the bake time", s.Baked.Add(t.bake)
-	case s.Phase.row().waits != CauseNone:
-		return s.Phase.row().waits.String(), until
+	case rowOf(s.Phase).waits != cause.None:
+		return rowOf(s.Phase).waits.String(), until
 	}
 	return "", until
 }
@@ -117,7 +121,7 @@ func (t *turn) stepWaits(now, settled time.Time) (what string, until time.Time) 
 		return "the mesh has not been seen to do it", deadline
 	case now.Before(until) && !s.Skipped:
 		return "the hold", until
-	case step.Judge != Unjudged:
+	case step.Requires != Nothing:
 		return "the judge", deadline
 	case t.closed(step.LeaveGates) != "":
 		return "gates: " + t.closed(step.LeaveGates), deadline
@@ -132,7 +136,7 @@ func (s Status) String() string {
 	b.WriteString(join(": ", s.Rollout, s.Phase.String()))
 	if s.Number > 0 {
 		next := ""
-		if s.Phase != Progressing {
+		if s.Phase != phase.Progressing {
 			next = "next "
 		}
 		fmt.Fprintf(&b, ", %sstep %d of %d %q", next, s.Number, s.Steps, s.Step)

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -21,9 +24,9 @@ func ExampleRecommended() {
 	fmt.Println(plan)
 	// Output:
 	// shop, settle 10s, scrape lag 30s, bake 10m0s
-	//    1  canary 5%     hold 10m0s; must pass
-	//    2  canary 20%    hold 10m0s; must pass
-	//    3  canary 50%    hold 10m0s; must pass
+	//    1  canary 5%     hold 10m0s; requires pass
+	//    2  canary 20%    hold 10m0s; requires pass
+	//    3  canary 50%    hold 10m0s; requires pass
 	// then promote stable, deadline 15m0s
 }
 
@@ -31,7 +34,7 @@ func TestTheRecommendedPlanPromotesAndCanBeVaried(t *testing.T) {
 	story(t, canary.Recommended("shop"), func(t *testing.T, s *stage) {
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 	plan := mustBuild(t, canary.Recommended("shop").HeaderRoutes().End(canary.End{Kind: canary.Discard}).Bake(0))
 	require.Contains(t, plan.String(), "then discard")
@@ -51,11 +54,11 @@ func TestAStatusSaysWhereARolloutIs(t *testing.T) {
 		require.Contains(t, status(), "; the hold until 2000-01-01T00:01:10Z; ")
 		s.turns(time.Minute)
 		require.Contains(t, status(), `canary 10%; the judge; orders: `)
-		s.send(canary.Command{Order: canary.Pause, Why: "lunch"})
+		s.send(canary.Command{Order: order.Pause, Why: "lunch"})
 		s.turns(time.Minute)
 		require.Contains(t, status(), "; it is paused: pause: lunch; orders: resume, abort, ")
-		s.send(canary.Command{Order: canary.Resume})
-		s.send(canary.Command{Order: canary.Abort})
+		s.send(canary.Command{Order: order.Resume})
+		s.send(canary.Command{Order: order.Abort})
 		s.turns(time.Second)
 		require.Contains(t, status(), "RollingBack, stable only; the traffic settles until")
 		_, err := s.run()
@@ -63,14 +66,14 @@ func TestAStatusSaysWhereARolloutIs(t *testing.T) {
 		require.Equal(t, "reviews: RolledBack, stable only; it is over: abort; orders: retry", status())
 	})
 	story(t, plan, func(t *testing.T, s *stage) {
-		for s.read().State.Phase != canary.Baking {
+		for s.read().State.Phase != phase.Baking {
 			s.turns(time.Minute)
 		}
 		state := s.read().State
 		status := mustBuild(t, plan).Status(state, time.Now().Add(time.Minute))
 		require.Equal(t, "the bake time", status.Waits)
 		require.Equal(t, state.Baked.Add(time.Hour), status.Until)
-		require.Equal(t, []canary.Order{canary.Abort}, status.Orders)
+		require.Equal(t, []order.Order{order.Abort}, status.Orders)
 
 		// Of the rollout of another plan it says what needs no plan.
 		other := mustBuild(t, half(canary.Discard)).Status(state, time.Now())
@@ -87,7 +90,7 @@ func TestAStatusNamesTheGatesBeforeTheFirstStep(t *testing.T) {
 		p := mustBuild(t, plan)
 		require.Equal(t, `pay: Preparing, next step 1 of 1 "canary 5%", canary 0%, header routes; the canary's pods, and gates: ann, bob until 2000-01-01T02:00:00Z; orders: pause, abort, approve`,
 			p.Status(s.read().State, time.Now()).String())
-		s.send(canary.Command{Order: canary.Approve, Gate: "ann"})
+		s.send(canary.Command{Order: order.Approve, Gate: "ann"})
 		s.turns(time.Minute)
 		require.Contains(t, p.Status(s.read().State, time.Now()).String(), "gates: bob until")
 	})

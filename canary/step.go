@@ -3,6 +3,8 @@ package canary
 import (
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/internal/enum"
 )
 
 // Step is one stage of a Plan. A rollout leaves it when its traffic was seen,
@@ -27,8 +29,8 @@ type Step struct {
 	// and before it is left, at most eight together. Config.Gates opens them, and
 	// the command Approve those that are not there.
 	EnterGates, LeaveGates []string
-	// Judge says what the step needs of the judge.
-	Judge Judge
+	// Requires says which verdict the step must have before it is left.
+	Requires Requirement
 }
 
 // clone returns a copy that shares nothing.
@@ -37,53 +39,59 @@ func (s Step) clone() Step {
 	return s
 }
 
-// OnDeadline says what happens when a step misses its deadline.
+// OnDeadline is what happens when a step misses its Deadline.
 type OnDeadline uint8
 
-// The ways to meet a missed deadline.
+// The answers to a missed deadline.
 const (
-	DeadlineRollBack OnDeadline = iota // the zero value
-	DeadlineWait                       // stay, and say so
-	DeadlinePromote                    // go on without a passing verdict; all else is still required
+	DeadlineRollBack OnDeadline = iota // the zero value: roll back
+	DeadlineWait                       // stay in the step, and report it
+	DeadlineAdvance                    // go on without a Pass; hold, gates and capacity are still required
 )
 
-var onDeadlineNames = [...]string{"roll back", "wait", "promote"}
+var onDeadlineNames = [...]string{"roll back", "wait", "advance"}
 
 // String returns the name as it stands in an encoded plan.
-func (a OnDeadline) String() string { return nameOf("OnDeadline", onDeadlineNames[:], a) }
+func (a OnDeadline) String() string { return enum.Name("OnDeadline", onDeadlineNames[:], a) }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (a OnDeadline) MarshalText() ([]byte, error) {
-	return marshalName("onDeadline", onDeadlineNames[:], a)
+	return enum.Marshal("onDeadline", onDeadlineNames[:], a)
 }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (a *OnDeadline) UnmarshalText(text []byte) error {
-	return unmarshalName("onDeadline", onDeadlineNames[:], text, a)
+	return enum.Unmarshal("onDeadline", onDeadlineNames[:], text, a)
 }
 
-// Judge says what a step needs of the Analyzer. In every mode but Unjudged a
-// failing verdict rolls back, at any time in the step.
-type Judge uint8
+// Requirement is the verdict that a step must have before it is left. Whatever a step
+// requires but Nothing, a verdict of Fail rolls back at any time in the step.
+type Requirement uint8
 
-// The modes.
+// The requirements.
 const (
-	MustPass    Judge = iota // the zero value: leave the step only on a pass
-	MustNotFail              // an inconclusive verdict is enough when the hold is over, but the judge must not be blind
-	Unjudged                 // the judge is not asked
+	// Pass, the zero value: analysis.Pass.
+	Pass Requirement = iota
+	// NoFailure: analysis.Pass, or analysis.Inconclusive when the hold is over.
+	// analysis.Blind waits.
+	NoFailure
+	// Nothing: the judge is not asked.
+	Nothing
 )
 
-var judgeNames = [...]string{"must pass", "must not fail", "unjudged"}
+var requirementNames = [...]string{"pass", "no failure", "nothing"}
 
 // String returns the name as it stands in an encoded plan.
-func (j Judge) String() string { return nameOf("Judge", judgeNames[:], j) }
+func (r Requirement) String() string { return enum.Name("Requirement", requirementNames[:], r) }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (j Judge) MarshalText() ([]byte, error) { return marshalName("judge", judgeNames[:], j) }
+func (r Requirement) MarshalText() ([]byte, error) {
+	return enum.Marshal("requirement", requirementNames[:], r)
+}
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (j *Judge) UnmarshalText(text []byte) error {
-	return unmarshalName("judge", judgeNames[:], text, j)
+func (r *Requirement) UnmarshalText(text []byte) error {
+	return enum.Unmarshal("requirement", requirementNames[:], text, r)
 }
 
 // problems returns what is wrong with s by itself.
@@ -103,10 +111,10 @@ func (s Step) problems() mistakes {
 	if s.Deadline == 0 && s.OnDeadline != DeadlineRollBack {
 		all.add("onDeadline", "deadline", "it is %q but there is no deadline", s.OnDeadline)
 	}
-	if t := s.Traffic; s.Judge == MustPass && t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
-		all.add("", "", "the canary gets nothing that could be judged; give it traffic, or make the step %q", Unjudged)
+	if t := s.Traffic; s.Requires == Pass && t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
+		all.add("", "", "the canary gets nothing that could be judged; give it traffic, or let the step require %q", Nothing)
 	}
 	all.checkKnown("onDeadline", s.OnDeadline)
-	all.checkKnown("judge", s.Judge)
+	all.checkKnown("requires", s.Requires)
 	return all
 }

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
@@ -102,10 +104,10 @@ func rulings(vs ...analysis.Verdict) (script []fake.Ruling) {
 func TestAHealthyCanaryIsPromotedStepByStep(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
 		began := time.Now()
-		s.workload.PromoteScript = []canary.Answer{canary.Waiting("1 of 3 pods"), canary.Waiting("2 of 3 pods"), {Reply: canary.Yes}}
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods"), canary.Wait.Because("2 of 3 pods"), {Reply: canary.Yes}}
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Zero(t, s.read().Traffic)
 		require.True(t, s.workload.Promoted())
 		require.Greater(t, time.Since(began), 6*time.Minute)
@@ -124,7 +126,7 @@ func TestABadCanaryIsRolledBackAtOnce(t *testing.T) {
 		state, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.ErrorContains(t, err, `"reviews" rolled back: the judge failed step`)
-		require.Equal(t, canary.RolledBack, state.Phase)
+		require.Equal(t, phase.RolledBack, state.Phase)
 		require.Zero(t, s.read().Traffic)
 		require.False(t, s.workload.Promoted())
 	})
@@ -134,7 +136,7 @@ func TestLowTrafficHoldsAndIsNoReasonToRollBack(t *testing.T) {
 	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Reason: "no requests to the canary yet"}}
 		state := s.turns(100 * time.Hour)
-		require.Equal(t, canary.Progressing, state.Phase)
+		require.Equal(t, phase.Progressing, state.Phase)
 		s.heard("waiting for a verdict: no requests to the canary yet")
 	})
 }
@@ -144,8 +146,8 @@ func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) 
 	down := []fake.Ruling{{Err: errors.New("prometheus is down")}}
 	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
 		s.judge.Script = down
-		require.Equal(t, canary.Progressing, s.turns(time.Hour).Phase)
-		s.heard("judge unavailable: prometheus is down")
+		require.Equal(t, phase.Progressing, s.turns(time.Hour).Phase)
+		s.heard("judge error: prometheus is down")
 	})
 	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(t *testing.T, s *stage) {
 		s.judge.Script = down
@@ -161,7 +163,7 @@ func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) 
 
 // Errors in a row are counted within a step: the next one begins anew.
 func TestErrorsOfTheJudgeAreThoseOfAStep(t *testing.T) {
-	first := canary.Step{Traffic: canary.Traffic{Canary: 10 * percent}, Deadline: 15 * time.Second, OnDeadline: canary.DeadlinePromote}
+	first := canary.Step{Traffic: canary.Traffic{Canary: 10 * percent}, Deadline: 15 * time.Second, OnDeadline: canary.DeadlineAdvance}
 	plan := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).Interval(5*time.Second).MaxJudgeErrors(4).
 		Step(first, canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
 	story(t, plan, func(t *testing.T, s *stage) {
@@ -169,7 +171,7 @@ func TestErrorsOfTheJudgeAreThoseOfAStep(t *testing.T) {
 		s.judge.Script = []fake.Ruling{down, down, down, down, down, {Verdict: analysis.Pass}}
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 }
 
@@ -187,29 +189,29 @@ func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
 	})
 	story(t, plan(canary.DeadlineWait), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
-		require.Equal(t, canary.Progressing, s.turns(time.Hour).Phase)
+		require.Equal(t, phase.Progressing, s.turns(time.Hour).Phase)
 	})
-	story(t, plan(canary.DeadlinePromote), func(t *testing.T, s *stage) {
+	story(t, plan(canary.DeadlineAdvance), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 }
 
 func TestACanaryThatIsNotReadyGetsNoTraffic(t *testing.T) {
 	full := canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Hour}
 	story(t, canary.NewPlan("p").Step(full), func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{canary.Waiting("0 of 3 replicas available")}
+		s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("0 of 3 replicas available")}
 		state := s.turns(30 * time.Minute)
-		require.Equal(t, canary.Preparing, state.Phase)
+		require.Equal(t, phase.Preparing, state.Phase)
 		require.Zero(t, s.read().Traffic)
 		s.heard("waiting for capacity: 0 of 3 replicas available")
 		_, err := s.run()
 		require.ErrorContains(t, err, "missed its deadline of 1h0m0s; waiting for capacity", "the first step's deadline bounds the wait")
 	})
 	story(t, canary.NewPlan("p").Step(full), func(t *testing.T, s *stage) {
-		s.workload.ReadyScript = []canary.Answer{canary.Failed("image cannot be pulled")}
+		s.workload.ReadyScript = []canary.Answer{canary.No.Because("image cannot be pulled")}
 		_, err := s.run()
 		require.ErrorContains(t, err, "the canary cannot take canary 100%: image cannot be pulled")
 	})
@@ -242,7 +244,7 @@ func TestARightThatIsMissingForAMomentDoesNotEndTheRun(t *testing.T) {
 		}
 		state, err := s.run()
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		began := time.Now()
@@ -270,12 +272,18 @@ func TestARunThatIsStoppedSaysWhatItWaitedFor(t *testing.T) {
 	})
 }
 
+type verifierFunc func(context.Context, canary.Traffic, time.Time) (canary.Answer, error)
+
+func (f verifierFunc) Verify(ctx context.Context, t canary.Traffic, since time.Time) (canary.Answer, error) {
+	return f(ctx, t, since)
+}
+
 func TestAStepThatThePlanVerifiesWaitsUntilTheMeshWasSeen(t *testing.T) {
 	shown := false
 	verifier := func(c *canary.Config) {
-		c.Verifier = canary.VerifierFunc(func(_ context.Context, t canary.Traffic, _ time.Time) (canary.Answer, error) {
+		c.Verifier = verifierFunc(func(_ context.Context, t canary.Traffic, _ time.Time) (canary.Answer, error) {
 			if !shown {
-				return canary.Waiting("one proxy still does stable only"), nil
+				return canary.Wait.Because("one proxy still does stable only"), nil
 			}
 			return canary.Answer{Reply: canary.Yes}, nil
 		})
@@ -283,7 +291,7 @@ func TestAStepThatThePlanVerifiesWaitsUntilTheMeshWasSeen(t *testing.T) {
 	story(t, canary.NewPlan("p").Verify().Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute}), func(t *testing.T, s *stage) {
 		s.turns(time.Hour)
 		require.Empty(t, s.judge.Asked(), "nothing is judged before the mesh does it")
-		s.heard("not shown yet: one proxy still does stable only")
+		s.heard("verifying: one proxy still does stable only")
 		shown = true
 		seen := time.Now()
 		_, err := s.run()
@@ -302,7 +310,7 @@ func TestAPlanThatWasOverBeforeIsToldAsSuch(t *testing.T) {
 		state, err := s.run()
 		require.ErrorIs(t, err, canary.ErrOver)
 		require.EqualError(t, err, `canary: "reviews" is over already: Promoted since 2000-01-01T00:02:00Z; if this is another release, give the plan its revision by Plan.For`)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 	})
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, mustBuild(t, twoSteps()).For("v2"))

@@ -30,8 +30,8 @@ type Traffic struct {
 // between them. The zero value is none.
 type Cohorts string
 
-// CohortsOf returns the Cohorts with the names.
-func CohortsOf(names ...string) Cohorts {
+// cohortsOf returns the Cohorts with the names.
+func cohortsOf(names ...string) Cohorts {
 	names = slices.Sorted(slices.Values(names))
 	return Cohorts(strings.Join(slices.Compact(names), ","))
 }
@@ -67,8 +67,8 @@ func (t Traffic) problems() mistakes {
 	check("canary", t.Canary)
 	check("baseline", t.Baseline)
 	check("mirror", t.Mirror)
-	if names := t.Cohorts.Names(); t.Cohorts != "" && CohortsOf(names...) != t.Cohorts || slices.Contains(names, "") || !isName(string(t.Cohorts)) {
-		all.add("cohorts", "", "%q; want names, sorted, each once, of %d bytes together; CohortsOf makes such", t.Cohorts, maxName)
+	if names := t.Cohorts.Names(); t.Cohorts != "" && cohortsOf(names...) != t.Cohorts || slices.Contains(names, "") || !isName(string(t.Cohorts)) {
+		all.add("cohorts", "", "%q; want names, sorted, each once, of %d bytes together", t.Cohorts, maxName)
 	}
 	if all == nil && t.Canary+t.Baseline > Full {
 		all.add("baseline", "canary", "%v, which is more than 100%% together with %v of canary", t.Baseline, t.Canary)

@@ -14,7 +14,7 @@ type Weight int64
 
 // Units of Weight.
 const (
-	PerMillion Weight = 1
+	perMillion Weight = 1
 	Percent    Weight = 10_000
 	Full       Weight = 100 * Percent
 )

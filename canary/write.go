@@ -3,6 +3,9 @@ package canary
 import (
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // decide keeps the decision in t, so that it is not copied at each return.
@@ -44,31 +47,31 @@ func (t *turn) move(traffic Traffic, r Reason) *decision {
 
 // enter moves to a phase and step with the given traffic. Traffic that the mesh
 // does already need not be seen again.
-func (t *turn) enter(phase Phase, step int, traffic Traffic, why string) *decision {
+func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *decision {
 	s := &t.s
 	t.closeBlock()
-	open := t.stillOpen(phase, step)
+	open := t.stillOpen(to, step)
 	if step != s.Step {
-		s.Retreat = Retreat{}
+		s.Retreat = retreat{}
 	}
-	s.Phase, s.Step = phase, step
+	s.Phase, s.Step = to, step
 	s.Entered = t.o.Now
 	s.Paused, s.PausedFor = time.Time{}, 0
 	s.Skipped, s.Approved, s.Drifting = false, open, false
-	s.Retreat = Retreat{Resumed: s.Retreat.Resumed}
+	s.Retreat = retreat{Resumed: s.Retreat.Resumed}
 	s.JudgeErrors = 0
 	s.Command = Command{}
-	switch phase {
-	case PromotingStable:
+	switch to {
+	case phase.PromotingStable:
 		s.Promotion, s.Frozen = t.o.Now, s.Carry
-	case Baking:
+	case phase.Baking:
 		s.Baked = t.o.Now
 	}
 	t.record(why)
 
-	r := Reason{Cause: CauseMoved, Detail: s.Reason}
-	if phase == RollingBack || phase == RestoringStable {
-		r.Cause = CauseFailed
+	r := Reason{Cause: cause.MovedOn, Detail: s.Reason}
+	if to == phase.RollingBack || to == phase.RestoringStable {
+		r.Cause = cause.TurnedBack
 	}
 	if traffic == s.Traffic && traffic == t.o.Traffic && !s.Shifted.IsZero() {
 		return t.write(traffic, r)
@@ -92,17 +95,17 @@ func (t *turn) seen() (since time.Time, d *decision) {
 	case t.verify && !t.s.Verified.IsZero():
 		return t.s.Verified, nil
 	case t.o.Now.Before(settled):
-		return since, t.stay(Reason{CauseSettling, t.s.Traffic.String(), settled})
+		return since, t.stay(Reason{cause.Settling, t.s.Traffic.String(), settled})
 	case !t.verify:
 		return settled, nil
 	}
 	switch a := t.o.Answers[askShown]; a.Reply {
-	case Unasked:
+	case unasked:
 		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
 	case Yes:
 		t.s.Verified = t.o.Now
-		return since, t.write(t.o.Traffic, Reason{Cause: CauseMoved, Detail: "the mesh does " + t.s.Traffic.String()})
+		return since, t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "the mesh does " + t.s.Traffic.String()})
 	default:
-		return since, t.stay(Reason{Cause: CauseNotShown, Detail: a.Reason})
+		return since, t.stay(Reason{Cause: cause.Verifying, Detail: a.Reason})
 	}
 }

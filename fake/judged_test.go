@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -50,18 +52,18 @@ func toTheEnd(t *testing.T, runner func() *canary.Runner) (canary.State, error) 
 func TestARolloutIsJudgedByItsWholePast(t *testing.T) {
 	for name, c := range map[string]struct {
 		v2   fake.Behaviour
-		want canary.Phase
+		want phase.Phase
 		says string
 	}{
-		"as good as stable is promoted":     {fake.Behaviour{ErrorRate: 0.002, Median: 80 * time.Millisecond, Sigma: 0.6}, canary.Promoted, ""},
-		"five times the errors roll back":   {fake.Behaviour{ErrorRate: 0.01, Median: 80 * time.Millisecond, Sigma: 0.6}, canary.RolledBack, "5xx answers"},
-		"half as slow again is rolled back": {fake.Behaviour{ErrorRate: 0.002, Median: 120 * time.Millisecond, Sigma: 0.6}, canary.RolledBack, "slower than"},
+		"as good as stable is promoted":     {fake.Behaviour{ErrorRate: 0.002, Median: 80 * time.Millisecond, Sigma: 0.6}, phase.Promoted, ""},
+		"five times the errors roll back":   {fake.Behaviour{ErrorRate: 0.01, Median: 80 * time.Millisecond, Sigma: 0.6}, phase.RolledBack, "5xx answers"},
+		"half as slow again is rolled back": {fake.Behaviour{ErrorRate: 0.002, Median: 120 * time.Millisecond, Sigma: 0.6}, phase.RolledBack, "slower than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				state, result, err := judged(t, c.v2, toTheEnd)
 				require.Equal(t, c.want, state.Phase, "%v: %s", err, state.Reason)
-				if c.want == canary.RolledBack {
+				if c.want == phase.RolledBack {
 					require.ErrorIs(t, err, canary.ErrRolledBack)
 					require.Regexp(t, c.says+".*not by chance", state.Reason)
 					require.Equal(t, analysis.Fail, result.Verdict)

@@ -5,6 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
@@ -21,11 +23,11 @@ import (
 // rollout is the whole library on the simulated mesh, through real clients.
 func rollout(t *testing.T, server *apiserver.Server, judge analysis.Analyzer) *canary.Runner {
 	t.Helper()
-	judged := canary.MustPass
+	judged := canary.Pass
 	plan, err := canary.NewPlan("reviews-2").
 		Settle(5*time.Second).ScrapeLag(30*time.Second).Interval(10*time.Second).
-		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Minute, Judge: judged}).
-		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 2 * time.Minute, Judge: judged}).
+		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Minute, Requires: judged}).
+		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 2 * time.Minute, Requires: judged}).
 		End(canary.End{Kind: canary.PromoteStable, Deadline: 10 * time.Minute}).
 		Build()
 	require.NoError(t, err)
@@ -58,12 +60,12 @@ var (
 func TestAWholeRolloutOnTheMesh(t *testing.T) {
 	for name, c := range map[string]struct {
 		canary fake.Behaviour
-		want   canary.Phase
+		want   phase.Phase
 		err    error
 		image  string
 	}{
-		"a good version is promoted":   {fake.Behaviour{ErrorRate: 0.001}, canary.Promoted, nil, "reviews:2"},
-		"a bad version is rolled back": {fake.Behaviour{ErrorRate: 0.05}, canary.RolledBack, canary.ErrRolledBack, "reviews:1"},
+		"a good version is promoted":   {fake.Behaviour{ErrorRate: 0.001}, phase.Promoted, nil, "reviews:2"},
+		"a bad version is rolled back": {fake.Behaviour{ErrorRate: 0.05}, phase.RolledBack, canary.ErrRolledBack, "reviews:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -79,7 +81,7 @@ func TestAWholeRolloutOnTheMesh(t *testing.T) {
 				time.Sleep(time.Minute)
 				result := load.Stop()
 				require.Zero(t, result.Broken())
-				if c.want == canary.RolledBack {
+				if c.want == phase.RolledBack {
 					require.Zero(t, result.Failed(), "the copies told it before a user could")
 				}
 				end := mesh.Send(1000, client)

@@ -108,9 +108,9 @@ func TestARouterFailsOnOrder(t *testing.T) {
 
 func TestAWorkloadFollowsItsScripts(t *testing.T) {
 	w := &fake.Workload{
-		ReadyScript:   []canary.Answer{canary.Waiting("starting"), {Reply: canary.Yes}},
-		PromoteScript: []canary.Answer{canary.Waiting("half way"), canary.Failed("stuck")},
-		RestoreScript: []canary.Answer{canary.Waiting("going back"), {Reply: canary.Yes}},
+		ReadyScript:   []canary.Answer{canary.Wait.Because("starting"), {Reply: canary.Yes}},
+		PromoteScript: []canary.Answer{canary.Wait.Because("half way"), canary.No.Because("stuck")},
+		RestoreScript: []canary.Answer{canary.Wait.Because("going back"), {Reply: canary.Yes}},
 	}
 	var _ canary.Workload = w
 	ctx := t.Context()

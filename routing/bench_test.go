@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -79,7 +81,7 @@ func benchState(t canary.Traffic) canary.State {
 	s.Plan, s.Name, s.Owner = "sha256:0123456789abcdef", "reviews", "bench"
 	s.Step, s.Reason = 3, "the judge is content"
 	for range 8 {
-		s.Trace = append(s.Trace, canary.Transition{At: began, Phase: canary.Progressing, Step: 2, Reason: s.Reason})
+		s.Trace = append(s.Trace, canary.Transition{At: began, Phase: phase.Progressing, Step: 2, Reason: s.Reason})
 	}
 	return s
 }

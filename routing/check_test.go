@@ -3,6 +3,8 @@ package routing_test
 import (
 	"testing"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
@@ -38,7 +40,7 @@ func TestAPlanThatTheRouterCannotCarryOutIsRefusedBeforeItBegins(t *testing.T) {
 	reading, err := r.Read(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, reading.Traffic)
-	require.Equal(t, canary.Preparing, reading.State.Phase)
+	require.Equal(t, phase.Preparing, reading.State.Phase)
 
 	w.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
 	_, err = runner.Check(t.Context())

@@ -156,7 +156,7 @@ spec:
   - {match: [{port: 9000}], route: [{destination: {host: reviews, subset: v2}}]}
 `)
 	router := routing.NewRouter(renderer(t, target()).Object(w.client.VirtualServices("prod")))
-	plan, err := canary.NewPlan("p").Step(canary.Step{Judge: canary.Unjudged, Traffic: share(25)}).End(canary.End{Kind: canary.Discard}).Build()
+	plan, err := canary.NewPlan("p").Step(canary.Step{Requires: canary.Nothing, Traffic: share(25)}).End(canary.End{Kind: canary.Discard}).Build()
 	require.NoError(t, err)
 	found, err := router.Check(t.Context(), plan)
 	require.NoError(t, err)

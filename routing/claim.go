@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	networking "istio.io/client-go/pkg/apis/networking/v1"
+	"github.com/serin-go/serin/canary/phase"
 
-	"github.com/serin-go/serin/canary"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 )
 
 // claim refuses rules to which the rollout of another target has given live
@@ -36,5 +36,5 @@ func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
 func isUnderWay(vs *networking.VirtualService, id string) bool {
 	s, err := state(vs.Annotations, id)
 	_, here := vs.Annotations[StateAnnotation(id)]
-	return !here || err != nil || s.Phase != canary.Idle && !s.Phase.Final()
+	return !here || err != nil || s.Phase != phase.Idle && !s.Phase.Final()
 }

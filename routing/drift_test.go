@@ -6,6 +6,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -20,7 +24,7 @@ func edits(t *testing.T, policy canary.DriftPolicy, edit func(rule document), th
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, twoRules)
-		plan, err := canary.NewPlan("p").HeaderRoutes().OnDrift(canary.Drift{Policy: policy}).
+		plan, err := canary.NewPlan("p").HeaderRoutes().OnDrift(policy).
 			Step(canary.Step{Traffic: share(10), Hold: 100 * time.Hour}).End(canary.End{Kind: canary.Discard}).Build()
 		require.NoError(t, err)
 		router := routing.NewRouter(w.object(t, "reviews", "b"))
@@ -51,7 +55,7 @@ func TestHeaderRoutesFollowTheirRule(t *testing.T) {
 				for range 12 {
 					e, err := turns(t, runner, 2)
 					require.NoError(t, err)
-					require.Equal(t, canary.Progressing, e.After.Phase)
+					require.Equal(t, phase.Progressing, e.After.Phase)
 					require.Zero(t, e.After.Drifts)
 					o := w.document(t, "reviews")
 					require.Equal(t, "a, serin/reviews/stable/b, serin/reviews/canary/b, b", o.names(t))
@@ -83,15 +87,15 @@ func TestWhatCannotBePutBackIsJudged(t *testing.T) {
 		defer cancel()
 		state, err := runner.Run(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, canary.Progressing, state.Phase)
+		require.Equal(t, phase.Progressing, state.Phase)
 		require.Equal(t, 1, state.Drifts)
 		require.Greater(t, len(judge.Asked()), began+3)
 		e, err := turns(t, runner, 1)
 		require.NoError(t, err)
-		require.Equal(t, canary.CauseDrift, e.Reason.Cause)
+		require.Equal(t, cause.Drift, e.Reason.Cause)
 		require.Contains(t, e.Reason.String(), "the rule matches on the header")
 		require.Equal(t, "v1 50, v2 50", w.document(t, "reviews").weights(t, "b"))
-		require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Pause}), "a command changes no traffic")
+		require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: order.Pause}), "a command changes no traffic")
 		judge.Script = []fake.Ruling{{Verdict: analysis.Fail, Reason: "too many errors"}}
 		_, err = runner.Run(t.Context())
 		require.ErrorContains(t, err, "too many errors")
@@ -124,8 +128,8 @@ func TestWhatIsLeftAloneIsNotWritten(t *testing.T) {
 				to := ofB
 				to.Rules = []routing.Rule{{Name: "a"}, {Name: "b"}}
 				router := routing.NewRouter(renderer(t, to).Object(w.client.VirtualServices("prod")))
-				plan, err := canary.NewPlan("p").OnDrift(canary.Drift{Policy: canary.HoldAndAsk}).
-					Step(canary.Step{Traffic: share(10), Judge: canary.Unjudged, Hold: time.Hour}).End(canary.End{Kind: canary.Discard}).Build()
+				plan, err := canary.NewPlan("p").OnDrift(canary.HoldAndAsk).
+					Step(canary.Step{Traffic: share(10), Requires: canary.Nothing, Hold: time.Hour}).End(canary.End{Kind: canary.Discard}).Build()
 				require.NoError(t, err)
 				runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: router})
 				require.NoError(t, err)
@@ -136,9 +140,9 @@ func TestWhatIsLeftAloneIsNotWritten(t *testing.T) {
 				_, err = turns(t, runner, 2)
 				require.NoError(t, err)
 				require.Equal(t, before, w.document(t, "reviews").rules(t), "the policy is to leave it")
-				require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Pause}))
+				require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: order.Pause}))
 				require.Equal(t, before, w.document(t, "reviews").rules(t), "a command changes no traffic")
-				require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Abort}))
+				require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: order.Abort}))
 				_, err = runner.Run(t.Context())
 				require.ErrorIs(t, err, canary.ErrRolledBack)
 			})

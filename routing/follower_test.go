@@ -7,6 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
@@ -228,17 +232,17 @@ func TestAFollowerOutOfReachKeepsNothingFromTurningBack(t *testing.T) {
 					time.Sleep(max(e.Wait, time.Second))
 					return e
 				}
-				for turn().After.Phase != canary.Progressing {
+				for turn().After.Phase != phase.Progressing {
 				}
 				mend := c.breaks(t, w)
 				e := turn()
-				require.True(t, e.Judged.Asked, "it is judged all the same")
-				require.Equal(t, canary.CauseTrouble, e.Reason.Cause)
+				require.True(t, e.Judged, "it is judged all the same")
+				require.Equal(t, cause.Unreachable, e.Reason.Cause)
 				require.Contains(t, e.Reason.String(), "VirtualService prod/gateway")
 
-				require.NoError(t, canary.Send(t.Context(), r, canary.Command{Order: canary.Abort}))
+				require.NoError(t, canary.Send(t.Context(), r, canary.Command{Order: order.Abort}))
 				e = turn()
-				require.Equal(t, canary.RollingBack, e.After.Phase)
+				require.Equal(t, phase.RollingBack, e.After.Phase)
 				require.NotContains(t, w.document(t, "reviews").weights(t, "b"), "v2", "the lead is back at once")
 				for range 10 {
 					e = turn()
@@ -276,8 +280,8 @@ func TestHeaderRoutesKeepNoObjectFromGoingBack(t *testing.T) {
 			t.Run(name+" of "+part, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t, twoRules, gatewayRules)
-					plan, err := canary.NewPlan("p").HeaderRoutes().OnDrift(canary.Drift{Policy: canary.HoldAndAsk}).
-						Step(canary.Step{Traffic: share(20), Judge: canary.Unjudged, Hold: time.Hour}).End(canary.End{Kind: canary.Discard}).Build()
+					plan, err := canary.NewPlan("p").HeaderRoutes().OnDrift(canary.HoldAndAsk).
+						Step(canary.Step{Traffic: share(20), Requires: canary.Nothing, Hold: time.Hour}).End(canary.End{Kind: canary.Discard}).Build()
 					require.NoError(t, err)
 					router := w.withFollower(t)
 					runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: router})
@@ -289,7 +293,7 @@ func TestHeaderRoutesKeepNoObjectFromGoingBack(t *testing.T) {
 					} else if change != nil {
 						require.NoError(t, w.Update(virtualServices, "prod", part, func(o map[string]any) { change(o["spec"].(document)) }))
 					}
-					require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Abort, Why: "orders are lost"}))
+					require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: order.Abort, Why: "orders are lost"}))
 					_, err = runner.Run(t.Context())
 					require.ErrorIs(t, err, canary.ErrRolledBack)
 					for _, name := range []string{"reviews", "gateway"} {

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -82,7 +84,7 @@ func TestObjectsOfSeveralKindsAreOneRollout(t *testing.T) {
 				objects := lead(w.object(t, "reviews", "b"), w.pods(t))
 				router := routing.NewRouter(objects[0], objects[1:]...)
 				plan, err := canary.NewPlan("both").Settle(time.Second).
-					Weights(canary.List(20*canary.Percent, 50*canary.Percent), canary.Step{Hold: time.Minute, Judge: canary.Unjudged}).
+					Weights(canary.List(20*canary.Percent, 50*canary.Percent), canary.Step{Hold: time.Minute, Requires: canary.Nothing}).
 					End(canary.End{Kind: canary.Discard}).Build()
 				require.NoError(t, err)
 				var seen []int32
@@ -93,7 +95,7 @@ func TestObjectsOfSeveralKindsAreOneRollout(t *testing.T) {
 				require.NoError(t, err)
 				state, err := runner.Run(t.Context())
 				require.NoError(t, err)
-				require.Equal(t, canary.Discarded, state.Phase)
+				require.Equal(t, phase.Discarded, state.Phase)
 				require.Contains(t, seen, int32(2))
 				require.Contains(t, seen, int32(5))
 				require.JSONEq(t, before[0], spec(t, w.document(t, "reviews")))
@@ -107,7 +109,7 @@ func TestObjectsOfSeveralKindsAreOneRollout(t *testing.T) {
 func TestWhatOneKindCannotShowNoneIsGiven(t *testing.T) {
 	w := newWorld(t, twoRules, workers)
 	router := routing.NewRouter(w.object(t, "reviews", "b"), w.pods(t))
-	plan, err := canary.NewPlan("both").Step(canary.Step{Judge: canary.Unjudged, Traffic: share(25)}).End(canary.End{Kind: canary.Discard}).Build()
+	plan, err := canary.NewPlan("both").Step(canary.Step{Requires: canary.Nothing, Traffic: share(25)}).End(canary.End{Kind: canary.Discard}).Build()
 	require.NoError(t, err)
 	found, err := router.Check(t.Context(), plan)
 	require.NoError(t, err)

@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
@@ -20,7 +22,7 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, twoRules, gatewayRules, reviewsRule)
 		before := []string{spec(t, w.document(t, "reviews")), spec(t, w.document(t, "gateway")), spec(t, w.rule(t))}
-		like := canary.Step{Hold: time.Minute, Judge: canary.Unjudged}
+		like := canary.Step{Hold: time.Minute, Requires: canary.Nothing}
 		plan, err := canary.NewPlan("reviews").HeaderRoutes().
 			Step(mirror.Steps(like, canary.Full)...).
 			Weights(canary.List(20*canary.Percent, canary.Percent/3, canary.Full), like).
@@ -29,7 +31,7 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 		lead, gateway := w.object(t, "reviews", "b"), w.object(t, "gateway", "b")
 		seen := map[canary.Traffic]bool{}
 		runner, err := canary.NewRunner(canary.Config{
-			Plan: plan, Router: routing.NewRouter(lead, gateway), Prerequisite: w.subsets(t, 10*time.Second),
+			Plan: plan, Router: routing.NewRouter(lead, gateway), Prerequisites: []canary.Prerequisite{w.subsets(t, 10*time.Second)},
 			Observers: []canary.Observer{func(_ context.Context, e canary.Event) { seen[e.Traffic] = true }},
 		})
 		require.NoError(t, err)
@@ -44,7 +46,7 @@ func TestAWholeRolloutLeavesNothingBehind(t *testing.T) {
 
 		state, err := runner.Run(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, canary.Discarded, state.Phase)
+		require.Equal(t, phase.Discarded, state.Phase)
 		require.NotZero(t, state.Drifts)
 		for _, traffic := range []canary.Traffic{{}, {Mirror: canary.Full}, share(20), {Canary: canary.Percent / 3}, share(100)} {
 			traffic.HeaderRoutes = true

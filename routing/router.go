@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -82,7 +84,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	for _, f := range r.objects[1:] {
 		o, t, err := follower(ctx, f, want)
 		switch {
-		case apierrors.IsNotFound(err) && want == canary.Traffic{HeaderRoutes: want.HeaderRoutes} && reading.State.Outcome != canary.Idle:
+		case apierrors.IsNotFound(err) && want == canary.Traffic{HeaderRoutes: want.HeaderRoutes} && reading.State.Outcome != phase.Idle:
 			// It is the end, and what is not there sends nobody to the canary.
 		case err != nil:
 			trouble = append(trouble, err)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	typed "istio.io/client-go/pkg/clientset/versioned/typed/networking/v1"
@@ -72,10 +74,12 @@ func (w world) object(t *testing.T, name, rule string) routing.Object[networking
 var began = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func progressing(t canary.Traffic, serial int64) canary.State {
-	return canary.State{
+	s := canary.State{
 		Serial: serial, Rollout: canary.Rollout{Plan: "p", Began: began},
-		Place: canary.Place{Phase: canary.Progressing, Traffic: t}, Clock: canary.Clock{Entered: began, Shifted: began},
+		Place: canary.Place{Phase: phase.Progressing, Traffic: t},
 	}
+	s.Entered, s.Shifted = began, began
+	return s
 }
 
 // write reads, and writes t with a State of that traffic.
@@ -300,7 +304,7 @@ func TestANamespaceThatContradictsTheClientIsRefused(t *testing.T) {
 // E18: what would panic at the first turn is told by NewRunner.
 func TestARouterWithoutAClientIsRefused(t *testing.T) {
 	h := renderer(t, ofB)
-	plan, err := canary.NewPlan("p").Step(canary.Step{Judge: canary.Unjudged, Traffic: share(5)}).End(canary.End{Kind: canary.Discard}).Build()
+	plan, err := canary.NewPlan("p").Step(canary.Step{Requires: canary.Nothing, Traffic: share(5)}).End(canary.End{Kind: canary.Discard}).Build()
 	require.NoError(t, err)
 	var gone *memory
 	for name, lead := range map[string]routing.Resource{

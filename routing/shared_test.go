@@ -7,6 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -33,7 +36,7 @@ func (w world) runner(t *testing.T, plan, id, host string, rules ...string) (*ca
 		target.Rules = append(target.Rules, routing.Rule{Name: r})
 	}
 	router := routing.NewRouter(renderer(t, target).Object(w.client.VirtualServices("prod")))
-	p, err := canary.NewPlan(plan).Step(canary.Step{Judge: canary.Unjudged, Hold: time.Hour, Traffic: share(20)}).
+	p, err := canary.NewPlan(plan).Step(canary.Step{Requires: canary.Nothing, Hold: time.Hour, Traffic: share(20)}).
 		End(canary.End{Kind: canary.Discard}).Build()
 	require.NoError(t, err)
 	r, err := canary.NewRunner(canary.Config{Plan: p, Router: router})
@@ -69,10 +72,10 @@ func TestServicesThatShareAnObjectHaveARolloutEach(t *testing.T) {
 		require.Equal(t, "v1 80, v2 20", w.shares(t, "pay"))
 
 		// An abort is obeyed by whom it is for, whichever way it comes.
-		require.NoError(t, canary.Send(t.Context(), cartRouter, canary.Command{Order: canary.Abort, Why: "orders are lost"}))
+		require.NoError(t, canary.Send(t.Context(), cartRouter, canary.Command{Order: order.Abort, Why: "orders are lost"}))
 		e, err := turns(t, pay, 3)
 		require.NoError(t, err)
-		require.Equal(t, canary.Progressing, e.After.Phase)
+		require.Equal(t, phase.Progressing, e.After.Phase)
 		_, err = cart.Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.Equal(t, "v1 0", w.shares(t, "cart"))
@@ -88,7 +91,7 @@ func TestServicesThatShareAnObjectHaveARolloutEach(t *testing.T) {
 		for _, r := range []*routing.Router{cartRouter, payRouter} {
 			reading, err := r.Read(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, canary.RolledBack, reading.State.Phase)
+			require.Equal(t, phase.RolledBack, reading.State.Phase)
 		}
 		require.Len(t, w.document(t, "gw").typed(t).Annotations, 3, "two States, and what somebody wrote: %v", w.document(t, "gw").typed(t).Annotations)
 	})
@@ -108,7 +111,7 @@ func TestAResetIsOfOneTarget(t *testing.T) {
 		require.Equal(t, "v1 0", w.shares(t, "cart"))
 		reading, err := payRouter.Read(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, canary.Progressing, reading.State.Phase)
+		require.Equal(t, phase.Progressing, reading.State.Phase)
 		require.Equal(t, share(20), reading.Traffic)
 	})
 }
@@ -144,15 +147,15 @@ func TestOneRuleIsSteeredByOneTarget(t *testing.T) {
 				require.ErrorContains(t, err, `that of the target "first", as the annotation serin-go.github.io/first.original says; let it end, or abort it by serin-go.github.io/first.abort`)
 				require.Equal(t, "v1 80, v2 20", w.shares(t, c.first[0]))
 
-				require.ErrorIs(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Abort}), routing.ErrTaken)
+				require.ErrorIs(t, canary.Send(t.Context(), router, canary.Command{Order: order.Abort}), routing.ErrTaken)
 
 				// The first one goes on, and then the second one is free to begin.
 				state, err := first.Run(t.Context())
 				require.NoError(t, err)
-				require.Equal(t, canary.Discarded, state.Phase)
+				require.Equal(t, phase.Discarded, state.Phase)
 				state, err = second.Run(t.Context())
 				require.NoError(t, err)
-				require.Equal(t, canary.Discarded, state.Phase)
+				require.Equal(t, phase.Discarded, state.Phase)
 			})
 		})
 	}
@@ -215,7 +218,7 @@ func TestAClaimIsOfARolloutUnderWay(t *testing.T) {
 		require.NoError(t, err, "none that has begun")
 		require.Equal(t, "v1 80, v2 20", w.shares(t, "cart"))
 		claim("what nobody can read")
-		require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: canary.Abort}))
+		require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: order.Abort}))
 		_, err = cart.Run(t.Context())
 		require.ErrorIs(t, err, routing.ErrTaken, "what the rule shows from now on is of the other one")
 		require.Equal(t, "v1 0", w.shares(t, "cart"))

@@ -112,7 +112,7 @@ func (s *Subsets) ensure(ctx context.Context, q canary.Question) (canary.Answer,
 		}
 	}
 	if settled := mark.At.Add(s.c.Settle); !mark.At.IsZero() && now.Before(settled) {
-		return canary.Waiting("the subsets of DestinationRule %s/%s settle until %s",
+		return canary.Wait.Because("the subsets of DestinationRule %s/%s settle until %s",
 			s.c.Namespace, s.c.Name, settled.Format(time.TimeOnly)), nil
 	}
 	return canary.Answer{Reply: canary.Yes}, nil

@@ -10,6 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/canary"
 )
 
@@ -60,31 +64,26 @@ func run(ctx context.Context, open Open, check func(context.Context, pair) error
 // state is a State with every kind of field in it, different for every n.
 func state(n int) canary.State {
 	at := time.Date(2026, 1, 2, 3, 4, n%60, 123456789, time.UTC)
-	return canary.State{
+	s := canary.State{
 		Serial: int64(n),
 		Rollout: canary.Rollout{
 			Plan: "0123456789abcdef", Name: "reviews \"v2\" <é>", Revision: "2", Owner: "suite", End: canary.Discard, Began: at, Object: "uid",
 			Pin: canary.Pin{Version: "v", Capacity: "c", Scaling: "s"},
 		},
-		Place: canary.Place{
-			Phase: canary.Progressing, Step: n, Traffic: canary.Traffic{Canary: 5 * canary.Percent},
-			Retreat: canary.Retreat{Resumed: []canary.Resumption{{Cause: canary.CauseNoPods, At: at}}},
-		},
-		Clock: canary.Clock{
-			Entered: at, Shifted: at, Verified: at, Paused: at, PausedFor: time.Duration(n),
-			LookBy: at, Blind: at, Failing: at, Promotion: at, Baked: at,
-		},
-		Orders: canary.Orders{
-			Command:  canary.Command{Order: canary.Pause, By: "me", At: at, Why: "lunch"},
-			Approved: []string{"gate"}, Skipped: true, Hurried: true,
-		},
-		Evidence: canary.Evidence{Dropped: 1, Carry: []byte("carry"), Frozen: []byte{0}, JudgeErrors: 2},
+		Place: canary.Place{Phase: phase.Progressing, Step: n, Traffic: canary.Traffic{Canary: 5 * canary.Percent}},
 		History: canary.History{
 			Reason: "because", Drifts: 1, Drifting: true, Recalled: true, Revisions: []string{"1"},
-			Trace: []canary.Transition{{At: at, Phase: canary.Progressing, Step: n, Reason: "c"}},
+			Trace: []canary.Transition{{At: at, Phase: phase.Progressing, Step: n, Reason: "c"}},
 		},
 		Signature: "signed",
 	}
+	s.Retreat.Cause, s.Retreat.Since = cause.NoPods, at
+	s.Entered, s.Shifted, s.Verified, s.Paused, s.PausedFor = at, at, at, at, time.Duration(n)
+	s.LookBy, s.Blind, s.Failing, s.Promotion, s.Baked = at, at, at, at, at
+	s.Command = canary.Command{Order: order.Pause, By: "me", At: at, Why: "lunch"}
+	s.Approved, s.Skipped, s.PromoteNow = []string{"gate"}, true, true
+	s.Dropped, s.Carry, s.Frozen, s.JudgeErrors = 1, []byte("carry"), []byte{0}, 2
+	return s
 }
 
 func startsEmpty(ctx context.Context, p pair) error {

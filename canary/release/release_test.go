@@ -48,7 +48,7 @@ func TestThePartsAreOfTheSameVersions(t *testing.T) {
 	for _, name := range []string{"virtualservices", "shop-v1", "shop-v2"} {
 		require.Contains(t, rights, name)
 	}
-	plan, err := canary.NewPlan("shop").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Percent}, Judge: canary.Unjudged}).
+	plan, err := canary.NewPlan("shop").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Percent}, Requires: canary.Nothing}).
 		End(canary.End{Kind: canary.Discard}).Build()
 	require.NoError(t, err)
 	_, err = canary.NewRunner(p.Config(plan))

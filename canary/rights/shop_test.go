@@ -53,7 +53,7 @@ func (s shop) parts() []rights.Part { return []rights.Part{s.router, s.subsets, 
 
 func (s shop) runner(plan canary.Plan) (*canary.Runner, error) {
 	return canary.NewRunner(canary.Config{
-		Plan: plan, Router: s.router, Prerequisite: s.subsets, Workload: s.deployments, Analyzer: &fake.Judge{},
+		Plan: plan, Router: s.router, Prerequisites: []canary.Prerequisite{s.subsets}, Workload: s.deployments, Analyzer: &fake.Judge{},
 	})
 }
 

@@ -109,13 +109,13 @@ func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, c
 func (d *Deployments) source(ctx context.Context) (*appsv1.Deployment, canary.Answer, error) {
 	source, err := d.get(ctx, d.config.Canary)
 	if apierrors.IsNotFound(err) {
-		return nil, canary.Waiting("canary %s: there is no such Deployment in %s", d.config.Canary, d.config.Namespace), nil
+		return nil, canary.Wait.Because("canary %s: there is no such Deployment in %s", d.config.Canary, d.config.Namespace), nil
 	}
 	if err != nil {
 		return nil, canary.Answer{}, err
 	}
 	if wrong := d.config.wrongImage(source); wrong != "" {
-		return nil, canary.Waiting("canary %s: %s", source.Name, wrong), nil
+		return nil, canary.Wait.Because("canary %s: %s", source.Name, wrong), nil
 	}
 	return source, canary.Answer{}, nil
 }
@@ -148,7 +148,7 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 		return missing, err
 	}
 	if why, err := changed(source, q.Pin); err != nil || why != "" {
-		return canary.Failed("canary %s: %s", source.Name, why), err
+		return canary.No.Because("canary %s: %s", source.Name, why), err
 	}
 	return serving("canary", source), nil
 }

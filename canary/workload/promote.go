@@ -33,13 +33,13 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 		return move{}, err
 	}
 	if wrong := c.wrongImage(source); wrong != "" {
-		return stay(stable, r, canary.Failed("canary %s: %s", source.Name, wrong)), nil
+		return stay(stable, r, canary.No.Because("canary %s: %s", source.Name, wrong)), nil
 	}
 	if r.promoted(f.Rollout) && r.Canary != mark {
-		return stay(stable, r, canary.Failed("canary %s: its pod template was changed after it was promoted to %s", source.Name, stable.Name)), nil
+		return stay(stable, r, canary.No.Because("canary %s: its pod template was changed after it was promoted to %s", source.Name, stable.Name)), nil
 	}
 	if why, err := changed(source, q.Pin); err != nil || why != "" {
-		return stay(stable, r, canary.Failed("canary %s: %s", source.Name, why)), err
+		return stay(stable, r, canary.No.Because("canary %s: %s", source.Name, why)), err
 	}
 	if !r.promoted(f.Rollout) {
 		if a := serving("canary", source); a.Reply != canary.Yes {
@@ -69,7 +69,7 @@ func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, err
 	if !r.promoted(f.Rollout) {
 		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: was not promoted", stable.Name)}
 		if r.Canary != "" && mixed(stable) {
-			a = canary.Waiting("stable %s: it is between two versions, by another rollout: %s", stable.Name, Status(stable).Reason)
+			a = canary.Wait.Because("stable %s: it is between two versions, by another rollout: %s", stable.Name, Status(stable).Reason)
 		}
 		return stay(stable, record{Fence: f}, a), nil
 	}
@@ -89,7 +89,7 @@ func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, err
 // the Deployment too; the answer is about the one that was read.
 func reach(stable *appsv1.Deployment, to *corev1.PodTemplateSpec, r record) move {
 	if !equality.Semantic.DeepEqual(&stable.Spec.Template, to) {
-		return move{to, r, canary.Waiting("stable %s: its pod template is changed; its rollout begins", stable.Name)}
+		return move{to, r, canary.Wait.Because("stable %s: its pod template is changed; its rollout begins", stable.Name)}
 	}
 	return stay(stable, r, serving("stable", stable))
 }

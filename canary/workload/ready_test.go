@@ -22,20 +22,20 @@ func TestReadyWantsTheWholeCanary(t *testing.T) {
 		want   canary.Answer
 	}{
 		"whole":             {func(*appsv1.Deployment) {}, canary.Answer{Reply: canary.Yes, Reason: "canary reviews-v2: 3 of 3 replicas available"}},
-		"not all available": {func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 1 }, canary.Waiting("canary reviews-v2: 1 of 3 replicas available")},
+		"not all available": {func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 1 }, canary.Wait.Because("canary reviews-v2: 1 of 3 replicas available")},
 		"scaled to zero": {
 			func(d *appsv1.Deployment) {
 				*d.Spec.Replicas, d.Status.Replicas = 0, 0
 				d.Status = finished(d.Generation+1, 0)
 			},
-			canary.Waiting("canary reviews-v2: scaled to zero; it needs a replica to take traffic"),
+			canary.Wait.Because("canary reviews-v2: scaled to zero; it needs a replica to take traffic"),
 		},
 		"failed": {
 			func(d *appsv1.Deployment) {
 				d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing,
 					Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded"}}
 			},
-			canary.Failed("canary reviews-v2: exceeded its progress deadline"),
+			canary.No.Because("canary reviews-v2: exceeded its progress deadline"),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestReadyWaitsForACanaryThatIsNotThereYet(t *testing.T) {
 	require.NoError(t, c.server.Delete(deployments, "bookinfo", "reviews-v2"))
 	a, err := c.workload(both).Ready(t.Context(), canary.Question{Traffic: live})
 	require.NoError(t, err)
-	require.Equal(t, canary.Waiting("canary reviews-v2: there is no such Deployment in bookinfo"), a)
+	require.Equal(t, canary.Wait.Because("canary reviews-v2: there is no such Deployment in bookinfo"), a)
 }
 
 func TestReadyWaitsForTheVersionOfThisRollout(t *testing.T) {
@@ -75,7 +75,7 @@ func TestReadyWaitsForTheVersionOfThisRollout(t *testing.T) {
 	config.Images["reviews"] = "changed after New"
 	a, err := w.Ready(t.Context(), canary.Question{Traffic: live})
 	require.NoError(t, err)
-	require.Equal(t, canary.Waiting(`canary reviews-v2: container reviews has image "reviews:v2"; this rollout is for "reviews:v3"`), a)
+	require.Equal(t, canary.Wait.Because(`canary reviews-v2: container reviews has image "reviews:v2"; this rollout is for "reviews:v3"`), a)
 
 	c.setImage("reviews-v2", "reviews:v3")
 	c.finish("reviews-v2")

@@ -28,7 +28,7 @@ func Status(d *appsv1.Deployment) canary.Answer {
 	case d.Generation > s.ObservedGeneration:
 		return waiting(d, "its latest spec has not been observed yet")
 	case timeout.Reason == progressDeadlineExceeded:
-		return canary.Failed("exceeded its progress deadline%s%s", because(timeout), failure(d))
+		return canary.No.Because("exceeded its progress deadline%s%s", because(timeout), failure(d))
 	case s.UpdatedReplicas < replicas(d):
 		return waiting(d, "%d of %d replicas updated", s.UpdatedReplicas, replicas(d))
 	case s.Replicas > s.UpdatedReplicas:
@@ -50,7 +50,7 @@ func mixed(d *appsv1.Deployment) bool {
 func serving(role string, d *appsv1.Deployment) canary.Answer {
 	a := Status(d)
 	if a.Reply == canary.Yes && d.Status.AvailableReplicas == 0 {
-		a = canary.Waiting("scaled to zero; it needs a replica to take traffic")
+		a = canary.Wait.Because("scaled to zero; it needs a replica to take traffic")
 	}
 	a.Reason = fmt.Sprintf("%s %s: %s", role, d.Name, a.Reason)
 	return a
@@ -66,7 +66,7 @@ func replicas(d *appsv1.Deployment) int32 {
 
 // waiting adds to the reason what may keep the rollout from ever finishing.
 func waiting(d *appsv1.Deployment, format string, args ...any) canary.Answer {
-	a := canary.Waiting(format, args...)
+	a := canary.Wait.Because(format, args...)
 	if d.Spec.Paused {
 		a.Reason += "; it is paused"
 	}

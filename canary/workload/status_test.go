@@ -25,42 +25,42 @@ func TestStatusFollowsKubectlRolloutStatus(t *testing.T) {
 		},
 		"the controller has not seen the latest spec": {
 			func(d *appsv1.Deployment) { d.Generation = 8 },
-			canary.Waiting("its latest spec has not been observed yet"),
+			canary.Wait.Because("its latest spec has not been observed yet"),
 		},
 		"a deadline exceeded under an older spec does not count": {
 			func(d *appsv1.Deployment) {
 				d.Generation, d.Status.Conditions = 8, []appsv1.DeploymentCondition{timedOut}
 			},
-			canary.Waiting("its latest spec has not been observed yet"),
+			canary.Wait.Because("its latest spec has not been observed yet"),
 		},
 		"the progress deadline is exceeded": {
 			func(d *appsv1.Deployment) { d.Status.Conditions = []appsv1.DeploymentCondition{timedOut} },
-			canary.Failed("exceeded its progress deadline: ReplicaSet x has timed out progressing."),
+			canary.No.Because("exceeded its progress deadline: ReplicaSet x has timed out progressing."),
 		},
 		"the deadline is exceeded because replicas cannot be made": {
 			func(d *appsv1.Deployment) { d.Status.Conditions = []appsv1.DeploymentCondition{timedOut, quota} },
-			canary.Failed("exceeded its progress deadline: ReplicaSet x has timed out progressing.; replicas fail: exceeded quota"),
+			canary.No.Because("exceeded its progress deadline: ReplicaSet x has timed out progressing.; replicas fail: exceeded quota"),
 		},
 		"some are not updated": {
 			func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 1 },
-			canary.Waiting("1 of 3 replicas updated"),
+			canary.Wait.Because("1 of 3 replicas updated"),
 		},
 		"some are not updated because it is paused": {
 			func(d *appsv1.Deployment) { d.Status.UpdatedReplicas, d.Spec.Paused = 1, true },
-			canary.Waiting("1 of 3 replicas updated; it is paused"),
+			canary.Wait.Because("1 of 3 replicas updated; it is paused"),
 		},
 		"some cannot be made": {
 			func(d *appsv1.Deployment) {
 				d.Status.UpdatedReplicas, d.Status.Conditions = 1, []appsv1.DeploymentCondition{quota}
 			},
-			canary.Waiting("1 of 3 replicas updated; replicas fail: exceeded quota"),
+			canary.Wait.Because("1 of 3 replicas updated; replicas fail: exceeded quota"),
 		},
 		"a failure without words, and one that is over": {
 			func(d *appsv1.Deployment) {
 				d.Status.UpdatedReplicas = 1
 				d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue}}
 			},
-			canary.Waiting("1 of 3 replicas updated; replicas fail"),
+			canary.Wait.Because("1 of 3 replicas updated; replicas fail"),
 		},
 		"paused when nothing was left to do": {
 			func(d *appsv1.Deployment) { d.Spec.Paused = true },
@@ -68,11 +68,11 @@ func TestStatusFollowsKubectlRolloutStatus(t *testing.T) {
 		},
 		"old ones are left": {
 			func(d *appsv1.Deployment) { d.Status.Replicas = 5 },
-			canary.Waiting("2 old replicas pending termination"),
+			canary.Wait.Because("2 old replicas pending termination"),
 		},
 		"some are not available": {
 			func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 1 },
-			canary.Waiting("1 of 3 replicas available"),
+			canary.Wait.Because("1 of 3 replicas available"),
 		},
 		"scaled to zero": {
 			func(d *appsv1.Deployment) { *d.Spec.Replicas, d.Status = 0, finished(7, 0) },
@@ -83,11 +83,11 @@ func TestStatusFollowsKubectlRolloutStatus(t *testing.T) {
 				*d.Spec.Replicas = 0
 				d.Status.UpdatedReplicas, d.Status.AvailableReplicas = 0, 0
 			},
-			canary.Waiting("3 old replicas pending termination"),
+			canary.Wait.Because("3 old replicas pending termination"),
 		},
 		"no number of replicas is one": {
 			func(d *appsv1.Deployment) { d.Spec.Replicas, d.Status = nil, finished(7, 0) },
-			canary.Waiting("0 of 1 replicas updated"),
+			canary.Wait.Because("0 of 1 replicas updated"),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

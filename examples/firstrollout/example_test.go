@@ -6,6 +6,8 @@ import (
 	"log"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
 
@@ -81,7 +83,7 @@ func Example() {
 		Every:   20 * time.Millisecond,
 	}
 	config.Observers = []canary.Observer{func(_ context.Context, e canary.Event) {
-		if e.Reason.Cause == canary.CauseMoved {
+		if e.Reason.Cause == cause.MovedOn {
 			fmt.Println(e.After.Phase, e.After.Traffic)
 		}
 	}}

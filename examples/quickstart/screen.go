@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 )
@@ -34,7 +37,7 @@ func newScreen(out io.Writer, p canary.Plan) *screen {
 func (s *screen) show(_ context.Context, e canary.Event) {
 	now := e.After.Traffic
 	fmt.Fprintf(s.out, "%6.1fs  %-15s %s %4v  %s  %s\n",
-		e.At.Sub(s.began).Seconds(), s.place(e.After), s.bar(now), now.Canary, s.verdict(e.Judged), s.why(e))
+		e.At.Sub(s.began).Seconds(), s.place(e.After), s.bar(now), now.Canary, s.verdict(e), s.why(e))
 }
 
 // why says what the turn came to. Where the numbers beside it say enough, it
@@ -44,16 +47,16 @@ func (s *screen) why(e canary.Event) string {
 	switch {
 	case e.Err != nil:
 		return s.paint(red, "error: "+e.Err.Error())
-	case reason.Cause == canary.CauseFailed:
+	case reason.Cause == cause.TurnedBack:
 		return s.paint(red, reason.String())
 	case e.After.Phase.Final():
 		return s.paint(bold, "done")
-	case e.Wrote && e.Judged.Asked && e.Before.Phase == canary.Progressing:
+	case e.Wrote && e.Judged && e.Before.Phase == phase.Progressing:
 		return s.paint(bold, "on to "+s.place(e.After))
 	case e.Wrote:
 		return s.paint(bold, reason.Detail)
 	}
-	if reason.Cause == canary.CauseHold && e.Judged.Asked {
+	if reason.Cause == cause.Hold && e.Judged {
 		reason.Detail = ""
 	}
 	return reason.String()
@@ -61,7 +64,7 @@ func (s *screen) why(e canary.Event) string {
 
 // place is the name of the step, or of the phase.
 func (s *screen) place(state canary.State) string {
-	if state.Phase == canary.Progressing {
+	if state.Phase == phase.Progressing {
 		for i, step := range s.plan.Steps() {
 			if i == state.Step {
 				return step.Name
@@ -83,20 +86,20 @@ func (s *screen) bar(t canary.Traffic) string {
 }
 
 // verdict puts the judge's numbers into a column of their own.
-func (s *screen) verdict(j canary.Judgement) string {
-	if !j.Asked || j.Err != nil {
+func (s *screen) verdict(e canary.Event) string {
+	if !e.Judged || e.JudgeErr != nil {
 		return strings.Repeat(" ", 61)
 	}
 	var values []string
 	seen := map[string]bool{}
-	for _, v := range j.Result.Values {
+	for _, v := range e.Result.Values {
 		if text := v.String(); !seen[text] {
 			seen[text] = true
 			values = append(values, text)
 		}
 	}
-	colour := map[analysis.Verdict]string{analysis.Pass: green, analysis.Fail: red}[j.Result.Verdict]
-	return fmt.Sprintf("%-48s %s", strings.Join(values, "  "), s.paint(colour, fmt.Sprintf("%-12v", j.Result.Verdict)))
+	colour := map[analysis.Verdict]string{analysis.Pass: green, analysis.Fail: red}[e.Result.Verdict]
+	return fmt.Sprintf("%-48s %s", strings.Join(values, "  "), s.paint(colour, fmt.Sprintf("%-12v", e.Result.Verdict)))
 }
 
 // The colours, as terminals are told them.

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/util/workqueue"
 
@@ -55,7 +57,7 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	ends := make(chan canary.Phase, services)
+	ends := make(chan phase.Phase, services)
 	r := &controller.Reconciler{
 		NewRunner: func(service string) (*canary.Runner, error) { return newRunner(client, plan, service) },
 		Done:      func(_ string, s canary.State) { ends <- s.Phase },
@@ -71,7 +73,7 @@ func run(ctx context.Context, out io.Writer) error {
 		queue.Add(name(i))
 	}
 
-	count := map[canary.Phase]int{}
+	count := map[phase.Phase]int{}
 	for range services {
 		select {
 		case end := <-ends:
@@ -80,7 +82,7 @@ func run(ctx context.Context, out io.Writer) error {
 			return context.Cause(ctx) // the rollouts stay where they are; the next process goes on
 		}
 	}
-	_, err = fmt.Fprintf(out, "%d rollouts: %d promoted, %d rolled back\n", services, count[canary.Promoted], count[canary.RolledBack])
+	_, err = fmt.Fprintf(out, "%d rollouts: %d promoted, %d rolled back\n", services, count[phase.Promoted], count[phase.RolledBack])
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/phase"
+
 	"github.com/stretchr/testify/require"
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
@@ -47,7 +49,7 @@ func TestAHundredHoursOfRolloutLoseNoRequest(t *testing.T) {
 		began := time.Now()
 		state, err := c.runner.Run(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Greater(t, time.Since(began), 100*time.Hour)
 		result := c.load.Stop()
 		require.Greater(t, result.Sent(), uint64(36_000_000))
@@ -85,7 +87,7 @@ func TestAnAPIServerThatFailsOftenCostsTimeAndNothingElse(t *testing.T) {
 		})
 		state, err := c.runner.Run(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, canary.Promoted, state.Phase)
+		require.Equal(t, phase.Promoted, state.Phase)
 		require.Zero(t, c.load.Stop().Broken())
 	})
 }

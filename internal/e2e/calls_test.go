@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/routing"
@@ -55,10 +56,10 @@ func TestCallsDivideAsTheRouterWrites(t *testing.T) {
 func TestARolloutUnderLoadLosesNoCall(t *testing.T) {
 	for name, c := range map[string]struct {
 		judge *fake.Judge
-		phase canary.Phase
+		phase phase.Phase
 	}{
-		"that is promoted":    {&fake.Judge{}, canary.Promoted},
-		"that is rolled back": {badVerdict(), canary.RolledBack},
+		"that is promoted":    {&fake.Judge{}, phase.Promoted},
+		"that is rolled back": {badVerdict(), phase.RolledBack},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRelease(t, c.judge)
@@ -66,7 +67,7 @@ func TestARolloutUnderLoadLosesNoCall(t *testing.T) {
 			state, err := r.runner(t).Run(t.Context())
 			tally := load.Stop()
 			t.Log(tally)
-			if c.phase == canary.Promoted {
+			if c.phase == phase.Promoted {
 				require.NoError(t, err)
 			}
 			require.Equal(t, c.phase, state.Phase)

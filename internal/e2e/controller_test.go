@@ -20,6 +20,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/examples/reconcile/controller"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/routing"
@@ -73,7 +74,7 @@ spec: {hosts: [service-%[1]d], http: [{route: [{destination: {host: service-%[1]
 		if last[name] = state; state.Phase.Final() {
 			ended++
 			bad := strings.HasSuffix(name, "0")
-			require.Equal(t, map[bool]canary.Phase{true: canary.RolledBack, false: canary.Promoted}[bad], state.Phase)
+			require.Equal(t, map[bool]phase.Phase{true: phase.RolledBack, false: phase.Promoted}[bad], state.Phase)
 		}
 	}
 	t.Logf("%d rollouts by %d replicas: %v", services, replicas, api.sent)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/fake"
 )
 
@@ -47,7 +47,7 @@ func TestARolloutAsksLittleOfTheAPIServer(t *testing.T) {
 	require.NoError(t, err)
 	state, err := runner.Run(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, canary.Promoted, state.Phase)
+	require.Equal(t, phase.Promoted, state.Phase)
 	t.Logf("%d turns: %v", r.turns, c.sent)
 	require.LessOrEqual(t, c.sent["GET virtualservices"], r.turns+writes(t), "one look a turn")
 	require.Equal(t, writes(t), c.sent["PATCH virtualservices"], "one write a change")

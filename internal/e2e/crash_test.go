@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/internal/e2e/envoy"
 	"github.com/serin-go/serin/internal/e2e/plane"
 	"github.com/serin-go/serin/internal/e2e/traffic"
@@ -141,7 +142,7 @@ func (r *trial) follow(t *testing.T) {
 			return
 		}
 		r.states = append(r.states, state)
-		if state.Phase == canary.Progressing && state.Step == r.badAt {
+		if state.Phase == phase.Progressing && state.Step == r.badAt {
 			r.bad.Store(true)
 		}
 		if state.Phase.Final() {
@@ -152,11 +153,11 @@ func (r *trial) follow(t *testing.T) {
 
 // check looks at what came of the rollout.
 func (r *trial) check(t *testing.T) {
-	phase, image, revision := canary.Promoted, "reviews:2", "2"
+	phase, image, revision := phase.Promoted, "reviews:2", "2"
 	steps := course()
 	count := writes(t)
 	if r.badAt != never {
-		phase, image, revision = canary.RolledBack, "reviews:1", "1"
+		phase, image, revision = phase.RolledBack, "reviews:1", "1"
 		left := len(steps) - 4 - (r.badAt + 1)
 		steps = append(steps[:r.badAt+3], steps[len(steps)-2:]...)
 		count -= left + 1 // there is no promotion

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/internal/e2e/plane"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 )
@@ -38,7 +39,7 @@ func TestTheQuickstartRunsOnACluster(t *testing.T) {
 	load = traffic.Start(b.gateway, 300)
 	aborted := b.quickstart(t, program, "aborted")
 	require.Eventually(t, func() bool { return b.traffic(t) == share(20) }, time.Minute, 10*time.Millisecond, "%s", aborted.Log())
-	require.NoError(t, canary.Send(t.Context(), b.router(t), canary.Command{Order: canary.Abort, By: "another process"}))
+	require.NoError(t, canary.Send(t.Context(), b.router(t), canary.Command{Order: order.Abort, By: "another process"}))
 	require.Equal(t, 3, aborted.Wait(), "rolled back: %s", aborted.Log())
 	require.JSONEq(t, before, b.spec(t))
 	good := b.quickstart(t, program, "good")

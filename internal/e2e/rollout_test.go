@@ -12,6 +12,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/internal/e2e/plane"
 	"github.com/serin-go/serin/internal/e2e/traffic"
@@ -104,7 +105,7 @@ func TestAMirroredVersionTakesOverStepByStepAndIsPromoted(t *testing.T) {
 	state, err := r.runner(t).Run(t.Context())
 
 	require.NoError(t, err)
-	require.Equal(t, canary.Promoted, state.Phase)
+	require.Equal(t, phase.Promoted, state.Phase)
 	require.Equal(t, course(), r.seen)
 	require.JSONEq(t, before, r.spec(t))
 	stable := r.stable(t)
@@ -127,7 +128,7 @@ func TestABadVerdictRollsBackAndLeavesNothingBehind(t *testing.T) {
 
 	require.ErrorIs(t, err, canary.ErrRolledBack)
 	require.ErrorContains(t, err, "too many errors")
-	require.Equal(t, canary.RolledBack, state.Phase)
+	require.Equal(t, phase.RolledBack, state.Phase)
 	require.Contains(t, r.seen, canary.Traffic{Mirror: canary.Full, HeaderRoutes: true})
 	require.Equal(t, canary.Traffic{}, r.seen[len(r.seen)-1])
 	require.JSONEq(t, before, r.spec(t))

@@ -12,6 +12,8 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/mirror"
@@ -87,7 +89,7 @@ func TestMirrorFirstThenWeightsThenStableIsPromoted(t *testing.T) {
 	tally := load.Stop()
 	t.Log(tally)
 	require.NoError(t, err)
-	require.Equal(t, canary.Promoted, state.Phase)
+	require.Equal(t, phase.Promoted, state.Phase)
 	require.Equal(t, []canary.Traffic{{}, mirrored, share(20), share(60), share(100), {}}, s.traffic)
 	require.Zero(t, tally.Lost, tally)
 	require.JSONEq(t, before, b.spec(t))
@@ -122,10 +124,10 @@ func TestADarkLaunchIsSeenByNobody(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		failEvery int64
-		phase     canary.Phase
+		phase     phase.Phase
 	}{
-		{"and ends as planned", 0, canary.Discarded},
-		{"and ends when it is bad", 10, canary.RolledBack},
+		{"and ends as planned", 0, phase.Discarded},
+		{"and ends when it is bad", 10, phase.RolledBack},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +173,7 @@ func TestASubsetBehindAGatewayGetsItsShareAndAllElseStays(t *testing.T) {
 		require.Zero(t, tally.Lost, tally)
 	}
 	require.NoError(t, err)
-	require.Equal(t, canary.Promoted, state.Phase)
+	require.Equal(t, phase.Promoted, state.Phase)
 	require.Equal(t, []canary.Traffic{{}, share(30), share(100)}, s.traffic)
 	after, err := rules.Get(t.Context(), "reviews", metav1.GetOptions{})
 	require.NoError(t, err)
@@ -188,11 +190,11 @@ func TestSeveralRulesOfOneHostGoEachInItsOwnDirection(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		failEvery int64
-		phase     canary.Phase
+		phase     phase.Phase
 		served    [3]string // in the end, by /, /v2 and /old
 	}{
-		{"and stay", 0, canary.Promoted, [3]string{"v2", "v1", "v1"}},
-		{"and are all restored", 3, canary.RolledBack, [3]string{"v1", "v2", "v1"}},
+		{"and stay", 0, phase.Promoted, [3]string{"v2", "v1", "v1"}},
+		{"and are all restored", 3, phase.RolledBack, [3]string{"v1", "v2", "v1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -219,7 +221,7 @@ func TestSeveralRulesOfOneHostGoEachInItsOwnDirection(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, c.served[i], version)
 			}
-			if c.phase == canary.RolledBack {
+			if c.phase == phase.RolledBack {
 				require.JSONEq(t, before, b.spec(t))
 			}
 		})
@@ -287,7 +289,7 @@ func TestABadVersionIsRolledBackByWhatPrometheusCounted(t *testing.T) {
 	tally := load.Stop()
 	t.Log(tally, state.Reason)
 	require.ErrorIs(t, err, canary.ErrRolledBack)
-	require.Equal(t, canary.RolledBack, state.Phase)
+	require.Equal(t, phase.RolledBack, state.Phase)
 	require.Contains(t, state.Reason, "5xx answers")
 	require.Zero(t, tally.Lost, "an answer of v2 is bad, but not lost: %v", tally)
 	require.JSONEq(t, before, b.spec(t))
@@ -312,14 +314,14 @@ func TestAnAbortTurnsEverythingBackAtOnce(t *testing.T) {
 	t.Log(halfway)
 
 	// Whoever can write the object can command.
-	require.NoError(t, canary.Send(t.Context(), b.router(t), canary.Command{Order: canary.Abort, By: "somebody", Why: "customers call"}))
+	require.NoError(t, canary.Send(t.Context(), b.router(t), canary.Command{Order: order.Abort, By: "somebody", Why: "customers call"}))
 	sent := time.Now()
 	state := <-ended
 	took := time.Since(sent)
 
 	tally := load.Stop()
 	t.Logf("over %v after the command; %v", took.Round(time.Millisecond), tally)
-	require.Equal(t, canary.RolledBack, state.Phase)
+	require.Equal(t, phase.RolledBack, state.Phase)
 	require.Contains(t, state.Reason, "customers call")
 	require.Zero(t, tally.Lost, tally)
 	require.JSONEq(t, before, b.spec(t))
