@@ -69,6 +69,27 @@ type Block struct {
 	Canary, Baseline float64
 }
 
+// enough is how many requests an arm must have been sent, by the other's counts
+// and their shares, before having none of them is for want of readings.
+const enough = 20
+
+// Blindness returns why two arms with so many requests in the block cannot be
+// compared. Other are the requests of the arm that the canary is compared with.
+func (b Block) Blindness(canary, other float64) Blindness {
+	share := b.Baseline
+	if share == 0 {
+		share = 1 - b.Canary
+	}
+	switch {
+	case b.Mirrored || b.Canary == 0:
+	case share <= 0:
+		return NoBaseline
+	case canary == 0 && other*b.Canary/share >= enough, other == 0 && canary*share/b.Canary >= enough:
+		return NoReadings
+	}
+	return FewRequests
+}
+
 // Analyzer judges. It keeps no state between calls: a result is a function of
 // the request and of what the store holds, so any process may ask at any time.
 // It is safe for concurrent use, and ends when ctx does.

@@ -29,7 +29,7 @@ import (
 // analyzers, also beside an error.
 //
 // Every analyzer adds its own chance to fail a healthy canary. What they carry has to
-// fit into one MaxCarry.
+// fit into 512 bytes.
 func All(analyzers ...Analyzer) Analyzer {
 	return combined{analyzers, []Verdict{Fail, unanswered, Blind, Inconclusive, Pass}, true}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Compare is an Analyzer that passes a canary whose share of bad requests is at
-// most Factor times that of another arm, plus Delta. Both arms are counted in
+// most Factor times that of another arm, plus Extra. Both arms are counted in
 // the same window by the same reporter, so what harms both costs the canary
 // nothing. Give it by value.
 //
@@ -21,7 +21,7 @@ import (
 //
 // Like Threshold it gives no guarantee about errors: it takes the two shares as
 // if they were exact, and looks again and again. The fewer bad requests there
-// are, the more room Factor and Delta should leave.
+// are, the more room Factor and Extra should leave.
 //
 // When everything goes to the canary there is nobody to compare with, and the
 // verdict is Blind. A step that sends all traffic there and must pass
@@ -39,21 +39,20 @@ type Compare struct {
 	// Reporter is who counts, for both arms. Its zero value, Source, gives way to
 	// Destination while the canary is only mirrored to.
 	Reporter metrics.Reporter
-	// Factor is at least 1; zero is 1. Delta is a share, from 0 to below 1. With
-	// Factor 1 and Delta 0 a healthy canary would fail at about every second
+	// Factor is at least 1; zero is 1. Extra is a share, from 0 to below 1. With
+	// Factor 1 and Extra 0 a healthy canary would fail at about every second
 	// look, so that is refused.
-	Factor, Delta float64
-	// MinRequests is how many requests each arm needs; zero is
-	// DefaultMinRequests. As with Threshold, the canary may fail before it has
-	// them, when its bad requests settle the matter; the other arm needs them in
-	// any case.
+	Factor, Extra float64
+	// MinRequests is how many requests each arm needs; zero is 100. As with Threshold,
+	// the canary may fail before it has them, when its bad requests settle the matter;
+	// the other arm needs them in any case.
 	MinRequests int
 }
 
 // Validate reports every mistake at once. Analyze does so too.
 func (c Compare) Validate() error {
 	q := c.query(c.Canary, Request{})
-	errs := []error{checkShare("Delta", c.Delta), checkMin(c.MinRequests), q.Validate()}
+	errs := []error{checkShare("Extra", c.Extra), checkMin(c.MinRequests), q.Validate()}
 	if err := c.query(c.Baseline, Request{}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("%s: %w", c.baseline(), err))
 	}
@@ -63,8 +62,8 @@ func (c Compare) Validate() error {
 	switch factor := c.factor(); {
 	case !(factor >= 1) || math.IsInf(factor, 1):
 		errs = append(errs, fmt.Errorf("the Factor is %v; want 1 or more", factor))
-	case factor == 1 && c.Delta == 0:
-		errs = append(errs, errors.New("with Factor 1 and Delta 0 a healthy canary fails at every second look"))
+	case factor == 1 && c.Extra == 0:
+		errs = append(errs, errors.New("with Factor 1 and Extra 0 a healthy canary fails at every second look"))
 	}
 	return judging.Mistakes("compare", c.Provider, errs)
 }
@@ -98,8 +97,7 @@ func (c Compare) Analyze(ctx context.Context, r Request) (Result, error) {
 		silent = cmp.Or(silent, silence)
 	}
 	if silent != "" {
-		block := r.block()
-		return Result{Blindness: block.blindness(counts[0].Total, counts[1].Total), Reason: silent, Values: values}, nil
+		return Result{Blindness: r.block().Blindness(counts[0].Total, counts[1].Total), Reason: silent, Values: values}, nil
 	}
 	verdict, reason := c.judge(counts[0], counts[1])
 	return Result{Verdict: verdict, Blindness: few(verdict), Reason: reason, Values: values}, nil
@@ -108,7 +106,7 @@ func (c Compare) Analyze(ctx context.Context, r Request) (Result, error) {
 // judge is the pure part of Analyze.
 func (c Compare) judge(canaryCounts, baseline metrics.Counts) (Verdict, string) {
 	least := minRequests(c.MinRequests)
-	b := bar{c.factor()*baseline.Ratio() + c.Delta, least}
+	b := bar{c.factor()*baseline.Ratio() + c.Extra, least}
 	seen := fmt.Sprintf("canary has %v %v, %s %v", canaryCounts, c.Signal, c.baseline(), baseline)
 	if baseline.Total < least {
 		return Blind, fmt.Sprintf("%s: %s", b.tooFew(c.baseline(), baseline), seen)

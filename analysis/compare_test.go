@@ -33,7 +33,7 @@ func TestCompare(t *testing.T) {
 			"canary has 5/6 (83.33%) 5xx answers, stable 1/100 (1.00%): more than the 3% accepted, even if the next 94 are good"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			judge := analysis.Compare{Provider: store{v1: c.stable, v2: c.canary}, Canary: v2, Baseline: v1, Factor: c.factor, Delta: c.delta}
+			judge := analysis.Compare{Provider: store{v1: c.stable, v2: c.canary}, Canary: v2, Baseline: v1, Factor: c.factor, Extra: c.delta}
 			result, err := judge.Analyze(t.Context(), minute)
 			require.NoError(t, err)
 			require.Equal(t, c.want, result.Verdict)
@@ -61,10 +61,10 @@ func TestCompareReportsEveryMistakeAtOnce(t *testing.T) {
 		judge analysis.Compare
 		want  []string
 	}{
-		"zero":           {analysis.Compare{}, []string{"the arm needs", "stable: ", "compared with itself", "no Provider", "with Factor 1 and Delta 0"}},
-		"a wild factor":  {analysis.Compare{Factor: math.Inf(1), Delta: -1}, []string{"Factor is +Inf", "Delta is -1"}},
+		"zero":           {analysis.Compare{}, []string{"the arm needs", "stable: ", "compared with itself", "no Provider", "with Factor 1 and Extra 0"}},
+		"a wild factor":  {analysis.Compare{Factor: math.Inf(1), Extra: -1}, []string{"Factor is +Inf", "Extra is -1"}},
 		"a small factor": {analysis.Compare{Factor: 0.5, MinRequests: -3}, []string{"Factor is 0.5", "MinRequests is -3"}},
-		"not a factor":   {analysis.Compare{Factor: math.NaN(), Delta: math.NaN()}, []string{"Factor is NaN", "Delta is NaN"}},
+		"not a factor":   {analysis.Compare{Factor: math.NaN(), Extra: math.NaN()}, []string{"Factor is NaN", "Extra is NaN"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.judge.Analyze(t.Context(), minute)

@@ -10,9 +10,8 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// DefaultMinRequests is the number of requests before which no canary passes
-// unless another number is given.
-const DefaultMinRequests = 100
+// defaultMinRequests is the number of requests before which no canary passes.
+const defaultMinRequests = 100
 
 // canary is how reasons and Values name the canary's arm.
 const canary = "canary"
@@ -30,26 +29,6 @@ func (l look) String() string {
 		return "the canary"
 	}
 	return l.name
-}
-
-// enough is how many requests an arm must have been sent, by the other's counts
-// and their shares, before having none of them is for want of readings.
-const enough = 20
-
-// blindness is why two arms with so many requests cannot be compared.
-func (b *Block) blindness(canary, other float64) Blindness {
-	share := b.Baseline
-	if share == 0 {
-		share = 1 - b.Canary
-	}
-	switch {
-	case b.Mirrored || b.Canary == 0:
-	case share <= 0:
-		return NoBaseline
-	case canary == 0 && other*b.Canary/share >= enough, other == 0 && canary*share/b.Canary >= enough:
-		return NoReadings
-	}
-	return FewRequests
 }
 
 // early says when measuring begins; "" if it has.
@@ -132,7 +111,7 @@ func (b bar) early(c metrics.Counts) string {
 // minRequests returns the number in use.
 func minRequests(n int) float64 {
 	if n == 0 {
-		return DefaultMinRequests
+		return defaultMinRequests
 	}
 	return float64(n)
 }

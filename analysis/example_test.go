@@ -23,7 +23,7 @@ func ExampleThreshold() {
 }
 
 func ExampleCompare() {
-	judge := analysis.Compare{Provider: counted, Canary: v2, Baseline: v1, Factor: 1.5, Delta: 0.001}
+	judge := analysis.Compare{Provider: counted, Canary: v2, Baseline: v1, Factor: 1.5, Extra: 0.001}
 	result, err := judge.Analyze(context.Background(), minute)
 	fmt.Println(result.Verdict, err)
 	fmt.Println(result.Reason)
@@ -39,7 +39,7 @@ func ExampleCompare() {
 
 func ExampleAll() {
 	judge := analysis.All(
-		analysis.Compare{Provider: counted, Canary: v2, Baseline: v1, Factor: 2, Delta: 0.01},
+		analysis.Compare{Provider: counted, Canary: v2, Baseline: v1, Factor: 2, Extra: 0.01},
 		analysis.Threshold{Provider: store{}, Canary: v2, Signal: metrics.SlowerThan(time.Second), Max: 0.05},
 	)
 	result, err := judge.Analyze(context.Background(), minute)

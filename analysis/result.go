@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/serin-go/serin/internal/enum"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -22,7 +23,7 @@ const (
 var verdicts = [...]string{"blind", "inconclusive", "pass", "fail"}
 
 // String returns the verdict in lower case.
-func (v Verdict) String() string { return word("Verdict", verdicts[:], v) }
+func (v Verdict) String() string { return enum.Name("Verdict", verdicts[:], v) }
 
 // Blindness is why a judge is Blind.
 type Blindness uint8
@@ -39,17 +40,7 @@ const (
 var blindnesses = [...]string{"not said", "no readings", "few requests", "not as planned", "no baseline"}
 
 // String returns the kind in words.
-func (b Blindness) String() string { return word("Blindness", blindnesses[:], b) }
-
-func word[T ~uint8](kind string, words []string, v T) string {
-	if int(v) < len(words) {
-		return words[v]
-	}
-	return fmt.Sprintf("%s(%d)", kind, uint8(v))
-}
-
-// MaxCarry is how many bytes a Result may carry.
-const MaxCarry = 512
+func (b Blindness) String() string { return enum.Name("Blindness", blindnesses[:], b) }
 
 // Result is a verdict with its reason and the numbers behind it. The zero value
 // is Blind.
@@ -70,15 +61,14 @@ type Result struct {
 	// being so as well.
 	StableWorse bool
 	// Carry is what the judge wants to be handed back with later Requests, at most
-	// MaxCarry bytes: what it knows of times whose counts it may not get again. It
+	// 512 bytes: what it knows of times whose counts it may not get again. It
 	// has to say itself until when it reaches.
 	Carry []byte
 	// Values are the numbers that were looked at, of every arm.
 	Values []Value
-	// Findings are what a [Sequential] found out about each of its Metrics, in their
-	// order, and Trace how the evidence developed.
-	Findings []Finding
-	Trace    Trace
+	// Details are what else the judge has found out, in a type of its own: a
+	// sequential.Judge gives a *sequential.Report. Nil is nothing.
+	Details any
 }
 
 // Value is a number behind a verdict.

@@ -30,7 +30,7 @@ type Threshold struct {
 	// Max is the largest share of bad requests that is accepted, from 0 to below
 	// 1. Zero accepts not one.
 	Max float64
-	// MinRequests is how many requests a Pass needs; zero is DefaultMinRequests.
+	// MinRequests is how many requests a Pass needs; zero is 100.
 	//
 	// A Fail may come earlier, but only when the matter is settled: when there
 	// are so many bad requests already that the share would be above Max even if

@@ -55,7 +55,7 @@ func TestThreshold(t *testing.T) {
 func judges(p metrics.Provider) map[string]analysis.Analyzer {
 	return map[string]analysis.Analyzer{
 		"threshold": analysis.Threshold{Provider: p, Canary: v2, Max: 0.01},
-		"compare":   analysis.Compare{Provider: p, Canary: v2, Baseline: v1, Delta: 0.01},
+		"compare":   analysis.Compare{Provider: p, Canary: v2, Baseline: v1, Extra: 0.01},
 	}
 }
 

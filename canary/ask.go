@@ -47,9 +47,9 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, reading Readin
 // bounds; the verdict stands whether that can be or not.
 func (r *Runner) judge(ctx context.Context, q analysis.Request) (analysis.Result, error) {
 	result, err := r.c.Analyzer.Analyze(ctx, q)
-	if n := len(result.Carry); n > analysis.MaxCarry {
+	if n := len(result.Carry); n > maxCarry {
 		result.Carry = q.Carry
-		result.Reason += fmt.Sprintf(" (the judge wants to carry %d bytes, and at most %d can be)", n, analysis.MaxCarry)
+		result.Reason += fmt.Sprintf(" (the judge wants to carry %d bytes, and at most %d can be)", n, maxCarry)
 	}
 	return result, err
 }

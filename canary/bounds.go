@@ -5,15 +5,13 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/canary/phase"
-
-	"github.com/serin-go/serin/analysis"
 )
 
 // The bounds of a State. Texts are measured as they are encoded, in bytes.
 const (
 	maxReason    = 200
 	maxPin       = 128
-	maxCarry     = analysis.MaxCarry
+	maxCarry     = 512 // bytes, as analysis.Result says
 	maxTrace     = 8
 	maxGates     = 8 // of a step
 	maxRevisions = 8

@@ -90,7 +90,7 @@ func TestTheJudgeIsHandedWhatItCarries(t *testing.T) {
 }
 
 func TestATooLongCarryTakesNothingFromTheVerdict(t *testing.T) {
-	long := []byte(strings.Repeat("x", analysis.MaxCarry+1))
+	long := []byte(strings.Repeat("x", 513))
 	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(t *testing.T, s *stage) {
 		s.judge.Script = []fake.Ruling{{Verdict: analysis.Inconclusive, Carry: long[1:]}, {Verdict: analysis.Fail, Carry: long}}
 		s.turns(5 * time.Second)
@@ -130,7 +130,6 @@ func TestDroppedLooksAreTheJudges(t *testing.T) {
 }
 
 // The judge is asked for its look once, when the Runner is made.
-var _ analysis.Looker = analysis.Sequential{}
 
 func TestAJudgeThatCombinesIsAskedForItsMistakes(t *testing.T) {
 	plan := mustBuild(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}))

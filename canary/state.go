@@ -141,7 +141,7 @@ type evidence struct {
 	Dropped int    `json:"dropped,omitzero"`
 	// Carry is what the judge handed over when it was last asked before a write, to
 	// be handed back, and Frozen the Carry of when promotion began. Each has at most
-	// [analysis.MaxCarry] bytes.
+	// 512 bytes.
 	Carry  []byte `json:"carry,omitempty"`
 	Frozen []byte `json:"frozen,omitempty"`
 	// JudgeErrors counts the errors of the judge since its last result. It is

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary/phase"
 
 	"github.com/stretchr/testify/require"
@@ -28,9 +29,9 @@ func judged(t *testing.T, v2 fake.Behaviour, drive driver) (canary.State, analys
 	load := mesh.Load(50, client)
 	defer load.Stop()
 	var last analysis.Result
-	judge := analysis.Sequential{
+	judge := sequential.Judge{
 		Provider: mesh, Canary: reviewsV2, Baseline: reviewsV1,
-		Metrics: []analysis.Metric{analysis.Rate{}, analysis.Latency{}},
+		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
 	}
 	recorded := analysis.AnalyzerFunc(func(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 		result, err := judge.Analyze(ctx, r)

@@ -1,180 +1,117 @@
 package sequential
 
-import "math"
+import (
+	"context"
+	"errors"
+	"time"
 
-// prior is how many batches the prior of a [GaugeTest] is worth.
-const prior = 0.1
+	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/metrics"
+)
 
-// GaugeTest compares a measured value, such as memory per pod, with the
-// baseline's by the logarithm of their ratio (section 6). Like [ErrorTest] it is
-// a value, and its zero value learns nothing. It is exact for independent normal
-// batches and an approximation for others: it should not roll back alone.
-type GaugeTest struct {
-	settings Settings
-	sum      float64 // of the open batch
-	looks    int
-	gap      bool // in the open batch
-	series   series
+// Gauge judges whether a measured value, such as memory per pod, is higher in the
+// canary than in the baseline. What it promises holds for independent normal
+// values only, so it should not roll back alone.
+type Gauge struct {
+	Provider metrics.Gauger
+	// Name says what is measured: "memory per pod".
+	Name string
+	// Canary and Baseline are queries in the language of the Provider's store. Give
+	// means per pod, or per request, and nothing that grows with the arm's size.
+	Canary, Baseline string
+	// Weight is as in [Rate], but zero is 0.5.
+	Weight float64
+	// Fail and Pass are as in [Rate], without Extra; zero is 1.1 times the baseline.
+	Fail, Pass Margin
+	// Batch is how many looks make one mean; zero is 4.
+	Batch int
 }
 
-// GaugeLook is what was measured at one time. If one of the values is not above
-// 0 and finite (a restart, a missing sample), the batch that it belongs to is
-// left out.
-type GaugeLook struct {
-	Canary, Baseline float64
-	Step             bool // a batch begins; the open one is left out
+func (g Gauge) settings(judge Judge) evidence.Settings {
+	s := judge.Tuning.settings(g.Fail, g.Pass)
+	s.Block = g.Batch
+	return s
 }
 
-// NewGaugeTest returns a test that has seen nothing. Of the settings, Fail.Rho
-// and Pass.Rho are the tolerances and Block the looks of a batch.
-func NewGaugeTest(s Settings) (GaugeTest, error) {
-	s, err := s.For(Gauge)
+// String is the name.
+func (g Gauge) String() string { return g.Name }
+
+func (g Gauge) weight() float64 {
+	if g.Weight == 0 {
+		return 0.5
+	}
+	return g.Weight
+}
+
+func (g Gauge) validate(judge Judge) error {
+	errs := []error{g.settings(judge).Validate(evidence.Gauge)}
+	if g.Provider == nil {
+		errs = append(errs, errors.New("there is no Provider to ask"))
+	}
+	if g.Name == "" {
+		errs = append(errs, errors.New("it has no Name, such as \"memory per pod\""))
+	}
+	if g.Canary == g.Baseline {
+		errs = append(errs, errors.New("the canary is compared with itself"))
+	}
+	return errors.Join(errs...)
+}
+
+func (g Gauge) read(ctx context.Context, judge Judge, all []look) (process, error) {
+	test, err := evidence.NewGaugeTest(g.settings(judge))
 	if err != nil {
-		return GaugeTest{}, err
+		return nil, err
 	}
-	return GaugeTest{settings: s}, nil
-}
-
-// Update counts the next look.
-func (t *GaugeTest) Update(l GaugeLook) {
-	if t.settings.Block == 0 {
-		return
+	windows := make([]metrics.Window, len(all))
+	p := &gauge{Gauge: g, test: test, looks: make([]evidence.GaugeLook, len(all))}
+	for i := range all {
+		windows[i], p.looks[i].Step = all[i].window, all[i].first
 	}
-	if l.Step {
-		t.sum, t.looks, t.gap = 0, 0, false
-	}
-	t.looks++
-	if positive(l.Canary) && positive(l.Baseline) {
-		t.sum += math.Log(l.Canary) - math.Log(l.Baseline)
-	} else {
-		t.gap = true
-	}
-	if t.looks < t.settings.Block {
-		return
-	}
-	if !t.gap {
-		t.series.add(t.sum / float64(t.looks))
-	}
-	t.sum, t.looks, t.gap = 0, 0, false
-}
-
-func positive(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
-
-// Evidence returns what was seen so far. A mean on the wrong side of the
-// tolerance counts as one on the tolerance.
-func (t *GaugeTest) Evidence() Evidence {
-	return Evidence{
-		Fail: t.series.logE(math.Log(t.settings.Fail.Rho), 1),
-		Pass: t.series.logE(math.Log(t.settings.Pass.Rho), -1),
-	}
-}
-
-// series sums the means of batches up, as differences from the first of them.
-type series struct {
-	n           int
-	first, last float64
-	mean        float64 // of the differences
-	squares     float64 // sum of (d - mean)^2
-	sum         float64
-	products    float64 // sum of d_i d_i-1
-}
-
-func (s *series) add(d float64) {
-	if s.n == 0 {
-		s.first = d
-	}
-	d -= s.first
-	s.n++
-	off := d - s.mean
-	s.mean += off / float64(s.n)
-	s.squares += off * (d - s.mean)
-	s.sum += d
-	s.products += d * s.last
-	s.last = d
-}
-
-// logE returns the evidence for a mean above the tolerance (sign 1) or below it
-// (sign -1).
-func (s *series) logE(tolerance, sign float64) float64 {
-	if s.n < 2 {
-		return 0
-	}
-	n := float64(s.n) * s.shrink()
-	off := max(sign*(s.first+s.mean-tolerance), 0)
-	t := 0.0
-	if off > 0 {
-		t = off / s.scale()
-	}
-	return LogT(t, n, prior)
-}
-
-// scale is what the mean is off zero by where t is 1.
-func (s *series) scale() float64 {
-	n := float64(s.n)
-	return math.Sqrt(s.squares / (n * s.shrink() * (n - 1)))
-}
-
-// shrink returns by what factor persistence makes the batches fewer:
-// (1-rho1)/(1+rho1) with rho1 the lag-1 autocorrelation plus 1/n, if positive.
-func (s *series) shrink() float64 {
-	if s.squares == 0 {
-		return 1
-	}
-	n := float64(s.n)
-	// The sum of (d_i - mean)(d_i-1 - mean); the first difference is 0.
-	lagged := s.products - s.mean*(s.sum+s.sum-s.last) + (n-1)*s.mean*s.mean
-	rho := min(lagged/s.squares+1/n, 1)
-	return min((1-rho)/(1+rho), 1)
-}
-
-// Ratio estimates how many times higher the canary's value is than the baseline's,
-// with an interval that holds at all looks together with probability 1-alpha: the
-// tolerances without evidence of 1/alpha against them. It is false while there are too
-// few batches for any bound.
-func (t *GaugeTest) Ratio(alpha float64) (Interval, bool) {
-	s := &t.series
-	if s.n < 2 {
-		return Interval{}, false
-	}
-	n := float64(s.n) * s.shrink()
-	if LogT(math.Inf(1), n, prior) < -math.Log(alpha) {
-		return Interval{}, false
-	}
-	most := root(func(t float64) bool { return LogT(t, n, prior) < -math.Log(alpha) })
-	mean, off := s.first+s.mean, most*s.scale()
-	return Interval{math.Exp(mean), math.Exp(mean - off), math.Exp(mean + off)}, true
-}
-
-// root returns where low turns false, which it is for all greater numbers.
-func root(low func(float64) bool) float64 {
-	from, to := 0.0, 1.0
-	for low(to) {
-		to *= 2
-	}
-	for range 60 {
-		if mid := (from + to) / 2; low(mid) {
-			from = mid
-		} else {
-			to = mid
+	for arm, query := range []string{g.Canary, g.Baseline} {
+		values, err := g.Provider.Values(ctx, query, windows)
+		if metrics.Nothing(err) {
+			p.quiet = err
+			continue
+		}
+		if err == nil && len(values) != len(windows) {
+			err = metrics.ErrPartial
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range values {
+			*[]*float64{&p.looks[i].Canary, &p.looks[i].Baseline}[arm] = v
 		}
 	}
-	return to
+	return p, nil
 }
 
-// Looks forecasts how many more looks a pass takes, at the level Beta of the
-// settings, if the values go on as so far; false if they do not speak for one.
-func (t *GaugeTest) Looks() (float64, bool) {
-	s := &t.series
-	room := math.Log(t.settings.Pass.Rho) - (s.first + s.mean)
-	if s.n < 2 || !(room > 0) {
-		return 0, false
+// gauge is the process of a Gauge.
+type gauge struct {
+	Gauge
+	test  evidence.GaugeTest
+	looks []evidence.GaugeLook
+	quiet error
+}
+
+func (p *gauge) update(k int)                { p.test.Update(p.looks[k]) }
+func (p *gauge) evidence() evidence.Evidence { return p.test.Evidence() }
+func (p *gauge) requests() []evidence.Look   { return nil }
+func (p *gauge) silence() error              { return p.quiet }
+
+func (p *gauge) finding(judge Judge, k int) Finding {
+	f := Finding{Name: p.Name, By: RatioOfValues}
+	measured := 0.0
+	for _, l := range p.looks[:k+1] {
+		if l.Canary > 0 && l.Baseline > 0 {
+			measured++
+			f.CanaryValue += (l.Canary - f.CanaryValue) / measured
+			f.BaselineValue += (l.Baseline - f.BaselineValue) / measured
+		}
 	}
-	if t.Evidence().Pass >= -math.Log(t.settings.Beta) {
-		return 0, true
+	f.compare(p.test.Ratio(judge.Tuning.levels().Alpha))
+	if looks, ok := p.test.Looks(); ok {
+		f.After = time.Duration(looks) * judge.Look()
 	}
-	spread, n := s.squares/float64(s.n-1)/s.shrink(), 0.0
-	for range 50 {
-		n = max(2, (-math.Log(t.settings.Beta)+math.Log(max(n, 1)/prior)/2)*2*spread/(room*room))
-	}
-	return max(1, math.Ceil(n)-float64(s.n)) * float64(t.settings.Block), true
+	return f
 }

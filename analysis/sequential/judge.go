@@ -1,105 +1,115 @@
 package sequential
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/judging"
+	"github.com/serin-go/serin/metrics"
 )
 
-// Verdict is what is said at a look. The zero value is Continue.
-type Verdict uint8
-
-// The verdicts.
-const (
-	Continue Verdict = iota // the evidence does not suffice; look again
-	Pass                    // not worse than the margins, so far
-	Fail                    // worse than the margins; for good
-	Invalid                 // the requests are not split as planned; hold
-)
-
-var verdicts = [...]string{"continue", "pass", "fail", "invalid"}
-
-// String returns the verdict in lower case.
-func (v Verdict) String() string { return name(verdicts[:], int(v)) }
-
-func name(names []string, i int) string {
-	if i < len(names) {
-		return names[i]
-	}
-	return fmt.Sprint(i)
-}
-
-// Levels are the probabilities of being wrong, each over a whole rollout. A zero
-// field takes its default.
-type Levels struct {
-	Alpha float64 // rolling back a healthy canary; zero: 0.05
-	Beta  float64 // passing a metric that is as bad as its margin; zero: 0.05
-	Split float64 // holding because of a split that is as planned; zero: 0.001
-}
-
-// Judge says the verdict. Its state is what it has to remember of the past: that
-// the canary failed, and which metrics have passed. It is a value; the zero value
-// has default levels. It is not safe for concurrent use.
-type Judge struct {
-	levels Levels
-	failed bool
-	passed uint64 // a bit a metric
-}
-
-// NewJudge returns a judge that has seen nothing, and an error that names every
-// level that is no probability.
-func NewJudge(l Levels) (Judge, error) {
-	var wrong []error
-	l = l.filled()
-	for _, level := range [...]struct {
-		name  string
-		value float64
-	}{{"alpha", l.Alpha}, {"beta", l.Beta}, {"split", l.Split}} {
-		if !probability(level.value) {
-			wrong = append(wrong, noProbability(level.name, level.value))
-		}
-	}
-	return Judge{levels: l}, errors.Join(wrong...)
-}
-
-func (l Levels) filled() Levels {
-	fill(&l.Alpha, 0.05)
-	fill(&l.Beta, 0.05)
-	fill(&l.Split, 0.001)
-	return l
-}
-
-func probability(p float64) bool { return p > 0 && p < 0.5 }
-
-func noProbability(name string, value float64) error {
-	return fmt.Errorf("sequential: %s is %v: use a probability above 0 and below 0.5, such as 0.05", name, value)
-}
-
-// Update says the verdict at a look: Fail if the evidence of all metrics reaches
-// 1/Alpha, or did before; else Invalid while the evidence of the traffic split
-// (its logarithm; 0 without such a test) is at 1/Split or above; else Pass if
-// ripe, that is the step's minimum time is over, and every metric's evidence
-// reached 1/Beta at some look; else Continue.
+// Judge is an [analysis.Analyzer] with a guarantee: however often it is asked, it fails a
+// healthy canary with a probability of at most 5 % over the whole rollout, and passes a
+// bad one with at most 5 %. A canary is healthy if it keeps the Fail margin of each
+// metric, and bad if it does not keep the Pass margin of one. The package
+// documentation says under which assumptions, and how to choose margins.
 //
-// Metrics come in the same order at every look. Beyond 64 of them, and without
-// any, nothing passes.
-func (j *Judge) Update(metrics []Metric, traffic float64, ripe bool) Verdict {
-	levels := j.levels.filled()
-	j.failed = j.failed || LogFail(metrics) >= -math.Log(levels.Alpha)
-	all := uint64(0)
-	for i, m := range metrics {
-		if m.Pass >= -math.Log(levels.Beta) {
-			j.passed |= 1 << i
+// A Judge compares the canary with the baseline in looks of equal length, from the
+// beginning of the rollout on, without the times in which traffic was being moved. It
+// counts all looks anew each time it is asked, with one question for each arm and
+// signal. So a restart, a second driver or a missed turn changes nothing, but the
+// store must keep the readings of the whole rollout. A look that is not over is not
+// judged yet.
+//
+// A canary that failed stays failed. One that passed can still fail. When all traffic
+// goes to the canary there is nothing to compare with, and the evidence of the time
+// before decides. Without enough evidence either way the verdict is
+// [analysis.Inconclusive], or [analysis.Blind] if the step under way has shown nothing
+// at all. The plan says what then happens: canary.Step has Requires, Deadline and
+// OnDeadline.
+//
+// Give a Judge by value. It is safe for concurrent use.
+type Judge struct {
+	Provider metrics.Sequencer
+	// Canary and Baseline are the arms that are compared. Baseline is stable, or better
+	// a fresh copy of stable of the canary's size.
+	Canary, Baseline metrics.Arm
+	// Metrics are what is judged; none means Rate{}: answers of 5xx.
+	Metrics []Metric
+	// Tuning is all else; its zero value is the default.
+	Tuning Tuning
+}
+
+// Validate returns every mistake at once. Analyze does so too.
+func (j Judge) Validate() error {
+	var errs []error
+	if j.Canary == j.Baseline {
+		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", j.Canary))
+	}
+	errs = append(errs, j.Tuning.mistakes()...)
+	for i, m := range j.Metrics {
+		if m == nil {
+			errs = append(errs, fmt.Errorf("metric %d is nil", i))
 		}
-		all |= 1 << i
 	}
-	switch {
-	case j.failed:
-		return Fail
-	case traffic >= -math.Log(levels.Split):
-		return Invalid
-	case ripe && len(metrics) > 0 && len(metrics) <= 64 && j.passed&all == all:
-		return Pass
+	if err := errors.Join(errs...); err == nil { // so that metrics can be asked
+		for i, m := range j.metrics() {
+			if err := m.validate(j); err != nil {
+				errs = append(errs, fmt.Errorf("metric %d (%v): %w", i, m, err))
+			}
+		}
 	}
-	return Continue
+	return judging.Mistakes("sequential", j.Provider, errs)
+}
+
+// metrics returns what is judged.
+func (j Judge) metrics() []Metric {
+	if len(j.Metrics) == 0 {
+		return []Metric{Rate{}}
+	}
+	return j.Metrics
+}
+
+// query is what to ask about an arm. The canary's is the first.
+func (j Judge) query(arm int, signal metrics.Signal) metrics.Query {
+	return metrics.Query{Arm: [...]metrics.Arm{j.Canary, j.Baseline}[arm], Reporter: j.Tuning.Reporter, Signal: signal}
+}
+
+// Look implements [analysis.Looker].
+func (j Judge) Look() time.Duration { return j.Tuning.look() }
+
+// Analyze implements [analysis.Analyzer]. Without series or requests the verdict is
+// Blind. Any other failure of the Provider is an error.
+func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
+	if err := j.Validate(); err != nil {
+		return analysis.Result{}, err
+	}
+	all := looks(r, j.Look(), j.lag())
+	all = all[min(j.Tuning.Warmup, len(all)):]
+	if len(all) == 0 {
+		over := r.Window.From.Add(time.Duration(1+j.Tuning.Warmup)*j.Look() + j.lag())
+		return analysis.Result{Reason: fmt.Sprintf("the first look is over in %v", over.Sub(r.Window.To).Round(time.Second))}, nil
+	}
+	tests := make([]process, len(j.metrics()))
+	for i, m := range j.metrics() {
+		var err error
+		if tests[i], err = m.read(ctx, j, all); err != nil {
+			return analysis.Result{}, fmt.Errorf("analysis: %v: %w", m, err)
+		}
+	}
+	return j.judge(all, tests)
+}
+
+// lag is how long after the end of a look its counts are final.
+func (j Judge) lag() time.Duration {
+	usual := j.Look() / 3
+	if slices.ContainsFunc(j.Metrics, func(m Metric) bool { _, ok := m.(Gauge); return ok }) {
+		usual += j.Look()
+	}
+	return cmp.Or(j.Tuning.Lag, usual)
 }

@@ -1,124 +1,164 @@
 package sequential_test
 
 import (
-	"math"
+	"context"
+	"math/rand/v2"
 	"testing"
+	"time"
 
-	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/metrics"
 )
 
-// metric has evidence of so many times.
-func metric(fail, pass float64) sequential.Metric {
-	return sequential.Metric{Evidence: sequential.Evidence{Fail: math.Log(fail), Pass: math.Log(pass)}}
+// shop answers from what its arms do in a second, which a seed decides.
+type shop struct {
+	metrics.Provider
+	seed  uint64
+	arms  map[metrics.Arm]arm
+	asked int
+	err   map[metrics.Arm]error
 }
 
-func TestAVerdictAtALook(t *testing.T) {
-	with := func(m sequential.Metric, weight float64) sequential.Metric { m.Weight = weight; return m }
+type arm struct {
+	requests float64       // a second
+	bad      float64       // share
+	mean     time.Duration // of the time that a request takes
+}
+
+func (s *shop) Sequence(_ context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	s.asked++
+	if err := s.err[q.Arm]; err != nil {
+		return nil, err
+	}
+	counts := make([]metrics.Counts, len(windows))
+	for i, w := range windows {
+		for at := w.From; at.Before(w.To); at = at.Add(time.Second) {
+			counts[i] = counts[i].Add(s.second(q, at))
+		}
+	}
+	return counts, nil
+}
+
+// second draws what happened in a second: the same whoever asks, and for
+// whatever signal.
+func (s *shop) second(q metrics.Query, at time.Time) metrics.Counts {
+	a := s.arms[q.Arm]
+	dice := rand.New(rand.NewPCG(s.seed, uint64(at.Unix())<<8|uint64(len(q.Arm.Workload))))
+	bound, slow := q.Signal.Bound()
+	bad := 0
+	for range int(a.requests) {
+		failed, took := dice.Float64() < a.bad, time.Duration(dice.ExpFloat64()*float64(a.mean))
+		if slow && took > bound || !slow && failed {
+			bad++
+		}
+	}
+	return metrics.Counts{Total: a.requests, Bad: float64(bad)}
+}
+
+func (s *shop) Slow(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) (all [][]metrics.Counts, err error) {
+	asked := s.asked
+	for _, b := range bounds {
+		q.Signal = metrics.SlowerThan(b)
+		counts, err := s.Sequence(ctx, q, windows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, counts)
+	}
+	s.asked = asked + 1
+	return all, nil
+}
+
+var (
+	shopV1 = metrics.Arm{Namespace: "shop", Workload: "shop-v1"}
+	shopV2 = metrics.Arm{Namespace: "shop", Workload: "shop-v2.x"} // another length, another draw
+)
+
+// newShop is one whose canary gets 5 % of 200 requests a second.
+func newShop(v1, v2 arm) *shop {
+	v1.requests, v2.requests = 190, 10
+	return &shop{seed: 1, arms: map[metrics.Arm]arm{shopV1: v1, shopV2: v2}}
+}
+
+func judgeOf(s *shop) sequential.Judge {
+	return sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1, Tuning: sequential.Tuning{AnySplit: true}}
+}
+
+func report(r analysis.Result) *sequential.Report { return r.Details.(*sequential.Report) }
+
+func request(seconds int) analysis.Request {
+	begin := time.Unix(1e9, 0)
+	return analysis.Request{Window: metrics.Window{From: begin, To: begin.Add(time.Duration(seconds) * time.Second)}, Canary: 0.05}
+}
+
+func TestABadCanaryFailsWithAReasonAndAHealthyOnePasses(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		metrics []sequential.Metric
-		traffic float64
-		early   bool
-		want    sequential.Verdict
+		bad     float64
+		verdict analysis.Verdict
+		says    string
 	}{
-		{name: "nothing is judged", want: sequential.Continue},
-		{name: "no evidence", metrics: []sequential.Metric{metric(1, 1)}, want: sequential.Continue},
-		{name: "enough for a fail", metrics: []sequential.Metric{metric(20.001, 1)}, want: sequential.Fail},
-		{name: "enough for a pass", metrics: []sequential.Metric{metric(1, 20.001)}, want: sequential.Pass},
-		{name: "enough for a pass too early", metrics: []sequential.Metric{metric(1, 20.001)}, early: true, want: sequential.Continue},
-		{name: "the mean of two is not enough", metrics: []sequential.Metric{metric(39, 1), metric(0.1, 1)}, want: sequential.Continue},
-		{name: "the mean of two is enough", metrics: []sequential.Metric{metric(40, 1), metric(0.1, 1)}, want: sequential.Fail},
-		{name: "a weight", metrics: []sequential.Metric{with(metric(30, 1), 3), metric(0.1, 1)}, want: sequential.Fail},
-		{name: "a metric that cannot fail", metrics: []sequential.Metric{with(metric(1e9, 1), sequential.None), metric(19, 1)}, want: sequential.Continue},
-		{name: "one of two passes", metrics: []sequential.Metric{metric(1, 1e9), metric(1, 19)}, want: sequential.Continue},
-		{name: "a wrong split holds a pass", metrics: []sequential.Metric{metric(1, 30)}, traffic: 1001, want: sequential.Invalid},
-		{name: "a fail comes before a wrong split", metrics: []sequential.Metric{metric(30, 1)}, traffic: 1001, want: sequential.Fail},
-		{name: "too many to remember", metrics: make([]sequential.Metric, 65), want: sequential.Continue},
+		{"ten times the errors", 0.05, analysis.Fail, "times the rate; not by chance"},
+		{"the same errors", 0.005, analysis.Pass, "5xx answers"},
 	} {
-		var judge sequential.Judge
-		require.Equal(t, c.want, judge.Update(c.metrics, math.Log(max(c.traffic, 1)), !c.early), c.name)
+		t.Run(c.name, func(t *testing.T) {
+			s := newShop(arm{bad: 0.005}, arm{bad: c.bad})
+			r, err := judgeOf(s).Analyze(t.Context(), request(3600))
+			require.NoError(t, err)
+			require.Equal(t, c.verdict, r.Verdict, r.Reason)
+			require.Contains(t, r.Reason, c.says)
+			require.True(t, report(r).Findings[0].Known)
+			require.Equal(t, 2, s.asked, "one question for each arm")
+		})
 	}
 }
 
-func TestAFailIsForGoodAndWhatPassedHasPassed(t *testing.T) {
+func TestLowTrafficSaysHowMuchIsMissing(t *testing.T) {
+	s := &shop{seed: 1, arms: map[metrics.Arm]arm{shopV1: {requests: 19}, shopV2: {requests: 1}}}
+	r, err := judgeOf(s).Analyze(t.Context(), request(300))
+	require.NoError(t, err)
+	require.Equal(t, analysis.Inconclusive, r.Verdict)
+	require.Regexp(t, `canary has 0/285 .*: about [0-9]+ more requests, .* at the present traffic`, r.Reason)
+}
+
+// What was found does not depend on who looked when: after all that happened
+// before, every driver says the same, and what failed stays failed.
+func TestEvidenceIsTheSameWhoeverGathersIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		judge, err := sequential.NewJudge(sequential.Levels{Beta: 0.1})
-		require.NoError(t, err)
-		failed, passed := false, [2]bool{}
-		for range rapid.IntRange(1, 30).Draw(t, "looks") {
-			e := rapid.SampledFrom([]float64{0.01, 1, 15, 45})
-			metrics := []sequential.Metric{
-				metric(e.Draw(t, "fail"), e.Draw(t, "pass")), metric(e.Draw(t, "fail"), e.Draw(t, "pass")),
-			}
-			ripe := rapid.Bool().Draw(t, "ripe")
-			for i, m := range metrics {
-				passed[i] = passed[i] || m.Pass >= math.Log(10)
-			}
-			failed = failed || math.Exp(metrics[0].Fail)+math.Exp(metrics[1].Fail) >= 40
-			want := sequential.Continue
-			if passed[0] && passed[1] && ripe {
-				want = sequential.Pass
-			}
+		s := newShop(arm{bad: 0.01}, arm{bad: 0.01 * rapid.Float64Range(0.5, 8).Draw(t, "worse")})
+		s.seed = rapid.Uint64().Draw(t, "seed")
+		begin := time.Unix(1e9, 0)
+		var earlier []analysis.Block
+		at := begin
+		for range rapid.IntRange(0, 4).Draw(t, "steps") {
+			end := at.Add(time.Duration(rapid.IntRange(1, 400).Draw(t, "length")) * time.Second)
+			earlier = append(earlier, analysis.Block{Window: metrics.Window{From: at, To: end}, Canary: 0.05})
+			at = end.Add(time.Minute)
+		}
+		for _, seconds := range rapid.SliceOfNDistinct(rapid.IntRange(1, 600), 1, 6, rapid.ID[int]).Draw(t, "looks") {
+			r := analysis.Request{Window: metrics.Window{From: at, To: at.Add(time.Duration(seconds) * time.Second)}, Canary: 0.05, Earlier: earlier}
+			one, err := judgeOf(s).Analyze(context.Background(), r)
+			require.NoError(t, err)
+			again, err := judgeOf(s).Analyze(context.Background(), r)
+			require.NoError(t, err)
+			require.Equal(t, one, again)
+		}
+		failed := false
+		var last analysis.Result
+		whole := analysis.Request{Window: metrics.Window{From: at, To: at.Add(600 * time.Second)}, Canary: 0.05, Earlier: earlier}
+		for seconds := 15; seconds <= 600; seconds += 15 {
+			r := whole
+			r.Window.To = at.Add(time.Duration(seconds) * time.Second)
+			one, err := judgeOf(s).Analyze(context.Background(), r)
+			require.NoError(t, err)
 			if failed {
-				want = sequential.Fail
+				require.Equal(t, last, one, "a fail stays what it was")
 			}
-			require.Equal(t, want, judge.Update(metrics, 0, ripe))
+			failed, last = one.Verdict == analysis.Fail, one
 		}
 	})
-}
-
-func TestAnInvalidSplitHoldsWhileItsEvidenceLasts(t *testing.T) {
-	var judge sequential.Judge
-	good := []sequential.Metric{metric(1, 30)}
-	require.Equal(t, sequential.Invalid, judge.Update(good, math.Log(2000), true))
-	require.Equal(t, sequential.Pass, judge.Update(good, math.Log(500), true))
-}
-
-func TestCulpritsAreThoseThatTheOthersCannotExplain(t *testing.T) {
-	const clear, suspect, culprit = sequential.Clear, sequential.Suspect, sequential.Culprit
-	for _, c := range []struct {
-		fail []float64
-		want []sequential.Standing
-	}{
-		{nil, []sequential.Standing{}},
-		{[]float64{1}, []sequential.Standing{clear}},
-		{[]float64{21}, []sequential.Standing{culprit}},
-		{[]float64{61, 1, 0.1}, []sequential.Standing{culprit, clear, clear}},
-		{[]float64{59, 1, 21}, []sequential.Standing{suspect, clear, suspect}},
-		{[]float64{61, 41, 21}, []sequential.Standing{culprit, culprit, culprit}}, // each step leaves fewer
-		{[]float64{61, 39, 21}, []sequential.Standing{culprit, suspect, suspect}},
-	} {
-		metrics := make([]sequential.Metric, len(c.fail))
-		for i, e := range c.fail {
-			metrics[i] = metric(e, 1)
-		}
-		require.Equal(t, c.want, sequential.Standings(metrics, 0.05), "%v", c.fail)
-	}
-	heavy, silent := metric(30, 1), metric(1e9, 1)
-	heavy.Weight, silent.Weight = 3, sequential.None
-	require.Equal(t, []sequential.Standing{culprit, culprit, clear},
-		sequential.Standings([]sequential.Metric{heavy, metric(21, 1), silent}, 0.05), "4/(0.05 3), then 1/0.05")
-	require.Equal(t, "culprit", culprit.String())
-}
-
-func TestTheMeanOfNoneOrOfZeros(t *testing.T) {
-	require.Zero(t, sequential.LogMean(nil, nil))
-	require.Zero(t, sequential.LogMean([]float64{3}, []float64{0}))
-	require.Equal(t, math.Inf(-1), sequential.LogMean([]float64{math.Inf(-1)}, nil))
-	require.InDelta(t, math.Log(0.5), sequential.LogMean([]float64{math.Inf(-1), 0}, nil), 1e-12)
-	require.InDelta(t, 1000-math.Log(2), sequential.LogMean([]float64{-1000, 1000}, nil), 1e-9)
-	require.InDelta(t, 2.0, sequential.LogMean([]float64{2, 2, 2}, nil), 1e-12)
-}
-
-func TestLevelsAreProbabilities(t *testing.T) {
-	_, err := sequential.NewJudge(sequential.Levels{Alpha: 5, Beta: -1, Split: 1e-6})
-	require.EqualError(t, err, "sequential: alpha is 5: use a probability above 0 and below 0.5, such as 0.05\n"+
-		"sequential: beta is -1: use a probability above 0 and below 0.5, such as 0.05")
-}
-
-func TestVerdictsHaveNames(t *testing.T) {
-	require.Equal(t, "invalid", sequential.Invalid.String())
-	require.Equal(t, "9", sequential.Verdict(9).String())
 }

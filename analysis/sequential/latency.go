@@ -1,180 +1,167 @@
 package sequential
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/metrics"
 )
 
-// Bounds is how many bounds of a histogram a [LatencyTest] has room for.
-const Bounds = 8
-
-// Slow is what one arm did in one look: Over[j] of Total requests were slower
-// than bound j.
-type Slow struct {
-	Total float64
-	Over  [Bounds]float64
+// Latency judges whether the canary is slower than the baseline, by how many of
+// their requests are slower than some bounds of the mesh's histogram. Nothing is
+// interpolated.
+type Latency struct {
+	// Bounds are those of the histogram that are looked at; none are
+	// metrics.Bounds, Istio's. Of these, those count that are of use: which between
+	// 0.1 and 90 % of the baseline's requests exceeded before the rollout, and at
+	// most eight.
+	Bounds []time.Duration
+	// Before is how long before the rollout the baseline is looked at for that;
+	// zero is ten minutes. Without any requests then, its first look is taken for
+	// that, which is not judged; and without any in that, eight of the bounds are
+	// spread evenly.
+	Before time.Duration
+	// Weight is as in [Rate].
+	Weight float64
+	// Fail and Pass are as in [Rate]; zero is 1.05 times the baseline plus 0.001, and
+	// 1.2 times plus 0.01, of the requests that are slower than a bound.
+	Fail, Pass Margin
 }
 
-// LatencyLook is what both arms did between two readings of their histograms.
-type LatencyLook struct {
-	Canary, Baseline Slow
-	Step             bool // as in [Look]
-}
+// String is "latency".
+func (l Latency) String() string { return "latency" }
 
-// bound returns the look of one bound.
-func (l *LatencyLook) bound(j int) Look {
-	return Look{
-		Canary:   Count{Bad: l.Canary.Over[j], Total: l.Canary.Total},
-		Baseline: Count{Bad: l.Baseline.Over[j], Total: l.Baseline.Total},
-		Step:     l.Step,
+func (l Latency) weight() float64 { return l.Weight }
+
+func (l Latency) bounds() []time.Duration {
+	if len(l.Bounds) == 0 {
+		return metrics.Bounds()
 	}
+	return l.Bounds
 }
 
-// LatencyTest compares how many requests are slower than some bounds, canary
-// with baseline (section 4). A fail is the mean over the bounds, a pass needs
-// all of them. Like [ErrorTest] it is a value, and its zero value learns nothing.
-type LatencyTest struct {
-	settings Settings
-	clock    clock
-	size     int
-	bounds   [Bounds]bound
+func (l Latency) validate(judge Judge) error {
+	errs := []error{judge.Tuning.settings(l.Fail, l.Pass).Validate(evidence.Latency)}
+	if !slices.IsSorted(l.Bounds) || len(slices.Compact(slices.Clone(l.Bounds))) != len(l.Bounds) {
+		errs = append(errs, fmt.Errorf("the bounds %v do not increase", l.Bounds))
+	}
+	if l.Before < 0 {
+		errs = append(errs, fmt.Errorf("the time Before the rollout is %v; want more than zero, or zero for the default", l.Before))
+	}
+	for _, b := range l.bounds() {
+		errs = append(errs, judge.query(0, metrics.SlowerThan(b)).Validate())
+	}
+	return errors.Join(errs...)
 }
 
-// bound is the process of one bound.
-type bound struct {
-	past       Count // of the baseline, before this look
-	noise      noise
-	fail, pass mixture
+func (l Latency) read(ctx context.Context, judge Judge, all []look) (process, error) {
+	bounds, before, judged, err := l.choose(ctx, judge, all)
+	if err != nil {
+		return nil, err
+	}
+	test, err := evidence.NewLatencyTest(before, judge.Tuning.settings(l.Fail, l.Pass))
+	if err != nil {
+		return nil, err
+	}
+	tables, silence, err := judge.tables(ctx, question{bounds: bounds}, all)
+	for j := range tables {
+		clear(tables[j][:judged])
+	}
+	return &latency{test, bounds, tables, silence}, err
 }
 
-// NewLatencyTest returns a test of as many bounds as before has entries, which
-// say how many requests of the baseline were slower before the rollout. They
-// are the first guess of the rates; an entry may be zero if nothing is known.
-// Which bounds are of use, [UsefulBounds] says. The error is that of
-// [Settings.For], or that there is no bound or too many.
-func NewLatencyTest(before []Count, s Settings) (LatencyTest, error) {
-	s, err := s.For(Latency)
-	if len(before) < 1 || len(before) > Bounds {
-		err = errors.Join(err, fmt.Errorf("sequential: %d bounds: use 1 to %d", len(before), Bounds))
+// choose returns the bounds that are of use, what the baseline did before, and
+// from which look on it may be judged: what chose the bounds is no evidence.
+func (l Latency) choose(ctx context.Context, judge Judge, all []look) (bounds []time.Duration, before []evidence.Count, judged int, err error) {
+	begin := all[0].window.From
+	past := metrics.Window{From: begin.Add(-cmp.Or(l.Before, 10*time.Minute)), To: begin}
+	known, err := l.baseline(ctx, judge, past)
+	if err == nil && known[0].Total == 0 {
+		known, err = l.baseline(ctx, judge, all[0].window)
+		judged = 1
 	}
 	if err != nil {
-		return LatencyTest{}, err
+		return nil, nil, 0, fmt.Errorf("%s before the rollout: %w", judge.Tuning.baseline(), err)
 	}
-	t := LatencyTest{settings: s, clock: s.clock(), size: len(before)}
-	for j, c := range before {
-		t.bounds[j] = bound{
-			past: c.clean(), noise: newNoise(s.tau(), s.Phi, s.FixedTau),
-			fail: newMixture(s.failBets(), s.Cap), pass: newMixture(s.passBets(), s.Cap),
+	useful := evidence.UsefulBounds(known)
+	if len(useful) == 0 {
+		n := min(len(known), evidence.Bounds)
+		for i := range n {
+			useful = append(useful, i*(len(known)-1)/max(n-1, 1))
 		}
 	}
-	return t, nil
+	for _, i := range useful {
+		bounds, before = append(bounds, l.bounds()[i]), append(before, known[i])
+	}
+	return bounds, before, judged, nil
 }
 
-// UsefulBounds returns the indices of those bounds which between 0.1 and 90 % of
-// the baseline's requests exceeded before the rollout, at most [Bounds] of them:
-// of more, those that are spread evenly. They have to be chosen before the
-// rollout and stay.
-func UsefulBounds(before []Count) []int {
-	var useful []int
-	for j, c := range before {
-		if c = c.clean(); c.Total > 0 && c.Bad >= 0.001*c.Total && c.Bad <= 0.9*c.Total {
-			useful = append(useful, j)
+// baseline counts what exceeds each bound; zeros if there is nothing.
+func (l Latency) baseline(ctx context.Context, judge Judge, w metrics.Window) ([]evidence.Count, error) {
+	all := l.bounds()
+	known := make([]evidence.Count, len(all))
+	counts, err := judge.Provider.Slow(ctx, judge.query(1, metrics.Signal{}), all, []metrics.Window{w})
+	if metrics.Nothing(err) {
+		return known, nil
+	}
+	if err == nil {
+		err = checkCounts(counts, len(all), 1)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range counts {
+		known[i] = count(counts[i][0])
+	}
+	return known, nil
+}
+
+// latency is the process of a Latency.
+type latency struct {
+	test   evidence.LatencyTest
+	bounds []time.Duration
+	tables [][]evidence.Look // of each bound
+	quiet  error
+}
+
+// look puts the looks at all bounds together.
+func (p *latency) look(of func(table []evidence.Look) evidence.Look) (l evidence.LatencyLook) {
+	for j := range p.tables {
+		at := of(p.tables[j])
+		l.Step = at.Step
+		l.Canary.Total, l.Canary.Over[j] = at.Canary.Total, at.Canary.Bad
+		l.Baseline.Total, l.Baseline.Over[j] = at.Baseline.Total, at.Baseline.Bad
+	}
+	return l
+}
+
+func (p *latency) update(k int) {
+	p.test.Update(p.look(func(table []evidence.Look) evidence.Look { return table[k] }))
+}
+func (p *latency) evidence() evidence.Evidence { return p.test.Evidence() }
+func (p *latency) requests() []evidence.Look   { return p.tables[0] }
+func (p *latency) silence() error              { return p.quiet }
+
+// finding is that of the bound that says the most against the canary.
+func (p *latency) finding(judge Judge, k int) Finding {
+	worst := 0
+	for j := range p.bounds {
+		if p.test.Bound(j).Fail > p.test.Bound(worst).Fail {
+			worst = j
 		}
 	}
-	if len(useful) <= Bounds {
-		return useful
+	seen := p.tables[worst][:k+1]
+	f := Finding{
+		Name:   metrics.SlowerThan(p.bounds[worst]).String(),
+		Canary: total(seen, canaryOf), Baseline: total(seen, baselineOf),
 	}
-	spread := make([]int, Bounds)
-	for i := range spread {
-		spread[i] = useful[i*(len(useful)-1)/(Bounds-1)]
-	}
-	return spread
-}
-
-// Update counts the next look.
-func (t *LatencyTest) Update(l LatencyLook) {
-	begins, share, rest := t.clock.tick(l.Step)
-	for j := range t.size {
-		b := &t.bounds[j]
-		if begins {
-			b.noise.end()
-			b.fail.begin(share, rest)
-			b.pass.begin(share, rest)
-		}
-		b.update(l.bound(j).clean(), &t.settings)
-	}
-}
-
-func (b *bound) update(l Look, s *Settings) {
-	guess := b.guess()
-	b.fail.project(l, s.Fail, guess, 1/b.dispersion(l, s.Fail.odds(guess), s))
-	b.pass.project(l, s.Pass, guess, 1/b.dispersion(l, s.Pass.odds(guess), s))
-	b.noise.add(l)
-	b.past.Bad += l.Baseline.Bad
-	b.past.Total += l.Baseline.Total
-}
-
-// guess is the baseline's rate, from the past.
-func (b *bound) guess() float64 { return (b.past.Bad + 0.5) / (b.past.Total + 1) }
-
-// dispersion is phi of a look when the rate is q.
-func (b *bound) dispersion(l Look, q float64, s *Settings) float64 {
-	n, o := l.Canary.Total, l.Baseline.Total
-	if n+o == 0 {
-		return s.Phi
-	}
-	return s.Phi + b.noise.square*float64(s.Block)*q*(1-q)*n*o/(n+o)
-}
-
-// project adds a look of events that are not rare; guess is the baseline's rate,
-// and the multipliers are of the canary's odds.
-func (m *mixture) project(l Look, margin Margin, guess, power float64) {
-	n, o := l.Canary.Total, l.Baseline.Total
-	if n == 0 || o == 0 {
-		return
-	}
-	edge, q := margin.of(guess), margin.odds(guess)
-	line := newLine(n, o, margin, guess)
-	var nearest [points]struct{ tc, c0, b0 float64 } // all of them first, as the processor then overlaps their roots
-	grid := m.grid[:m.size]
-	for i, g := range grid {
-		p := &nearest[i]
-		p.tc = g * q / (1 - q + g*q)
-		ok := (p.tc > edge) == (g > 1)
-		if ok {
-			p.c0, p.b0, ok = line.project(p.tc)
-		}
-		if !ok { // no alternative to the margin
-			p.c0, p.b0 = p.tc, guess
-		}
-	}
-	for i := range grid {
-		p := &nearest[i]
-		m.add(i, power*logRatio(&l, p.tc, guess, p.c0, p.b0))
-	}
-}
-
-// Evidence returns what was seen so far: the mean over the bounds for a fail and
-// the least of them for a pass.
-func (t *LatencyTest) Evidence() Evidence {
-	if t.size == 0 {
-		return Evidence{}
-	}
-	var fail [Bounds]float64
-	e := t.Bound(0)
-	for j := range t.size {
-		b := t.Bound(j)
-		fail[j] = b.Fail
-		e.Pass = min(e.Pass, b.Pass)
-	}
-	e.Fail = LogMean(fail[:t.size], nil)
-	return e
-}
-
-// Bound returns the evidence of one bound; none if there is no such bound.
-func (t *LatencyTest) Bound(j int) Evidence {
-	if j < 0 || j >= t.size {
-		return Evidence{}
-	}
-	return Evidence{Fail: t.bounds[j].fail.logE(), Pass: t.bounds[j].pass.logE()}
+	f.compare(ratio(seen, judge.Tuning.levels().Alpha))
+	average := p.look(func(table []evidence.Look) evidence.Look { return usual(table[:k+1]) })
+	f.need(judge, p.test.Need(average), len(seen))
+	return f
 }

@@ -1,150 +1,106 @@
 package sequential
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"sort"
+	"time"
+
+	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/metrics"
 )
 
-// Bucket is one bucket of a classic histogram: Count observations were at most
-// Le. Counts are cumulative; Le of the last one is +Inf.
-type Bucket struct{ Le, Count float64 }
+// Quantile judges the canary's latency against a constant: "99 % of the requests
+// take at most 300 ms".
+type Quantile struct {
+	Quantile float64       // such as 0.99
+	Target   time.Duration // what so many requests take at most
+	// Bounds are those of the mesh's histogram; none are metrics.Bounds, Istio's.
+	// If the target lies between two of them, a fail is judged by the requests above
+	// the upper one and a pass by those above the lower one.
+	Bounds []time.Duration
+	// Weight is as in [Rate].
+	Weight float64
+	// Fail and Pass are as in [Rate] with an Objective.
+	Fail, Pass Margin
+}
 
-// Quantile estimates the q-quantile of what a histogram counted, for display:
-// linear within a bucket, as histogram_quantile of Prometheus does. No verdict
-// rests on it.
-//
-// A quantile in the last bucket is the highest finite bound. The lowest bucket
-// begins at 0, or is its bound where that is not positive. It is -Inf for q < 0,
-// +Inf for q > 1, and NaN when q is NaN, when nothing was counted or when there is
-// no finite bound or no +Inf. Buckets may come in any order; equal bounds are
-// added up and decreasing counts levelled. The argument is not changed.
-func Quantile(q float64, buckets []Bucket) float64 {
+// String says what is demanded.
+func (q Quantile) String() string {
+	return fmt.Sprintf("p%.4g above %v", 100*q.Quantile, q.Target)
+}
+
+func (q Quantile) weight() float64 { return q.Weight }
+
+// bracket returns the bounds around the target.
+func (q Quantile) bracket() (low, high time.Duration, err error) {
+	bounds := Latency{Bounds: q.Bounds}.bounds()
+	i, on := slices.BinarySearch(bounds, q.Target)
 	switch {
-	case math.IsNaN(q):
-		return q
-	case q < 0:
-		return math.Inf(-1)
-	case q > 1:
-		return math.Inf(1)
+	case on:
+		return q.Target, q.Target, nil
+	case i == 0 || i == len(bounds):
+		return 0, 0, fmt.Errorf("the target %v is not between two bounds of the histogram, which are %v", q.Target, bounds)
 	}
-	buckets = levelled(buckets)
-	last := len(buckets) - 1
-	if last < 1 || !math.IsInf(buckets[last].Le, 1) || !(buckets[last].Count > 0) {
-		return math.NaN()
-	}
-	rank := q * buckets[last].Count
-	i := sort.Search(last, func(i int) bool { return buckets[i].Count >= rank && buckets[i].Count > 0 })
-	switch {
-	case i == last:
-		return buckets[last-1].Le
-	case i == 0 && buckets[0].Le <= 0:
-		return buckets[0].Le
-	}
-	var below Bucket
-	if i > 0 {
-		below = buckets[i-1]
-	}
-	part := max(0, (rank-below.Count)/(buckets[i].Count-below.Count))
-	return below.Le + (buckets[i].Le-below.Le)*part
+	return bounds[i-1], bounds[i], nil
 }
 
-// levelled returns the buckets in order, each bound once, with counts that do not
-// decrease. An increase in the 13th digit is an error of rounding.
-func levelled(buckets []Bucket) []Bucket {
-	buckets = slices.Clone(buckets)
-	slices.SortStableFunc(buckets, func(a, b Bucket) int {
-		switch {
-		case a.Le < b.Le:
-			return -1
-		case a.Le > b.Le:
-			return 1
-		}
-		return 0
-	})
-	merged := buckets[:0]
-	for _, b := range buckets {
-		if last := len(merged) - 1; last >= 0 && merged[last].Le == b.Le {
-			merged[last].Count += b.Count
-			continue
-		}
-		merged = append(merged, b)
+func (q Quantile) validate(judge Judge) error {
+	_, err := evidence.NewQuantileTest(q.Quantile, judge.Tuning.settings(q.Fail, q.Pass))
+	low, high, outside := q.bracket()
+	if err := errors.Join(err, outside); err != nil {
+		return err
 	}
-	for i := 1; i < len(merged); i++ {
-		if before := merged[i-1].Count; merged[i].Count <= before*(1+1e-12) {
-			merged[i].Count = before
-		}
-	}
-	return merged
+	return errors.Join(judge.query(0, metrics.SlowerThan(low)).Validate(), judge.query(0, metrics.SlowerThan(high)).Validate())
 }
 
-// ErrBuckets: buckets that a verdict cannot rest on: none, no +Inf, a bound that
-// is NaN or there twice, bounds out of order, counts that are negative, infinite
-// or decrease, or a target that is NaN.
-var ErrBuckets = errors.New("not the buckets of a histogram")
-
-// Bracket is what a histogram knows of "slower than the target", without
-// interpolation (section 5): the two bounds around the target and how many of the
-// observations exceed each. If the target is a bound, both are the target.
-type Bracket struct {
-	// Low is the highest bound that is not above the target. At most AboveLow
-	// observations exceed the target, so PASS is judged on these. If the target is
-	// below all bounds, Low is the lesser of 0 and the target, exceeded by all.
-	Low, AboveLow float64
-	// High is the lowest bound that is not below the target. At least AboveHigh
-	// observations exceed the target, so FAIL is judged on these. If the target is
-	// above all finite bounds, High is +Inf, exceeded by none.
-	High, AboveHigh float64
-	// Total is the number of observations.
-	Total float64
+func (q Quantile) read(ctx context.Context, judge Judge, all []look) (process, error) {
+	test, err := evidence.NewQuantileTest(q.Quantile, judge.Tuning.settings(q.Fail, q.Pass))
+	if err != nil {
+		return nil, err
+	}
+	low, high, err := q.bracket()
+	if err != nil {
+		return nil, err
+	}
+	tables, silence, err := judge.tables(ctx, question{bounds: slices.Compact([]time.Duration{low, high})}, all)
+	if err != nil {
+		return nil, err
+	}
+	return &quantile{q, test, high, tables[0], tables[len(tables)-1], silence}, nil
 }
 
-// Around brackets the target, in the unit of the bounds, by buckets in the order
-// of their bounds. The error is ErrBuckets.
-func Around(target float64, buckets []Bucket) (Bracket, error) {
-	if err := checkBuckets(target, buckets); err != nil {
-		return Bracket{}, err
-	}
-	n := buckets[len(buckets)-1].Count
-	b := Bracket{Low: min(target, 0), AboveLow: n, Total: n}
-	for _, k := range buckets {
-		if k.Le <= target {
-			b.Low, b.AboveLow = k.Le, n-k.Count
-		}
-		if k.Le >= target {
-			b.High, b.AboveHigh = k.Le, n-k.Count
-			break
-		}
-	}
-	return b, nil
+// quantile is the process of a Quantile.
+type quantile struct {
+	Quantile
+	test      evidence.QuantileTest
+	above     time.Duration   // the upper bound
+	low, high []evidence.Look // one and the same if the target is a bound
+	quiet     error
 }
 
-func checkBuckets(target float64, buckets []Bucket) error {
-	if math.IsNaN(target) {
-		return fmt.Errorf("%w: the target is NaN", ErrBuckets)
+func quantileLook(low, high evidence.Look) evidence.QuantileLook {
+	return evidence.QuantileLook{
+		Total: min(low.Canary.Total, high.Canary.Total), AboveLow: low.Canary.Bad, AboveHigh: high.Canary.Bad, Step: low.Step,
 	}
-	if len(buckets) == 0 || !math.IsInf(buckets[len(buckets)-1].Le, 1) {
-		return fmt.Errorf("%w: the last one is not +Inf", ErrBuckets)
-	}
-	before := Bucket{Le: math.Inf(-1)}
-	for _, b := range buckets {
-		if !(b.Le > before.Le) {
-			return fmt.Errorf("%w: bound %v after %v", ErrBuckets, b.Le, before.Le)
-		}
-		if !(b.Count >= before.Count) || math.IsInf(b.Count, 1) {
-			return fmt.Errorf("%w: %v up to bound %v, %v up to %v", ErrBuckets, before.Count, before.Le, b.Count, b.Le)
-		}
-		before = b
-	}
-	return nil
 }
 
-// Coarse tells whether, by the counts as they are, the q-quantile lies between the
-// two bounds, F(Low) < q <= F(High): then neither FAIL nor PASS will come, however
-// long one waits, and a bound nearer to the target is needed. It means something
-// once there are enough observations to speak of the quantile at all.
-func (b Bracket) Coarse(q float64) bool {
-	return b.Total-b.AboveLow < q*b.Total && q*b.Total <= b.Total-b.AboveHigh
+func (p *quantile) update(k int)                { p.test.Update(quantileLook(p.low[k], p.high[k])) }
+func (p *quantile) evidence() evidence.Evidence { return p.test.Evidence() }
+func (p *quantile) requests() []evidence.Look   { return p.high }
+func (p *quantile) silence() error              { return p.quiet }
+
+func (p *quantile) finding(judge Judge, k int) Finding {
+	high := p.high[:k+1]
+	f := Finding{
+		Name: metrics.SlowerThan(p.above).String(), By: ShareOfRequests,
+		Canary: total(high, canaryOf), Baseline: total(high, baselineOf),
+	}
+	f.compare(evidence.Rate(count(f.Canary), judge.Tuning.levels().Alpha))
+	if p.test.Coarse() {
+		f.Note = fmt.Sprintf("the bounds of the histogram around %v are too far apart to tell", p.Target)
+	}
+	f.need(judge, p.test.Need(quantileLook(usual(p.low[:k+1]), usual(high))), len(high))
+	return f
 }

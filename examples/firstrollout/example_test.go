@@ -6,12 +6,12 @@ import (
 	"log"
 	"time"
 
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary/cause"
 
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/release"
 	"github.com/serin-go/serin/fake"
@@ -76,11 +76,11 @@ func Example() {
 	parts, err := service.Parts(istioClient.NetworkingV1().VirtualServices("shop"), kube.AppsV1().Deployments("shop"))
 	check(err)
 	config := parts.Config(plan.For("v2")) // each release is a rollout of its own
-	config.Analyzer = analysis.Sequential{
+	config.Analyzer = sequential.Judge{
 		Provider: mesh, // metrics/prometheus on a cluster
 		Canary:   parts.Canary, Baseline: parts.Stable,
-		Metrics: []analysis.Metric{analysis.Rate{}, analysis.Latency{}},
-		Every:   20 * time.Millisecond,
+		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
+		Tuning:  sequential.Tuning{Look: 20 * time.Millisecond}, // the test is fast
 	}
 	config.Observers = []canary.Observer{func(_ context.Context, e canary.Event) {
 		if e.Reason.Cause == cause.MovedOn {

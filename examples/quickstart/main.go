@@ -21,7 +21,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/planfile"
 )
@@ -67,7 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	flags.StringVar(&o.manifests, "manifests", "", "a bookinfo.yaml of your own (embedded mesh only)")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "run on this cluster")
 	flags.StringVar(&o.prometheus, "prometheus", "", "the URL of the Prometheus server that scrapes that cluster's mesh")
-	flags.DurationVar(&o.look, "look", analysis.DefaultEvery, "how often Prometheus scrapes, or longer: the judge looks at times of this length (on a cluster)")
+	flags.DurationVar(&o.look, "look", 15*time.Second, "how often Prometheus scrapes, or longer: the judge looks at times of this length (on a cluster)")
 	flags.BoolVar(&o.role, "role", false, "print the Role that the plan needs on a cluster, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return usage

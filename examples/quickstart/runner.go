@@ -78,13 +78,13 @@ func newJudge(o options) (analysis.Analyzer, error) {
 	if err != nil {
 		return nil, err
 	}
-	accepted := sequential.Settings{Pass: sequential.Margin{Rho: 1.5, Delta: 0.01}}
-	return analysis.Sequential{
+	accepted := sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: 0.01}}
+	return sequential.Judge{
 		Provider: counts,
 		Canary:   metrics.Arm{Workload: "reviews-v2", Namespace: namespace},
 		Baseline: metrics.Arm{Workload: "reviews-v1", Namespace: namespace},
-		Metrics:  []analysis.Metric{analysis.Rate{Settings: accepted}, analysis.Rate{Objective: 0.98}},
-		Every:    o.look,
+		Metrics:  []sequential.Metric{accepted, sequential.Rate{Objective: 0.98}},
+		Tuning:   sequential.Tuning{Look: o.look},
 	}, nil
 }
 

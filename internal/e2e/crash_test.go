@@ -153,11 +153,11 @@ func (r *trial) follow(t *testing.T) {
 
 // check looks at what came of the rollout.
 func (r *trial) check(t *testing.T) {
-	phase, image, revision := phase.Promoted, "reviews:2", "2"
+	outcome, image, revision := phase.Promoted, "reviews:2", "2"
 	steps := course()
 	count := writes(t)
 	if r.badAt != never {
-		phase, image, revision = phase.RolledBack, "reviews:1", "1"
+		outcome, image, revision = phase.RolledBack, "reviews:1", "1"
 		left := len(steps) - 4 - (r.badAt + 1)
 		steps = append(steps[:r.badAt+3], steps[len(steps)-2:]...)
 		count -= left + 1 // there is no promotion
@@ -174,7 +174,7 @@ func (r *trial) check(t *testing.T) {
 		last = state
 	}
 	t.Logf("seed %d: %v; %s; %v", r.seed, last.Phase, strings.Join(r.story, "; "), r.tally)
-	require.Equal(t, phase, last.Phase, last.Reason)
+	require.Equal(t, outcome, last.Phase, last.Reason)
 	require.Equal(t, steps, seen)
 	require.Equal(t, count, moves, "each change once")
 	require.JSONEq(t, r.before, r.spec(t))

@@ -51,11 +51,12 @@ func TestTheJudgeJudgesWhatRealServersServed(t *testing.T) {
 			last := j.until(t, func(r analysis.Result) bool { return r.Verdict == c.verdict })
 
 			j.stop(t)
-			looks := len(last.Trace.LogE)
-			t.Logf("%v after %d looks: %s %v", last.Verdict, looks, last.Reason, last.Trace)
-			for i, f := range last.Findings {
+			found := last.Details.(*sequential.Report)
+			looks := len(found.Trace.LogE)
+			t.Logf("%v after %d looks: %s %v", last.Verdict, looks, last.Reason, found.Trace)
+			for i, f := range found.Findings {
 				j.requireCounted(t, f, looks)
-				require.Equal(t, i == c.culprit, f.Standing == sequential.Culprit, f)
+				require.Equal(t, i == c.culprit, f.Culprit, f)
 			}
 			require.GreaterOrEqual(t, looks, 3)
 			j.requireSameAgain(t)
@@ -68,7 +69,7 @@ type judged struct {
 	*bookinfo
 	began   time.Time
 	loads   []*traffic.Load
-	judge   analysis.Sequential
+	judge   sequential.Judge
 	from    time.Time
 	answers map[int]answer // by the number of looks
 }
@@ -111,24 +112,21 @@ func newJudged(t *testing.T, change func(v2 *traffic.Server), undisturbed *sync.
 }
 
 // sequential judges what the pods count, in looks of a second.
-func (b *bookinfo) sequential(t *testing.T) analysis.Sequential {
+func (b *bookinfo) sequential(t *testing.T) sequential.Judge {
 	provider := b.counts(t)
-	like := sequential.Settings{Pass: sequential.Margin{Rho: 2, Delta: 0.01}}
+	pass := sequential.Margin{Factor: 2, Extra: 0.01}
 	memory := func(workload string) string {
 		return fmt.Sprintf(`avg(%s{namespace=%q,pod=~"%s-.*"})`, memoryGauge, b.namespace, workload)
 	}
-	return analysis.Sequential{
-		Provider: provider, Canary: b.arm("reviews-v2"), Baseline: b.arm("reviews-v1"), Reporter: metrics.Destination,
-		Every: time.Second, Lag: time.Second,
-		Metrics: []analysis.Metric{
-			analysis.Rate{Settings: like},
-			analysis.Latency{Settings: like},
-			analysis.Quantile{Quantile: 0.95, Target: 100 * time.Millisecond},
-			analysis.Gauge{
-				Provider: provider, Name: "memory per pod", Canary: memory("reviews-v2"), Baseline: memory("reviews-v1"),
-				Settings: sequential.Settings{Block: 1},
-			},
+	return sequential.Judge{
+		Provider: provider, Canary: b.arm("reviews-v2"), Baseline: b.arm("reviews-v1"),
+		Metrics: []sequential.Metric{
+			sequential.Rate{Pass: pass},
+			sequential.Latency{Pass: pass},
+			sequential.Quantile{Quantile: 0.95, Target: 100 * time.Millisecond},
+			sequential.Gauge{Provider: provider, Name: "memory per pod", Canary: memory("reviews-v2"), Baseline: memory("reviews-v1"), Batch: 1},
 		},
+		Tuning: sequential.Tuning{Look: time.Second, Lag: time.Second, Reporter: metrics.Destination},
 	}
 }
 
@@ -136,15 +134,15 @@ func (b *bookinfo) sequential(t *testing.T) analysis.Sequential {
 // suffice for a pass.
 func (b *bookinfo) briskly(t *testing.T) analysis.Analyzer {
 	s := b.sequential(t)
-	s.Every, s.Lag = 2*plane.Scrape, 2*plane.Scrape
-	s.Metrics = []analysis.Metric{analysis.Rate{Settings: sequential.Settings{Pass: sequential.Margin{Rho: 1.5, Delta: 0.02}}}}
+	s.Tuning.Look, s.Tuning.Lag = 2*plane.Scrape, 2*plane.Scrape
+	s.Metrics = []sequential.Metric{sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: 0.02}}}
 	return s
 }
 
 // looks waits until so many more looks are over.
 func (j *judged) looks(t *testing.T, n int) {
-	n += int(time.Since(j.from) / j.judge.Every)
-	over := j.from.Add(time.Duration(n)*j.judge.Every + j.judge.Lag)
+	n += int(time.Since(j.from) / j.judge.Look())
+	over := j.from.Add(time.Duration(n)*j.judge.Look() + j.judge.Lag)
 	j.until(t, func(analysis.Result) bool { return time.Now().After(over) })
 }
 
@@ -158,7 +156,8 @@ func (j *judged) until(t *testing.T, wanted func(analysis.Result) bool) (last an
 			return false
 		}
 		require.NoError(t, err)
-		if n := len(result.Trace.LogE); n > 0 {
+		if found, ok := result.Details.(*sequential.Report); ok {
+			n := len(found.Trace.LogE)
 			if before, ok := j.answers[n]; ok {
 				require.Equal(t, before.result, result)
 			}
@@ -207,11 +206,11 @@ func (j *judged) requireSameAgain(t *testing.T) {
 
 // requireCounted holds what a finding has counted against what the processes
 // served.
-func (j *judged) requireCounted(t *testing.T, f analysis.Finding, looks int) {
-	if f.By == analysis.RatioOfValues {
+func (j *judged) requireCounted(t *testing.T, f sequential.Finding, looks int) {
+	if f.By == sequential.RatioOfValues {
 		return
 	}
-	w := metrics.Window{From: j.from, To: j.from.Add(time.Duration(looks) * j.judge.Every)}
+	w := metrics.Window{From: j.from, To: j.from.Add(time.Duration(looks) * j.judge.Look())}
 	for _, arm := range []struct {
 		workload string
 		server   *traffic.Server
@@ -237,7 +236,7 @@ func (j *judged) requireCounted(t *testing.T, f analysis.Finding, looks int) {
 }
 
 // bound is that of the histogram that a finding is about, as Prometheus writes it.
-func bound(f analysis.Finding) (le string, ok bool) {
+func bound(f sequential.Finding) (le string, ok bool) {
 	for _, b := range metrics.Bounds() {
 		if metrics.SlowerThan(b).String() == f.Name {
 			return strconv.FormatFloat(float64(b)/float64(time.Millisecond), 'f', 1, 64), true

@@ -97,23 +97,23 @@ func TestMirrorFirstThenWeightsThenStableIsPromoted(t *testing.T) {
 	version, err := traffic.Once(b.gateway)
 	require.NoError(t, err)
 	require.Equal(t, "v2", version, "the pods of stable run v2")
-	requireBlocks(t, state.Blocks, asked)
+	requireBlocks(t, state, asked)
 }
 
 // requireBlocks holds the times that a State remembers for the judge against the
 // plan, and against what the judge was asked last.
-func requireBlocks(t *testing.T, blocks canary.Blocks, asked analysis.Request) {
+func requireBlocks(t *testing.T, s canary.State, asked analysis.Request) {
 	var flowed []canary.Traffic
 	var end time.Time
-	for _, b := range blocks {
-		require.False(t, b.From.Before(end), blocks)
-		require.Greater(t, b.To.Sub(b.From), like.Hold/2, blocks)
+	for _, b := range s.Blocks {
+		require.False(t, b.From.Before(end), s.Blocks)
+		require.Greater(t, b.To.Sub(b.From), like.Hold/2, s.Blocks)
 		flowed, end = append(flowed, b.Traffic), b.To
 	}
 	require.Equal(t, []canary.Traffic{mirrored, share(20), share(60), share(100)}, flowed)
 	require.GreaterOrEqual(t, len(asked.Earlier), 3)
 	for i, b := range asked.Earlier {
-		require.Equal(t, metrics.Window{From: blocks[i].From, To: blocks[i].To}, b.Window)
+		require.Equal(t, metrics.Window{From: s.Blocks[i].From, To: s.Blocks[i].To}, b.Window)
 		require.Equal(t, i == 0, b.Mirrored)
 		require.False(t, asked.Window.From.Before(b.Window.To), asked)
 	}

@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/evidence"
 	"github.com/serin-go/serin/internal/draw"
 )
 
@@ -38,12 +38,12 @@ func buckets(n, slower float64) (mean [len(bounds)]float64) {
 
 // before is what the baseline's histogram showed in an hour before the rollout,
 // and which of its bounds are useful.
-func before() (counts []sequential.Count, useful []int) {
-	var all []sequential.Count
+func before() (counts []evidence.Count, useful []int) {
+	var all []evidence.Count
 	for _, b := range bounds[:len(bounds)-1] {
-		all = append(all, sequential.Count{Bad: 1e5 * above(b, 1), Total: 1e5})
+		all = append(all, evidence.Count{Bad: 1e5 * above(b, 1), Total: 1e5})
 	}
-	useful = sequential.UsefulBounds(all)
+	useful = evidence.UsefulBounds(all)
 	for _, i := range useful {
 		counts = append(counts, all[i])
 	}
@@ -59,8 +59,8 @@ func (s scenario) rollLatency(r *rand.Rand) rollout {
 		n := s.requests(k)
 		c := drawBuckets(r, buckets(n.canary, s.slower))
 		b := drawBuckets(r, buckets(n.baseline, 1))
-		out.looks = append(out.looks, sequential.Look{Canary: slowerThan(c, judgedBound), Baseline: slowerThan(b, judgedBound)})
-		out.slow = append(out.slow, sequential.LatencyLook{Canary: over(c, useful), Baseline: over(b, useful)})
+		out.looks = append(out.looks, evidence.Look{Canary: slowerThan(c, judgedBound), Baseline: slowerThan(b, judgedBound)})
+		out.slow = append(out.slow, evidence.LatencyLook{Canary: over(c, useful), Baseline: over(b, useful)})
 		for i := range bounds {
 			minute[0][i] += c[i]
 			minute[1][i] += b[i]
@@ -83,8 +83,8 @@ func drawBuckets(r *rand.Rand, mean [len(bounds)]float64) (counts [len(bounds)]f
 }
 
 // slowerThan counts the requests above bound i.
-func slowerThan(counts [len(bounds)]float64, i int) sequential.Count {
-	var c sequential.Count
+func slowerThan(counts [len(bounds)]float64, i int) evidence.Count {
+	var c evidence.Count
 	for j, v := range counts {
 		c.Total += v
 		if j > i {
@@ -95,8 +95,8 @@ func slowerThan(counts [len(bounds)]float64, i int) sequential.Count {
 }
 
 // over counts the requests above each useful bound.
-func over(counts [len(bounds)]float64, useful []int) sequential.Slow {
-	var s sequential.Slow
+func over(counts [len(bounds)]float64, useful []int) evidence.Slow {
+	var s evidence.Slow
 	for j, i := range useful {
 		c := slowerThan(counts, i)
 		s.Total, s.Over[j] = c.Total, c.Bad
@@ -106,11 +106,11 @@ func over(counts [len(bounds)]float64, useful []int) sequential.Slow {
 
 // percentile is the 99th, in the bucket where it lies on a straight line.
 func percentile(counts [len(bounds)]float64) float64 {
-	all := make([]sequential.Bucket, len(bounds))
+	all := make([]evidence.Bucket, len(bounds))
 	sum := 0.0
 	for i, v := range counts {
 		sum += v
-		all[i] = sequential.Bucket{Le: bounds[i], Count: sum}
+		all[i] = evidence.Bucket{Le: bounds[i], Count: sum}
 	}
-	return sequential.Quantile(0.99, all)
+	return evidence.Quantile(0.99, all)
 }

@@ -4,12 +4,12 @@ import (
 	"math"
 
 	"github.com/serin-go/serin/analysis/peers"
-	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/evidence"
 )
 
 // pooledZ compares all requests so far after every minute, at 5 %.
 func pooledZ(ro *rollout) (int, error) {
-	var c, b sequential.Count
+	var c, b evidence.Count
 	for i, l := range ro.minutes {
 		c, b = plus(c, l.Canary), plus(b, l.Baseline)
 		if _, p := peers.PooledZ(c.Bad, c.Total, b.Bad, b.Total); p < 0.05 {
@@ -26,8 +26,8 @@ func asymptoticMinutes(ro *rollout) (int, error) { return perMinute * asymptotic
 // asymptotic is the confidence sequence for the difference of both rates, as
 // platforms for A/B tests use it: narrowest at 5000 requests, 5 % on the one side
 // that is minded.
-func asymptotic(looks []sequential.Look) int {
-	var c, b sequential.Count
+func asymptotic(looks []evidence.Look) int {
+	var c, b evidence.Count
 	for i, l := range looks {
 		c, b = plus(c, l.Canary), plus(b, l.Baseline)
 		p, q := c.Bad/c.Total, b.Bad/b.Total
@@ -46,16 +46,16 @@ func blocks(ro *rollout) (int, error) {
 	grid := recommended(false).FailGrid
 	bets := grid.Multipliers()
 	var closed, now [len(grid)]float64
-	var open sequential.Look
+	var open evidence.Look
 	return reached(len(ro.looks), math.Log(20), func(k int) float64 {
 		if k%perMinute == 0 {
-			closed, open = now, sequential.Look{}
+			closed, open = now, evidence.Look{}
 		}
 		open = sum(open, ro.looks[k])
 		for i, g := range bets {
-			now[i] = closed[i] + sequential.LogBlock(open, 1, 0.3, g)
+			now[i] = closed[i] + evidence.LogBlock(open, 1, 0.3, g)
 		}
-		return sequential.LogMean(now[:len(bets)], nil)
+		return evidence.LogMean(now[:len(bets)], nil)
 	}), nil
 }
 
@@ -66,15 +66,15 @@ func both(ro *rollout) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ratio, err := sequential.NewGaugeTest(sequential.Settings{Fail: sequential.Margin{Rho: 1}, Block: 1})
+	ratio, err := evidence.NewGaugeTest(evidence.Settings{Fail: evidence.Margin{Factor: 1}, Block: 1})
 	return perMinute * reached(len(ro.minutes), math.Log(20), func(k int) float64 {
 		l := ro.minutes[k]
 		split.Update(l)
-		ratio.Update(sequential.GaugeLook{Canary: rate(l.Canary), Baseline: rate(l.Baseline)})
+		ratio.Update(evidence.GaugeLook{Canary: rate(l.Canary), Baseline: rate(l.Baseline)})
 		return min(split.Evidence().Fail, ratio.Evidence().Fail)
 	}), err
 }
 
 // rate is the share of bad requests, with half a request more so that it is never
 // zero.
-func rate(c sequential.Count) float64 { return (c.Bad + 0.5) / (c.Total + 1) }
+func rate(c evidence.Count) float64 { return (c.Bad + 0.5) / (c.Total + 1) }

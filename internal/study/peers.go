@@ -8,7 +8,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/analysis/peers"
-	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/evidence"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -66,7 +66,7 @@ func (ro *rollout) objective() memory {
 	return memory{canary: counts}
 }
 
-func counted(c sequential.Count) metrics.Counts {
+func counted(c evidence.Count) metrics.Counts {
 	return metrics.Counts{Total: c.Total, Bad: c.Bad}
 }
 

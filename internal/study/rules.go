@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/evidence"
 )
 
 // rule is a way to judge. It returns the look after which it rolls back, from 1;
@@ -16,39 +16,39 @@ type rule struct {
 
 // recommended spells out the settings that the defaults are compared with: a grid
 // of equal weights.
-func recommended(latency bool) sequential.Settings {
-	s := sequential.Settings{
-		Alpha: 0.05, Beta: 0.05, Phi: 1, Block: perMinute, Blocks: 60, Share: 0.8,
-		Cap: math.Log(20) / 2, Tau: 0.15, Fail: sequential.Margin{Rho: 1.05},
-		FailGrid: sequential.Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200},
+func recommended(latency bool) evidence.Settings {
+	s := evidence.Settings{
+		Alpha: 0.05, Beta: 0.05, EventsPerCause: 1, Block: perMinute, Blocks: 60, FirstShare: 0.8,
+		LookCap: math.Log(20) / 2, Noise: 0.15, Fail: evidence.Margin{Factor: 1.05},
+		FailGrid: evidence.Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200},
 	}
 	if latency {
-		s.Tau, s.Fail = 0.05, sequential.Margin{Rho: 1.05, Delta: 0.001}
-		s.FailGrid = sequential.Grid{1.1, 1.25, 1.5, 2, 3, 6, 15, 60}
+		s.Noise, s.Fail = 0.05, evidence.Margin{Factor: 1.05, Extra: 0.001}
+		s.FailGrid = evidence.Grid{1.1, 1.25, 1.5, 2, 3, 6, 15, 60}
 	}
 	return s
 }
 
-func defaults(bool) sequential.Settings { return sequential.Settings{} }
+func defaults(bool) evidence.Settings { return evidence.Settings{} }
 
-func strict(bool) sequential.Settings { return sequential.Settings{Preset: sequential.Strict} }
+func strict(bool) evidence.Settings { return evidence.Settings{Preset: evidence.Strict} }
 
 // judged makes a rule of the library's tests, at every look.
-func judged(settings func(latency bool) sequential.Settings) func(ro *rollout) (int, error) {
+func judged(settings func(latency bool) evidence.Settings) func(ro *rollout) (int, error) {
 	return func(ro *rollout) (int, error) {
-		filled, err := settings(false).For(sequential.Errors)
+		filled, err := settings(false).For(evidence.Errors)
 		if err != nil {
 			return 0, err
 		}
 		limit := -math.Log(filled.Alpha)
 		if ro.latency {
-			t, err := sequential.NewLatencyTest(expected(), settings(true))
+			t, err := evidence.NewLatencyTest(expected(), settings(true))
 			return reached(len(ro.slow), limit, func(k int) float64 {
 				t.Update(ro.slow[k])
 				return t.Evidence().Fail
 			}), err
 		}
-		t, err := sequential.NewErrorTest(settings(false))
+		t, err := evidence.NewErrorTest(settings(false))
 		return reached(len(ro.looks), limit, func(k int) float64 {
 			t.Update(ro.looks[k])
 			return t.Evidence().Fail
@@ -69,11 +69,11 @@ func reached(n int, limit float64, logE func(k int) float64) int {
 
 // newPlain is the split of errors alone: without margin, noise, cap, or evidence
 // that starts later.
-func newPlain() (sequential.ErrorTest, error) {
+func newPlain() (evidence.ErrorTest, error) {
 	s := recommended(false)
-	s.Fail, s.Share, s.Cap = sequential.Margin{Rho: 1}, 1, math.Inf(1)
-	s.Tau, s.FixedTau = sequential.None, true
-	return sequential.NewErrorTest(s)
+	s.Fail, s.FirstShare, s.LookCap = evidence.Margin{Factor: 1}, 1, math.Inf(1)
+	s.Noise, s.FixedNoise = evidence.None, true
+	return evidence.NewErrorTest(s)
 }
 
 // plainLooks is the plain process after every look; plainMinutes after every
@@ -86,12 +86,12 @@ func plainMinutes(ro *rollout) (int, error) {
 }
 
 // plain takes the mean over the bounds if it is about latency.
-func plain(looks []sequential.Look, slow []sequential.LatencyLook) (int, error) {
+func plain(looks []evidence.Look, slow []evidence.LatencyLook) (int, error) {
 	first, err := newPlain()
 	if err != nil {
 		return 0, err
 	}
-	tests := []sequential.ErrorTest{first}
+	tests := []evidence.ErrorTest{first}
 	if slow != nil {
 		tests = slices.Repeat(tests, len(expected()))
 	}
@@ -105,20 +105,20 @@ func plain(looks []sequential.Look, slow []sequential.LatencyLook) (int, error) 
 			tests[j].Update(l)
 			logE[j] = tests[j].Evidence().Fail
 		}
-		return sequential.LogMean(logE, nil)
+		return evidence.LogMean(logE, nil)
 	}), nil
 }
 
 // bound is the look of one bound.
-func bound(l sequential.LatencyLook, j int) sequential.Look {
-	return sequential.Look{
-		Canary:   sequential.Count{Bad: l.Canary.Over[j], Total: l.Canary.Total},
-		Baseline: sequential.Count{Bad: l.Baseline.Over[j], Total: l.Baseline.Total},
+func bound(l evidence.LatencyLook, j int) evidence.Look {
+	return evidence.Look{
+		Canary:   evidence.Count{Bad: l.Canary.Over[j], Total: l.Canary.Total},
+		Baseline: evidence.Count{Bad: l.Baseline.Over[j], Total: l.Baseline.Total},
 	}
 }
 
 // expected is what the baseline's bounds showed before the rollout.
-func expected() []sequential.Count {
+func expected() []evidence.Count {
 	counts, _ := before()
 	return counts
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/evidence"
 	"github.com/serin-go/serin/internal/draw"
 )
 
@@ -41,11 +41,11 @@ type rollout struct {
 	latency bool
 	// looks and minutes are the requests and the bad ones. If it is about
 	// latency, bad is slower than the judged bound.
-	looks, minutes []sequential.Look
+	looks, minutes []evidence.Look
 	// slow has every useful bound, for the same looks; nil for errors.
-	slow []sequential.LatencyLook
+	slow []evidence.LatencyLook
 	// tooSlow is, minute by minute, how many were above the objective's bound.
-	tooSlow []sequential.Count
+	tooSlow []evidence.Count
 	// percentiles are the 99th of each minute.
 	percentiles []arms
 }
@@ -73,7 +73,7 @@ func (s scenario) roll(r *rand.Rand) rollout {
 	now := s.errors(r)
 	for k := range cmp.Or(s.looks, hour) {
 		n, at := s.requests(k), now(k)
-		out.looks = append(out.looks, sequential.Look{
+		out.looks = append(out.looks, evidence.Look{
 			Canary:   s.count(r, n.canary, at.canary),
 			Baseline: s.count(r, n.baseline, at.baseline),
 		})
@@ -83,11 +83,11 @@ func (s scenario) roll(r *rand.Rand) rollout {
 }
 
 // count draws the requests of one arm.
-func (s scenario) count(r *rand.Rand, n, rate float64) sequential.Count {
+func (s scenario) count(r *rand.Rand, n, rate float64) evidence.Count {
 	times := max(s.times, 1)
 	rate = min(rate, 1)
 	bad := times * draw.Poisson(r, n*rate)
-	return sequential.Count{Bad: bad, Total: bad + draw.Poisson(r, n*(1-rate))}
+	return evidence.Count{Bad: bad, Total: bad + draw.Poisson(r, n*(1-rate))}
 }
 
 // constant has the same rates all the time.

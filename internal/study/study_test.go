@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/evidence"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -57,11 +57,11 @@ func (deaf) Write([]byte) (int, error) { return 0, errors.New("the disk is full"
 
 func TestAStudyThatCannotGoOnSaysWhy(t *testing.T) {
 	require.ErrorContains(t, study([]string{"-n", "1", "-tables", "1", "-rps", "1"}, deaf{}), "the disk is full")
-	mistaken := rule{"mistaken", judged(func(bool) sequential.Settings { return sequential.Settings{Alpha: 2} })}
+	mistaken := rule{"mistaken", judged(func(bool) evidence.Settings { return evidence.Settings{Alpha: 2} })}
 	for _, s := range []scenario{healthy[0], healthy[2]} {
 		s.rps = 1
 		_, err := run{n: 3}.apply(s, []rule{rec, mistaken})
-		require.ErrorContains(t, err, s.name+" by mistaken: sequential: alpha is 2")
+		require.ErrorContains(t, err, s.name+" by mistaken: alpha is 2")
 	}
 }
 

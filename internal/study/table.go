@@ -9,7 +9,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/evidence"
 )
 
 // run says how a study is done.
@@ -101,7 +101,7 @@ func (ro *rollout) badUntil(look int) float64 {
 	if look > 0 {
 		looks = looks[:look]
 	}
-	var c sequential.Count
+	var c evidence.Count
 	for _, l := range looks {
 		c = plus(c, l.Canary)
 	}

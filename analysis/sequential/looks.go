@@ -1,0 +1,141 @@
+package sequential
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/internal/judging"
+	"github.com/serin-go/serin/metrics"
+)
+
+// look is one look of a rollout.
+type look struct {
+	window metrics.Window
+	block  *analysis.Block
+	first  bool // of its block
+	now    bool // of the step under way
+}
+
+// looks cuts the blocks of a rollout into looks of equal length. The rest of a
+// block that is over is a look as well; one that is not over is left for later,
+// and so is one that ended within the lag. So a look that was there once is there
+// again, with the same counts, whoever asks and whenever.
+func looks(r analysis.Request, every, lag time.Duration) []look {
+	var all []look
+	blocks := r.Blocks()
+	for i := range blocks {
+		block, over := &blocks[i], i < len(r.Earlier)
+		for from := block.Window.From; from.Before(block.Window.To); from = from.Add(every) {
+			w := metrics.Window{From: from, To: from.Add(every)}
+			if w.To.After(block.Window.To) {
+				if !over {
+					break
+				}
+				w.To = block.Window.To
+			}
+			if w.To.Add(lag).After(r.Window.To) {
+				return all
+			}
+			all = append(all, look{w, block, from.Equal(block.Window.From), !over})
+		}
+	}
+	return all
+}
+
+// question is what to count in all looks: what a signal calls bad, or with bounds,
+// for each of them what is slower.
+type question struct {
+	signal metrics.Signal
+	bounds []time.Duration
+}
+
+func (q question) ask(ctx context.Context, p metrics.Sequencer, query metrics.Query, windows []metrics.Window) ([][]metrics.Counts, error) {
+	if len(q.bounds) > 0 {
+		return p.Slow(ctx, query, q.bounds, windows)
+	}
+	counts, err := p.Sequence(ctx, query, windows)
+	return [][]metrics.Counts{counts}, err
+}
+
+// size is how many counts a look has.
+func (q question) size() int { return max(1, len(q.bounds)) }
+
+// tables counts both arms, for each bound a table. Having counted nothing is no
+// error; silence is then the reason.
+func (j Judge) tables(ctx context.Context, q question, all []look) (tables [][]evidence.Look, silence, err error) {
+	tables = make([][]evidence.Look, q.size())
+	for i := range tables {
+		tables[i] = make([]evidence.Look, len(all))
+		for k := range all {
+			tables[i][k].Step = all[k].first
+		}
+	}
+	for arm, of := range []func(*evidence.Look) *evidence.Count{canaryOf, baselineOf} {
+		name := [...]string{"canary", j.Tuning.baseline()}[arm]
+		quiet, err := j.count(ctx, q, arm, all, func(i, k int, c metrics.Counts) { *of(&tables[i][k]) = count(c) })
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if quiet != nil && silence == nil {
+			silence = fmt.Errorf("%s: %w", name, quiet)
+		}
+	}
+	return tables, silence, nil
+}
+
+// count asks for all looks of an arm: for those with copies apart, as another
+// reporter may have to be asked.
+func (j Judge) count(ctx context.Context, q question, arm int, all []look, set func(i, k int, c metrics.Counts)) (silence, err error) {
+	for _, mirrored := range []bool{false, true} {
+		var windows []metrics.Window
+		var places []int
+		for k := range all {
+			if all[k].block.Mirrored == mirrored {
+				windows, places = append(windows, all[k].window), append(places, k)
+			}
+		}
+		if len(windows) == 0 {
+			continue
+		}
+		query := j.query(arm, q.signal)
+		query.Reporter = judging.Reporter(j.Tuning.Reporter, mirrored)
+		counts, err := q.ask(ctx, j.Provider, query, windows)
+		if metrics.Nothing(err) {
+			silence = err
+			continue
+		}
+		if err == nil {
+			err = checkCounts(counts, q.size(), len(windows))
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range counts {
+			for at, c := range counts[i] {
+				set(i, places[at], c)
+			}
+		}
+	}
+	return silence, nil
+}
+
+// checkCounts reports an answer that a Provider may not give.
+func checkCounts(counts [][]metrics.Counts, bounds, windows int) error {
+	if len(counts) != bounds {
+		return fmt.Errorf("%w: counts of %d bounds instead of %d", metrics.ErrPartial, len(counts), bounds)
+	}
+	for _, some := range counts {
+		if len(some) != windows {
+			return fmt.Errorf("%w: counts of %d windows instead of %d", metrics.ErrPartial, len(some), windows)
+		}
+		for _, c := range some {
+			if !judging.Sound(c) {
+				return fmt.Errorf("%w: %v bad of %v", metrics.ErrNotCounter, c.Bad, c.Total)
+			}
+		}
+	}
+	return nil
+}

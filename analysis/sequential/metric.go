@@ -1,0 +1,152 @@
+package sequential
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/metrics"
+)
+
+// Metric is one thing that a [Judge] judges: a [Rate], a [Latency], a
+// [Quantile] or a [Gauge]. Its String says in words what it looks at.
+type Metric interface {
+	fmt.Stringer
+	validate(judge Judge) error
+	weight() float64
+	// read asks for all looks.
+	read(ctx context.Context, judge Judge, all []look) (process, error)
+}
+
+// process is the evidence of a metric, look by look.
+type process interface {
+	update(k int)
+	evidence() evidence.Evidence
+	// finding sums up looks 0 to k.
+	finding(judge Judge, k int) Finding
+	// requests are those of both arms; nil if they are not counted.
+	requests() []evidence.Look
+	// silence is why nothing was counted, if nothing was.
+	silence() error
+}
+
+// Rate judges the canary's share of bad requests.
+type Rate struct {
+	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	Signal metrics.Signal
+	// Objective, unless zero, is the share of good requests that the canary must
+	// have, such as 0.999: it is then not compared with the baseline.
+	Objective float64
+	// Weight is the metric's share of the evidence for a fail; zero is 1, and
+	// None never fails the canary.
+	Weight float64
+	// Fail is how bad a canary may be that is not rolled back; zero is 1.05 times the
+	// baseline. Pass is how bad none may be that passes; zero is 1.5 times the baseline
+	// plus 0.0005. Beside an Objective both are 1 times what it allows.
+	Fail, Pass Margin
+}
+
+// String names bad requests.
+func (r Rate) String() string { return r.Signal.String() }
+
+func (r Rate) weight() float64 { return r.Weight }
+
+func (r Rate) validate(judge Judge) error {
+	_, err := r.test(judge)
+	return errors.Join(err, judge.query(0, r.Signal).Validate(), judge.query(1, r.Signal).Validate())
+}
+
+// rateTest is *evidence.ErrorTest or *evidence.SLOTest.
+type rateTest interface {
+	Update(evidence.Look)
+	Evidence() evidence.Evidence
+	Need(usual evidence.Look) evidence.Need
+}
+
+func (r Rate) test(judge Judge) (rateTest, error) {
+	if r.Objective != 0 {
+		t, err := evidence.NewSLOTest(r.Objective, judge.Tuning.settings(r.Fail, r.Pass))
+		return &t, err
+	}
+	t, err := evidence.NewErrorTest(judge.Tuning.settings(r.Fail, r.Pass))
+	return &t, err
+}
+
+func (r Rate) read(ctx context.Context, judge Judge, all []look) (process, error) {
+	test, err := r.test(judge)
+	if err != nil {
+		return nil, err
+	}
+	tables, silence, err := judge.tables(ctx, question{signal: r.Signal}, all)
+	if err != nil {
+		return nil, err
+	}
+	return &rate{r, test, tables[0], silence}, nil
+}
+
+// rate is the process of a Rate.
+type rate struct {
+	Rate
+	test  rateTest
+	table []evidence.Look
+	quiet error
+}
+
+func (p *rate) update(k int)                { p.test.Update(p.table[k]) }
+func (p *rate) evidence() evidence.Evidence { return p.test.Evidence() }
+func (p *rate) requests() []evidence.Look   { return p.table }
+func (p *rate) silence() error              { return p.quiet }
+
+func (p *rate) finding(judge Judge, k int) Finding {
+	seen := p.table[:k+1]
+	f := Finding{Name: p.String(), Canary: total(seen, canaryOf), Baseline: total(seen, baselineOf)}
+	if p.Objective != 0 {
+		f.compare(evidence.Rate(count(f.Canary), judge.Tuning.levels().Alpha))
+		f.By = ShareOfRequests
+	} else {
+		f.compare(ratio(seen, judge.Tuning.levels().Alpha))
+	}
+	f.need(judge, p.test.Need(usual(seen)), len(seen))
+	return f
+}
+
+// exposed is how many bad requests users saw.
+func (p *rate) exposed(all []look) (bad float64) {
+	for k := range all {
+		if !all[k].block.Mirrored {
+			bad += p.table[k].Canary.Bad
+		}
+	}
+	return bad
+}
+
+func canaryOf(l *evidence.Look) *evidence.Count   { return &l.Canary }
+func baselineOf(l *evidence.Look) *evidence.Count { return &l.Baseline }
+
+// total sums up an arm.
+func total(table []evidence.Look, arm func(*evidence.Look) *evidence.Count) (sum metrics.Counts) {
+	for i := range table {
+		c := arm(&table[i])
+		sum = sum.Add(metrics.Counts{Total: c.Total, Bad: c.Bad})
+	}
+	return sum
+}
+
+// usual is the average look.
+func usual(table []evidence.Look) evidence.Look {
+	k := float64(len(table))
+	c, b := total(table, canaryOf), total(table, baselineOf)
+	return evidence.Look{
+		Canary:   evidence.Count{Bad: c.Bad / k, Total: c.Total / k},
+		Baseline: evidence.Count{Bad: b.Bad / k, Total: b.Total / k},
+	}
+}
+
+func count(c metrics.Counts) evidence.Count { return evidence.Count{Bad: c.Bad, Total: c.Total} }
+
+// ratio estimates how many times the baseline's rate the canary's is.
+func ratio(table []evidence.Look, alpha float64) (evidence.Interval, bool) {
+	return evidence.Ratio(slices.Values(table), evidence.RatioGrid(), alpha)
+}

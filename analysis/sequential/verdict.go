@@ -1,0 +1,171 @@
+package sequential
+
+import (
+	"github.com/serin-go/serin/analysis"
+
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/serin-go/serin/internal/evidence"
+)
+
+// judge walks through all looks.
+func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
+	judge, err := evidence.NewJudge(j.Tuning.levels())
+	if err != nil {
+		return analysis.Result{}, err
+	}
+	split, err := evidence.NewTrafficTest(evidence.Settings{})
+	if err != nil {
+		return analysis.Result{}, err
+	}
+	requests := counted(tests)
+	metrics := make([]evidence.Metric, len(tests))
+	report := Report{Trace: Trace{FailAt: j.Tuning.failAt()}}
+	var verdict evidence.Verdict
+	for k := range all {
+		for i, t := range tests {
+			t.update(k)
+			metrics[i] = evidence.Metric{Evidence: t.evidence(), Weight: j.metrics()[i].weight()}
+		}
+		if requests != nil && !j.Tuning.AnySplit {
+			split.Update(share(all[k].block, requests[k]))
+		}
+		report.Trace.LogE = append(report.Trace.LogE, evidence.LogFail(metrics))
+		if verdict = judge.Update(metrics, split.LogE(), true); verdict == evidence.Fail {
+			all = all[:k+1] // what came after that does not matter any more
+			break
+		}
+	}
+	r := analysis.Result{Details: &report}
+	for i, standing := range evidence.Standings(metrics, j.Tuning.levels().Alpha) {
+		f := j.finding(tests[i], metrics[i], all)
+		f.Suspect, f.Culprit = standing >= evidence.Suspect, standing == evidence.Culprit
+		report.Findings = append(report.Findings, f)
+		r.Values = append(r.Values, f.values()...)
+	}
+	j.say(&r, &report, verdict, all, tests)
+	return r, nil
+}
+
+// counted are the requests of the first metric that counts them all.
+func counted(tests []process) []evidence.Look {
+	for _, t := range tests {
+		if r := t.requests(); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// share is how the requests of a look divided, and were to divide. Nothing can
+// be said while the canary is mirrored to, or beside a baseline of its own.
+func share(b *analysis.Block, l evidence.Look) evidence.TrafficLook {
+	look := evidence.TrafficLook{Canary: l.Canary.Total, Others: l.Baseline.Total, Step: l.Step}
+	if !b.Mirrored && b.Baseline == 0 {
+		look.Share = b.Canary
+	}
+	return look
+}
+
+func (j Judge) finding(t process, m evidence.Metric, all []look) Finding {
+	f := t.finding(j, len(all)-1)
+	f.baseline = j.Tuning.baseline()
+	f.Fail, f.Pass, f.FailAt, f.PassAt = m.Evidence.Fail, m.Evidence.Pass, j.Tuning.failAt(), j.Tuning.passAt()
+	return f
+}
+
+// values are the numbers behind a finding.
+func (f Finding) values() []analysis.Value {
+	c, b := analysis.Value{Name: f.Name, Arm: "canary", Counts: f.Canary}, analysis.Value{Name: f.Name, Arm: f.baseline, Counts: f.Baseline}
+	if f.By == RatioOfValues {
+		c.Number, b.Number = f.CanaryValue, f.BaselineValue
+	}
+	return []analysis.Value{c, b}
+}
+
+// say sets the verdict and says it in words.
+func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict, all []look, tests []process) {
+	worst := slices.MinFunc(report.Findings, func(a, b Finding) int { return cmp.Compare(a.Pass, b.Pass) })
+	exposed := j.exposed(all, tests)
+	switch {
+	case exposed != "":
+		r.Verdict, r.Reason = analysis.Fail, exposed
+	case verdict == evidence.Fail:
+		r.Verdict, r.Reason = analysis.Fail, report.blame()
+	case verdict == evidence.Invalid:
+		r.Blindness = analysis.NotAsPlanned
+		r.Reason = "the requests are not divided as planned, so the arms cannot be compared: look for pods that are not ready or were ejected, for sessions that stick, and for requests that choose their version by a header; " + worst.String()
+	default:
+		silence := tests[slices.Index(report.Findings, worst)].silence()
+		r.Verdict, r.Blindness = sight(report.Findings, all, tests, silence)
+		switch {
+		case verdict != evidence.Pass:
+			r.Reason = worst.missing(silence)
+		case r.Verdict == analysis.Blind:
+			r.Reason = worst.String() + ": that was before this step, which has shown nothing" + words(silence)
+		default:
+			r.Verdict, r.Reason = analysis.Pass, worst.String()
+		}
+	}
+}
+
+// sight tells whether the step under way has shown anything, and if not, why. Where
+// everything goes to the canary, what was learnt of the baseline before has to do.
+func sight(findings []Finding, all []look, tests []process, silence error) (analysis.Verdict, analysis.Blindness) {
+	requests := counted(tests)
+	if requests == nil && silence == nil {
+		return analysis.Inconclusive, analysis.NotSaid
+	}
+	alone := all[len(all)-1].block.Canary == 1
+	var canary, baseline float64
+	for k := range min(len(all), len(requests)) {
+		if all[k].now {
+			canary += requests[k].Canary.Total
+		}
+		if all[k].now || alone {
+			baseline += requests[k].Baseline.Total
+		}
+	}
+	compared := slices.ContainsFunc(findings, func(f Finding) bool { return f.By == RatioOfRates })
+	if canary > 0 && (baseline > 0 || !compared) {
+		return analysis.Inconclusive, analysis.NotSaid
+	}
+	return analysis.Blind, all[len(all)-1].block.Blindness(canary, baseline)
+}
+
+// exposed says that the users have seen too many bad answers, if they have.
+func (j Judge) exposed(all []look, tests []process) string {
+	if j.Tuning.MaxBad == 0 {
+		return ""
+	}
+	for _, t := range tests {
+		p, ok := t.(*rate)
+		if !ok {
+			continue
+		}
+		if bad := p.exposed(all); bad > j.Tuning.MaxBad {
+			return fmt.Sprintf("canary has answered %.0f live requests with %v, more than the %.0f accepted in a whole rollout", bad, p.Signal, j.Tuning.MaxBad)
+		}
+	}
+	return ""
+}
+
+// blame names the metrics that failed the canary.
+func (r *Report) blame() string {
+	worst := slices.MaxFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(a.Fail, b.Fail) })
+	var culprits []string
+	for _, f := range r.Findings {
+		if f.Culprit {
+			culprits = append(culprits, f.String())
+		}
+	}
+	if len(culprits) == 0 {
+		culprits = []string{worst.String()}
+	}
+	return fmt.Sprintf("%s; not by chance (evidence %.0f, %.0f needed)",
+		strings.Join(culprits, "; "), math.Exp(r.Trace.LogE[len(r.Trace.LogE)-1]), math.Exp(r.Trace.FailAt))
+}

@@ -1,0 +1,61 @@
+package evidence
+
+// TrafficTest compares the split of the requests with the plan (section 7). It
+// has one side: evidence that the split is not as planned. Like [ErrorTest] it
+// is a value, and its zero value learns nothing.
+//
+// It holds for requests that are routed one by one at random. Leave it out while
+// mirroring, with session affinity and for routes by header.
+type TrafficTest struct {
+	settings Settings
+	clock    clock
+	odds     mixture // multipliers above 1: too much; as many below: too little
+}
+
+// TrafficLook is how many requests went where between two readings.
+type TrafficLook struct {
+	Share  float64 // planned for the canary; not above 0 or not below 1: an empty look
+	Canary float64 // requests
+	Others float64 // requests of all other arms
+	Step   bool    // as in [Look]
+}
+
+var oddsGrid = Grid{
+	1.02, 1.05, 1.1, 1.2, 1.5, 2, 4, 10,
+	1 / 1.02, 1 / 1.05, 1 / 1.1, 1 / 1.2, 1 / 1.5, 1. / 2, 1. / 4, 1. / 10,
+}
+
+// NewTrafficTest returns a test that has seen nothing. Of the settings, Fail.Rho
+// is the tolerance, a factor on the odds in either direction, and Phi the
+// requests of a session.
+func NewTrafficTest(s Settings) (TrafficTest, error) {
+	s, err := s.For(Traffic)
+	if err != nil {
+		return TrafficTest{}, err
+	}
+	return TrafficTest{settings: s, clock: s.clock(), odds: newMixture(bets{grid: oddsGrid}, s.LookCap)}, nil
+}
+
+// Update counts the next look.
+func (t *TrafficTest) Update(l TrafficLook) {
+	if begins, share, rest := t.clock.tick(l.Step); begins {
+		t.odds.begin(share, rest)
+	}
+	if !(l.Share > 0 && l.Share < 1) || !sound(l.Canary) || !sound(l.Others) {
+		return
+	}
+	odds, half := l.Share/(1-l.Share), t.odds.size/2
+	t.weigh(l, odds*t.settings.Fail.Factor, 0, half)
+	t.weigh(l, odds/t.settings.Fail.Factor, half, t.odds.size)
+}
+
+// weigh adds a look to the multipliers of one direction, whose odds are at the
+// edge of the tolerance.
+func (t *TrafficTest) weigh(l TrafficLook, odds float64, from, to int) {
+	s := split{bad: l.Canary, events: l.Canary + l.Others, theta: odds / (1 + odds)}
+	m := &t.odds
+	s.tempered(1/t.settings.EventsPerCause).weigh(m.grid[from:to], m.logGrid[from:to], m.sums[from:to], m.cap)
+}
+
+// LogE returns the evidence so far that the split is not as planned.
+func (t *TrafficTest) LogE() float64 { return t.odds.logE() }
