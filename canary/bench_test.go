@@ -8,7 +8,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -29,7 +29,7 @@ func BenchmarkTurn(b *testing.B) {
 	before := heap()
 	runners := make([]*canary.Runner, rollouts)
 	for i := range runners {
-		r, err := canary.NewRunner(canary.Config{Plan: plan.For("v2"), Router: new(fake.Router), Analyzer: judge})
+		r, err := canary.NewRunner(canary.Config{Plan: plan.For("v2"), Router: new(canarytest.Router), Analyzer: judge})
 		require.NoError(b, err)
 		for range 2 {
 			_, err = r.Turn(b.Context())

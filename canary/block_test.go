@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/canary/canarytest"
 )
 
 // What a judge is told of the rollout so far: the steps in which something could
@@ -18,7 +18,7 @@ func TestAJudgeIsToldOfTheStepsBefore(t *testing.T) {
 	dark.Traffic.Mirror = canary.Full
 	unjudged := like
 	unjudged.Traffic.Canary, unjudged.Requires = canary.Percent, canary.Nothing
-	judge := &fake.Judge{}
+	judge := &canarytest.Judge{}
 	plan := canary.NewPlan("reviews").Settle(10*time.Second).ScrapeLag(30*time.Second).Step(dark, unjudged).
 		Weights(canary.List(20*canary.Percent, 50*canary.Percent, canary.Full), like)
 	story(t, plan, func(t *testing.T, s *stage) {

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 	"github.com/stretchr/testify/require"
 )
 
@@ -63,7 +63,7 @@ func TestAPauseDoesNotUseUpTheDeadline(t *testing.T) {
 func TestTheDeadlineGoesOnAfterAPauseFromWhereItWas(t *testing.T) {
 	plan := canary.NewPlan("p").Interval(time.Second).Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Minute})
 	story(t, plan, func(t *testing.T, s *stage) {
-		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
+		s.judge.Script = []canarytest.Ruling{{Reason: "no requests yet"}}
 		s.turns(30 * time.Second)
 		s.send(canary.Command{Order: order.Pause})
 		s.turns(time.Hour)
@@ -167,7 +167,7 @@ func TestAPauseHoldsThePromotedStableBeforeItGetsTraffic(t *testing.T) {
 func TestPromoteGoesToTheEndWithoutWaitingForVerdicts(t *testing.T) {
 	plan := canary.NewPlan("p").Weights(canary.Linear(percent, percent, canary.Full), canary.Step{Hold: time.Hour, LeaveGates: []string{"door"}})
 	story(t, plan, func(t *testing.T, s *stage) {
-		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
+		s.judge.Script = []canarytest.Ruling{{Reason: "no requests yet"}}
 		s.turns(time.Minute)
 		s.send(canary.Command{Order: order.Pause})
 		s.turns(time.Minute)
@@ -324,7 +324,7 @@ func TestAnApprovalIsKeptForItsGateAndUsedOnce(t *testing.T) {
 
 func TestAGateThatNoStepHasIsAMistake(t *testing.T) {
 	_, err := canary.NewRunner(canary.Config{
-		Plan: mustBuild(t, twoSteps()), Router: new(fake.Router), Analyzer: new(fake.Judge),
+		Plan: mustBuild(t, twoSteps()), Router: new(canarytest.Router), Analyzer: new(canarytest.Judge),
 		Gates: map[string]canary.Gate{"realese": func(context.Context) (canary.Answer, error) { return canary.Answer{}, nil }},
 	})
 	require.ErrorContains(t, err, `Config.Gates: "realese" is nil, or no gate of the plan`)

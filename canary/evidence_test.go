@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 
@@ -14,7 +15,6 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 )
 
 // Silence is not consent: a step that must not fail waits for a judge that sees,
@@ -26,7 +26,7 @@ func TestAStepThatMustNotFailIsNotLeftBlindly(t *testing.T) {
 		goesOn  bool
 	}{{analysis.Blind, false}, {analysis.Inconclusive, true}, {analysis.Pass, true}, {analysis.Verdict(9), false}} {
 		story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
-			s.judge.Script = []fake.Ruling{{Verdict: c.verdict, Blindness: analysis.NoReadings, Reason: "what it says"}}
+			s.judge.Script = []canarytest.Ruling{{Verdict: c.verdict, Blindness: analysis.NoReadings, Reason: "what it says"}}
 			if c.goesOn {
 				_, err := s.run()
 				require.NoError(t, err, c.verdict)
@@ -44,7 +44,7 @@ func TestAStepThatMustNotFailIsNotLeftBlindly(t *testing.T) {
 func TestABlindStepGoesBackAtItsDeadline(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Requires: canary.NoFailure, Hold: time.Minute, Deadline: time.Hour}
 	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
-		s.judge.Script = []fake.Ruling{{Reason: "no requests yet"}}
+		s.judge.Script = []canarytest.Ruling{{Reason: "no requests yet"}}
 		_, err := s.run()
 		require.ErrorContains(t, err, "missed its deadline of 1h0m0s; waiting for a verdict: no requests yet")
 	})
@@ -52,7 +52,7 @@ func TestABlindStepGoesBackAtItsDeadline(t *testing.T) {
 
 // counting is a judge that carries how often it was asked.
 type counting struct {
-	fake.Judge
+	canarytest.Judge
 	look time.Duration
 }
 
@@ -62,7 +62,7 @@ func (c *counting) Look() time.Duration { return c.look }
 // promotion began is kept apart, and nothing is written for its sake.
 func TestTheJudgeIsHandedWhatItCarries(t *testing.T) {
 	judge := &counting{look: time.Minute}
-	judge.Script = []fake.Ruling{
+	judge.Script = []canarytest.Ruling{
 		{Verdict: analysis.Inconclusive, Carry: []byte("first")}, {Verdict: analysis.Pass, Carry: []byte("passed")},
 		{Verdict: analysis.Inconclusive, Carry: []byte("alone")},
 	}
@@ -92,7 +92,7 @@ func TestTheJudgeIsHandedWhatItCarries(t *testing.T) {
 func TestATooLongCarryTakesNothingFromTheVerdict(t *testing.T) {
 	long := []byte(strings.Repeat("x", 513))
 	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(t *testing.T, s *stage) {
-		s.judge.Script = []fake.Ruling{{Verdict: analysis.Inconclusive, Carry: long[1:]}, {Verdict: analysis.Fail, Carry: long}}
+		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive, Carry: long[1:]}, {Verdict: analysis.Fail, Carry: long}}
 		s.turns(5 * time.Second)
 		s.send(canary.Command{Order: order.Skip})
 		_, err := s.run()
@@ -105,7 +105,7 @@ func TestATooLongCarryTakesNothingFromTheVerdict(t *testing.T) {
 func TestAnErrorOfTheJudgeForgetsNothing(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Requires: canary.NoFailure, Hold: time.Minute, LeaveGates: []string{"door"}}
 	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(1000), func(t *testing.T, s *stage) {
-		s.judge.Script = []fake.Ruling{{Err: errors.New("503")}, {Verdict: analysis.Pass, Carry: []byte("known")}, {Err: errors.New("503")}}
+		s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}, {Verdict: analysis.Pass, Carry: []byte("known")}, {Err: errors.New("503")}}
 		s.turns(10 * time.Minute)
 		require.Equal(t, "known", string(s.read().State.Carry))
 	})
@@ -140,9 +140,9 @@ func TestAJudgeThatCombinesIsAskedForItsMistakes(t *testing.T) {
 		"warmup": analysis.Warmup(time.Minute, analysis.Threshold{Max: 2}),
 		"last":   analysis.Last(time.Minute, analysis.Threshold{Max: 2}),
 	} {
-		_, err := canary.NewRunner(canary.Config{Plan: plan, Router: new(fake.Router), Analyzer: judge})
+		_, err := canary.NewRunner(canary.Config{Plan: plan, Router: new(canarytest.Router), Analyzer: judge})
 		require.ErrorContains(t, err, "Max is 2", name)
 	}
-	_, err := canary.NewRunner(canary.Config{Plan: plan, Router: new(fake.Router), Analyzer: analysis.All(ok, nil)})
+	_, err := canary.NewRunner(canary.Config{Plan: plan, Router: new(canarytest.Router), Analyzer: analysis.All(ok, nil)})
 	require.ErrorContains(t, err, "analyzer 2 is nil")
 }

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
 
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 )
 
 // A rollout in memory: the Router stands for a mesh, the Judge for its metrics.
@@ -26,8 +26,8 @@ func Example() {
 	}
 	runner, err := canary.NewRunner(canary.Config{
 		Plan:     plan,
-		Router:   new(fake.Router),
-		Analyzer: new(fake.Judge),
+		Router:   new(canarytest.Router),
+		Analyzer: new(canarytest.Judge),
 		Observers: []canary.Observer{func(_ context.Context, e canary.Event) {
 			if e.Wrote {
 				fmt.Printf("%v: %v\n", e.After.Phase, e.After.Traffic)
@@ -118,7 +118,7 @@ func ExampleRunner_Turn() {
 	if err != nil {
 		fmt.Println(err)
 	}
-	runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: new(fake.Router)})
+	runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: new(canarytest.Router)})
 	if err != nil {
 		fmt.Println(err)
 	}
@@ -138,7 +138,7 @@ func ExampleRunner_Turn() {
 
 // An order reaches the rollout through its State, from any process.
 func ExampleSend() {
-	err := canary.Send(context.Background(), new(fake.Router), canary.Command{Order: order.Abort, By: "ann", Why: "checkout looks odd"})
+	err := canary.Send(context.Background(), new(canarytest.Router), canary.Command{Order: order.Abort, By: "ann", Why: "checkout looks odd"})
 	fmt.Println(errors.Is(err, canary.ErrNotNow), err)
 	// Output: true canary: not now: a rollout that is Idle cannot abort
 }

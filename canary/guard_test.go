@@ -7,13 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/phase"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 )
 
 // judgeFunc is an Analyzer.
@@ -42,7 +42,7 @@ func TestNoPartKeepsATurnFromItsDecision(t *testing.T) {
 			"gate": func(c *canary.Config) {
 				c.Gates = map[string]canary.Gate{"friday": func(ctx context.Context) (canary.Answer, error) { return canary.Answer{}, fail(ctx) }}
 			},
-			"workload": func(c *canary.Config) { c.Workload = failing{new(fake.Workload), fail} },
+			"workload": func(c *canary.Config) { c.Workload = failing{new(canarytest.Workload), fail} },
 		}
 		for part, install := range parts {
 			t.Run(part+" "+name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func (w watched) Wake(context.Context) <-chan struct{} { return w.changed }
 func TestAWakeUpIsTheNextTurn(t *testing.T) {
 	for name, changes := range map[string]int{"one": 1, "many": 10_000} {
 		t.Run(name, func(t *testing.T) {
-			w := watched{new(fake.Workload), make(chan struct{}, changes)}
+			w := watched{new(canarytest.Workload), make(chan struct{}, changes)}
 			answer := canary.Wait.Because("0 of 2 pods")
 			asked := 0
 			story(t, twoSteps().Interval(time.Hour), func(t *testing.T, s *stage) {

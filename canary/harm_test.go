@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 
@@ -17,7 +18,6 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 )
 
 // What an attack on the engine did to users. Each is held to what is right.
@@ -334,7 +334,7 @@ func TestErrorsOfTheJudgeStopNoDeadline(t *testing.T) {
 	for action, want := range map[canary.OnDeadline]error{canary.DeadlineRollBack: canary.ErrRolledBack, canary.DeadlineAdvance: nil} {
 		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Deadline: 5 * time.Minute, OnDeadline: action}
 		story(t, canary.NewPlan("p").MaxJudgeErrors(10_000).Step(step), func(t *testing.T, s *stage) {
-			s.judge.Script = []fake.Ruling{{Err: errors.New("503")}}
+			s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}}
 			began := time.Now()
 			_, err := s.run()
 			require.ErrorIs(t, err, want)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 
@@ -14,7 +15,6 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 )
 
 // previewed is half with header routes, which settle.
@@ -248,7 +248,7 @@ func TestHeaderRoutesAreOfThePlan(t *testing.T) {
 // refusing refuses to take header routes along when traffic goes back, and, if it is
 // strict, to write any.
 type refusing struct {
-	*fake.Router
+	*canarytest.Router
 	strict  bool
 	refused int
 }
@@ -270,7 +270,7 @@ func TestTheWayBackDoesWithoutHeaderRoutesThatAreRefused(t *testing.T) {
 		require.Equal(t, 1, r.refused)
 		require.Equal(t, "Preparing Progressing Returning Discarded", phases(state))
 		require.Zero(t, s.read().Traffic)
-	}, func(c *canary.Config) { r.Router = c.Router.(*fake.Router); c.Router = r })
+	}, func(c *canary.Config) { r.Router = c.Router.(*canarytest.Router); c.Router = r })
 }
 
 // What stays is decided when it is cleaned up: any driver of the owner does the rest,
@@ -306,5 +306,5 @@ func TestStableIsRestoredWithoutHeaderRoutesThatAreRefused(t *testing.T) {
 		_, err := s.run()
 		require.ErrorContains(t, err, "orders are lost")
 		require.Zero(t, s.read().Traffic)
-	}, func(c *canary.Config) { r.Router = c.Router.(*fake.Router); c.Router = r })
+	}, func(c *canary.Config) { r.Router = c.Router.(*canarytest.Router); c.Router = r })
 }

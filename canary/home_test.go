@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 
@@ -16,7 +17,6 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 )
 
 // driver is another process that has another plan.
@@ -247,12 +247,12 @@ func TestAnOlderStateIsNotResumed(t *testing.T) {
 		put    time.Duration // when it is put back
 		phase  phase.Phase   // then
 		ends   phase.Phase
-		script []fake.Ruling
+		script []canarytest.Ruling
 	}{
 		"in mid-rollout":        {3 * time.Minute, phase.Progressing, phase.Promoted, nil},
 		"after it was promoted": {24 * time.Hour, phase.Promoted, phase.Promoted, nil},
 		"after it was rolled back": {24 * time.Hour, phase.RolledBack, phase.RolledBack,
-			append(slices.Repeat([]fake.Ruling{{Verdict: analysis.Pass}}, 12), fake.Ruling{Verdict: analysis.Fail})},
+			append(slices.Repeat([]canarytest.Ruling{{Verdict: analysis.Pass}}, 12), canarytest.Ruling{Verdict: analysis.Fail})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			story(t, s2(), func(t *testing.T, s *stage) {

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 	"github.com/stretchr/testify/require"
 )
 
@@ -262,13 +262,13 @@ func TestTheStateStaysSmallHoweverLongARolloutIs(t *testing.T) {
 }
 
 func TestARunnerSaysAllThatIsMissing(t *testing.T) {
-	c := canary.Config{Plan: mustBuild(t, s2()), Router: new(fake.Router), Workload: new(fake.Workload), Observers: []canary.Observer{nil}}
+	c := canary.Config{Plan: mustBuild(t, s2()), Router: new(canarytest.Router), Workload: new(canarytest.Workload), Observers: []canary.Observer{nil}}
 	c.Analyzer = analysis.Threshold{Max: 2}
 	_, err := canary.NewRunner(c)
 	require.ErrorContains(t, err, "Config.Observers: number 0 is nil")
 	require.ErrorContains(t, err, "Max is 2")
-	_, err = canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps()), Router: (*fake.Router)(nil), Analyzer: (*analysis.Threshold)(nil)})
-	require.ErrorContains(t, err, "Config.Router: it is a nil *fake.Router")
+	_, err = canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps()), Router: (*canarytest.Router)(nil), Analyzer: (*analysis.Threshold)(nil)})
+	require.ErrorContains(t, err, "Config.Router: it is a nil *canarytest.Router")
 	require.ErrorContains(t, err, "Config.Analyzer: it is a nil *analysis.Threshold")
 	_, err = canary.NewRunner(canary.Config{Plan: mustBuild(t, s2().Verify())})
 	for _, want := range []string{`runner for plan "reviews"`, "Config.Router", `Config.Analyzer: step "dark launch" is judged`, "Config.Workload", "Config.Verifier"} {

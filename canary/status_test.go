@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 
@@ -12,7 +13,6 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 )
 
 func ExampleRecommended() {
@@ -47,7 +47,7 @@ func TestAStatusSaysWhereARolloutIs(t *testing.T) {
 		p := mustBuild(t, plan)
 		status := func() string { return p.Status(s.read().State, time.Now()).String() }
 		require.Equal(t, "Idle, stable only; it has not begun", status())
-		s.judge.Script = []fake.Ruling{{Verdict: analysis.Inconclusive}}
+		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive}}
 		s.turns(5 * time.Second)
 		require.Equal(t, `reviews: Progressing, step 1 of 2 "canary 10%", canary 10%; the traffic settles until 2000-01-01T00:00:10Z; orders: pause, abort, promote, skip, approve, step back`, status())
 		s.turns(10 * time.Second)

@@ -10,11 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/phase"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,16 +22,16 @@ import (
 // bubble.
 type stage struct {
 	t        *testing.T
-	router   *fake.Router
-	judge    *fake.Judge
-	workload *fake.Workload
+	router   *canarytest.Router
+	judge    *canarytest.Judge
+	workload *canarytest.Workload
 	runner   *canary.Runner
 	mu       sync.Mutex
 	said     []string // "phase step: reason" of every write and every new reason
 }
 
 func newStage(t *testing.T, plan canary.Plan, more ...func(*canary.Config)) *stage {
-	s := &stage{t: t, router: new(fake.Router), judge: new(fake.Judge), workload: new(fake.Workload)}
+	s := &stage{t: t, router: new(canarytest.Router), judge: new(canarytest.Judge), workload: new(canarytest.Workload)}
 	c := canary.Config{Plan: plan, Router: s.router, Analyzer: s.judge, Workload: s.workload, Observers: []canary.Observer{s.observe}}
 	for _, f := range more {
 		f(&c)
@@ -94,9 +94,9 @@ func story(t *testing.T, plan canary.Builder, f func(*testing.T, *stage), more .
 	synctest.Test(t, func(t *testing.T) { f(t, newStage(t, built, more...)) })
 }
 
-func rulings(vs ...analysis.Verdict) (script []fake.Ruling) {
+func rulings(vs ...analysis.Verdict) (script []canarytest.Ruling) {
 	for _, v := range vs {
-		script = append(script, fake.Ruling{Verdict: v, Reason: "the script says " + v.String()})
+		script = append(script, canarytest.Ruling{Verdict: v, Reason: "the script says " + v.String()})
 	}
 	return script
 }
@@ -134,7 +134,7 @@ func TestABadCanaryIsRolledBackAtOnce(t *testing.T) {
 
 func TestLowTrafficHoldsAndIsNoReasonToRollBack(t *testing.T) {
 	story(t, canary.NewPlan("p").Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}), func(t *testing.T, s *stage) {
-		s.judge.Script = []fake.Ruling{{Reason: "no requests to the canary yet"}}
+		s.judge.Script = []canarytest.Ruling{{Reason: "no requests to the canary yet"}}
 		state := s.turns(100 * time.Hour)
 		require.Equal(t, phase.Progressing, state.Phase)
 		s.heard("waiting for a verdict: no requests to the canary yet")
@@ -143,7 +143,7 @@ func TestLowTrafficHoldsAndIsNoReasonToRollBack(t *testing.T) {
 
 func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}
-	down := []fake.Ruling{{Err: errors.New("prometheus is down")}}
+	down := []canarytest.Ruling{{Err: errors.New("prometheus is down")}}
 	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
 		s.judge.Script = down
 		require.Equal(t, phase.Progressing, s.turns(time.Hour).Phase)
@@ -155,7 +155,7 @@ func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) 
 		require.ErrorContains(t, err, "the judge could not tell 3 times in a row: prometheus is down")
 	})
 	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(t *testing.T, s *stage) {
-		s.judge.Script = append(down, append(down, fake.Ruling{}, down[0], down[0], fake.Ruling{Verdict: analysis.Pass})...)
+		s.judge.Script = append(down, append(down, canarytest.Ruling{}, down[0], down[0], canarytest.Ruling{Verdict: analysis.Pass})...)
 		_, err := s.run()
 		require.NoError(t, err, "two errors, a look, two errors: never three in a row")
 	})
@@ -167,8 +167,8 @@ func TestErrorsOfTheJudgeAreThoseOfAStep(t *testing.T) {
 	plan := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).Interval(5*time.Second).MaxJudgeErrors(4).
 		Step(first, canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
 	story(t, plan, func(t *testing.T, s *stage) {
-		down := fake.Ruling{Err: errors.New("prometheus is down")}
-		s.judge.Script = []fake.Ruling{down, down, down, down, down, {Verdict: analysis.Pass}}
+		down := canarytest.Ruling{Err: errors.New("prometheus is down")}
+		s.judge.Script = []canarytest.Ruling{down, down, down, down, down, {Verdict: analysis.Pass}}
 		state, err := s.run()
 		require.NoError(t, err)
 		require.Equal(t, phase.Promoted, state.Phase)
@@ -181,7 +181,7 @@ func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
 		step.OnDeadline = a
 		return canary.NewPlan("p").Step(step)
 	}
-	unsure := []fake.Ruling{{Reason: "about 300 more requests"}}
+	unsure := []canarytest.Ruling{{Reason: "about 300 more requests"}}
 	story(t, plan(canary.DeadlineRollBack), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
 		_, err := s.run()
@@ -258,7 +258,7 @@ func TestARightThatIsMissingForAMomentDoesNotEndTheRun(t *testing.T) {
 
 func TestARunThatIsStoppedSaysWhatItWaitedFor(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.judge.Script = []fake.Ruling{{Reason: "no requests to the canary yet"}}
+		s.judge.Script = []canarytest.Ruling{{Reason: "no requests to the canary yet"}}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		_, err := s.runner.Run(ctx)
@@ -272,33 +272,19 @@ func TestARunThatIsStoppedSaysWhatItWaitedFor(t *testing.T) {
 	})
 }
 
-type verifierFunc func(context.Context, canary.Traffic, time.Time) (canary.Answer, error)
-
-func (f verifierFunc) Verify(ctx context.Context, t canary.Traffic, since time.Time) (canary.Answer, error) {
-	return f(ctx, t, since)
-}
-
 func TestAStepThatThePlanVerifiesWaitsUntilTheMeshWasSeen(t *testing.T) {
-	shown := false
-	verifier := func(c *canary.Config) {
-		c.Verifier = verifierFunc(func(_ context.Context, t canary.Traffic, _ time.Time) (canary.Answer, error) {
-			if !shown {
-				return canary.Wait.Because("one proxy still does stable only"), nil
-			}
-			return canary.Answer{Reply: canary.Yes}, nil
-		})
-	}
+	verifier := &canarytest.Verifier{Script: []canary.Answer{canary.Wait.Because("one proxy still does stable only")}}
 	story(t, canary.NewPlan("p").Verify().Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute}), func(t *testing.T, s *stage) {
 		s.turns(time.Hour)
 		require.Empty(t, s.judge.Asked(), "nothing is judged before the mesh does it")
 		s.heard("verifying: one proxy still does stable only")
-		shown = true
+		verifier.Script = nil
 		seen := time.Now()
 		_, err := s.run()
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, time.Since(seen), time.Minute)
 		require.False(t, s.judge.Asked()[0].Window.From.Before(seen))
-	}, verifier)
+	}, func(c *canary.Config) { c.Verifier = verifier })
 }
 
 // E14: a plan that was over before is told from one that has just ended: since when it

@@ -1,12 +1,9 @@
 package fake_test
 
 import (
-	"context"
 	"fmt"
 	"net/http/httptest"
 
-	"github.com/serin-go/serin/analysis"
-	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 )
@@ -67,28 +64,4 @@ func ExampleMesh_Entry() {
 	// 503 no answer from the mesh: flag UH
 	// 503 no answer from the mesh: flag UH
 	// 200 hello from version 1
-}
-
-func ExampleJudge() {
-	judge := &fake.Judge{Script: []fake.Ruling{{Verdict: analysis.Pass}, {Verdict: analysis.Fail, Reason: "too slow"}}}
-	for range 2 {
-		result, err := judge.Analyze(context.Background(), analysis.Request{})
-		fmt.Println(result.Verdict, result.Reason, err)
-	}
-	// Output:
-	// pass  <nil>
-	// fail too slow <nil>
-}
-
-func ExampleRouter() {
-	ctx := context.Background()
-	router := new(fake.Router)
-	read, err := router.Read(ctx)
-	fmt.Println(read.Traffic, err)
-	fmt.Println(router.Write(ctx, read, canary.Traffic{Canary: 5 * canary.Percent}, canary.State{}))
-	fmt.Println(router.Write(ctx, read, canary.Traffic{Canary: 9 * canary.Percent}, canary.State{}))
-	// Output:
-	// stable only <nil>
-	// <nil>
-	// fake: router: changed by somebody else since it was read
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 )
@@ -220,7 +221,7 @@ func TestAStrangersObjectFreezesTheWeightsOfARollout(t *testing.T) {
 		setWeights(t, server, 100, 0)
 		mesh := fake.NewMesh(server, fake.Config{Seed: 6})
 		stranger(t, server, 7*time.Minute)
-		runner := rollout(t, server, &fake.Judge{})
+		runner := rollout(t, server, &canarytest.Judge{})
 		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 		defer cancel()
 		_, err := runner.Run(ctx)

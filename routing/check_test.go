@@ -3,12 +3,12 @@ package routing_test
 import (
 	"testing"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/phase"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"
 )
@@ -24,7 +24,7 @@ func TestAPlanThatTheRouterCannotCarryOutIsRefusedBeforeItBegins(t *testing.T) {
 			canary.Step{Name: "fresh", Traffic: canary.Traffic{Canary: 10 * canary.Percent, Baseline: canary.Percent}}).
 		End(canary.End{Kind: canary.Discard}).Build()
 	require.NoError(t, err)
-	runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: r, Analyzer: new(fake.Judge)})
+	runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: r, Analyzer: new(canarytest.Judge)})
 	require.NoError(t, err)
 	found, err := runner.Check(t.Context())
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
@@ -14,13 +15,12 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/routing"
 )
 
 // edits has a hand change the rule b of a rollout with header routes, at 10 %, and
 // returns what came of that.
-func edits(t *testing.T, policy canary.DriftPolicy, edit func(rule document), then func(*testing.T, world, *routing.Router, *canary.Runner, *fake.Judge)) {
+func edits(t *testing.T, policy canary.DriftPolicy, edit func(rule document), then func(*testing.T, world, *routing.Router, *canary.Runner, *canarytest.Judge)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, twoRules)
@@ -28,7 +28,7 @@ func edits(t *testing.T, policy canary.DriftPolicy, edit func(rule document), th
 			Step(canary.Step{Traffic: share(10), Hold: 100 * time.Hour}).End(canary.End{Kind: canary.Discard}).Build()
 		require.NoError(t, err)
 		router := routing.NewRouter(w.object(t, "reviews", "b"))
-		judge := &fake.Judge{Script: []fake.Ruling{{Verdict: analysis.Inconclusive, Reason: "few requests"}}}
+		judge := &canarytest.Judge{Script: []canarytest.Ruling{{Verdict: analysis.Inconclusive, Reason: "few requests"}}}
 		runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: router, Analyzer: judge})
 		require.NoError(t, err)
 		_, err = turns(t, runner, 5)
@@ -51,7 +51,7 @@ func TestHeaderRoutesFollowTheirRule(t *testing.T) {
 		t.Run(policy.String(), func(t *testing.T) {
 			seconds := 0
 			edit := func(rule document) { seconds++; rule["timeout"] = (time.Duration(seconds) * time.Second).String() }
-			edits(t, policy, edit, func(t *testing.T, w world, _ *routing.Router, runner *canary.Runner, _ *fake.Judge) {
+			edits(t, policy, edit, func(t *testing.T, w world, _ *routing.Router, runner *canary.Runner, _ *canarytest.Judge) {
 				for range 12 {
 					e, err := turns(t, runner, 2)
 					require.NoError(t, err)
@@ -81,7 +81,7 @@ func takesTheHeader(rule document) {
 // What somebody changed and cannot be put back keeps nobody from judging, and from
 // turning back.
 func TestWhatCannotBePutBackIsJudged(t *testing.T) {
-	edits(t, canary.Reassert, takesTheHeader, func(t *testing.T, w world, router *routing.Router, runner *canary.Runner, judge *fake.Judge) {
+	edits(t, canary.Reassert, takesTheHeader, func(t *testing.T, w world, router *routing.Router, runner *canary.Runner, judge *canarytest.Judge) {
 		began := len(judge.Asked())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -96,7 +96,7 @@ func TestWhatCannotBePutBackIsJudged(t *testing.T) {
 		require.Contains(t, e.Reason.String(), "the rule matches on the header")
 		require.Equal(t, "v1 50, v2 50", w.document(t, "reviews").weights(t, "b"))
 		require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: order.Pause}), "a command changes no traffic")
-		judge.Script = []fake.Ruling{{Verdict: analysis.Fail, Reason: "too many errors"}}
+		judge.Script = []canarytest.Ruling{{Verdict: analysis.Fail, Reason: "too many errors"}}
 		_, err = runner.Run(t.Context())
 		require.ErrorContains(t, err, "too many errors")
 		require.Contains(t, []string{"v1 100", "v1 0"}, w.document(t, "reviews").weights(t, "b"))

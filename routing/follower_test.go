@@ -16,7 +16,6 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"
 )
@@ -221,7 +220,7 @@ func TestAFollowerOutOfReachKeepsNothingFromTurningBack(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, twoRules, gatewayRules)
 				r := w.withFollower(t)
-				judge := &fake.Judge{Script: []fake.Ruling{{Verdict: analysis.Inconclusive, Reason: "few requests"}}}
+				judge := &canarytest.Judge{Script: []canarytest.Ruling{{Verdict: analysis.Inconclusive, Reason: "few requests"}}}
 				plan, err := canary.NewPlan("p").Step(canary.Step{Traffic: share(10), Hold: time.Minute}).End(canary.End{Kind: canary.Discard}).Build()
 				require.NoError(t, err)
 				runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: r, Analyzer: judge})

@@ -8,13 +8,12 @@ import (
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/fake"
 	"github.com/stretchr/testify/require"
 )
 
 func open(wrap func(canary.Router) canary.Router) canarytest.Open {
 	return func(context.Context) (one, two canary.Router, err error) {
-		r := wrap(new(fake.Router))
+		r := wrap(new(canarytest.Router))
 		return r, r, nil
 	}
 }

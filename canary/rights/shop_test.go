@@ -9,9 +9,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/rights"
 	"github.com/serin-go/serin/canary/workload"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -53,7 +53,7 @@ func (s shop) parts() []rights.Part { return []rights.Part{s.router, s.subsets, 
 
 func (s shop) runner(plan canary.Plan) (*canary.Runner, error) {
 	return canary.NewRunner(canary.Config{
-		Plan: plan, Router: s.router, Prerequisites: []canary.Prerequisite{s.subsets}, Workload: s.deployments, Analyzer: &fake.Judge{},
+		Plan: plan, Router: s.router, Prerequisites: []canary.Prerequisite{s.subsets}, Workload: s.deployments, Analyzer: &canarytest.Judge{},
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/phase"
 
 	istio "istio.io/client-go/pkg/clientset/versioned"
@@ -22,7 +23,6 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/examples/reconcile/controller"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"
 )
@@ -94,9 +94,9 @@ func newRunner(client istio.Interface, plan canary.Plan, service string) (*canar
 	if err != nil {
 		return nil, err
 	}
-	judge := new(fake.Judge) // a real one reads metrics
+	judge := new(canarytest.Judge) // a real one reads metrics
 	if strings.HasSuffix(service, "0") {
-		judge.Script = []fake.Ruling{{Verdict: analysis.Pass}, {Verdict: analysis.Fail, Reason: "5 % of the answers are errors"}}
+		judge.Script = []canarytest.Ruling{{Verdict: analysis.Pass}, {Verdict: analysis.Fail, Reason: "5 % of the answers are errors"}}
 	}
 	return canary.NewRunner(canary.Config{
 		Plan:     plan.For(service),

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/phase"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/routing"
 )
@@ -30,7 +30,7 @@ func (r *release) client(t *testing.T) *traffic.Client {
 
 func TestCallsDivideAsTheRouterWrites(t *testing.T) {
 	const calls, tolerance = 2000, 0.05
-	r := newRelease(t, &fake.Judge{})
+	r := newRelease(t, &canarytest.Judge{})
 	client, router := r.client(t), r.router(t)
 	for _, percent := range []canary.Weight{20, 50, 100, 80, 0} {
 		reading, err := router.Read(t.Context())
@@ -55,10 +55,10 @@ func TestCallsDivideAsTheRouterWrites(t *testing.T) {
 
 func TestARolloutUnderLoadLosesNoCall(t *testing.T) {
 	for name, c := range map[string]struct {
-		judge *fake.Judge
+		judge *canarytest.Judge
 		phase phase.Phase
 	}{
-		"that is promoted":    {&fake.Judge{}, phase.Promoted},
+		"that is promoted":    {&canarytest.Judge{}, phase.Promoted},
 		"that is rolled back": {badVerdict(), phase.RolledBack},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func through(t *testing.T, client *traffic.Client, arm, version string) context.
 }
 
 func TestMovingAllTrafficThereAndBackLosesNoCall(t *testing.T) {
-	r := newRelease(t, &fake.Judge{})
+	r := newRelease(t, &canarytest.Judge{})
 	client := r.client(t)
 	load := traffic.Start(client, 2000)
 	r.write(t, preview)
@@ -128,7 +128,7 @@ func TestMovingAllTrafficThereAndBackLosesNoCall(t *testing.T) {
 }
 
 func TestAHeaderRouteLeadsToItsVersionBeforeThatHasAnyTraffic(t *testing.T) {
-	r := newRelease(t, &fake.Judge{})
+	r := newRelease(t, &canarytest.Judge{})
 	client := r.client(t)
 	r.write(t, preview)
 	for arm, want := range map[string]string{"stable": "v1", "canary": "v2", "neither": "v1"} {
@@ -145,7 +145,7 @@ func TestAHeaderRouteLeadsToItsVersionBeforeThatHasAnyTraffic(t *testing.T) {
 // named it last, while calls are on their way there. Nobody can write the weights
 // so that this does not happen: the test does what kubectl would.
 func TestWithoutHeaderRoutesCallsAreLostWhateverWritesTheWeights(t *testing.T) {
-	r := newRelease(t, &fake.Judge{})
+	r := newRelease(t, &canarytest.Judge{})
 	mesh, _ := clients(t)
 	patch := func(ops string) {
 		_, err := mesh.NetworkingV1().VirtualServices(r.namespace).Patch(t.Context(), "reviews", types.JSONPatchType, []byte(ops), metav1.PatchOptions{})

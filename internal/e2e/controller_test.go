@@ -20,9 +20,9 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/examples/reconcile/controller"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -137,9 +137,9 @@ func replica(t *testing.T, client istio.Interface, namespace string, plan canary
 			if err != nil {
 				return nil, err
 			}
-			judge := new(fake.Judge)
+			judge := new(canarytest.Judge)
 			if strings.HasSuffix(service, "0") {
-				judge.Script = []fake.Ruling{{Verdict: analysis.Pass}, {Verdict: analysis.Fail}}
+				judge.Script = []canarytest.Ruling{{Verdict: analysis.Pass}, {Verdict: analysis.Fail}}
 			}
 			object := rules.Object(informed{client.NetworkingV1().VirtualServices(namespace), virtualServices.Lister().VirtualServices(namespace)})
 			return canary.NewRunner(canary.Config{Plan: plan.For(service), Router: routing.NewRouter(object), Analyzer: judge})

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/phase"
-	"github.com/serin-go/serin/fake"
 )
 
 // counter counts requests by method and kind of object.
@@ -40,7 +40,7 @@ func writes(t *testing.T) int {
 }
 
 func TestARolloutAsksLittleOfTheAPIServer(t *testing.T) {
-	r := newRelease(t, &fake.Judge{})
+	r := newRelease(t, &canarytest.Judge{})
 	c := &counter{sent: map[string]int{}}
 	r.config.Wrap(c.wrap)
 	runner, err := newRunner(r.config, r.namespace, r.judge, r.observe)

@@ -142,7 +142,7 @@ func (b *bookinfo) briskly(t *testing.T) analysis.Analyzer {
 // looks waits until so many more looks are over.
 func (j *judged) looks(t *testing.T, n int) {
 	n += int(time.Since(j.from) / j.judge.Look())
-	over := j.from.Add(time.Duration(n)*j.judge.Look() + j.judge.Lag)
+	over := j.from.Add(time.Duration(n)*j.judge.Look() + j.judge.Tuning.Lag)
 	j.until(t, func(analysis.Result) bool { return time.Now().After(over) })
 }
 

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/rights"
-	"github.com/serin-go/serin/fake"
 )
 
 // driverOf is the user who drives the release in a namespace.
@@ -88,7 +88,7 @@ func awaitMissing(t *testing.T, user *rest.Config, all []authorizationv1.Resourc
 func TestARolloutWithoutOneOfTheRightsNamesIt(t *testing.T) {
 	for _, right := range needed(t, "some") {
 		t.Run(right.Verb+" "+right.Resource+" "+right.Name, func(t *testing.T) {
-			r := newRelease(t, &fake.Judge{})
+			r := newRelease(t, &canarytest.Judge{})
 			right.Namespace = r.namespace
 			r.deprive(t, right)
 			text := r.trouble(t)

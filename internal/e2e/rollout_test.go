@@ -12,8 +12,8 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/phase"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/internal/e2e/plane"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/routing"
@@ -25,20 +25,20 @@ var reviews string
 // release is reviews v1 with v2 beside it, and a rollout of v2.
 type release struct {
 	namespace string
-	judge     *fake.Judge
+	judge     *canarytest.Judge
 	config    *rest.Config     // of the driver, who has the rights that it needs
 	seen      []canary.Traffic // in their order
 	turns     int
 }
 
-func newRelease(t *testing.T, judge *fake.Judge) *release {
+func newRelease(t *testing.T, judge *canarytest.Judge) *release {
 	return newReleaseOf(t, judge, reviews, map[string]plane.Program{
 		"reviews:1": traffic.Version("v1"), "reviews:2": traffic.Version("v2"),
 	})
 }
 
 // newReleaseOf has other objects, and other programs by the images that run them.
-func newReleaseOf(t *testing.T, judge *fake.Judge, objects string, programs map[string]plane.Program) *release {
+func newReleaseOf(t *testing.T, judge *canarytest.Judge, objects string, programs map[string]plane.Program) *release {
 	p := controlPlane(t)
 	r := &release{namespace: p.Namespace(t), judge: judge}
 	for image, program := range programs {
@@ -99,7 +99,7 @@ func course() []canary.Traffic {
 }
 
 func TestAMirroredVersionTakesOverStepByStepAndIsPromoted(t *testing.T) {
-	r := newRelease(t, &fake.Judge{})
+	r := newRelease(t, &canarytest.Judge{})
 	before := r.spec(t)
 
 	state, err := r.runner(t).Run(t.Context())
@@ -115,9 +115,9 @@ func TestAMirroredVersionTakesOverStepByStepAndIsPromoted(t *testing.T) {
 }
 
 // badVerdict passes some looks and then fails.
-func badVerdict() *fake.Judge {
-	pass := fake.Ruling{Verdict: analysis.Pass}
-	return &fake.Judge{Script: []fake.Ruling{pass, pass, pass, pass, pass, pass, pass, pass, {Verdict: analysis.Fail, Reason: "too many errors"}}}
+func badVerdict() *canarytest.Judge {
+	pass := canarytest.Ruling{Verdict: analysis.Pass}
+	return &canarytest.Judge{Script: []canarytest.Ruling{pass, pass, pass, pass, pass, pass, pass, pass, {Verdict: analysis.Fail, Reason: "too many errors"}}}
 }
 
 func TestABadVerdictRollsBackAndLeavesNothingBehind(t *testing.T) {

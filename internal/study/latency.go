@@ -5,8 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/serin-go/serin/internal/evidence"
 	"github.com/serin-go/serin/internal/draw"
+	"github.com/serin-go/serin/internal/evidence"
 )
 
 // bounds are the upper ends of Envoy's buckets in ms, without those that no

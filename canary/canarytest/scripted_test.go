@@ -1,4 +1,4 @@
-package fake_test
+package canarytest_test
 
 import (
 	"context"
@@ -10,13 +10,12 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/fake"
 )
 
 var errBoom = errors.New("boom")
 
 func TestAJudgeFollowsItsScript(t *testing.T) {
-	judge := &fake.Judge{Script: []fake.Ruling{
+	judge := &canarytest.Judge{Script: []canarytest.Ruling{
 		{Verdict: analysis.Pass, Reason: "fine"}, {Err: errBoom}, {Verdict: analysis.Fail, Reason: "bad"},
 	}}
 	var _ analysis.Analyzer = judge
@@ -37,7 +36,7 @@ func TestAJudgeFollowsItsScript(t *testing.T) {
 	require.Len(t, judge.Asked(), 4)
 	require.Equal(t, "b", judge.Asked()[1].Step)
 
-	r, err = new(fake.Judge).Analyze(t.Context(), analysis.Request{})
+	r, err = new(canarytest.Judge).Analyze(t.Context(), analysis.Request{})
 	require.NoError(t, err)
 	require.Equal(t, analysis.Pass, r.Verdict)
 	_, err = judge.Analyze(ended(), analysis.Request{})
@@ -53,13 +52,13 @@ func ended() context.Context {
 
 func TestTheRouterKeepsTheContract(t *testing.T) {
 	require.NoError(t, canarytest.TestRouter(t.Context(), func(context.Context) (canary.Router, canary.Router, error) {
-		r := new(fake.Router)
+		r := new(canarytest.Router)
 		return r, r, nil
 	}))
 }
 
 func TestARouterSwapsByComparing(t *testing.T) {
-	r := new(fake.Router)
+	r := new(canarytest.Router)
 	var _ canary.Router = r
 	first, err := r.Read(t.Context())
 	require.NoError(t, err)
@@ -92,13 +91,13 @@ func TestARouterSwapsByComparing(t *testing.T) {
 func TestARouterFailsOnOrder(t *testing.T) {
 	boom := func() error { return errBoom }
 	ctx := t.Context()
-	_, err := (&fake.Router{BeforeRead: boom}).Read(ctx)
+	_, err := (&canarytest.Router{BeforeRead: boom}).Read(ctx)
 	require.ErrorIs(t, err, errBoom)
-	_, err = new(fake.Router).Read(ended())
+	_, err = new(canarytest.Router).Read(ended())
 	require.ErrorIs(t, err, context.Canceled)
 
-	before, after := &fake.Router{BeforeWrite: boom}, &fake.Router{AfterWrite: boom}
-	for r, writes := range map[*fake.Router]int{before: 0, after: 1} {
+	before, after := &canarytest.Router{BeforeWrite: boom}, &canarytest.Router{AfterWrite: boom}
+	for r, writes := range map[*canarytest.Router]int{before: 0, after: 1} {
 		read, err := r.Read(ctx)
 		require.NoError(t, err)
 		require.ErrorIs(t, r.Write(ctx, read, canary.Traffic{}, canary.State{}), errBoom)
@@ -107,7 +106,7 @@ func TestARouterFailsOnOrder(t *testing.T) {
 }
 
 func TestAWorkloadFollowsItsScripts(t *testing.T) {
-	w := &fake.Workload{
+	w := &canarytest.Workload{
 		ReadyScript:   []canary.Answer{canary.Wait.Because("starting"), {Reply: canary.Yes}},
 		PromoteScript: []canary.Answer{canary.Wait.Because("half way"), canary.No.Because("stuck")},
 		RestoreScript: []canary.Answer{canary.Wait.Because("going back"), {Reply: canary.Yes}},
@@ -138,7 +137,7 @@ func TestAWorkloadFollowsItsScripts(t *testing.T) {
 }
 
 func TestAWorkloadRestoresWhatTheSameRolloutPromotedOnly(t *testing.T) {
-	w := new(fake.Workload)
+	w := new(canarytest.Workload)
 	for i, c := range []struct {
 		do       func(context.Context, canary.Question) (canary.Answer, error)
 		rollout  string
@@ -152,7 +151,7 @@ func TestAWorkloadRestoresWhatTheSameRolloutPromotedOnly(t *testing.T) {
 }
 
 func TestAWorkloadFailsOnOrder(t *testing.T) {
-	w := &fake.Workload{Before: func(method string) error {
+	w := &canarytest.Workload{Before: func(method string) error {
 		if method == "Promote" {
 			return errBoom
 		}
@@ -166,7 +165,7 @@ func TestAWorkloadFailsOnOrder(t *testing.T) {
 	require.Equal(t, canary.Yes, a.Reply)
 	_, err = w.Ready(ended(), canary.Question{})
 	require.ErrorIs(t, err, context.Canceled)
-	w = new(fake.Workload)
+	w = new(canarytest.Workload)
 	a, err = w.Promote(t.Context(), canary.Question{Fence: canary.Fence{Serial: 1}})
 	require.NoError(t, err)
 	require.Equal(t, canary.Yes, a.Reply)

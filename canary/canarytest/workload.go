@@ -1,4 +1,4 @@
-package fake
+package canarytest
 
 import (
 	"context"
@@ -99,7 +99,7 @@ func (w *Workload) enter(ctx context.Context, method string, f canary.Fence) err
 	defer w.mu.Unlock()
 	if method == "Promote" || method == "Restore" {
 		if err := f.After(w.last); err != nil {
-			return fmt.Errorf("fake: workload: %w", err)
+			return fmt.Errorf("canarytest: workload: %w", err)
 		}
 		w.last = f
 	}
@@ -126,8 +126,5 @@ func (w *Workload) set(promoted bool, f canary.Fence) {
 func (w *Workload) answer(method string, script []canary.Answer) canary.Answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(script) == 0 {
-		return canary.Answer{Reply: canary.Yes}
-	}
-	return script[min(w.calls[method], len(script))-1]
+	return scripted(script, w.calls[method])
 }
