@@ -184,7 +184,7 @@ func TestAStateThatCannotBeUnderstoodStopsUntilAReset(t *testing.T) {
 		require.ErrorIs(t, err, canary.ErrBadState)
 		require.ErrorContains(t, err, "it has version 2, this library knows versions up to 1")
 		s.turns(time.Hour) // users are on the canary: Run goes on watching
-		s.heard("error: fake: router: stored state cannot be understood")
+		s.heard("error: canarytest: router: stored state cannot be understood")
 		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: order.Pause}), canary.ErrBadState)
 		require.NoError(t, s.runner.Reset(t.Context()))
 		_, err = s.run()
