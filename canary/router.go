@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"context"
 	"errors"
 )
@@ -54,16 +55,21 @@ var (
 	ErrConflict = errors.New("changed by somebody else since it was read")
 	// ErrRefused: trying again cannot help before a person changes something.
 	ErrRefused = errors.New("refused")
-	// ErrForbidden is an ErrRefused for want of a right, or by a webhook. An API
-	// server that has just started refuses for want of rights that it does not
-	// know yet, so this one is worth some more tries; see [Runner.Run].
-	ErrForbidden error = forbidden{}
+	// ErrForbidden is an ErrRefused: a right is missing, or a webhook refuses. An API
+	// server that has just started does not know all rights yet, so [Runner.Run] tries
+	// again for half a minute.
+	ErrForbidden error = early{}
+	// ErrNotFound is an ErrRefused: the object does not exist. It may be created a moment
+	// later, so [Runner.Run] tries again for half a minute.
+	ErrNotFound error = early{"not found"}
 	// ErrBadState: the stored State cannot be understood.
 	ErrBadState = errors.New("stored state cannot be understood")
 )
 
-// forbidden wraps ErrRefused without repeating it.
-type forbidden struct{}
+// early is an ErrRefused that may come too early to be final.
+type early struct{ what string }
 
-func (forbidden) Error() string { return ErrRefused.Error() }
-func (forbidden) Unwrap() error { return ErrRefused }
+func (e early) Error() string { return cmp.Or(e.what, ErrRefused.Error()) }
+func (early) Unwrap() error   { return ErrRefused }
+
+func isEarly(err error) bool { return errors.Is(err, ErrForbidden) || errors.Is(err, ErrNotFound) }

@@ -158,9 +158,8 @@ func (r *Runner) observe(reading Reading, now time.Time) observation {
 // Run takes turns until the rollout is over and returns its last State. It
 // returns an error that wraps ErrRolledBack if the old version serves in the
 // end, and one that wraps ErrRefused or ErrBadState if a person is needed and the
-// canary has no users. Other errors are told to the Observers and tried again, ever
-// more slowly; an object that is not there counts among them, and so does
-// ErrForbidden until it has been met for half a minute. When ctx ends, the traffic
+// canary has no users. Run tells other errors to the Observers and tries again,
+// ever more slowly; also ErrForbidden and ErrNotFound in the first half minute. When ctx ends, the traffic
 // stays where it is and nothing is lost: another Run goes on from there. The error
 // wraps that of ctx and says what the rollout was waiting for.
 //

@@ -232,13 +232,22 @@ func TestARefusalBeforeTheCanaryHasTrafficEndsTheRun(t *testing.T) {
 	})
 }
 
-func TestARightThatIsMissingForAMomentDoesNotEndTheRun(t *testing.T) {
-	forbidden := fmt.Errorf("no right to read: %w", canary.ErrForbidden)
+// E18: what may come too early is tried again for half a minute, and ends the Run then.
+func TestWhatIsMissingForAMomentDoesNotEndTheRun(t *testing.T) {
+	for name, missing := range map[string]error{
+		"a right":    fmt.Errorf("no right to read: %w", canary.ErrForbidden),
+		"the object": fmt.Errorf("VirtualService shop/shop: %w", canary.ErrNotFound),
+	} {
+		t.Run(name, func(t *testing.T) { missingForAMoment(t, missing) })
+	}
+}
+
+func missingForAMoment(t *testing.T, missing error) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		began := time.Now()
 		s.router.BeforeRead = func() error {
 			if time.Since(began) < 20*time.Second {
-				return forbidden
+				return missing
 			}
 			return nil
 		}
@@ -248,11 +257,31 @@ func TestARightThatIsMissingForAMomentDoesNotEndTheRun(t *testing.T) {
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		began := time.Now()
-		s.router.BeforeRead = func() error { return forbidden }
+		s.router.BeforeRead = func() error { return missing }
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRefused)
-		require.ErrorContains(t, err, "no right to read: refused")
+		require.ErrorIs(t, err, missing)
 		require.Equal(t, 31*time.Second, time.Since(began))
+	})
+}
+
+// E18: an object that is deleted while users are on the canary ends no Run: whoever
+// makes it anew gets the rollout back.
+func TestAnObjectThatIsDeletedUnderWayEndsNoRun(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(5 * time.Second)
+		require.NotZero(t, s.read().Traffic.Canary)
+		gone := time.Now()
+		s.router.BeforeRead = func() error {
+			if time.Since(gone) < 10*time.Minute {
+				return fmt.Errorf("VirtualService shop/shop: %w", canary.ErrNotFound)
+			}
+			return nil
+		}
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, phase.Promoted, state.Phase)
+		s.heard("VirtualService shop/shop: not found")
 	})
 }
 

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/serin-go/serin/canary"
@@ -23,7 +24,10 @@ func (r *Router) Check(ctx context.Context, p canary.Plan) ([]canary.Finding, er
 	var found []canary.Finding
 	for _, r := range r.objects {
 		o, err := r.get(ctx)
-		if err != nil {
+		if errors.Is(err, canary.ErrNotFound) {
+			found = append(found, canary.Finding{Problem: fmt.Sprintf("%v does not exist; create it, or correct its name", r), Refuses: true})
+			continue
+		} else if err != nil {
 			return found, err
 		}
 		found = append(found, r.check(o)...)

@@ -42,6 +42,15 @@ func TestAPlanThatTheRouterCannotCarryOutIsRefusedBeforeItBegins(t *testing.T) {
 	require.Zero(t, reading.Traffic)
 	require.Equal(t, phase.Preparing, reading.State.Phase)
 
+	// E18: a name that is wrong.
+	runner, err = canary.NewRunner(canary.Config{Plan: plan, Router: routing.NewRouter(w.object(t, "review", "b")), Analyzer: new(canarytest.Judge)})
+	require.NoError(t, err)
+	found, err = runner.Check(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []canary.Finding{{Problem: "Router: VirtualService prod/review does not exist; create it, or correct its name", Refuses: true}}, found)
+	_, err = runner.Turn(t.Context())
+	require.ErrorIs(t, err, canary.ErrNotFound)
+
 	w.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
 	_, err = runner.Check(t.Context())
 	require.ErrorContains(t, err, "canary: Router: ")

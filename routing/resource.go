@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -106,6 +107,8 @@ func (o Object[T]) wrap(err error) error { return fmt.Errorf("routing: %v: %w", 
 func (o Object[T]) get(ctx context.Context) (metav1.Object, error) {
 	read, err := o.Client.Get(ctx, o.Name, metav1.GetOptions{})
 	switch {
+	case apierrors.IsNotFound(err):
+		return nil, o.wrap(missing{err})
 	case refused(err):
 		return nil, o.wrap(refusalOf(err))
 	case err != nil:

@@ -62,6 +62,11 @@ func stale[T any](ctx context.Context, c Client[T], read metav1.Object, refusal 
 	return refusalOf(refusal)
 }
 
+// missing is a canary.ErrNotFound, in the words of the API server.
+type missing struct{ error }
+
+func (m missing) Unwrap() []error { return []error{canary.ErrNotFound, m.error} }
+
 // refusalOf marks an error that is refused.
 func refusalOf(err error) error {
 	if apierrors.IsForbidden(err) {

@@ -66,7 +66,7 @@ func (r *Reconciler) Work(ctx context.Context, queue workqueue.TypedRateLimiting
 		}
 		again, err := r.Reconcile(ctx, service)
 		switch {
-		case errors.Is(err, canary.ErrRefused) && !errors.Is(err, canary.ErrForbidden):
+		case errors.Is(err, canary.ErrRefused) && !errors.Is(err, canary.ErrForbidden) && !errors.Is(err, canary.ErrNotFound):
 			queue.Forget(service) // a person is needed; a watch on the object would add it again
 		case err != nil:
 			queue.AddRateLimited(service)
