@@ -59,7 +59,10 @@ var means = [...]func(s State) bool{
 // suits tells why the command means nothing to a rollout in the State s; "" if
 // it means something.
 func (c Command) suits(s *State) string {
-	if means[c.Order](*s) && (c.Order != order.Approve || c.Gate != "") {
+	switch {
+	case c.Order == order.Approve && c.Gate == "":
+		return "approve needs the name of a gate"
+	case means[c.Order](*s):
 		return ""
 	}
 	return "a rollout that is " + s.Phase.String() + " cannot " + c.Order.String() + c.target()
