@@ -251,7 +251,7 @@ func TestACommandThatMeansNothingIsRefused(t *testing.T) {
 		refused(canary.Command{}, `there is no order "none"`)
 		refused(canary.Command{Order: 99}, "there is no order")
 		refused(canary.Command{Order: order.Resume}, "a rollout that is Progressing cannot resume")
-		refused(canary.Command{Order: order.Approve}, `cannot approve gate ""`)
+		refused(canary.Command{Order: order.Approve}, "approve needs the name of a gate")
 		s.send(canary.Command{Order: order.Pause, By: "ann"})
 		refused(canary.Command{Order: order.Skip}, "pause by ann is not obeyed yet")
 		s.send(canary.Command{Order: order.Abort})
