@@ -17,9 +17,8 @@ const (
 	defaultInterval = 10 * time.Second
 )
 
-// Builder makes a Plan. It is a value: every method returns a new Builder and
-// leaves the old one as it was, so a half-built plan can be shared and varied.
-// Mistakes are kept and returned by Build, all at once.
+// Builder makes a Plan. A Builder is a value: each method returns a changed copy, so a
+// half-built plan can be shared and varied. Build returns all mistakes at once.
 type Builder struct {
 	spec  spec // without its steps
 	last  *chunk
@@ -34,11 +33,11 @@ type chunk struct {
 	n      int // of steps, with those before
 }
 
-// NewPlan begins a plan. Its name appears in the State, in events and errors.
+// NewPlan begins a plan. The State, events and errors show its name.
 func NewPlan(name string) Builder { return Builder{spec: spec{name: name}} }
 
-// Owner names the tool that drives the rollout; another owner's Runner refuses
-// it. The zero value is nobody in particular.
+// Owner names the tool that drives the rollout. A Runner with another owner refuses the
+// rollout. The zero value is an owner like any other.
 func (b Builder) Owner(name string) Builder {
 	b.spec.owner = name
 	return b
@@ -58,9 +57,9 @@ func (b Builder) Step(steps ...Step) Builder {
 	return b
 }
 
-// Weights appends one step for each canary weight, in their order, which may also
-// fall. Otherwise a step is like the given one, mirror, baseline and gates included.
-// If that has a name, each step's name gets the weight behind it.
+// Weights appends one step for each canary weight, in the given order. The weights may
+// fall. Each step is a copy of like with its weight. If like has a name, the weight is
+// appended to the name.
 func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 	var steps []Step
 	for w := range weights {
@@ -80,92 +79,92 @@ func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 	return b.Step(steps...)
 }
 
-// Settle is how long the mesh is given to take over a change of traffic before
-// it counts as done, or, under Verify, before the mesh is looked at. It should
-// be longer than a write to the API server, the push to all proxies and the
-// difference between the clocks of two drivers are together.
-// The zero value trusts that the object was written.
+// Settle is how long the mesh needs to apply a change of traffic. The change counts as
+// done after that time, or, under Verify, the Verifier is asked after that time. Make
+// Settle longer than these three together: a write to the API server, the push to all
+// proxies, and the clock difference of two drivers. The zero value counts a change as
+// done when it is written.
 func (b Builder) Settle(d time.Duration) Builder {
 	b.spec.settle = d
 	return b
 }
 
-// ScrapeLag is how long after a change of traffic the first metrics may still
-// show the time before it: at least one scrape interval. The judge's window
-// begins after it. The zero value lets the judge see requests of the step before.
+// ScrapeLag is how long after a change of traffic the metrics may still show the time
+// before the change: at least one scrape interval. The judge's window begins after that
+// time. With the zero value the judge also counts requests of the step before.
 func (b Builder) ScrapeLag(d time.Duration) Builder {
 	b.spec.lag = d
 	return b
 }
 
-// Interval is how often a rollout that waits is looked at. The zero value means
-// ten seconds.
+// Interval is how often a Runner looks at a rollout that waits. The zero value means ten
+// seconds.
 func (b Builder) Interval(d time.Duration) Builder {
 	b.spec.interval = d
 	return b
 }
 
-// Verify makes the rollout wait until a Verifier has seen the mesh do what was
-// written. Without it, a change counts as done when it was written and Settle
-// is over.
+// Verify makes each change of traffic wait until Config.Verifier has seen the mesh apply
+// it. Without Verify a change counts as done after Settle.
 func (b Builder) Verify() Builder {
 	b.spec.verify = true
 	return b
 }
 
-// HeaderRoutes lets a request choose its version by a header for as long as the
-// rollout lasts, whatever the weights are: a preview for people, and what keeps gRPC
-// clients without a proxy from losing calls while the weights move. The routes are
-// put up before the first step by a write of their own, when the pods are ready for
-// that step and while its gates may still be closed, so that the canary can be tried
-// before it is approved. They are removed when the traffic of the end was seen. They count
-// for all steps: Traffic.HeaderRoutes of a Step is that of its plan. A request that
-// chooses its version counts as one of that; where many do, a judge that looks at how
-// requests are divided needs to know (analysis.Sequential has AnySplit).
+// HeaderRoutes lets a request choose its version by a header during the whole rollout,
+// whatever the weights are (routing.ArmHeader). People can try the canary before it has
+// traffic, and gRPC clients without a proxy lose no calls when weights change.
+//
+// The engine writes the routes before the first step, when the canary's pods are ready
+// and even while a gate is still closed. It removes them after the last change of traffic
+// was seen. They hold for all steps: Traffic.HeaderRoutes of a Step repeats its plan's.
+//
+// A request with the header counts as a request of the version that it chose. If many
+// requests carry the header, set AnySplit of sequential.Tuning.
 func (b Builder) HeaderRoutes() Builder {
 	b.spec.headerRoutes = true
 	return b
 }
 
-// Bake is how long after the end of the plan a roll back is one command away:
-// what stands for the canary is kept as long. The zero value is no such time. A
-// plan that ends with Discard has none.
+// Bake is how long after the last change of traffic an Abort still rolls back.
+// Prerequisites and header routes are kept during that time. The zero value is no bake
+// time. A plan that ends with Discard has none.
 func (b Builder) Bake(d time.Duration) Builder {
 	b.spec.bake = d
 	return b
 }
 
-// OnDrift says what happens when somebody else changes the traffic in one of the
-// plan's steps. After the steps the engine always restores the traffic, because
-// stable may be between two versions then.
+// OnDrift says what happens when somebody else changes the traffic during a step. After
+// the steps the engine always restores the traffic, because stable may be between two
+// versions then.
 func (b Builder) OnDrift(p DriftPolicy) Builder {
 	b.spec.drift.Policy = p
 	return b
 }
 
-// DriftLimit is how many changes by somebody else a rollout endures before it rolls
+// DriftLimit is how many changes by somebody else a rollout tolerates. One more rolls
 // back, whatever the policy. The zero value means five.
 func (b Builder) DriftLimit(n int) Builder {
 	b.spec.drift.Limit = n
 	return b
 }
 
-// MaxJudgeErrors is how many errors of the judge in a row roll back. The zero
-// value never does: no evidence is not bad evidence.
+// MaxJudgeErrors is how many errors of the judge in a row roll back. With the zero value
+// errors of the judge never roll back.
 func (b Builder) MaxJudgeErrors(n int) Builder {
 	b.spec.judgeErrors = n
 	return b
 }
 
-// End says what happens after the last step. The zero End lets the canary keep
-// the traffic.
+// End says what happens after the last step. The zero End lets the canary keep all
+// traffic.
 func (b Builder) End(e End) Builder {
 	b.spec.end = e
 	return b
 }
 
-// Build returns the plan, or the mistakes in it, each with its place: the first
-// thirty, and how many more there are.
+// Build returns the plan, or an error with all mistakes, each with its place. The error
+// shows the first 30 mistakes and counts the rest.
 func (b Builder) Build() (Plan, error) {
 	s, wrong := b.check()
 	if wrong != nil {

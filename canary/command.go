@@ -10,8 +10,8 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// Command is a person's or a tool's order to a rollout. It is written into the
-// State, so it reaches whichever process drives.
+// Command is an order to a rollout, by a person or a tool. The State carries it to
+// whichever process drives.
 type Command struct {
 	Order order.Order `json:"order,omitzero"`
 	Gate  string      `json:"gate,omitzero"` // for Approve

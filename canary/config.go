@@ -10,27 +10,29 @@ import (
 	"github.com/serin-go/serin/analysis"
 )
 
-// Config is what a Runner is made of. NewRunner returns the mistakes of each part that
-// has a method Validate() error.
+// Config is what a Runner needs. NewRunner calls Validate() error of each part that has
+// it.
 type Config struct {
-	Plan   Plan
+	// Plan is the plan to carry out. Give each release its revision by Plan.For.
+	Plan Plan
+	// Router writes the traffic and keeps the State.
 	Router Router
-	// Analyzer judges the steps. It may be nil if no step is judged.
+	// Analyzer judges the canary. It may be nil if every step requires Nothing.
 	Analyzer analysis.Analyzer
-	// Workload tells when the canary is ready. Nil takes it for ready always; a
-	// plan that promotes stable needs one.
+	// Workload tells when the canary's pods are ready, and promotes stable. Nil means
+	// that the canary is always ready. A plan that ends with PromoteStable needs a
+	// Workload.
 	Workload Workload
 	// Prerequisites are ensured in order before the first traffic, and cleaned up in
 	// reverse order after the last.
 	Prerequisites []Prerequisite
-	// Gates maps the name of a gate to the function that decides it. A gate of the
-	// plan that is missing here is manual: the command Approve opens it. Approve does
-	// not open a gate that is listed here.
+	// Gates maps the name of a gate to the function that opens it. A gate of the plan
+	// without a function opens by an order.Approve, and a gate with a function does not.
 	Gates map[string]Gate
-	// Verifier is needed by a plan that says Verify, and unused by any other.
+	// Verifier is needed by a plan with Verify. Other plans do not use it.
 	Verifier Verifier
-	// Observers are told of every turn. Give at least one to a rollout that people
-	// wait for: it alone hears why the rollout stays where it is.
+	// Observers receive an Event for each turn. Give at least one: only Events say why a
+	// rollout waits.
 	Observers []Observer
 }
 

@@ -1,56 +1,77 @@
-// Package canary decides what a rollout does next, and does it.
+// Package canary carries out progressive rollouts: a new version of a service gets traffic
+// step by step, and loses all of it as soon as it does worse than the old version.
 //
-// A [Plan] is a rollout decided beforehand: steps with their traffic, holds,
-// gates and deadlines, and an end. The engine is a pure function of the plan, the
-// [State] and what was observed. A [Runner] observes, lets it decide, and writes;
-// [Runner.Turn] is one look and at most one change, for a controller, and
-// [Runner.Run] takes turns to the end, for a command.
+// # A rollout
 //
-// # The life of a rollout
+// A [Plan] says what is to happen: steps with their traffic, holds, gates and deadlines,
+// and an end. [NewPlan] builds one, and [Recommended] begins one with safe defaults.
 //
-//	Idle -> Preparing -> Progressing (-> Retreating -> Progressing)
-//	  stay:           -> CompletingShift -> Baking -> CleaningUp -> Promoted
-//	  promote stable: -> CompletingShift -> PromotingStable -> Returning -> Baking -> CleaningUp -> Promoted
-//	  discard:        -> Returning -> CleaningUp -> Discarded
-//	any of these -> RollingBack -> CleaningUp -> RolledBack
-//	PromotingStable, Returning, Baking of a promoted stable -> RestoringStable -> RollingBack
+// A [Runner] carries the plan out. [Runner.Run] runs to the end, for a command.
+// [Runner.Turn] takes one look and makes at most one change, for a controller. Both need
+// a [Router], which sets the traffic (package routing has the one for Istio), and usually
+// an analysis.Analyzer, which judges the canary (package analysis/sequential), and a
+// [Workload], which knows the pods (package canary/workload). Package canary/release
+// makes these three from the names of a service and its versions.
 //
-// A phase that has nothing to do is left out: CompletingShift if the last step
-// gave the canary everything, Baking without a bake time, CleaningUp without header
-// routes and a Prerequisite that is not needed any more.
+// [Send] gives an order to a rollout from any process: order.Abort rolls back. Observers
+// receive an [Event] for each turn, with the [Reason] why the rollout waits.
+// [Plan.Status] says where a rollout is and what it waits for.
 //
-// Being paused, and waiting for a verdict, a gate or capacity, are no phases but
-// reasons to stay, told in words by [Event.Reason]. While a step waits for
-// whatever it is, a failing judge still rolls back.
+// Package canary/canarytest and package fake have what tests of rollouts need.
 //
-// # What holds
+// # Words
 //
-// The [Router] keeps the State in the object that steers the traffic and writes
-// both in one atomic step, only if nobody else has written since. Therefore a
-// crash between the two does not exist, any number of processes may drive one
-// rollout without a lock or a leader, and a difference between the traffic seen
-// and the traffic of the State is always somebody else's change.
+//   - Stable is the version that all users had before the rollout. The canary is the new
+//     version. A baseline is a fresh copy of stable, to compare the canary with.
+//   - A weight is a share of the live requests. A mirrored request is answered by stable,
+//     and a copy of it goes to the canary.
+//   - A step is a division of the traffic. Its hold is the least time that it lasts, its
+//     deadline the longest.
+//   - A verdict is what the judge says of the canary: Pass, Fail, Inconclusive, or Blind
+//     if the judge has seen nothing that could have shown harm.
+//   - A gate keeps a step closed until a person or a function opens it.
+//   - To promote stable is to update the stable workload to the canary's version. To roll
+//     back is to return all traffic to stable because of a failure or an Abort. To discard
+//     is to return it as planned.
+//   - A phase is where a rollout is in its life (package canary/phase). A cause is why it
+//     waits or moves (package canary/cause).
+//   - Drift is a change of the traffic that no driver of the rollout made.
+//   - A retreat gives stable all traffic for a while, without ending the rollout.
+//   - A driver is a process with a Runner. An owner is the tool that drivers belong to.
+//   - A header route leads requests with a header to the version that they choose.
+//   - A prerequisite is an object that the traffic needs, such as a subset.
+//   - A fencing token is a number that grows, by which a Workload rejects old decisions.
 //
-//   - The steps are entered in order, each once, and only when the step before
-//     was seen, held, judged and let through, and the canary is ready.
-//   - After a roll back stable has all traffic and nothing is mirrored. Stable
-//     gets traffic only when it is whole, on its old version or on the new one.
-//   - A final phase is left by the command Retry only.
-//   - From every State, whether it can be read or not, an Abort leads to stable only.
-//     Any driver of the rollout's owner obeys it, whatever its plan, and any driver
-//     at all if a person writes it on the object ([Reading].Abort).
-//   - A part that errs, hangs until its time is over or panics keeps no turn from
-//     its decision. While users are on the canary, Run goes on whatever is refused.
-//   - What cannot be found out (no data, no answer, an error) holds the rollout,
-//     and rolls back only where the plan says so: by a deadline, or by a limit of
-//     errors in a row.
+// # Guarantees
 //
-// This holds under the assumptions that Builder.Settle and Builder.ScrapeLag
-// state, and as long as only this library writes the State. A State that
-// somebody removed is put back by a Runner that knew it; what that Runner
-// remembers may be one look older.
+// The Router keeps the [State] in the object that steers the traffic. It writes both in
+// one atomic write, and only if nobody else has written since. Therefore no crash can
+// separate them, any number of processes may drive one rollout without a lock or a
+// leader, and a difference between the traffic that is read and the traffic of the State
+// is always somebody else's change.
 //
-// # Time
+//   - The steps are entered in order, each once. A step is entered when the traffic of the
+//     step before was seen, its hold is over, the judge has given the verdict that it
+//     requires, its gates are open, and the canary is ready.
+//   - After a rollback stable has all traffic, and nothing is mirrored. Traffic never goes
+//     to a stable workload that is between two versions.
+//   - A failing judge rolls back at any time in a step, whatever else the step waits for.
+//   - From every State, even one that cannot be decoded, an Abort leads to stable. Each
+//     driver of the owner obeys it, whatever its plan. An Abort by annotation
+//     (Reading.Abort) is obeyed by every driver.
+//   - A part that returns an error, hangs or panics does not end Run while users are on
+//     the canary, and does not keep the engine from its decision.
+//   - Missing data, a missing answer and an error make the rollout wait. They roll back
+//     only where the plan says so, by a deadline or a limit of errors.
+//   - Only the order Retry leaves a final phase.
 //
-// A Runner takes the time from time.Now, so a test moves it with testing/synctest.
+// The assumptions: Settle and ScrapeLag are long enough (see [Builder]), and only this
+// library writes the State. A Runner that has seen the rollout restores a State that
+// somebody removed, as of the Runner's last turn.
+//
+// # The engine
+//
+// The engine is a pure function: plan, State and observation make the next State and a
+// decision. It asks for what it needs, one question at a time. A Runner takes the time
+// from time.Now, so tests control it with testing/synctest.
 package canary

@@ -63,8 +63,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalJSON encodes the plan; UnmarshalJSON gives it back, with the same
-// digest.
+// MarshalJSON encodes the plan. UnmarshalJSON decodes it again, with the same digest.
 func (p Plan) MarshalJSON() ([]byte, error) {
 	if p.spec == nil {
 		return nil, errNoPlan

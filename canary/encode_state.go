@@ -23,9 +23,8 @@ type versioned struct {
 
 type fields State
 
-// MarshalJSON encodes s with the version of its form. The zero State has the
-// form of any other. What UnmarshalJSON would refuse is an error that wraps
-// ErrBadState.
+// MarshalJSON encodes s with its format version. The error wraps ErrBadState if
+// UnmarshalJSON would refuse the result.
 func (s State) MarshalJSON() ([]byte, error) {
 	if err := s.validate(); err != nil {
 		return nil, fmt.Errorf("canary: %w: %w", ErrBadState, err)
@@ -33,9 +32,9 @@ func (s State) MarshalJSON() ([]byte, error) {
 	return json.Marshal(versioned{stateVersion, fields(s)})
 }
 
-// UnmarshalJSON decodes what MarshalJSON wrote. It trusts nothing: a State that
-// is too large, of a newer version, with unknown or repeated fields or with
-// values that no rollout could have written is an error that wraps ErrBadState.
+// UnmarshalJSON decodes what MarshalJSON wrote. The error wraps ErrBadState if the text
+// is larger than 12 KiB, of a newer format version, has unknown or repeated fields, or
+// has values that no rollout could have written.
 func (s *State) UnmarshalJSON(data []byte) error {
 	if len(data) > maxState {
 		return fmt.Errorf("canary: %w: %d bytes, at most %d are allowed", ErrBadState, len(data), maxState)

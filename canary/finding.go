@@ -6,24 +6,24 @@ import (
 	"fmt"
 )
 
-// Finding is what a part has to say of a plan before its rollout begins.
+// Finding is a problem that a preflight check has found.
 type Finding struct {
 	// Problem says what is wrong, where, and what would be right.
 	Problem string
-	// Refuses: the rollout must not begin. Otherwise it is worth knowing.
+	// Refuses: the rollout must not begin. Otherwise the Finding is a warning.
 	Refuses bool
 }
 
-// Checker is what a part of a [Config] may be as well: it looks whether the plan
-// can be carried out, without changing anything. What it cannot find out is no
-// Finding but an error.
+// Checker is an optional interface of a part of a [Config]: a preflight check. Check
+// looks whether the plan can be carried out and changes nothing. It returns an error for
+// what it could not find out.
 type Checker interface {
 	Check(ctx context.Context, p Plan) ([]Finding, error)
 }
 
-// Check asks every part of the Config that is a [Checker]. The error joins those
-// of the parts that could not tell. A rollout that begins is checked as well: it
-// does not leave Preparing before nothing refuses.
+// Check calls each part of the Config that is a [Checker]. The error joins their errors.
+// A rollout does the same in its phase Preparing, and does not leave that phase while a
+// Finding refuses.
 func (r *Runner) Check(ctx context.Context) ([]Finding, error) {
 	c := &r.c
 	var all []Finding

@@ -9,8 +9,7 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// Gate tells whether a step may be entered or left: Yes, not yet (Wait), or
-// never (No), which rolls back.
+// Gate says whether a step may be entered or left: Yes, Wait, or No, which rolls back.
 type Gate func(ctx context.Context) (Answer, error)
 
 // pass asks whether gates are open. It is nil if all are.

@@ -11,14 +11,14 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// Refusals of the engine. Each is wrapped with what was seen and what the ways out
-// are, and wraps ErrRefused.
+// Refusals of the engine. Each wraps ErrRefused. Its text says what was found and how to
+// go on.
 var (
-	// ErrUnexplained: there is canary traffic, but no State that explains it.
+	// ErrUnexplained: the canary has traffic, but there is no State.
 	ErrUnexplained = errors.New("traffic that no state explains")
 	// ErrOtherPlan: a rollout of another plan is under way.
 	ErrOtherPlan = errors.New("a rollout of another plan is under way")
-	// ErrOtherOwner: another tool's rollout is under way.
+	// ErrOtherOwner: a rollout of another owner is under way.
 	ErrOtherOwner = errors.New("another owner's rollout is under way")
 
 	errNoPlan = fmt.Errorf("canary: %w: the plan is zero; make one with NewPlan or decode one", ErrRefused)

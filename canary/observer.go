@@ -7,14 +7,12 @@ import (
 	"time"
 )
 
-// Observer is told of the turns of a Runner, in order and one at a time, by a
-// goroutine that keeps nothing else waiting. Every State that was written is
-// told, with its Serial as the key to tell it from a repetition: a turn whose
-// write was not answered is followed by one that found the State. One that is
-// slower than the rollout misses turns, which Event.Missed counts. A panic is
-// logged and ends nothing.
+// Observer receives the Events of a Runner, in order and one at a time, in a goroutine of
+// its own. A slow Observer does not delay the rollout: at most 64 Events wait, older ones
+// are dropped, and Event.Missed counts them. Each State that was written appears as After
+// of an Event; State.Serial tells repetitions apart. A panic is logged.
 //
-// Its ctx ends a minute after the call, not with that of the turn.
+// The ctx of a call ends after a minute, independently of the turn.
 type Observer func(ctx context.Context, e Event)
 
 const (

@@ -14,18 +14,19 @@ import (
 // conflict means that somebody else got through.
 const attempts = 16
 
-// ErrNotNow: the rollout is in no phase in which the command means anything.
+// ErrNotNow: the order has no meaning in the present phase.
 var ErrNotNow = errors.New("not now")
 
-// Send writes a command into the State that r keeps, where whichever process
-// drives the rollout obeys it at its next turn: after Builder.Interval at the
-// latest, also an Abort. It works from any process. The error wraps ErrNotNow if
-// there is no rollout, if the command means nothing to it in its phase, or if
-// another command is not obeyed yet; an Abort takes the place of any other
-// command, and a Pause of any but an Abort. An Abort is also taken for a State
-// that cannot be understood, which is forgotten then. Send does not know the plan: an
-// Approve of a gate that is not ahead comes to nothing at the next turn, whose Event
-// says so.
+// Send writes a command into the State that r keeps. The driver of the rollout obeys it
+// in its next turn, at most Builder.Interval later. Any process may call Send.
+//
+// The error wraps ErrNotNow if there is no rollout, if the order has no meaning in its
+// phase, or if another command waits. An Abort replaces any other command, and a Pause
+// any command but an Abort. An Abort is accepted even if the State cannot be decoded;
+// that State is then dropped.
+//
+// Send does not know the plan. If the plan has no such gate, an Approve has no effect,
+// and the next Event says so.
 func Send(ctx context.Context, r Router, c Command) error {
 	if _, err := c.Order.MarshalText(); err != nil || c.Order == order.None {
 		return fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
@@ -64,9 +65,9 @@ func (c Command) refusal(s *State) string {
 	return ""
 }
 
-// AdoptAt makes the traffic that is found the step'th of the plan's, counted from
-// zero, whatever State was there: a way out of ErrUnexplained and ErrOtherPlan.
-// Nothing is done about a stable workload that is between two versions.
+// AdoptAt takes the traffic that it finds as that of a step of the plan, counted from
+// zero, and replaces any State. Use it after ErrUnexplained or ErrOtherPlan. It does not
+// look at the stable workload, which may be between two versions.
 func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 	if step < 0 || step >= r.c.Plan.Len() {
 		return fmt.Errorf("canary: %w: plan %q has no step %d; it has %d", ErrRefused, r.c.Plan.Name(), step, r.c.Plan.Len())
@@ -82,9 +83,9 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 	})
 }
 
-// Reset sends all traffic to stable and forgets the State, even one that cannot
-// be understood. The next turn begins the rollout. Nothing is done about a
-// stable workload that is between two versions, nor about a Prerequisite.
+// Reset sends all traffic to stable and drops the State, even a State that cannot be
+// decoded. The next turn begins the rollout again. Reset changes neither the stable
+// workload, which may be between two versions, nor prerequisites.
 func (r *Runner) Reset(ctx context.Context) error {
 	return change(ctx, r.c.Router, whatever, func(reading Reading, _ error) (Traffic, State, error) {
 		// The serial tells a State that was reset from one that was lost. Began

@@ -9,9 +9,9 @@ import (
 	"github.com/serin-go/serin/internal/enum"
 )
 
-// Plan is a rollout decided beforehand. It is immutable, safe for concurrent
-// use, and made by a Builder or by decoding its JSON form, which are the only
-// ways to a valid one. The zero Plan is no plan: no Runner takes it.
+// Plan is the plan of a rollout. It is immutable and safe for concurrent use. A Builder
+// makes it, or decoding its JSON form. The zero Plan is no plan, and NewRunner refuses
+// it.
 type Plan struct {
 	spec *spec // nil in the zero Plan; never changed
 }
@@ -74,9 +74,9 @@ type End struct {
 	// Deadline bounds the promotion of stable; the zero value is no bound. Only
 	// for PromoteStable.
 	Deadline time.Duration
-	// HoldOnFailure: if stable cannot be promoted, the canary keeps the traffic
-	// and the rollout holds and says so. The zero value brings stable back to
-	// its old version and then rolls back. Only for PromoteStable.
+	// HoldOnFailure: if stable cannot be promoted, the canary keeps the traffic, and the
+	// rollout waits for a person. By default the engine restores stable to its old
+	// version and rolls back. Only for PromoteStable.
 	HoldOnFailure bool
 }
 
@@ -85,14 +85,13 @@ type EndKind uint8
 
 // The ends.
 const (
-	// Stay, the zero value: the canary keeps all traffic. The last step must
-	// have given it that. The next rollout goes the other way: what was canary
-	// is its stable.
+	// Stay, the zero value: the canary keeps all traffic. The last step must give the
+	// canary all traffic. In the next rollout the two change their roles.
 	Stay EndKind = iota
-	// PromoteStable: the stable workload is brought to the canary's version
-	// while the canary has all traffic; then the traffic goes back to stable.
+	// PromoteStable: while the canary has all traffic, the stable workload is updated to
+	// the canary's version. Then the traffic returns to stable.
 	PromoteStable
-	// Discard: the canary gets nothing any more; it was only tried.
+	// Discard: the canary was only tried, and traffic returns to stable.
 	Discard
 )
 
@@ -128,8 +127,7 @@ func (p Plan) Len() int {
 	return len(p.spec.steps)
 }
 
-// Steps yields the steps with their indexes, in order. It can be ranged over
-// any number of times.
+// Steps yields the steps with their indexes, in order.
 func (p Plan) Steps() iter.Seq2[int, Step] {
 	return func(yield func(int, Step) bool) {
 		for i := range p.Len() {
@@ -148,10 +146,9 @@ func (p Plan) End() End {
 	return p.spec.end
 }
 
-// Digest identifies the plan: two plans have the same digest if and only if
-// their authors wrote the same. Defaults are no part of it, so a rollout goes on
-// under a library with other ones. A State belongs to the plan whose digest it
-// bears.
+// Digest identifies the plan. Two plans have the same digest if and only if their authors
+// wrote the same. Defaults are not part of it, so a rollout continues under a library
+// with other defaults. State.Plan is the digest of the plan that a State belongs to.
 func (p Plan) Digest() string {
 	if p.spec == nil {
 		return ""
@@ -159,9 +156,9 @@ func (p Plan) Digest() string {
 	return p.spec.digest
 }
 
-// For returns the plan for one revision of the software, such as an image tag.
-// Each revision is a rollout of its own: one that is over does not keep the
-// next from beginning.
+// For returns the plan for one revision of the software, such as an image tag. Each
+// revision is a rollout of its own: a finished rollout does not keep the next revision
+// from beginning.
 func (p Plan) For(revision string) Plan {
 	if p.spec == nil {
 		return p

@@ -7,12 +7,11 @@ import (
 	"github.com/serin-go/serin/canary/cause"
 )
 
-// Reason says why a decision is what it is. It is put into words only when
-// somebody reads it.
+// Reason says why a rollout waits or moves.
 type Reason struct {
 	Cause  cause.Cause
 	Detail string
-	// Until is when waiting ends at the latest; zero if no time ends it.
+	// Until is when the wait ends at the latest. It is zero if no time ends the wait.
 	Until time.Time
 }
 

@@ -2,21 +2,25 @@ package canary
 
 import "time"
 
-// Recommended begins a plan with safe defaults. Everything can be changed by the
-// methods of Builder, and steps appended.
+// Recommended begins a plan with safe defaults. Change them by the methods of Builder.
 //
-//   - Traffic: 5, 20 and 50 per cent, for ten minutes each; then the canary gets
-//     everything while stable is brought to its version, and the traffic goes back.
-//     A bad version shows in the first step, and hurts few.
-//   - Each step needs a pass of the judge. analysis.Sequential needs about 9 000
-//     requests to the canary for that, if none of them fails: half an hour of the
-//     first step at 100 requests a second to the service.
-//   - A step without a pass waits, and its Events say how many requests it needs.
-//     Lack of requests never rolls back.
-//   - Settle is ten seconds and ScrapeLag half a minute, for a mesh of some hundred
-//     proxies and Prometheus at its usual interval.
-//   - For ten minutes after the end, a roll back is one command.
-//   - Traffic that somebody else changes is put back, five times at most.
+//   - The canary gets 5, 20 and 50 per cent of the traffic, for at least ten minutes
+//     each. Then it gets all traffic while stable is updated, and the traffic returns to
+//     stable.
+//
+//   - Each step requires a Pass. sequential.Judge needs about 9 000 requests to the
+//     canary for a Pass if none of them fails. At 100 requests a second to the service
+//     that is half an hour of the first step.
+//
+//   - There are no deadlines: a step without a Pass waits, and its Events say how many
+//     requests it needs. Lack of requests never rolls back.
+//
+//   - Settle is ten seconds, for a mesh of some hundred proxies. ScrapeLag is 30 seconds,
+//     for Prometheus at its usual interval.
+//
+//   - Bake is ten minutes: until then an Abort rolls back.
+//
+//   - The engine restores traffic that somebody else changed, five times at most.
 func Recommended(name string) Builder {
 	return NewPlan(name).
 		Settle(10*time.Second).ScrapeLag(30*time.Second).

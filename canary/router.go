@@ -6,54 +6,54 @@ import (
 	"errors"
 )
 
-// Reading is what a Router found: one consistent look at one object.
+// Reading is one consistent reading of the Router's object.
 type Reading struct {
-	// Traffic is what the object asks the mesh for now.
+	// Traffic is what the object tells the mesh to do now.
 	Traffic Traffic
-	// State is what the last Write stored beside the traffic; the zero State
-	// if there is none.
+	// State is what the last Write stored. It is the zero State if there is none.
 	State State
-	// Object is the UID of the object that keeps the State, "" if it has none: a
-	// State that was copied to another object is none of that.
+	// Object is the UID of the object that keeps the State, or "". A State with another
+	// UID was copied from another object.
 	Object string
-	// Abort is why a person orders an Abort with an annotation beside the State;
-	// "" is no such order. It stands also if the State cannot be understood.
+	// Abort is the reason of an Abort that a person ordered with an annotation beside the
+	// State. "" is no such order. It is valid even if the State cannot be decoded.
 	Abort string
-	// Trouble is what of the Router's parts could not be read, if it has several.
-	// The Reading is of the others: they are judged by and can be turned back, but
-	// nothing goes further while a part is out of reach.
+	// Trouble is the error of those parts of the Router that could not be read, if the
+	// Router has several. The rest of the Reading is valid: the rollout is judged and can
+	// turn back, but it does not go further.
 	Trouble error
-	// Version is what the Router needs to recognise the object it has read. It
-	// means nothing to anybody else and is only handed back to Write.
+	// Version identifies the object that was read. Only the Router uses it, in Write.
 	Version any
 }
 
-// A Router is the one place where traffic is set and where the State of its
-// rollout is kept. Any number of goroutines and processes may use Routers for
-// the same object at the same time.
-//
+// Router sets the traffic and keeps the State of its rollout beside the traffic. It is
+// safe for concurrent use, also by several Routers in several processes.
 // canarytest.TestRouter checks a Router of your own.
 type Router interface {
-	// Read looks at the object. A State that cannot be understood is an error
-	// that wraps ErrBadState; the rest of the Reading is good then, so that the
-	// State can be replaced.
+	// Read reads the object. If the State cannot be decoded, the error wraps ErrBadState
+	// and the rest of the Reading is valid. If the object does not exist, the error wraps
+	// ErrNotFound.
 	Read(ctx context.Context) (Reading, error)
-	// Write sets traffic and State in one atomic step, and removes the order that
-	// r.Abort is of, if nothing was written since r was read. Otherwise it changes nothing and the error wraps
-	// ErrConflict. An error that trying again cannot mend (validation refused
-	// the object, the rule to steer is not there) wraps ErrRefused. After any
-	// other error the write may or may not have happened: read again. A Router of
-	// several parts writes that of the State first. Traffic that is stable only goes
-	// to every part that takes it, whatever the others say. Traffic that was found and is
-	// not that of s is to be left as it is, whatever it really is.
+	// Write sets traffic and State in one atomic write, if nobody has written since r was
+	// read. It also removes the annotation that r.Abort came from.
+	//
+	// If somebody has written, Write changes nothing and the error wraps ErrConflict. If
+	// a retry cannot succeed (validation failed, the rule does not exist), the error
+	// wraps ErrRefused. After any other error the write may or may not have happened, so
+	// read again.
+	//
+	// A Router of several parts writes the part with the State first. Traffic that leads
+	// to stable only is written to each part that accepts it, whatever the others answer.
+	// If t is r.Traffic and not s.Traffic, the traffic was found and stays as it is, also
+	// where the Router cannot express it.
 	Write(ctx context.Context, r Reading, t Traffic, s State) error
 }
 
 // Errors of a Router, to be wrapped with the object that they are about.
 var (
-	// ErrConflict: somebody else wrote since the Reading was taken.
+	// ErrConflict: somebody else wrote since the Reading.
 	ErrConflict = errors.New("changed by somebody else since it was read")
-	// ErrRefused: trying again cannot help before a person changes something.
+	// ErrRefused: a retry cannot succeed until a person changes something.
 	ErrRefused = errors.New("refused")
 	// ErrForbidden is an ErrRefused: a right is missing, or a webhook refuses. An API
 	// server that has just started does not know all rights yet, so [Runner.Run] tries
@@ -62,7 +62,8 @@ var (
 	// ErrNotFound is an ErrRefused: the object does not exist. It may be created a moment
 	// later, so [Runner.Run] tries again for half a minute.
 	ErrNotFound error = early{"not found"}
-	// ErrBadState: the stored State cannot be understood.
+	// ErrBadState: the stored State cannot be decoded, or no rollout could have written
+	// it.
 	ErrBadState = errors.New("stored state cannot be understood")
 )
 

@@ -13,43 +13,40 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// Verifier sees what the mesh really does, as opposed to what was written.
+// Verifier sees what the proxies do, as opposed to what was written.
 type Verifier interface {
-	// Verify says Yes when the whole mesh routes by the traffic t, which was
-	// written at since.
+	// Verify says Yes when all proxies route by t, which was written at the time since.
 	Verify(ctx context.Context, t Traffic, since time.Time) (Answer, error)
 }
 
-// Event is one turn of a rollout, for logs, metrics and people. If the Router
-// could not be read, only At and Err are set.
+// Event is one turn of a rollout, for logs, metrics and people. If the Router could not
+// be read, only At and Err are set.
 type Event struct {
 	At     time.Time
 	Before State // as read
 	After  State // as written, or as read if nothing was
-	// Traffic is what the Router read before anything was written.
+	// Traffic is what the Router read, before anything was written.
 	Traffic Traffic
-	// Reason says why this was done, or why the rollout stays where it is.
+	// Reason says why the rollout moved, or why it waits.
 	Reason Reason
-	// Wait is when to look again, at the latest; zero is at once.
+	// Wait is the time until the next turn, at most. Zero is at once.
 	Wait time.Duration
-	// Wrote: After was written. Done: the rollout is over, nothing is left to do.
+	// Wrote: After was written. Done: the rollout is over.
 	Wrote, Done bool
-	// Judged: the judge was asked. Result is what it said, unless JudgeErr says why it
-	// could not tell.
+	// Judged: the judge was asked. Result is its answer, unless JudgeErr is its error.
 	Judged   bool
 	Result   analysis.Result
 	JudgeErr error
-	// Missed is how many turns before this one an Observer was not told of.
+	// Missed is how many earlier Events the Observer did not receive.
 	Missed int
-	// Err is why the turn came to nothing. What was decided may have been
-	// written nevertheless, if it came from the Router's Write.
+	// Err is the error of the turn. If it came from Router.Write, the write may have
+	// happened.
 	Err error
 }
 
-// Runner drives a rollout: it looks at the world, lets the Plan decide, and does
-// what was decided. It keeps nothing that the rollout depends on, so it may be
-// dropped and made anew at any time, and any number of Runners in any number of
-// processes may drive the same rollout. It is safe for concurrent use.
+// Runner drives a rollout: it reads, lets the Plan decide, and writes. A Runner may be
+// dropped and made again at any time, and any number of Runners in any number of
+// processes may drive one rollout. It is safe for concurrent use.
 type Runner struct {
 	c         Config
 	now       func() time.Time
@@ -60,7 +57,7 @@ type Runner struct {
 	audiences []*audience
 }
 
-// NewRunner returns a Runner, or all that is missing in c.
+// NewRunner returns a Runner, or an error with all mistakes in c.
 func NewRunner(c Config) (*Runner, error) {
 	if c.Plan.spec == nil {
 		return nil, errNoPlan
@@ -86,14 +83,13 @@ const (
 	afterStale    = time.Second // when to look again after a reading that was behind
 )
 
-// Turn takes one look and makes at most one change. It is what a controller
-// calls from its Reconcile: Event.Wait says when to come back, or Event.Done that
-// there is nothing left to do.
+// Turn takes one look at the rollout and makes at most one change. A controller calls it
+// in its Reconcile. Event.Wait says when to call again, and Event.Done that the rollout
+// is over.
 //
-// Losing a race against another driver is not an error: the turn then comes to
-// nothing, and the next one sees what the other did. An error that wraps
-// ErrRefused needs a person, but for ErrForbidden if it is new; after any other,
-// try again.
+// A lost race against another driver is not an error: the next Turn sees what the other
+// driver wrote. An error that wraps ErrRefused needs a person, except that ErrForbidden
+// and ErrNotFound may be temporary. After any other error try again.
 func (r *Runner) Turn(ctx context.Context) (Event, error) {
 	e, err := r.turn(ctx)
 	e.Err = err
@@ -155,18 +151,20 @@ func (r *Runner) observe(reading Reading, now time.Time) observation {
 	return o
 }
 
-// Run takes turns until the rollout is over and returns its last State. It
-// returns an error that wraps ErrRolledBack if the old version serves in the
-// end, and one that wraps ErrRefused or ErrBadState if a person is needed and the
-// canary has no users. Run tells other errors to the Observers and tries again,
-// ever more slowly; also ErrForbidden and ErrNotFound in the first half minute. When ctx ends, the traffic
-// stays where it is and nothing is lost: another Run goes on from there. The error
-// wraps that of ctx and says what the rollout was waiting for.
+// Run takes turns until the rollout is over and returns the last State.
 //
-// A rollout of this plan that is over already is not begun again: Run returns
-// its end at once, with an error that wraps ErrOver if it was rolled back, or if the
-// plan has no revision, as Run cannot tell that release from the next one. Give each
-// release a plan of its own by Plan.For.
+// The error wraps ErrRolledBack if users have the old version in the end. It wraps
+// ErrRefused or ErrBadState if a person is needed and no users are on the canary of this
+// rollout; ErrForbidden and ErrNotFound are retried for half a minute first. Run reports
+// all other errors to the Observers and retries, at intervals of 1 to 30 seconds.
+//
+// If ctx ends, the traffic stays as it is, and another Run continues. The error wraps the
+// cause of ctx and says what the rollout waited for.
+//
+// If the rollout of this plan was over before, Run does not begin another one. It returns
+// the old State at once, with ErrOver if the rollout was rolled back, or if the plan has
+// no revision: Run cannot tell such a release from the next one. Give each release its
+// revision by Plan.For.
 func (r *Runner) Run(ctx context.Context) (State, error) {
 	defer r.lastWords()
 	awake, rest := context.WithCancel(ctx)

@@ -7,14 +7,15 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// State is all that a rollout remembers. It is kept by the Router beside the
-// traffic, and is a value: nothing changes what its slices hold, so copies are
-// independent. The zero State is a rollout that has not begun.
+// State is all that a rollout remembers. The Router keeps it beside the traffic. A State
+// is a value: nothing changes the contents of its slices. The zero State is a rollout
+// that has not begun.
 //
-// Times are those of the process that wrote them. [Plan.CheckState] tells
-// whether a State can be one of a plan's.
+// Times are those of the process that wrote them. Besides the documented groups a State
+// holds the engine's clocks, orders and evidence, which are encoded with the rest.
+// [Plan.Status] explains a State, and [Plan.CheckState] checks it.
 type State struct {
-	// Serial grows with every write, over all rollouts on the same object.
+	// Serial grows with every write, across all rollouts of the object.
 	Serial int64 `json:"serial,omitzero"`
 
 	Rollout  `json:"rollout,omitzero"`  // which rollout this is
@@ -24,56 +25,54 @@ type State struct {
 	evidence `json:"evidence,omitzero"` // what the judge may count
 	History  `json:"history,omitzero"`  // how it came here
 
-	// Signature is of all the rest, where States are signed.
+	// Signature signs all other fields. It is empty: States are not signed yet.
 	Signature string `json:"signature,omitzero"`
 }
 
 // Rollout tells one rollout from all others.
 type Rollout struct {
-	// Plan is the digest of the plan, Name its name and Revision that of the
-	// software that is rolled out.
+	// Plan is the digest of the plan, Name its name, and Revision that of the software.
 	Plan     string `json:"plan,omitzero"`
 	Name     string `json:"name,omitzero"`
 	Revision string `json:"revision,omitzero"`
 	// Owner names the tool that drives the rollout.
 	Owner string `json:"owner,omitzero"`
-	// End is how the plan ends: whoever turns the rollout back without its plan
-	// needs to know.
+	// End is how the plan ends. A driver with another plan needs it to roll back.
 	End EndKind `json:"end,omitzero"`
-	// Began is when the rollout began. No rollout begins at the same time as the
-	// one before it.
+	// Began is when the rollout began. Each rollout of an object has another time.
 	Began time.Time `json:"began,omitzero"`
 	// Object is the UID of the object that keeps the State.
 	Object string `json:"object,omitzero"`
-	// Pin is what the Workload said of itself when the rollout began.
+	// Pin is what Workload.Pin returned when the rollout began.
 	Pin Pin `json:"pin,omitzero"`
 }
 
-// Pin is what a Workload remembers of a rollout. It means nothing to anybody
-// else. Each part has at most 128 bytes.
+// Pin is what a Workload remembers of a rollout. Only the Workload understands it. Each
+// field has at most 128 bytes.
 type Pin struct {
-	// Version is of the pods that the rollout is about, canary and stable.
+	// Version identifies the pods of canary and stable.
 	Version string `json:"version,omitzero"`
-	// Capacity is what stable had when the rollout began, or grew to since.
+	// Capacity is that of stable when the rollout began, or the greatest since.
 	Capacity string `json:"capacity,omitzero"`
-	// Scaling is what is to be given back to an autoscaler in the end.
+	// Scaling is what the autoscaler gets back in the end.
 	Scaling string `json:"scaling,omitzero"`
 }
 
 // Place is where a rollout is.
 type Place struct {
 	Phase phase.Phase `json:"phase,omitzero"`
-	// Step is the index of the step being walked, or of the last one walked.
+	// Step is the index of the present step, or of the last one that was entered.
 	Step int `json:"step,omitzero"`
 	// Traffic is what was written together with this State.
 	Traffic Traffic `json:"traffic,omitzero"`
-	// Outcome is the final phase that a rollout leads to once it has turned back
-	// or its steps are over; zero before.
+	// Outcome is the final phase that the rollout leads to, once its steps are over or it
+	// has turned back. It is zero before.
 	Outcome phase.Phase `json:"outcome,omitzero"`
-	// Returned counts the writes by which traffic went back to stable so far,
-	// where that takes several.
+	// Returned counts the writes that have returned traffic to stable so far, where the
+	// return takes several writes.
 	Returned int `json:"returned,omitzero"`
-	// Retreat says why the canary has no traffic for a while.
+	// Retreat says why stable has all traffic in the phase Retreating (Cause) and since
+	// when (Since, Gone). Resumed are the returns to the step.
 	Retreat retreat `json:"retreat,omitzero"`
 }
 
@@ -149,25 +148,24 @@ type evidence struct {
 	JudgeErrors int `json:"judgeErrors,omitzero"`
 }
 
-// History is how a rollout came to be where it is.
+// History is how a rollout came to its place.
 type History struct {
-	// Reason says why the rollout is in this phase.
+	// Reason says why the rollout is in its phase.
 	Reason string `json:"reason,omitzero"`
-	// Drifts counts how often the traffic was changed by somebody else.
+	// Drifts counts the changes of traffic by somebody else.
 	Drifts int `json:"drifts,omitzero"`
-	// Drifting: somebody else's change was seen and is left alone by policy.
+	// Drifting: the traffic of somebody else is left alone, by policy.
 	Drifting bool `json:"drifting,omitzero"`
-	// Recalled: this State was put back from memory, and stable may be under
-	// promotion already.
+	// Recalled: a Runner restored this State from its memory. Stable may already be under
+	// promotion.
 	Recalled bool `json:"recalled,omitzero"`
-	// Revisions are those whose rollouts another one took the place of, oldest
-	// first.
+	// Revisions are those that were superseded by another rollout, oldest first.
 	Revisions []string `json:"revisions,omitempty"`
-	// Trace holds the last eight transitions, oldest first.
+	// Trace has the last eight transitions, oldest first.
 	Trace []Transition `json:"trace,omitempty"`
 }
 
-// Transition is the move of a rollout to a phase, or to a step.
+// Transition is the move of a rollout to a phase or a step.
 type Transition struct {
 	At     time.Time   `json:"at"`
 	Phase  phase.Phase `json:"phase"`

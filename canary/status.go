@@ -11,31 +11,31 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// Status says where a rollout is, for people: what it waits for, until when, and
-// which orders mean something to it now.
+// Status says where a rollout is, for people: what it waits for, until when, and which
+// orders are possible.
 type Status struct {
 	// Rollout is the name of the plan with its revision.
 	Rollout string
 	Phase   phase.Phase
-	// Step is the name of the step that the rollout is in, or comes to next while it
-	// is Preparing or Retreating: the Number'th of Steps, counted from one. Both are
-	// zero after the steps.
+	// Step is the name of the present step, or of the next one while the rollout is
+	// Preparing or Retreating. Number is its number, counted from one. Both are zero
+	// after the steps. Steps is the number of steps in the plan.
 	Step          string
 	Number, Steps int
 	Traffic       Traffic
-	// Since is when the rollout came to its phase and step.
+	// Since is when the rollout entered its phase and step.
 	Since time.Time
-	// Waits says what the rollout waits for, as far as its State tells. What only
-	// the parts know (a judge, a Workload) is in the Reason of an Event.
+	// Waits says what the rollout waits for, as far as the State tells. The Reason of an
+	// Event also tells what the judge and the Workload said.
 	Waits string
-	// Until is when that is over at the latest; zero if no time ends it.
+	// Until is when the wait ends at the latest. It is zero if no time ends the wait.
 	Until time.Time
-	// Orders are the orders that mean something now.
+	// Orders are the orders that have a meaning now.
 	Orders []order.Order
 }
 
-// Status returns the Status of a rollout of this plan in the State s. It needs no
-// part of the rollout, so a program that only reads the State can show it.
+// Status returns the Status of a rollout of this plan in the State s. It needs only the
+// State, so any program that reads the object can show it.
 func (p Plan) Status(s State, now time.Time) Status {
 	all := Status{Rollout: join(" ", s.Name, s.Revision), Phase: s.Phase, Traffic: s.Traffic, Since: s.Entered}
 	for o, meant := range means {

@@ -7,27 +7,27 @@ import (
 	"github.com/serin-go/serin/internal/enum"
 )
 
-// Step is one stage of a Plan. A rollout leaves it when its traffic was seen,
-// the hold is over, the judge is content, the gate is open and the canary is
-// ready for the next step.
+// Step is one stage of a Plan. The rollout leaves a step when its traffic was seen, the
+// hold is over, the judge has given the required verdict, its gates are open, and the
+// canary is ready for the next step.
 type Step struct {
 	// Name is unique in the plan. The zero value becomes the traffic in words.
 	Name string
 	// Traffic is what the mesh does in this step.
 	Traffic Traffic
-	// Hold is how long the traffic is left as it is at least, counted from when
-	// the mesh was seen to do it.
+	// Hold is the least time that the traffic stays, counted from when it was seen in the
+	// mesh.
 	Hold time.Duration
-	// Deadline bounds the whole step, counted from the write that entered it
-	// and without pauses. The deadline of the first step also bounds the wait before
-	// that step, for pods and for gates: give an approval enough time. The zero value
-	// is no bound.
+	// Deadline bounds the whole step, counted from the write that enters it, without
+	// pauses. The deadline of the first step also bounds the wait before that step, for
+	// pods and for gates, so leave enough time for an approval. The zero value is no
+	// bound.
 	Deadline time.Duration
-	// OnDeadline says what a missed Deadline means.
+	// OnDeadline is what happens at the Deadline.
 	OnDeadline OnDeadline
-	// EnterGates and LeaveGates name what must be open before the step is entered
-	// and before it is left, at most eight together. Config.Gates opens them, and
-	// the command Approve those that are not there.
+	// EnterGates and LeaveGates are the names of the gates that must be open before the
+	// step is entered and before it is left, at most eight together. A gate opens by its
+	// function in Config.Gates, or by an order.Approve if it has none.
 	EnterGates, LeaveGates []string
 	// Requires says which verdict the step must have before it is left.
 	Requires Requirement

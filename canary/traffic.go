@@ -7,27 +7,26 @@ import (
 	"strings"
 )
 
-// Traffic is what the mesh does, or is to do, with the requests of one service.
-// It is comparable: == is the whole drift check. The zero value sends
-// everything to stable and mirrors nothing.
+// Traffic is how the mesh divides the requests of one service. Traffic is comparable with
+// ==. The zero value sends everything to stable and mirrors nothing.
 type Traffic struct {
 	// Canary is the share of live requests that the canary answers.
 	Canary Weight `json:"canary,omitzero"`
-	// Baseline is the share that a fresh copy of the stable version answers.
-	// Stable answers what Canary and Baseline leave.
+	// Baseline is the share that a fresh copy of the stable version answers. Stable
+	// answers the rest.
 	Baseline Weight `json:"baseline,omitzero"`
-	// Mirror is the share of live requests of which the canary gets a copy
-	// whose answer is dropped.
+	// Mirror is the share of live requests that are copied to the canary. The answers to
+	// copies are dropped.
 	Mirror Weight `json:"mirror,omitzero"`
 	// Cohorts are the groups of users who get the canary whatever the weights are.
 	Cohorts Cohorts `json:"cohorts,omitzero"`
-	// HeaderRoutes: a request may choose its version by a header, also while the
-	// canary has no share. [Builder.HeaderRoutes] asks for them.
+	// HeaderRoutes: a request may choose its version by a header, whatever the weights
+	// are. See [Builder.HeaderRoutes].
 	HeaderRoutes bool `json:"headerRoutes,omitzero"`
 }
 
-// Cohorts are the names of groups of users: sorted, each once, with commas
-// between them. The zero value is none.
+// Cohorts are names of groups of users: sorted, without duplicates, separated by commas.
+// The zero value is none. No renderer supports cohorts yet.
 type Cohorts string
 
 // cohortsOf returns the Cohorts with the names.
@@ -47,8 +46,8 @@ func (c Cohorts) Names() []string {
 // Stable returns the share of live requests that stable answers.
 func (t Traffic) Stable() Weight { return Full - t.Canary - t.Baseline }
 
-// Validate reports every share outside 0..100%, shares that sum to more, and
-// Cohorts that are not sorted.
+// Validate returns an error if a share lies outside 0..100%, if the shares sum to more
+// than 100%, or if Cohorts are not sorted.
 func (t Traffic) Validate() error {
 	var errs []error
 	for _, m := range t.problems() {

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Waker is what a part of a [Config] may be as well: it tells when something has
-// changed, so that Run takes its next turn at once and not after the interval.
+// Waker is an optional interface of a part of a [Config]. With a Waker, Run takes its
+// next turn as soon as something has changed, and not after the interval.
 type Waker interface {
-	// Wake returns a channel that gets a value for each change, until ctx ends. A
-	// change that is told while another one waits may be left out. A closed channel
-	// tells of nothing any more.
+	// Wake returns a channel that receives a value for each change, until ctx ends.
+	// Changes may be merged while a value waits. The channel may be closed when no more
+	// changes can be reported.
 	Wake(ctx context.Context) <-chan struct{}
 }
 

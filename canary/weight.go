@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// Weight is a share of traffic in parts per million, used like a
-// [time.Duration]: 5*canary.Percent, canary.Percent/10. One part per million is
-// the finest share that Istio's mirroring resolves. The zero value is no
-// traffic. A share in a Plan lies between 0 and [Full].
+// Weight is a share of traffic in parts per million, used like a [time.Duration]:
+// 5*canary.Percent, canary.Percent/10. Istio's mirroring resolves one part per million.
+// The zero value is no traffic. In a Plan a Weight lies between 0 and [Full].
 type Weight int64
 
 // Units of Weight.
@@ -57,9 +56,9 @@ func (w *Weight) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseWeight reads what String prints: a decimal number with a percent sign,
-// from "0%" to "100%", with at most four decimals. A number without the sign is
-// refused, because 0.5 could mean a half or half a percent.
+// ParseWeight parses what String prints: a decimal number with a percent sign, from "0%"
+// to "100%", with at most four decimals. A number without the sign is an error, because
+// 0.5 could mean a half or half a percent.
 func ParseWeight(s string) (Weight, error) {
 	number, ok := strings.CutSuffix(s, "%")
 	if !ok {
