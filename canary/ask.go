@@ -57,7 +57,7 @@ func (r *Runner) judge(ctx context.Context, q analysis.Request) (analysis.Result
 // note keeps an answer. An error is none, and one that was left zero means nothing.
 func (o *observation) note(d decision, a Answer, err error) {
 	if err != nil {
-		a = Wait.Because("cannot tell: %v", err)
+		a = Wait.Because("no answer: %v", err)
 	} else if a.Reply == unasked {
 		a = Wait.Because("%s", a.Reason)
 	}
@@ -123,7 +123,7 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 		if gate := r.c.Gates[d.Gate]; gate != nil {
 			return gate(ctx)
 		}
-		return Wait.Because("%s, by the command %q", d.Gate, order.Approve), nil
+		return Wait.Because("%s (order %q to open it)", d.Gate, order.Approve), nil
 	case askPromoted:
 		return r.c.Workload.Promote(ctx, q)
 	case askRestored:

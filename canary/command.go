@@ -73,7 +73,7 @@ func (t *turn) obey() *decision {
 	c := t.s.Command
 	t.s.Command = Command{}
 	if why := c.suits(&t.s); why != "" {
-		return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "a command came too late: " + why})
+		return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "an order has no effect: " + why})
 	}
 	why := c.Order.String() + c.credit()
 	switch c.Order {
@@ -90,7 +90,7 @@ func (t *turn) obey() *decision {
 		t.s.Skipped = true
 	case order.Approve:
 		if why := t.approve(c.Gate); why != "" {
-			return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "a command came to nothing: " + why})
+			return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "an order has no effect: " + why})
 		}
 	case order.StepBack:
 		return t.stepBack(cause.SteppedBack, why)
@@ -112,7 +112,7 @@ func (t *turn) resume(why string) *decision {
 		if a.Reply == unasked {
 			return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
 		}
-		r = Reason{Cause: cause.Drift, Detail: why + " came to nothing: " + a.Reason}
+		r = Reason{Cause: cause.Drift, Detail: why + " has no effect: " + a.Reason}
 		return t.write(t.o.Traffic, r)
 	}
 	t.record(why)

@@ -111,7 +111,7 @@ func TestAnAbortWhileTrafficReturnsGivesItBackToTheCanaryUntilStableIsRestored(t
 		s.send(canary.Command{Order: order.Abort})
 		s.turns(time.Minute)
 		require.Zero(t, s.read().Traffic, "the canary gets nothing that it cannot take")
-		s.heard("to restore stable, the canary has to take the traffic: 0 of 3 replicas available")
+		s.heard("before stable is restored, the canary must take the traffic: 0 of 3 replicas available")
 		s.workload.ReadyScript = nil
 		s.workload.RestoreScript = []canary.Answer{canary.Wait.Because("2 of 3 pods are old again"), {Reply: canary.Yes}}
 		_, err := s.run()
@@ -140,14 +140,14 @@ func TestAPromotionThatFailsRestoresOrHoldsAsThePlanSays(t *testing.T) {
 		state := s.turns(10 * time.Hour)
 		require.Equal(t, phase.PromotingStable, state.Phase)
 		require.Equal(t, canary.Full, s.read().Traffic.Canary)
-		s.heard("the canary keeps the traffic until an abort")
+		s.heard("the canary keeps the traffic: repair stable, or order an abort")
 	})
 	story(t, s2(), func(t *testing.T, s *stage) {
 		s.workload.PromoteScript = failed
 		s.workload.RestoreScript = []canary.Answer{canary.No.Because("quota exceeded")}
 		state := s.turns(10 * time.Hour)
 		require.Equal(t, phase.RestoringStable, state.Phase)
-		s.heard("stable cannot be restored, the canary keeps the traffic: quota exceeded")
+		s.heard("stable cannot be restored, and the canary keeps the traffic: quota exceeded")
 	})
 }
 
@@ -196,7 +196,7 @@ func TestAGateOpensByCommandOrByGates(t *testing.T) {
 	gated := twoSteps().Step(canary.Step{Name: "release", Traffic: canary.Traffic{Canary: canary.Full}, LeaveGates: []string{"release"}, Requires: canary.Nothing})
 	story(t, gated, func(t *testing.T, s *stage) {
 		s.turns(time.Hour)
-		s.heard(`waiting for gate: release, by the command "approve"`)
+		s.heard(`waiting for gate: release (order "approve" to open it)`)
 		s.send(canary.Command{Order: order.Approve, Gate: "other"})
 		s.turns(time.Minute)
 		s.heard(`no gate "other" is ahead, but ["release"]`)
@@ -299,7 +299,7 @@ func TestAnApprovalIsKeptForItsGateAndUsedOnce(t *testing.T) {
 		s.heard("Preparing: waiting for gate: it is Friday")
 		s.send(canary.Command{Order: order.Approve, Gate: "calendar"})
 		s.turns(time.Minute)
-		s.heard(`a command came to nothing: the gate "calendar" is not opened by command`)
+		s.heard(`an order has no effect: the gate "calendar" is not opened by command`)
 		for _, gate := range []string{"qa", "release manager"} {
 			s.send(canary.Command{Order: order.Approve, Gate: gate})
 			s.turns(time.Minute)
@@ -307,7 +307,7 @@ func TestAnApprovalIsKeptForItsGateAndUsedOnce(t *testing.T) {
 		friday = canary.Answer{Reply: canary.Yes}
 		state = s.turns(time.Hour)
 		require.Equal(t, 0, state.Step)
-		s.heard(`Progressing: waiting for gate: release manager, by the command "approve"`)
+		s.heard(`Progressing: waiting for gate: release manager (order "approve" to open it)`)
 		require.Equal(t, []string{"qa"}, state.Approved, "the other one was used")
 		s.send(canary.Command{Order: order.Approve, Gate: "release manager"})
 		state = s.turns(time.Hour)
@@ -327,7 +327,7 @@ func TestAGateThatNoStepHasIsAMistake(t *testing.T) {
 		Plan: mustBuild(t, twoSteps()), Router: new(canarytest.Router), Analyzer: new(canarytest.Judge),
 		Gates: map[string]canary.Gate{"realese": func(context.Context) (canary.Answer, error) { return canary.Answer{}, nil }},
 	})
-	require.ErrorContains(t, err, `Config.Gates: "realese" is nil, or no gate of the plan`)
+	require.ErrorContains(t, err, `Config.Gates: "realese" is nil, or the plan has no such gate`)
 	_, err = twoSteps().Step(canary.Step{EnterGates: []string{""}, LeaveGates: strings.Split("a b c d e f g h", " ")}).Build()
 	require.ErrorContains(t, err, "enterGates: a gate has no name")
 	require.ErrorContains(t, err, "leaveGates: 9 gates, at most 8 are allowed")

@@ -39,16 +39,16 @@ type Config struct {
 // missing returns what the plan needs and c has not.
 func (c *Config) missing() (errs []error) {
 	if c.Router == nil {
-		errs = append(errs, errors.New("Config.Router: want one"))
+		errs = append(errs, errors.New("Config.Router is missing"))
 	}
 	if i := slices.IndexFunc(c.Plan.spec.steps, func(s Step) bool { return s.Requires != Nothing }); i >= 0 && c.Analyzer == nil {
-		errs = append(errs, fmt.Errorf("Config.Analyzer: step %q is judged; give one, or make the step %q", c.Plan.spec.steps[i].Name, Nothing))
+		errs = append(errs, fmt.Errorf("Config.Analyzer is missing: step %q requires a verdict; give one, or let the step require %q", c.Plan.spec.steps[i].Name, Nothing))
 	}
 	if c.Plan.spec.end.Kind == PromoteStable && c.Workload == nil {
-		errs = append(errs, fmt.Errorf("Config.Workload: a plan that ends with %q needs one", PromoteStable))
+		errs = append(errs, fmt.Errorf("Config.Workload is missing: a plan that ends with %q needs one", PromoteStable))
 	}
 	if c.Plan.spec.verify && c.Verifier == nil {
-		errs = append(errs, errors.New("Config.Verifier: the plan says verify; give one"))
+		errs = append(errs, errors.New("Config.Verifier is missing: the plan says verify"))
 	}
 	return errs
 }
@@ -57,7 +57,7 @@ func (c *Config) missing() (errs []error) {
 func (c *Config) mistakes() (errs []error) {
 	for _, p := range c.parts() {
 		if isNil(p.part) {
-			errs = append(errs, fmt.Errorf("%s: it is a nil %T", "Config."+p.name, p.part))
+			errs = append(errs, fmt.Errorf("%s is a nil %T", "Config."+p.name, p.part))
 		} else if v, ok := p.part.(interface{ Validate() error }); ok {
 			errs = append(errs, v.Validate())
 		}
@@ -67,7 +67,7 @@ func (c *Config) mistakes() (errs []error) {
 	}
 	for name, gate := range c.Gates {
 		if gate == nil || !c.Plan.spec.has(name) {
-			errs = append(errs, fmt.Errorf("Config.Gates: %q is nil, or no gate of the plan", name))
+			errs = append(errs, fmt.Errorf("Config.Gates: %q is nil, or the plan has no such gate", name))
 		}
 	}
 	return errs

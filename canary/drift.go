@@ -19,7 +19,7 @@ func (t *turn) drift() *decision {
 		t.s.Drifts = min(t.s.Drifts+1, maxCount)
 		return t.recalled()
 	case same && t.s.Drifting:
-		return t.shift(t.s.Traffic, Reason{Cause: cause.Drift, Detail: "the step's traffic is back"})
+		return t.shift(t.s.Traffic, Reason{Cause: cause.Drift, Detail: "somebody has restored the step's traffic"})
 	case same:
 		return nil
 	case t.misfit():
@@ -31,13 +31,13 @@ func (t *turn) drift() *decision {
 		return nil // left alone, as the plan says
 	}
 	t.s.Drifts = min(t.s.Drifts+1, maxCount)
-	return t.answerDrift(fmt.Sprintf("somebody changed %v to %v (%d of %d times)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit))
+	return t.answerDrift(fmt.Sprintf("somebody changed the traffic from %v to %v (change %d of at most %d)", t.s.Traffic, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit))
 }
 
 // recalled puts a State back that somebody removed and this driver remembers.
 func (t *turn) recalled() *decision {
 	t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
-	what := fmt.Sprintf("the rollout's state was %v by somebody else, with %v (%d of %d times)", t.o.Loss, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
+	what := fmt.Sprintf("somebody %v, with %v (change %d of at most %d)", t.o.Loss, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	row := rowOf(t.s.Phase)
 	if t.end.Kind == PromoteStable && !row.moved && !row.back {
 		// What is remembered may be older than what was removed: stable may be
@@ -49,7 +49,7 @@ func (t *turn) recalled() *decision {
 	case t.s.Command.Order == order.Abort:
 		return t.obey()
 	case t.o.Age > max(maxStale, 2*t.interval):
-		return t.rollBack(fmt.Sprintf("drift: %s; what is remembered is %v old", what, t.o.Age.Round(time.Second)))
+		return t.rollBack(fmt.Sprintf("drift: %s; the State that this driver remembers is %v old", what, t.o.Age.Round(time.Second)))
 	case t.s.Recalled && t.o.Traffic.Canary == Full && t.s.Traffic.Canary != Full:
 		return t.rollBack("drift: " + what)
 	}
@@ -106,7 +106,7 @@ func (t *turn) repair() *decision {
 	if d.Ask != askNothing || d.Write || d.Err != nil {
 		return d
 	}
-	d.Reason = Reason{Cause: cause.Drift, Detail: "the header routes do not fit their rules any more"}
+	d.Reason = Reason{Cause: cause.Drift, Detail: "the header routes differ from their rules, and are written again"}
 	after := d.After
 	switch a := t.mayPutBack(); a.Reply {
 	case Yes:
@@ -123,7 +123,7 @@ func (t *turn) repair() *decision {
 }
 
 // goneWithoutNeed reports whether somebody removed header routes on the way back, or
-// where stable has everything: they are put up again with traffic that needs them.
+// where stable has all traffic: they are put up again with traffic that needs them.
 func (t *turn) goneWithoutNeed() bool {
 	stable := rowOf(t.s.Phase).traffic != ofStep && t.s.Traffic == Traffic{HeaderRoutes: true}
 	return t.s.Traffic.HeaderRoutes && !t.o.Traffic.HeaderRoutes && (stable || t.s.leadsBack())
@@ -173,7 +173,7 @@ func (t *turn) endure(what string, a Answer) *decision {
 	case a.Reply == unasked:
 		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	case a.Reply == No && t.s.Phase != phase.PromotingStable && !t.s.leadsBack():
-		return t.rollBack("drift: " + what + "; it cannot be put back: " + a.Reason)
+		return t.rollBack("drift: " + what + "; the step's traffic cannot be restored: " + a.Reason)
 	case t.s.Phase == phase.Progressing && !t.s.Drifting, t.o.Loss != lossless:
 		t.s.Drifting = t.s.Phase == phase.Progressing
 		return t.write(t.o.Traffic, Reason{Cause: cause.Drift, Detail: what})

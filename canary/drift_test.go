@@ -24,7 +24,7 @@ func TestAHandEditToAWeightThatIsNotInTheListIsPutBackAndMovesNoStep(t *testing.
 		require.Equal(t, 20*percent, s.read().Traffic.Canary)
 		require.Equal(t, 1, state.Step)
 		require.Equal(t, 1, state.Drifts)
-		s.heard("drift: somebody changed canary 20% to canary 37% (1 of 5 times)")
+		s.heard("drift: somebody changed the traffic from canary 20% to canary 37% (change 1 of at most 5)")
 		last := 20 * percent
 		for range 10 {
 			s.turns(30 * time.Second)
@@ -48,7 +48,7 @@ func TestArgoCDResettingTheWeightsEveryThirdTurnEndsAtTheLimit(t *testing.T) {
 	}
 	story(t, plan, func(t *testing.T, s *stage) {
 		state, err := s.run()
-		require.ErrorContains(t, err, "drift: somebody changed canary 10% to stable only (6 of 5 times)")
+		require.ErrorContains(t, err, "drift: somebody changed the traffic from canary 10% to stable only (change 6 of at most 5)")
 		require.Equal(t, phase.RolledBack, state.Phase)
 		require.Less(t, turn, 100)
 	}, argo)
@@ -73,7 +73,7 @@ func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
 		state := s.turns(10 * time.Hour)
 		require.Equal(t, edit, s.read().Traffic)
 		require.True(t, state.Drifting)
-		s.heard("drift: left alone until a resume")
+		s.heard("drift: the traffic of somebody else stays until an order")
 		s.send(canary.Command{Order: order.Resume})
 		state, err := s.run()
 		require.NoError(t, err)
@@ -96,7 +96,7 @@ func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
 		s.turns(time.Second)
 		s.router.Meddle(edit)
 		_, err := s.run()
-		require.ErrorContains(t, err, "drift: somebody changed canary 10% to canary 15%")
+		require.ErrorContains(t, err, "drift: somebody changed the traffic from canary 10% to canary 15%")
 	})
 }
 
@@ -108,7 +108,7 @@ func TestAStateThatWasRemovedIsPutBackByARunnerThatKnewIt(t *testing.T) {
 		after := s.turns(time.Second)
 		require.Equal(t, before.Step, after.Step)
 		require.Greater(t, after.Serial, before.Serial)
-		s.heard("the rollout's state was removed by somebody else, with canary 40%")
+		s.heard("somebody removed the State, with canary 40%")
 		_, err := s.run()
 		require.NoError(t, err)
 	})
@@ -120,7 +120,7 @@ func TestTrafficThatNoStateExplainsIsRefusedWithTheWaysOut(t *testing.T) {
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrUnexplained)
 		require.ErrorIs(t, err, canary.ErrRefused)
-		require.ErrorContains(t, err, `found canary 30% before "reviews" began; adopt it at a step of the plan, reset, or, if that is the version that serves, make it stable`)
+		require.ErrorContains(t, err, `there was canary 30% before "reviews" began; take the traffic over by AdoptAt, send it to stable by Reset, or, if the canary is the version that users have, swap stable and canary`)
 
 		require.ErrorContains(t, s.runner.AdoptAt(t.Context(), 2, canary.Command{}), "has no step 2; it has 2")
 		require.NoError(t, s.runner.AdoptAt(t.Context(), 0, canary.Command{By: "ann"}))
@@ -184,7 +184,7 @@ func TestAStateThatCannotBeUnderstoodStopsUntilAReset(t *testing.T) {
 		require.ErrorIs(t, err, canary.ErrBadState)
 		require.ErrorContains(t, err, "it has version 2, this library knows versions up to 1")
 		s.turns(time.Hour) // users are on the canary: Run goes on watching
-		s.heard("error: canarytest: router: stored state cannot be understood")
+		s.heard("error: canarytest: router: the stored State is not valid")
 		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: order.Pause}), canary.ErrBadState)
 		require.NoError(t, s.runner.Reset(t.Context()))
 		_, err = s.run()

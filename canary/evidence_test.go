@@ -46,7 +46,7 @@ func TestABlindStepGoesBackAtItsDeadline(t *testing.T) {
 	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
 		s.judge.Script = []canarytest.Ruling{{Reason: "no requests yet"}}
 		_, err := s.run()
-		require.ErrorContains(t, err, "missed its deadline of 1h0m0s; waiting for a verdict: no requests yet")
+		require.ErrorContains(t, err, "missed its deadline of 1h0m0s: waiting for a verdict: no requests yet")
 	})
 }
 

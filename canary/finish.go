@@ -58,7 +58,7 @@ func (t *turn) leave() *decision {
 	case t.o.Trouble != "":
 		return t.outOfReach()
 	case t.s.Phase == phase.Baking && t.o.Now.Before(until):
-		return t.stay(Reason{cause.Hold, "the bake time", until})
+		return t.stay(Reason{cause.Hold, "waits for the end of the bake time", until})
 	case !t.s.Paused.IsZero():
 		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
 	}
@@ -171,7 +171,7 @@ func (t *turn) notPromoted(a Answer) *decision {
 func (t *turn) promotionFailed(why string) *decision {
 	why = "stable could not be promoted: " + why
 	if t.end.HoldOnFailure {
-		return t.stay(Reason{Cause: cause.Promoting, Detail: why + "; the canary keeps the traffic until an abort, or until it can be"})
+		return t.stay(Reason{Cause: cause.Promoting, Detail: why + "; the canary keeps the traffic: repair stable, or order an abort"})
 	}
 	return t.rollBack(why)
 }
@@ -179,7 +179,7 @@ func (t *turn) promotionFailed(why string) *decision {
 // notRestored waits until stable is whole. Until then it gets no more traffic.
 func (t *turn) notRestored(a Answer) *decision {
 	if a.Reply == No {
-		return t.stay(Reason{Cause: cause.Restoring, Detail: "stable cannot be restored, the canary keeps the traffic: " + a.Reason})
+		return t.stay(Reason{Cause: cause.Restoring, Detail: "stable cannot be restored, and the canary keeps the traffic: " + a.Reason})
 	}
 	return t.stay(Reason{Cause: cause.Restoring, Detail: a.Reason})
 }
@@ -194,9 +194,9 @@ func (t *turn) rollBack(why string) *decision {
 			return t.decide(decision{Ask: askReady, Traffic: t.trafficIn(phase.RestoringStable, &t.s), Pin: t.s.Pin})
 		} else if a.Reply == No {
 			t.s.Command = Command{}
-			return t.write(t.o.Traffic, Reason{Cause: cause.Capacity, Detail: why + "; that is not possible any more, as the canary cannot take the traffic while stable is restored: " + a.Reason})
+			return t.write(t.o.Traffic, Reason{Cause: cause.Capacity, Detail: why + "; it is too late to roll back: the canary cannot take the traffic while stable is restored: " + a.Reason})
 		} else if a.Reply == Wait {
-			return t.stay(Reason{Cause: cause.Capacity, Detail: why + "; to restore stable, the canary has to take the traffic: " + a.Reason})
+			return t.stay(Reason{Cause: cause.Capacity, Detail: why + "; before stable is restored, the canary must take the traffic: " + a.Reason})
 		}
 	}
 	t.s.Outcome = phase.RolledBack

@@ -42,7 +42,7 @@ func TestARunThatWasSupersededEndsAndRollsNothingOutAgain(t *testing.T) {
 				require.Error(t, <-ended)
 				_, err = s.runner.Turn(t.Context())
 				require.ErrorIs(t, err, canary.ErrOtherPlan)
-				require.ErrorContains(t, err, "took the place of this one, and is Promoted")
+				require.ErrorContains(t, err, "has superseded this rollout, and is Promoted")
 				require.Equal(t, "v3", s.read().State.Revision)
 			})
 		})
@@ -99,7 +99,7 @@ func TestNoCommandTakesAnAbortAway(t *testing.T) {
 		s.router.Abort("again")
 		_, err = s.driver(mustBuild(t, s2()).For("v3")).Run(t.Context())
 		require.NoError(t, err)
-		s.heard("an abort came too late: again")
+		s.heard("an abort came too late, the rollout is over: again")
 	})
 }
 
@@ -232,7 +232,7 @@ func TestWhatHappensInTheBakeTimeEnds(t *testing.T) {
 		state, err := s.run()
 		require.NoError(t, err)
 		require.Equal(t, phase.Promoted, state.Phase)
-		s.heard("orders are lost; that is not possible any more")
+		s.heard("orders are lost; it is too late to roll back")
 	})
 	story(t, s2().Bake(time.Hour).DriftLimit(1), func(t *testing.T, s *stage) {
 		require.Equal(t, phase.Baking, s.turns(10*time.Minute).Phase)

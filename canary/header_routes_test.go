@@ -109,7 +109,7 @@ func TestAStepMayBeNothingButAPreview(t *testing.T) {
 		state = s.turns(time.Hour)
 		require.Equal(t, preview, s.read().Traffic, "the step is put back")
 		require.Zero(t, state.Drifts, "that is no other traffic")
-		s.heard("the header routes do not fit their rules any more")
+		s.heard("the header routes differ from their rules, and are written again")
 		s.send(canary.Command{Order: order.Approve, Gate: "seen by ann"})
 		state, err := s.run()
 		require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestHeaderRoutesThatSomebodyRemovedComeBackWithTraffic(t *testing.T) {
 			s.router.Meddle(canary.Traffic{})
 		}
 		_, err := s.run()
-		require.ErrorContains(t, err, "rolled back: drift: somebody changed canary 0%, header routes to stable only (3 of 2 times)")
+		require.ErrorContains(t, err, "rolled back: drift: somebody changed the traffic from canary 0%, header routes to stable only (change 3 of at most 2)")
 		require.Equal(t, "stable only | canary 0%, header routes | stable only | canary 0%, header routes | stable only | canary 0%, header routes | stable only", c.String())
 	}, c.watched)
 }

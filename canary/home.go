@@ -17,7 +17,7 @@ func (t *turn) aborted() bool {
 // tooLate takes an order away that came when the rollout was over.
 func (t *turn) tooLate() *decision {
 	t.s.Command = Command{}
-	return t.write(t.o.Traffic, Reason{Cause: cause.Over, Detail: "an abort came too late: " + t.o.Abort})
+	return t.write(t.o.Traffic, Reason{Cause: cause.Over, Detail: "an abort came too late, the rollout is over: " + t.o.Abort})
 }
 
 // leadsHome reports whether the rollout is one of another plan that is to be

@@ -36,7 +36,7 @@ func TestAnyDriverOfTheOwnerObeysAnAbort(t *testing.T) {
 		next := s.driver(mustBuild(t, s2()).For("v3"))
 		_, err := next.Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrOtherPlan)
-		require.ErrorContains(t, err, "abort it")
+		require.ErrorContains(t, err, "order an abort")
 
 		s.send(canary.Command{Order: order.Abort, By: "ann", Why: "v2 is bad"})
 		e, err := next.Turn(t.Context())
@@ -126,7 +126,7 @@ func TestAnAbortThatComesTooLateIsTakenAway(t *testing.T) {
 		require.Equal(t, phase.Promoted, state.Phase)
 		require.Equal(t, canary.Full, s.read().Traffic.Canary, "it was the end that was wanted")
 		require.Empty(t, s.read().Abort)
-		s.heard("an abort came too late: no")
+		s.heard("an abort came too late, the rollout is over: no")
 	})
 }
 
@@ -190,7 +190,7 @@ func TestADriverWithoutAWorkloadRestoresNoStable(t *testing.T) {
 		s.router.Abort("help")
 		_, err = bare.Turn(t.Context())
 		require.ErrorIs(t, err, canary.ErrOtherPlan)
-		require.ErrorContains(t, err, "may have changed stable; to turn it back a driver needs a Workload")
+		require.ErrorContains(t, err, "may have changed stable; only a driver with a Workload can roll it back")
 		require.Equal(t, canary.Full, s.read().Traffic.Canary)
 		_, err = s.run()
 		require.ErrorContains(t, err, "help", "one that has a Workload obeys")
@@ -206,7 +206,7 @@ func TestAStateOfAnotherObjectIsBadUnlessItIsOver(t *testing.T) {
 		s.router.UID = "second"
 		e, err := s.driver(mustBuild(t, s2())).Turn(t.Context())
 		require.ErrorIs(t, err, canary.ErrBadState)
-		require.ErrorContains(t, err, `it is of the object with the UID "first", and this one has "second"`)
+		require.ErrorContains(t, err, `it belongs to the object with the UID "first", and this object has "second"`)
 		require.False(t, e.Wrote)
 		s.router.Abort("what is this?")
 		state, err = s.driver(mustBuild(t, s2())).Run(t.Context())
@@ -269,7 +269,7 @@ func TestAnOlderStateIsNotResumed(t *testing.T) {
 				s.turnsFor(2 * time.Minute)
 				now := s.read()
 				require.Greater(t, now.State.Serial, before.State.Serial)
-				s.heard("replaced by an older one by somebody else")
+				s.heard("somebody replaced the State by an older one")
 				if c.phase.Final() {
 					require.Equal(t, before.State.Phase, now.State.Phase)
 					require.Equal(t, before.Traffic, now.Traffic)
@@ -347,7 +347,7 @@ func TestAnOlderStateThatComesBackAgainAndAgain(t *testing.T) {
 		s.restore(old)
 		s.turnsFor(2 * time.Minute)
 		require.Equal(t, 20*percent, s.read().Traffic.Canary, "nothing is ready for more")
-		s.heard("it ended as Promoted, with canary 100%, which has to wait: 0 of 3")
+		s.heard("the rollout ended as Promoted, with canary 100%, and this traffic has to wait: 0 of 3")
 		s.workload.ReadyScript = nil
 		s.turnsFor(2 * time.Minute)
 		require.Equal(t, canary.Full, s.read().Traffic.Canary)
@@ -480,7 +480,7 @@ func TestAnOldMemoryGivesNobodyToTheCanary(t *testing.T) {
 		<-time.After(48 * time.Hour) // of the bubble
 		s.restore(backup{})
 		_, err = s.runner.Run(t.Context())
-		require.ErrorContains(t, err, "what is remembered is 48h0m")
+		require.ErrorContains(t, err, "the State that this driver remembers is 48h0m")
 		require.Zero(t, s.read().Traffic)
 	})
 }
@@ -542,6 +542,6 @@ func TestTheCanaryIsGivenBackNothingThatItCannotTake(t *testing.T) {
 		s.heard("it is put back when that is possible: 0 of 3")
 		s.workload.ReadyScript = []canary.Answer{canary.No.Because("no such image")}
 		_, err := s.run()
-		require.ErrorContains(t, err, "it cannot be put back: no such image")
+		require.ErrorContains(t, err, "the step's traffic cannot be restored: no such image")
 	})
 }

@@ -34,7 +34,7 @@ const (
 	replaced      // the Router has an older one, for longer than a reading can be behind
 )
 
-var lossNames = [...]string{"kept", "removed", "replaced by an older one"}
+var lossNames = [...]string{"kept the State", "removed the State", "replaced the State by an older one"}
 
 // String says it in words.
 func (l loss) String() string { return enum.Name("loss", lossNames[:], l) }

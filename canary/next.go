@@ -15,7 +15,7 @@ import (
 // go on.
 var (
 	// ErrUnexplained: the canary has traffic, but there is no State.
-	ErrUnexplained = errors.New("traffic that no state explains")
+	ErrUnexplained = errors.New("canary traffic without a State")
 	// ErrOtherPlan: a rollout of another plan is under way.
 	ErrOtherPlan = errors.New("a rollout of another plan is under way")
 	// ErrOtherOwner: a rollout of another owner is under way.
@@ -106,7 +106,7 @@ func (t *turn) goOn() *decision {
 	}
 	if t.o.Fence > 0 && t.o.Fence >= t.s.Serial {
 		t.s.Serial = t.o.Fence
-		return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "the serials of a lost state are passed"})
+		return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "a State was lost; its serial is passed now"})
 	}
 	if d := t.drift(); d != nil {
 		return d
@@ -125,25 +125,25 @@ func (t *turn) foreign() error {
 	s := &t.s
 	switch {
 	case t.misplaced() && !s.Phase.Final():
-		return fmt.Errorf("canary: %w: %w: it is of the object with the UID %q, and this one has %q", ErrRefused, ErrBadState, s.Object, t.o.Object)
+		return fmt.Errorf("canary: %w: %w: it belongs to the object with the UID %q, and this object has %q", ErrRefused, ErrBadState, s.Object, t.o.Object)
 	case s.Plan == t.digest:
 		return t.check(s)
 	case s.Phase == phase.Idle, s.Phase.Final():
 		return nil
 	case s.Command.Order == order.Abort && t.lacksWorkload():
-		return fmt.Errorf("canary: %w: %w: %q (%s) is %v and may have changed stable; to turn it back a driver needs a Workload",
+		return fmt.Errorf("canary: %w: %w: %q (%s) is %v and may have changed stable; only a driver with a Workload can roll it back",
 			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
 	case s.Owner != t.owner:
-		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let that end, or abort it",
+		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let it end, or order an abort",
 			ErrRefused, ErrOtherOwner, s.Name, s.Owner, t.owner)
 	}
-	return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, abort it, or adopt its traffic at a step of this one",
+	return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, order an abort, or take over its traffic by AdoptAt",
 		ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
 }
 
 // superseded refuses to begin in the place of the rollout that took this one's.
 func (t *turn) superseded() error {
-	return fmt.Errorf("canary: %w: %w: %q (%s) took the place of this one, and is %v",
+	return fmt.Errorf("canary: %w: %w: %q (%s) has superseded this rollout, and is %v",
 		ErrRefused, ErrOtherPlan, t.s.Name, t.s.Plan, t.s.Phase)
 }
 
@@ -171,7 +171,7 @@ func (t *turn) begin(why string) *decision {
 }
 
 func (t *turn) unexplained() *decision {
-	return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: found %v before %q began; adopt it at a step of the plan, reset, or, if that is the version that serves, make it stable",
+	return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: there was %v before %q began; take the traffic over by AdoptAt, send it to stable by Reset, or, if the canary is the version that users have, swap stable and canary",
 		ErrRefused, ErrUnexplained, t.o.Traffic, t.name)})
 }
 
@@ -210,7 +210,7 @@ func (t *turn) putUp() *decision {
 	if d := t.unready(step.Traffic); d != nil {
 		return d
 	}
-	return t.shift(Traffic{HeaderRoutes: true}, Reason{Cause: cause.MovedOn, Detail: "the header routes are put up"})
+	return t.shift(Traffic{HeaderRoutes: true}, Reason{Cause: cause.MovedOn, Detail: "the header routes are written"})
 }
 
 // cleared asks whether the plan can be carried out. It is nil if it can.
@@ -286,5 +286,5 @@ func (t *turn) rewind() *decision {
 	if !t.s.Paused.IsZero() {
 		t.s.Paused = t.o.Now
 	}
-	return t.write(t.o.Traffic, Reason{Cause: cause.Settling, Detail: "the clock went back; the step's times start again"})
+	return t.write(t.o.Traffic, Reason{Cause: cause.Settling, Detail: "the clock was set back; the times of the step start again"})
 }

@@ -170,7 +170,7 @@ func TestAWorkloadThatIsAheadOfALostStateIsPassed(t *testing.T) {
 				state, err := s.run()
 				require.NoError(t, err)
 				require.Equal(t, phase.Promoted, state.Phase)
-				s.heard("the serials of a lost state are passed")
+				s.heard("a State was lost; its serial is passed now")
 			})
 		})
 	}
@@ -268,10 +268,10 @@ func TestARunnerSaysAllThatIsMissing(t *testing.T) {
 	require.ErrorContains(t, err, "Config.Observers: number 0 is nil")
 	require.ErrorContains(t, err, "Max is 2")
 	_, err = canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps()), Router: (*canarytest.Router)(nil), Analyzer: (*analysis.Threshold)(nil)})
-	require.ErrorContains(t, err, "Config.Router: it is a nil *canarytest.Router")
-	require.ErrorContains(t, err, "Config.Analyzer: it is a nil *analysis.Threshold")
+	require.ErrorContains(t, err, "Config.Router is a nil *canarytest.Router")
+	require.ErrorContains(t, err, "Config.Analyzer is a nil *analysis.Threshold")
 	_, err = canary.NewRunner(canary.Config{Plan: mustBuild(t, s2().Verify())})
-	for _, want := range []string{`runner for plan "reviews"`, "Config.Router", `Config.Analyzer: step "dark launch" is judged`, "Config.Workload", "Config.Verifier"} {
+	for _, want := range []string{`runner for plan "reviews"`, "Config.Router", `Config.Analyzer is missing: step "dark launch" requires a verdict`, "Config.Workload", "Config.Verifier"} {
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -303,7 +303,7 @@ func TestBlocksOfTheFutureAreForgotten(t *testing.T) {
 	s.Entered, s.Shifted = noon.Add(2*time.Hour), noon.Add(2*time.Hour)
 	next, d := plan.Next(s, canary.Observation{Now: noon, Traffic: traffic})
 	require.True(t, d.Write)
-	require.Contains(t, d.Reason.String(), "the clock went back")
+	require.Contains(t, d.Reason.String(), "the clock was set back")
 	require.Equal(t, canary.Blocks{past}, next.Blocks)
 	require.Len(t, s.Blocks, 2, "the State that was given is as it was")
 	require.Equal(t, noon, next.Entered)

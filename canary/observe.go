@@ -73,7 +73,7 @@ type observation struct {
 type judgement struct {
 	Asked  bool
 	Result analysis.Result
-	Err    error // the judge could not tell; not evidence
+	Err    error // the judge returned; not evidence
 }
 
 // decision is what is to be done now, and no more.

@@ -40,12 +40,12 @@ func (t *turn) restoreEnd() *decision {
 	case more && !often && a.Reply == unasked:
 		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	case more && (often || a.Reply != Yes):
-		return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: an older state of %q was put back, with %v; it ended as %v, with %v, which has to wait: %s",
-			ErrRefused, ErrBadState, t.name, t.o.Traffic, t.s.Phase, t.s.Traffic, cmp.Or(a.Reason, "it comes back again and again"))})
+		return t.decide(decision{Err: fmt.Errorf("canary: %w: %w: somebody restored an older State of %q, with %v; the rollout ended as %v, with %v, and this traffic has to wait: %s",
+			ErrRefused, ErrBadState, t.name, t.o.Traffic, t.s.Phase, t.s.Traffic, cmp.Or(a.Reason, "it was restored too often"))})
 	}
 	t.s.Drifts = min(t.s.Drifts+1, maxCount)
 	t.s.Serial = t.firstSerial()
-	d := t.write(t.s.Traffic, Reason{Cause: cause.Over, Detail: "the record of the rollout was " + t.o.Loss.String() + " by somebody else and is put back"})
+	d := t.write(t.s.Traffic, Reason{Cause: cause.Over, Detail: "somebody " + t.o.Loss.String() + "; the State of the rollout is restored"})
 	if often {
 		d.After = t.interval
 	}

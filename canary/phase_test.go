@@ -126,7 +126,7 @@ func TestARetreatIsBounded(t *testing.T) {
 		s.send(canary.Command{Order: order.StepBack, Why: "lunch"})
 		began := time.Now()
 		_, err := s.run()
-		require.ErrorContains(t, err, "rolled back: retreated for 24h0m0s: step back: lunch")
+		require.ErrorContains(t, err, "rolled back: stable had all traffic for 24h0m0s: step back: lunch")
 		require.InDelta(t, 24*time.Hour, time.Since(began), float64(time.Minute))
 	})
 }

@@ -37,7 +37,7 @@ func (t *turn) bounded(step *Step, d *decision) *decision {
 		return d
 	}
 	if step.OnDeadline == DeadlineRollBack {
-		return t.rollBack(fmt.Sprintf("step %q missed its deadline of %v; %v", step.Name, step.Deadline, d.Reason))
+		return t.rollBack(fmt.Sprintf("step %q missed its deadline of %v: %v", step.Name, step.Deadline, d.Reason))
 	}
 	return d
 }
@@ -62,7 +62,7 @@ func (t *turn) lacking(step *Step) *decision {
 	case t.o.Trouble != "":
 		return t.outOfReach()
 	case t.s.Drifting:
-		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "left alone until a resume puts the step's traffic back, or an abort")})
+		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "the traffic of somebody else stays until an order: resume restores the step's traffic, abort rolls back")})
 	case !t.s.Paused.IsZero():
 		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
 	case t.s.PromoteNow:
@@ -87,7 +87,7 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 	window := t.window(since)
 	if !window.To.After(window.From) {
 		if !late {
-			lack = Reason{cause.Verdict, "the first metrics of this step are not there yet", window.From}
+			lack = Reason{cause.Verdict, "the first metrics of this step are not available yet", window.From}
 		}
 		return lack, nil
 	}
@@ -109,7 +109,7 @@ func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
 	case t.s.JudgeErrors > 0:
 		t.s.JudgeErrors = 0
-		return lack, t.write(t.o.Traffic, Reason{Cause: cause.Verdict, Detail: "the judge answers again"})
+		return lack, t.write(t.o.Traffic, Reason{Cause: cause.Verdict, Detail: "the judge returns results again"})
 	case j.Result.Verdict == analysis.Pass || late:
 		return lack, nil
 	case j.Result.Verdict == analysis.Inconclusive && step.Requires == NoFailure:
@@ -127,7 +127,7 @@ func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
 	if t.judgeErrors > 0 && !late {
 		t.s.JudgeErrors = min(t.s.JudgeErrors+1, maxCount)
 		if t.s.JudgeErrors >= t.judgeErrors {
-			return lack, t.rollBack(fmt.Sprintf("the judge could not tell %d times in a row: %v", t.s.JudgeErrors, err))
+			return lack, t.rollBack(fmt.Sprintf("the judge returned %d errors in a row: %v", t.s.JudgeErrors, err))
 		}
 		d = t.write(t.o.Traffic, Reason{Cause: cause.JudgeError, Detail: err.Error()})
 		d.After = t.interval

@@ -21,7 +21,7 @@ func (t *turn) retreat() *decision {
 	r := &t.s.Retreat
 	until := r.Since.Add(maxRetreat)
 	if !t.o.Now.Before(until) {
-		return t.rollBack(fmt.Sprintf("retreated for %v: %s", maxRetreat, t.s.Reason))
+		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", maxRetreat, t.s.Reason))
 	}
 	if !t.s.Paused.IsZero() {
 		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason, Until: until})

@@ -64,7 +64,7 @@ var (
 	ErrNotFound error = early{"not found"}
 	// ErrBadState: the stored State cannot be decoded, or no rollout could have written
 	// it.
-	ErrBadState = errors.New("stored state cannot be understood")
+	ErrBadState = errors.New("the stored State is not valid")
 )
 
 // early is an ErrRefused that may come too early to be final.

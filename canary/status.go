@@ -45,7 +45,7 @@ func (p Plan) Status(s State, now time.Time) Status {
 	}
 	switch {
 	case s.Phase == phase.Idle:
-		all.Waits = "it has not begun"
+		all.Waits = "not begun"
 		return all
 	case p.spec == nil || s.Plan != p.spec.digest:
 		return all
@@ -65,21 +65,21 @@ func (t *turn) waits(now time.Time) (what string, until time.Time) {
 	settled := s.Shifted.Add(t.settle)
 	switch {
 	case s.Phase.Final():
-		return "it is over: " + s.Reason, until
+		return "over: " + s.Reason, until
 	case !s.Paused.IsZero():
-		return "it is paused: " + s.Reason, until
+		return "paused: " + s.Reason, until
 	case s.Phase == phase.Retreating:
-		return "stable has everything: " + s.Reason, s.Retreat.Since.Add(maxRetreat)
+		return "stable has all traffic: " + s.Reason, s.Retreat.Since.Add(maxRetreat)
 	case now.Before(settled):
-		return "the traffic settles", settled
+		return "waits for the mesh to apply the traffic", settled
 	case s.Phase == phase.Preparing:
 		return t.firstWaits()
 	case s.Phase == phase.Progressing:
 		return t.stepWaits(now, settled)
 	case s.Phase == phase.CompletingShift:
-		return "the judge's last look", until
+		return "waits for the judge", until
 	case s.Phase == phase.Baking:
-		return "the bake time", s.Baked.Add(t.bake)
+		return "waits for the end of the bake time", s.Baked.Add(t.bake)
 	case rowOf(s.Phase).waits != cause.None:
 		return rowOf(s.Phase).waits.String(), until
 	}
@@ -93,9 +93,9 @@ func (t *turn) firstWaits() (what string, until time.Time) {
 		until = t.deadline(first)
 	}
 	if closed := t.closed(first.EnterGates); closed != "" {
-		return "the canary's pods, and gates: " + closed, until
+		return "waits for the canary's pods, and for the gates " + closed, until
 	}
-	return "the canary's pods", until
+	return "waits for the canary's pods", until
 }
 
 // closed names the gates that no command has opened.
@@ -116,15 +116,15 @@ func (t *turn) stepWaits(now, settled time.Time) (what string, until time.Time) 
 	}
 	switch until := since.Add(step.Hold); {
 	case s.Drifting:
-		return "somebody changed the traffic, which is left alone", deadline
+		return "waits for an order: somebody changed the traffic", deadline
 	case t.verify && since.IsZero():
-		return "the mesh has not been seen to do it", deadline
+		return "waits until the mesh routes as written", deadline
 	case now.Before(until) && !s.Skipped:
-		return "the hold", until
+		return "waits for the end of the hold", until
 	case step.Requires != Nothing:
-		return "the judge", deadline
+		return "waits for the judge", deadline
 	case t.closed(step.LeaveGates) != "":
-		return "gates: " + t.closed(step.LeaveGates), deadline
+		return "waits for the gates " + t.closed(step.LeaveGates), deadline
 	}
 	return "", deadline
 }

@@ -46,24 +46,24 @@ func TestAStatusSaysWhereARolloutIs(t *testing.T) {
 	story(t, plan, func(t *testing.T, s *stage) {
 		p := mustBuild(t, plan)
 		status := func() string { return p.Status(s.read().State, time.Now()).String() }
-		require.Equal(t, "Idle, stable only; it has not begun", status())
+		require.Equal(t, "Idle, stable only; not begun", status())
 		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive}}
 		s.turns(5 * time.Second)
-		require.Equal(t, `reviews: Progressing, step 1 of 2 "canary 10%", canary 10%; the traffic settles until 2000-01-01T00:00:10Z; orders: pause, abort, promote, skip, approve, step back`, status())
+		require.Equal(t, `reviews: Progressing, step 1 of 2 "canary 10%", canary 10%; waits for the mesh to apply the traffic until 2000-01-01T00:00:10Z; orders: pause, abort, promote, skip, approve, step back`, status())
 		s.turns(10 * time.Second)
-		require.Contains(t, status(), "; the hold until 2000-01-01T00:01:10Z; ")
+		require.Contains(t, status(), "; waits for the end of the hold until 2000-01-01T00:01:10Z; ")
 		s.turns(time.Minute)
-		require.Contains(t, status(), `canary 10%; the judge; orders: `)
+		require.Contains(t, status(), `canary 10%; waits for the judge; orders: `)
 		s.send(canary.Command{Order: order.Pause, Why: "lunch"})
 		s.turns(time.Minute)
-		require.Contains(t, status(), "; it is paused: pause: lunch; orders: resume, abort, ")
+		require.Contains(t, status(), "; paused: pause: lunch; orders: resume, abort, ")
 		s.send(canary.Command{Order: order.Resume})
 		s.send(canary.Command{Order: order.Abort})
 		s.turns(time.Second)
-		require.Contains(t, status(), "RollingBack, stable only; the traffic settles until")
+		require.Contains(t, status(), "RollingBack, stable only; waits for the mesh to apply the traffic until")
 		_, err := s.run()
 		require.Error(t, err)
-		require.Equal(t, "reviews: RolledBack, stable only; it is over: abort; orders: retry", status())
+		require.Equal(t, "reviews: RolledBack, stable only; over: abort; orders: retry", status())
 	})
 	story(t, plan, func(t *testing.T, s *stage) {
 		for s.read().State.Phase != phase.Baking {
@@ -71,7 +71,7 @@ func TestAStatusSaysWhereARolloutIs(t *testing.T) {
 		}
 		state := s.read().State
 		status := mustBuild(t, plan).Status(state, time.Now().Add(time.Minute))
-		require.Equal(t, "the bake time", status.Waits)
+		require.Equal(t, "waits for the end of the bake time", status.Waits)
 		require.Equal(t, state.Baked.Add(time.Hour), status.Until)
 		require.Equal(t, []order.Order{order.Abort}, status.Orders)
 
@@ -88,10 +88,10 @@ func TestAStatusNamesTheGatesBeforeTheFirstStep(t *testing.T) {
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.turns(time.Minute)
 		p := mustBuild(t, plan)
-		require.Equal(t, `pay: Preparing, next step 1 of 1 "canary 5%", canary 0%, header routes; the canary's pods, and gates: ann, bob until 2000-01-01T02:00:00Z; orders: pause, abort, approve`,
+		require.Equal(t, `pay: Preparing, next step 1 of 1 "canary 5%", canary 0%, header routes; waits for the canary's pods, and for the gates ann, bob until 2000-01-01T02:00:00Z; orders: pause, abort, approve`,
 			p.Status(s.read().State, time.Now()).String())
 		s.send(canary.Command{Order: order.Approve, Gate: "ann"})
 		s.turns(time.Minute)
-		require.Contains(t, p.Status(s.read().State, time.Now()).String(), "gates: bob until")
+		require.Contains(t, p.Status(s.read().State, time.Now()).String(), "the gates bob until")
 	})
 }

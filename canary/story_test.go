@@ -152,7 +152,7 @@ func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) 
 	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(t *testing.T, s *stage) {
 		s.judge.Script = down
 		_, err := s.run()
-		require.ErrorContains(t, err, "the judge could not tell 3 times in a row: prometheus is down")
+		require.ErrorContains(t, err, "the judge returned 3 errors in a row: prometheus is down")
 	})
 	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(t *testing.T, s *stage) {
 		s.judge.Script = append(down, append(down, canarytest.Ruling{}, down[0], down[0], canarytest.Ruling{Verdict: analysis.Pass})...)
@@ -185,7 +185,7 @@ func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
 	story(t, plan(canary.DeadlineRollBack), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
 		_, err := s.run()
-		require.ErrorContains(t, err, `step "all" missed its deadline of 1m0s; waiting for a verdict: about 300 more requests`)
+		require.ErrorContains(t, err, `step "all" missed its deadline of 1m0s: waiting for a verdict: about 300 more requests`)
 	})
 	story(t, plan(canary.DeadlineWait), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
@@ -208,7 +208,7 @@ func TestACanaryThatIsNotReadyGetsNoTraffic(t *testing.T) {
 		require.Zero(t, s.read().Traffic)
 		s.heard("waiting for capacity: 0 of 3 replicas available")
 		_, err := s.run()
-		require.ErrorContains(t, err, "missed its deadline of 1h0m0s; waiting for capacity", "the first step's deadline bounds the wait")
+		require.ErrorContains(t, err, "missed its deadline of 1h0m0s: waiting for capacity", "the first step's deadline bounds the wait")
 	})
 	story(t, canary.NewPlan("p").Step(full), func(t *testing.T, s *stage) {
 		s.workload.ReadyScript = []canary.Answer{canary.No.Because("image cannot be pulled")}
@@ -218,7 +218,7 @@ func TestACanaryThatIsNotReadyGetsNoTraffic(t *testing.T) {
 	story(t, canary.NewPlan("p").Step(full), func(t *testing.T, s *stage) {
 		s.workload.Before = func(string) error { return errors.New("forbidden") }
 		s.turns(time.Minute)
-		s.heard("waiting for capacity: cannot tell: forbidden")
+		s.heard("waiting for capacity: no answer: forbidden")
 	})
 }
 

@@ -104,7 +104,7 @@ func (t *turn) seen() (since time.Time, d *decision) {
 		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
 	case Yes:
 		t.s.Verified = t.o.Now
-		return since, t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "the mesh does " + t.s.Traffic.String()})
+		return since, t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
 	default:
 		return since, t.stay(Reason{Cause: cause.Verifying, Detail: a.Reason})
 	}
