@@ -1,18 +1,17 @@
-// Package analysis judges a canary by what was counted.
+// Package analysis is the contract of judging a canary, with simple judges and ways to
+// combine them.
 //
-// [Sequential] is the one to take: it may be asked as often as one likes, fails a
-// healthy canary with a probability of at most 5 % over its whole rollout, or
-// what else it is told, and says how much is missing where the requests do not
-// suffice. Package sequential is its statistics, and tells how to choose margins.
+// An [Analyzer] returns a [Verdict] for a [Request]. Take the one of package
+// analysis/sequential: it fails a healthy canary with a probability of at most 5 % over
+// the whole rollout, however often it is asked, and says how many more requests it needs.
 //
-// [Threshold] holds the canary's share of bad requests against a constant,
-// [Compare] against another arm; [All], [Any] and [Warmup] combine. They look at
-// shares and know nothing of chance: looked at again and again, they fail a
-// healthy canary sooner or later unless the bounds leave room. Everything else
-// that can judge is an [Analyzer] of one's own.
+// [Threshold] compares the canary's share of bad requests with a constant, [Compare] with
+// the share of another arm. Both ignore chance. Asked again and again, they fail a
+// healthy canary sooner or later, unless the bounds leave enough room. Package
+// analysis/peers has the rules of Flagger, Argo Rollouts and Kayenta, for teams that
+// bring their settings from there.
 //
-// Package peers judges by the rules of Flagger, Argo Rollouts and Kayenta, for teams
-// that bring their numbers from there.
+// [All], [Any], [Warmup] and [Last] combine Analyzers.
 package analysis
 
 import (
@@ -23,46 +22,43 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Request is what an Analyzer is asked. More fields may be added: use field
-// names in literals.
+// Request is what an Analyzer is asked. Fields may be added: use field names in literals.
 type Request struct {
-	// Window is the time to judge: from the last verified change of traffic plus
-	// the scrape lag, until now. It may not have begun yet, with a length of zero
-	// or less; the verdict is then Blind.
+	// Window is the time to judge: from the last verified change of traffic plus the
+	// scrape lag, until now. Its length is zero or less if that time has not begun. The
+	// verdict is Blind then.
 	Window metrics.Window
-	// Step is the name of the plan's step, for words.
+	// Step is the name of the plan's step, for reasons.
 	Step string
-	// Mirrored: the canary answers no live requests; it gets copies only.
+	// Mirrored: the canary answers no live requests; it receives copies only.
 	Mirrored bool
-	// Canary and Baseline are the shares of live requests, 0 to 1, that the two
-	// are to get in the window. Stable gets what they leave.
+	// Canary and Baseline are the planned shares of live requests, 0 to 1. Stable has the
+	// rest.
 	Canary, Baseline float64
-	// Earlier are the blocks of the rollout before Window, in the order of time.
-	// They are for judges that gather evidence over the whole rollout. The live
-	// traffic of the step is that of Window, and of the blocks since StepBegan that
-	// are not mirrored. Dropped is how many looks of still earlier blocks are not
-	// there any more.
+	// Earlier are the blocks of the rollout before Window, in the order of time, for
+	// judges that gather evidence over the whole rollout. The live traffic of the step is
+	// in Window, and in the blocks since StepBegan that are not mirrored. Dropped is how
+	// many looks of still earlier blocks were dropped.
 	Earlier []Block
 	Dropped int
-	// Began, StepBegan and PromotionBegan are when the rollout, the step and the
-	// promotion of stable began; zero if that has not happened.
+	// Began, StepBegan and PromotionBegan are when the rollout, the step, and the
+	// promotion of stable began. A zero time has not come yet.
 	Began, StepBegan, PromotionBegan time.Time
-	// Promoted: the stable workload serves the new version, so that is the one to
-	// judge, and Canary the share that the other one still gets.
+	// Promoted: the stable workload runs the new version. Judge stable then; Canary is
+	// the share that the canary workload still has.
 	Promoted bool
-	// Carry is that of a Result of before: the last one with which anything was
-	// written, so others may have come since. Frozen is the Carry of when
-	// promotion began. Both are nil in a rollout that has none, and may be those
-	// of another version of the Analyzer.
+	// Carry is the Carry of an earlier Result: the one that was last stored. Later
+	// Results may have been lost. Frozen is the Carry at the beginning of the promotion.
+	// Both are nil if there is none, and may come from another version of the Analyzer.
 	Carry, Frozen []byte
 }
 
-// Blocks returns the blocks of the rollout, with the one of Window last.
+// Blocks returns all blocks of the rollout. The last one is that of Window.
 func (r Request) Blocks() []Block { return append(slices.Clip(r.Earlier), r.block()) }
 
 func (r Request) block() Block { return Block{r.Window, r.Mirrored, r.Canary, r.Baseline} }
 
-// Block is a time in a rollout in which its traffic did not change.
+// Block is a time in a rollout in which the traffic did not change.
 type Block struct {
 	Window           metrics.Window
 	Mirrored         bool
@@ -73,8 +69,8 @@ type Block struct {
 // and their shares, before having none of them is for want of readings.
 const enough = 20
 
-// Blindness returns why two arms with so many requests in the block cannot be
-// compared. Other are the requests of the arm that the canary is compared with.
+// Blindness returns why the canary and another arm with so many requests in the block
+// cannot be compared.
 func (b Block) Blindness(canary, other float64) Blindness {
 	share := b.Baseline
 	if share == 0 {
@@ -90,26 +86,26 @@ func (b Block) Blindness(canary, other float64) Blindness {
 	return FewRequests
 }
 
-// Analyzer judges. It keeps no state between calls: a result is a function of
-// the request and of what the store holds, so any process may ask at any time.
-// It is safe for concurrent use, and ends when ctx does.
+// Analyzer judges a canary. It keeps no state between calls: the result depends only on
+// the request and on the metric store, so any process may ask at any time. It is safe for
+// concurrent use, and returns when ctx ends.
 //
-// An error is not evidence, neither good nor bad: the Result beside it is Blind
-// and at most holds Values. Having no evidence yet is not an error, but Blind.
+// An error is not evidence. The Result beside an error is Blind and has at most Values.
+// No evidence yet is not an error: the verdict is Blind.
 //
-// An Analyzer that looks at intervals tells their length as a [Looker]. One with
-// a method Validate() error is asked for its mistakes before a rollout begins.
+// An Analyzer may also be a [Looker], and may have a method Validate() error, which
+// NewRunner calls.
 type Analyzer interface {
 	Analyze(ctx context.Context, r Request) (Result, error)
 }
 
-// Looker is what an Analyzer may be as well: Look is the length of one of its
-// looks, the least time after which it can say something new.
+// Looker is an optional interface of an Analyzer. Look returns the length of one look:
+// the least time after which the Analyzer can say something new.
 type Looker interface {
 	Look() time.Duration
 }
 
-// AnalyzerFunc makes an Analyzer of a function.
+// AnalyzerFunc is a function that is an Analyzer.
 type AnalyzerFunc func(ctx context.Context, r Request) (Result, error)
 
 // Analyze calls f.

@@ -14,8 +14,7 @@ import (
 	"github.com/serin-go/serin/internal/judging"
 )
 
-// All returns an Analyzer that asks each of the analyzers in turn and wants all
-// of them to pass:
+// All returns an Analyzer that asks all analyzers and passes if all pass:
 //
 //	one Fail              -> Fail
 //	else one error        -> the errors, joined
@@ -23,20 +22,18 @@ import (
 //	else one Inconclusive -> Inconclusive
 //	else                  -> Pass
 //
-// A Fail beats an error: the harm is proven, and what the store cannot say about
-// another metric does not undo it. An error beats a Pass, because that metric
-// might have failed. All of nothing is Blind. The Values are those of all
-// analyzers, also beside an error.
+// A Fail outweighs an error, because the harm is proven. An error outweighs a Pass,
+// because the metric without an answer might have failed. Without analyzers the verdict
+// is Blind. The Values are those of all analyzers, also beside an error.
 //
-// Every analyzer adds its own chance to fail a healthy canary. What they carry has to
-// fit into 512 bytes.
+// Each analyzer adds its own probability of failing a healthy canary. The Carries of all
+// analyzers share 512 bytes.
 func All(analyzers ...Analyzer) Analyzer {
 	return combined{analyzers, []Verdict{Fail, unanswered, Blind, Inconclusive, Pass}, true}
 }
 
-// Any returns an Analyzer that asks each of the analyzers in turn and is content
-// if one of them passes. It is for evidence that can be had in several ways, of
-// which some may be silent:
+// Any returns an Analyzer that asks all analyzers and passes if one of them passes. Use
+// it for evidence from several sources, some of which may have no data:
 //
 //	one Fail              -> Fail
 //	else one Pass         -> Pass
@@ -44,9 +41,8 @@ func All(analyzers ...Analyzer) Analyzer {
 //	else one Inconclusive -> Inconclusive
 //	else                  -> Blind
 //
-// It differs from All in what a Pass needs, and in whose eyes suffice: a Fail
-// fails here too, because good news from one side does not undo harm seen from
-// another. Errors that a verdict has beaten are told in its reason.
+// A Fail of one analyzer fails the canary, as with All. The reason mentions errors that a
+// verdict has outweighed.
 func Any(analyzers ...Analyzer) Analyzer {
 	return combined{analyzers, []Verdict{Fail, Pass, unanswered, Inconclusive, Blind}, false}
 }
@@ -125,7 +121,7 @@ func (c combined) blindness(of []Result) Blindness {
 	case c.all && slices.ContainsFunc(of, isNoReadings):
 		return NoReadings
 	case slices.ContainsFunc(of, isAnother):
-		return NotSaid
+		return Unspecified
 	}
 	return of[0].Blindness
 }
@@ -163,11 +159,10 @@ func (t tally) result(v Verdict) Result {
 // lacks is how much of its sight a judge lacks.
 func (r Result) lacks() float64 { return 1 - r.Sight/max(r.Needed, math.SmallestNonzeroFloat64) }
 
-// Last returns an Analyzer that asks a about no more than the last d of the
-// window. A window is the whole step: after a long healthy hold, a canary that
-// turns bad is outvoted by its own past. Last forgets that past, and with it the
-// evidence: let d be long enough for the requests that a needs. It is not for
-// Flagger, Argo and Kayenta, which count from the start of the window.
+// Last returns an Analyzer that asks a about the last d of the window at most. A window
+// is the whole step, so without Last the good beginning of a long step hides a canary
+// that turns bad. Make d long enough for the requests that a needs. Do not use Last with
+// the judges of package peers, which count from the start of the window.
 func Last(d time.Duration, a Analyzer) Analyzer {
 	w := wrapped{asks: a}
 	if d <= 0 {
@@ -185,10 +180,10 @@ func Last(d time.Duration, a Analyzer) Analyzer {
 	return w
 }
 
-// Warmup returns an Analyzer that is Blind while the window is shorter than d, and
-// then asks a. Cold caches and empty pools make the first requests of a new
-// version slow and sometimes fail; but those requests stay in the window, so that
-// Warmup waits for them to be outweighed, and does not drop them.
+// Warmup returns an Analyzer that is Blind while the window is shorter than d, and then
+// asks a. The first requests of a new version may be slow or fail, because caches are
+// cold and pools are empty. Warmup waits until later requests outweigh them. It does not
+// drop them.
 func Warmup(d time.Duration, a Analyzer) Analyzer {
 	w := wrapped{asks: a}
 	w.AnalyzerFunc = func(ctx context.Context, r Request) (Result, error) {

@@ -224,8 +224,8 @@ func TestOneWithoutReadingsIsEnoughToBeWithoutThemIfAllAreNeeded(t *testing.T) {
 		all, any analysis.Blindness
 	}{
 		{[]analysis.Blindness{analysis.NoReadings, analysis.NoReadings}, analysis.NoReadings, analysis.NoReadings},
-		{[]analysis.Blindness{analysis.NoReadings, analysis.FewRequests}, analysis.NoReadings, analysis.NotSaid},
-		{[]analysis.Blindness{analysis.NoBaseline, analysis.FewRequests}, analysis.NotSaid, analysis.NotSaid},
+		{[]analysis.Blindness{analysis.NoReadings, analysis.FewRequests}, analysis.NoReadings, analysis.Unspecified},
+		{[]analysis.Blindness{analysis.NoBaseline, analysis.FewRequests}, analysis.Unspecified, analysis.Unspecified},
 		{[]analysis.Blindness{analysis.NoBaseline}, analysis.NoBaseline, analysis.NoBaseline},
 	} {
 		var judges []analysis.Analyzer

@@ -11,21 +11,19 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Compare is an Analyzer that passes a canary whose share of bad requests is at
-// most Factor times that of another arm, plus Extra. Both arms are counted in
-// the same window by the same reporter, so what harms both costs the canary
-// nothing. Give it by value.
+// Compare is an Analyzer that passes a canary whose share of bad requests is at most
+// Factor times that of another arm plus Extra. Give it by value.
 //
-// The window is the whole step, so a canary that turns bad late in a long step is
-// outvoted by its past; Last looks at the last minutes only.
+// Both arms are counted in the same window by the same reporter, so a problem of both
+// arms does not fail the canary. The window is the whole step, so the good beginning of a
+// long step hides a canary that turns bad; [Last] judges the last minutes only.
 //
-// Like Threshold it gives no guarantee about errors: it takes the two shares as
-// if they were exact, and looks again and again. The fewer bad requests there
-// are, the more room Factor and Extra should leave.
+// Like [Threshold], Compare has no error guarantee: it takes the two shares as exact, and
+// the engine asks again and again. The fewer bad requests there are, the more room Factor
+// and Extra should leave.
 //
-// When everything goes to the canary there is nobody to compare with, and the
-// verdict is Blind. A step that sends all traffic there and must pass
-// needs another Analyzer.
+// When all traffic goes to the canary, there is no arm to compare with, and the verdict
+// is Blind. A step with all traffic that requires a Pass needs another Analyzer.
 type Compare struct {
 	Provider metrics.Provider
 	Canary   metrics.Arm
@@ -36,20 +34,19 @@ type Compare struct {
 	BaselineName string
 	// Signal is what makes a request bad; the zero value is an answer of 5xx.
 	Signal metrics.Signal
-	// Reporter is who counts, for both arms. Its zero value, Source, gives way to
-	// Destination while the canary is only mirrored to.
+	// Reporter is the side that counts, for both arms. Its zero value, metrics.Source,
+	// gives way to metrics.Destination while the canary receives copies only.
 	Reporter metrics.Reporter
-	// Factor is at least 1; zero is 1. Extra is a share, from 0 to below 1. With
-	// Factor 1 and Extra 0 a healthy canary would fail at about every second
-	// look, so that is refused.
+	// Factor is at least 1; zero is 1. Extra is a share, from 0 to below 1. Factor 1 with
+	// Extra 0 is refused, because a healthy canary would fail at about every second look.
 	Factor, Extra float64
-	// MinRequests is how many requests each arm needs; zero is 100. As with Threshold,
-	// the canary may fail before it has them, when its bad requests settle the matter;
-	// the other arm needs them in any case.
+	// MinRequests is how many requests each arm needs; zero is 100. The canary may fail
+	// earlier if further requests cannot change that, as with Threshold. The other arm
+	// needs its requests in any case.
 	MinRequests int
 }
 
-// Validate reports every mistake at once. Analyze does so too.
+// Validate returns all mistakes. Analyze does so too.
 func (c Compare) Validate() error {
 	q := c.query(c.Canary, Request{})
 	errs := []error{checkShare("Extra", c.Extra), checkMin(c.MinRequests), q.Validate()}
@@ -68,9 +65,9 @@ func (c Compare) Validate() error {
 	return judging.Mistakes("compare", c.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. It is Blind while there are too few requests to fail
-// even a canary that fails all of them. An error of the Provider is returned; having no
-// requests is no error, but Blind.
+// Analyze implements [Analyzer]. The verdict is Blind while there are too few requests to
+// fail even a canary that fails all of them. An error of the Provider is returned. No
+// requests is no error.
 func (c Compare) Analyze(ctx context.Context, r Request) (Result, error) {
 	if err := c.Validate(); err != nil {
 		return Result{}, err

@@ -88,7 +88,7 @@ func few(v Verdict) Blindness {
 	if v == Blind {
 		return FewRequests
 	}
-	return NotSaid
+	return Unspecified
 }
 
 func (b bar) exceeds(bad float64, c metrics.Counts) bool {

@@ -8,47 +8,45 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Threshold is an Analyzer that passes a canary whose share of bad requests is
-// at most Max. Give it by value.
+// Threshold is an Analyzer that passes a canary whose share of bad requests is at most
+// Max. Give it by value.
 //
-// The window is the whole step, so a canary that turns bad late in a long step is
-// outvoted by its past; Last looks at the last minutes only.
+// The window is the whole step, so the good beginning of a long step hides a canary that
+// turns bad; [Last] judges the last minutes only.
 //
-// It gives no guarantee about errors. The share in a window wanders by chance,
-// and the engine looks again and again: a healthy canary whose true share is a
-// little below Max is sure to be seen above it at some look, and a bad one may
-// pass at a lucky look. Keep Max well above what is normal and MinRequests
-// large, or compare with stable.
+// Threshold has no error guarantee. The share in a window varies by chance, and the
+// engine asks again and again: a healthy canary whose true share is a little below Max
+// will exceed Max at some look, and a bad canary may pass at a lucky look. Keep Max well
+// above the normal share and MinRequests large, or compare with stable.
 type Threshold struct {
 	Provider metrics.Provider
 	Canary   metrics.Arm
 	// Signal is what makes a request bad; the zero value is an answer of 5xx.
 	Signal metrics.Signal
-	// Reporter is who counts. Its zero value, Source, gives way to Destination
-	// while the canary is only mirrored to.
+	// Reporter is the side that counts. Its zero value, metrics.Source, gives way to
+	// metrics.Destination while the canary receives copies only.
 	Reporter metrics.Reporter
-	// Max is the largest share of bad requests that is accepted, from 0 to below
-	// 1. Zero accepts not one.
+	// Max is the largest accepted share of bad requests, from 0 to below 1. Zero accepts
+	// no bad request.
 	Max float64
 	// MinRequests is how many requests a Pass needs; zero is 100.
 	//
-	// A Fail may come earlier, but only when the matter is settled: when there
-	// are so many bad requests already that the share would be above Max even if
-	// all that are missing to MinRequests were good. So one bad request of two
-	// does not fail a canary with Max 0.01 and MinRequests 100, but two do, like
-	// two of a hundred.
+	// A Fail may come earlier, but only when further requests cannot change it: when the
+	// share would exceed Max even if all requests up to MinRequests were good. With Max
+	// 0.01 and MinRequests 100, one bad request of two does not fail a canary, and two
+	// do.
 	MinRequests int
 }
 
-// Validate reports every mistake at once. Analyze does so too.
+// Validate returns all mistakes. Analyze does so too.
 func (t Threshold) Validate() error {
 	errs := []error{checkShare("Max", t.Max), checkMin(t.MinRequests), t.query(Request{}).Validate()}
 	return judging.Mistakes("threshold", t.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. It is Blind while there are too few requests to fail
-// even a canary that fails all of them. An error of the Provider is returned; having no
-// requests is no error, but Blind.
+// Analyze implements [Analyzer]. The verdict is Blind while there are too few requests to
+// fail even a canary that fails all of them. An error of the Provider is returned. No
+// requests is no error.
 func (t Threshold) Analyze(ctx context.Context, r Request) (Result, error) {
 	if err := t.Validate(); err != nil {
 		return Result{}, err

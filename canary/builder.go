@@ -120,7 +120,7 @@ func (b Builder) Verify() Builder {
 // was seen. They hold for all steps: Traffic.HeaderRoutes of a Step repeats its plan's.
 //
 // A request with the header counts as a request of the version that it chose. If many
-// requests carry the header, set AnySplit of sequential.Tuning.
+// requests carry the header, set IgnoreSplit of sequential.Tuning.
 func (b Builder) HeaderRoutes() Builder {
 	b.spec.headerRoutes = true
 	return b

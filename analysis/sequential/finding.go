@@ -10,9 +10,9 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Report is the [analysis.Result.Details] of a [Judge].
+// Report is what a [Judge] returns as [analysis.Result.Details].
 type Report struct {
-	// Findings are of the Metrics, in their order.
+	// Findings are about the Metrics, in their order.
 	Findings []Finding
 	// Trace is how the evidence for a fail developed.
 	Trace Trace
@@ -27,37 +27,38 @@ type Finding struct {
 	// BaselineValue the means of a Gauge.
 	Canary, Baseline           metrics.Counts
 	CanaryValue, BaselineValue float64
-	// Compared is what By says. Known is false while nothing can be said.
+	// Compared is the quantity that By names. Known is false while there is no estimate.
 	Compared Interval
 	By       Comparison
 	Known    bool
 	// Fail and Pass are the logarithms of the evidence for a fail and for a pass. A pass
-	// needs PassAt in every metric, a fail needs FailAt in the weighted mean of all.
+	// needs PassAt in each metric. A fail needs FailAt in the weighted mean of all
+	// metrics.
 	Fail, Pass     float64
 	FailAt, PassAt float64
-	// Suspect: the evidence would be enough for a fail if this were the only metric.
-	// Culprit: it is enough beside the other metrics.
+	// Suspect: the evidence would fail the canary if this were the only metric. Culprit:
+	// it does so beside the other metrics.
 	Suspect, Culprit bool
-	// Requests is how many more requests the canary needs until it passes, and After the
-	// time which that takes at the present traffic; zero if that cannot be told.
+	// Requests is about how many more requests the canary needs to pass. After is the
+	// time which that takes at the present traffic. Both are zero if that is not known.
 	Requests float64
 	After    time.Duration
-	// Note is what else a person should know; "" is nothing.
+	// Note is a remark for people, or "".
 	Note string
 
 	baseline string // its name
 	lack     evidence.Need
 }
 
-// Interval is an estimate between two bounds. All intervals of a rollout hold together
-// with a probability of 1-Alpha, however often somebody looks.
+// Interval is an estimate with a lower and an upper bound. All intervals of a rollout
+// hold together with a probability of 1-Alpha, however often they are looked at.
 type Interval struct{ Estimate, Lower, Upper float64 }
 
 // String prints three digits: "1.12 (0.547 to 2.26)", or "3.79 or more" if there is no
 // upper bound.
 func (i Interval) String() string { return evidence.Interval(i).String() }
 
-// Comparison says what Finding.Compared is.
+// Comparison is the quantity of Finding.Compared.
 type Comparison uint8
 
 // The comparisons.
@@ -69,7 +70,7 @@ const (
 
 func (f *Finding) compare(i evidence.Interval, known bool) { f.Compared, f.Known = Interval(i), known }
 
-// String says it in half a sentence.
+// String prints the Finding for a reason.
 func (f Finding) String() string {
 	if f.By == RatioOfValues {
 		text := fmt.Sprintf("%s is %.4g in the canary, %.4g in %s", f.Name, f.CanaryValue, f.BaselineValue, f.baseline)

@@ -9,21 +9,21 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Gauge judges whether a measured value, such as memory per pod, is higher in the
-// canary than in the baseline. What it promises holds for independent normal
-// values only, so it should not roll back alone.
+// Gauge judges whether a measured value, such as memory per pod, is higher in the canary
+// than in the baseline. The guarantee holds for independent, normally distributed values
+// only, so do not let a Gauge alone roll back.
 type Gauge struct {
 	Provider metrics.Gauger
-	// Name says what is measured: "memory per pod".
+	// Name is what is measured: "memory per pod".
 	Name string
-	// Canary and Baseline are queries in the language of the Provider's store. Give
-	// means per pod, or per request, and nothing that grows with the arm's size.
+	// Canary and Baseline are queries in the language of the Provider's store. Ask for
+	// means per pod or per request, not for values that grow with the size of the arm.
 	Canary, Baseline string
-	// Weight is as in [Rate], but zero is 0.5.
+	// Weight is as in [Rate], but zero means 0.5.
 	Weight float64
 	// Fail and Pass are as in [Rate], without Extra; zero is 1.1 times the baseline.
 	Fail, Pass Margin
-	// Batch is how many looks make one mean; zero is 4.
+	// Batch is how many looks are averaged to one value; zero is 4.
 	Batch int
 }
 
@@ -33,7 +33,7 @@ func (g Gauge) settings(judge Judge) evidence.Settings {
 	return s
 }
 
-// String is the name.
+// String returns the Name.
 func (g Gauge) String() string { return g.Name }
 
 func (g Gauge) weight() float64 {

@@ -15,37 +15,34 @@ import (
 
 // Judge is an [analysis.Analyzer] with a guarantee: however often it is asked, it fails a
 // healthy canary with a probability of at most 5 % over the whole rollout, and passes a
-// bad one with at most 5 %. A canary is healthy if it keeps the Fail margin of each
-// metric, and bad if it does not keep the Pass margin of one. The package
-// documentation says under which assumptions, and how to choose margins.
+// bad one with at most 5 %. The package documentation says what healthy and bad mean, and
+// under which assumptions.
 //
 // A Judge compares the canary with the baseline in looks of equal length, from the
-// beginning of the rollout on, without the times in which traffic was being moved. It
-// counts all looks anew each time it is asked, with one question for each arm and
-// signal. So a restart, a second driver or a missed turn changes nothing, but the
-// store must keep the readings of the whole rollout. A look that is not over is not
-// judged yet.
+// beginning of the rollout, without the times in which traffic was being moved. Each call
+// counts all looks again, with one query for each arm and signal. So a restart, a second
+// driver or a missed turn changes nothing, but the store must keep the readings of the
+// whole rollout. The present look is judged when it is over.
 //
-// A canary that failed stays failed. One that passed can still fail. When all traffic
-// goes to the canary there is nothing to compare with, and the evidence of the time
-// before decides. Without enough evidence either way the verdict is
-// [analysis.Inconclusive], or [analysis.Blind] if the step under way has shown nothing
-// at all. The plan says what then happens: canary.Step has Requires, Deadline and
-// OnDeadline.
+// A canary that failed stays failed. A canary that passed can still fail. When all
+// traffic goes to the canary, the evidence of the time before decides. Without enough
+// evidence the verdict is [analysis.Inconclusive], or [analysis.Blind] if the present
+// step has shown nothing. What follows then is up to the plan: Requires, Deadline and
+// OnDeadline of canary.Step.
 //
 // Give a Judge by value. It is safe for concurrent use.
 type Judge struct {
 	Provider metrics.Sequencer
-	// Canary and Baseline are the arms that are compared. Baseline is stable, or better
-	// a fresh copy of stable of the canary's size.
+	// Canary and Baseline are the arms to compare. Baseline is stable, or better a fresh
+	// copy of stable that is as large as the canary.
 	Canary, Baseline metrics.Arm
-	// Metrics are what is judged; none means Rate{}: answers of 5xx.
+	// Metrics are what is judged. None means Rate{}: answers of 5xx.
 	Metrics []Metric
-	// Tuning is all else; its zero value is the default.
+	// Tuning is all else. Its zero value is the default.
 	Tuning Tuning
 }
 
-// Validate returns every mistake at once. Analyze does so too.
+// Validate returns all mistakes. Analyze does so too.
 func (j Judge) Validate() error {
 	var errs []error
 	if j.Canary == j.Baseline {

@@ -85,7 +85,7 @@ func newShop(v1, v2 arm) *shop {
 }
 
 func judgeOf(s *shop) sequential.Judge {
-	return sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1, Tuning: sequential.Tuning{AnySplit: true}}
+	return sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1, Tuning: sequential.Tuning{IgnoreSplit: true}}
 }
 
 func report(r analysis.Result) *sequential.Report { return r.Details.(*sequential.Report) }

@@ -12,28 +12,27 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Latency judges whether the canary is slower than the baseline, by how many of
-// their requests are slower than some bounds of the mesh's histogram. Nothing is
+// Latency judges whether the canary is slower than the baseline: for some bounds of the
+// mesh's histogram it compares the shares of requests that are slower. Nothing is
 // interpolated.
 type Latency struct {
-	// Bounds are those of the histogram that are looked at; none are
-	// metrics.Bounds, Istio's. Of these, those count that are of use: which between
-	// 0.1 and 90 % of the baseline's requests exceeded before the rollout, and at
-	// most eight.
+	// Bounds are the bounds of the histogram; none means metrics.Bounds, those of Istio.
+	// Only informative bounds are used: those that 0.1-90 % of the baseline's requests
+	// exceeded before the rollout, eight at most.
 	Bounds []time.Duration
-	// Before is how long before the rollout the baseline is looked at for that;
-	// zero is ten minutes. Without any requests then, its first look is taken for
-	// that, which is not judged; and without any in that, eight of the bounds are
+	// Before is how long before the rollout the baseline is read to choose the bounds;
+	// zero is ten minutes. If the baseline had no requests then, its first look chooses
+	// the bounds and is not judged. If that has no requests either, eight bounds are
 	// spread evenly.
 	Before time.Duration
 	// Weight is as in [Rate].
 	Weight float64
-	// Fail and Pass are as in [Rate]; zero is 1.05 times the baseline plus 0.001, and
-	// 1.2 times plus 0.01, of the requests that are slower than a bound.
+	// Fail and Pass are as in [Rate], of the requests that are slower than a bound. The
+	// zero Fail is 1.05 times the baseline plus 0.001, the zero Pass 1.2 times plus 0.01.
 	Fail, Pass Margin
 }
 
-// String is "latency".
+// String returns "latency".
 func (l Latency) String() string { return "latency" }
 
 func (l Latency) weight() float64 { return l.Weight }

@@ -10,8 +10,8 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Metric is one thing that a [Judge] judges: a [Rate], a [Latency], a
-// [Quantile] or a [Gauge]. Its String says in words what it looks at.
+// Metric is one thing that a [Judge] judges: a [Rate], a [Latency], a [Quantile] or a
+// [Gauge]. Its String is its name in reasons.
 type Metric interface {
 	fmt.Stringer
 	validate(judge Judge) error
@@ -34,21 +34,22 @@ type process interface {
 
 // Rate judges the canary's share of bad requests.
 type Rate struct {
-	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	// Signal says which requests are bad. The zero value is answers of 5xx.
 	Signal metrics.Signal
-	// Objective, unless zero, is the share of good requests that the canary must
-	// have, such as 0.999: it is then not compared with the baseline.
+	// Objective is the share of good requests that the canary must have, such as 0.999.
+	// The canary is then compared with the Objective and not with the baseline. Zero is
+	// none.
 	Objective float64
-	// Weight is the metric's share of the evidence for a fail; zero is 1, and
-	// None never fails the canary.
+	// Weight is the weight of the metric in the evidence for a fail. Zero is 1. A metric
+	// with None fails no canary, but still has to pass.
 	Weight float64
-	// Fail is how bad a canary may be that is not rolled back; zero is 1.05 times the
-	// baseline. Pass is how bad none may be that passes; zero is 1.5 times the baseline
-	// plus 0.0005. Beside an Objective both are 1 times what it allows.
+	// Fail is the worst canary that is healthy, Pass the best one that is bad. The zero
+	// Fail is 1.05 times the baseline, the zero Pass 1.5 times plus 0.0005. With an
+	// Objective both are what the Objective allows.
 	Fail, Pass Margin
 }
 
-// String names bad requests.
+// String names the bad requests: "5xx answers".
 func (r Rate) String() string { return r.Signal.String() }
 
 func (r Rate) weight() float64 { return r.Weight }

@@ -11,14 +11,14 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Quantile judges the canary's latency against a constant: "99 % of the requests
-// take at most 300 ms".
+// Quantile judges the canary's latency against a constant: "99 % of the requests take at
+// most 300 ms".
 type Quantile struct {
 	Quantile float64       // such as 0.99
 	Target   time.Duration // what so many requests take at most
-	// Bounds are those of the mesh's histogram; none are metrics.Bounds, Istio's.
-	// If the target lies between two of them, a fail is judged by the requests above
-	// the upper one and a pass by those above the lower one.
+	// Bounds are the bounds of the mesh's histogram; none means metrics.Bounds, those of
+	// Istio. If Target lies between two bounds, a fail is judged by the requests above
+	// the upper bound, and a pass by those above the lower one.
 	Bounds []time.Duration
 	// Weight is as in [Rate].
 	Weight float64
@@ -26,7 +26,7 @@ type Quantile struct {
 	Fail, Pass Margin
 }
 
-// String says what is demanded.
+// String prints what is judged: "p99 above 300ms".
 func (q Quantile) String() string {
 	return fmt.Sprintf("p%.4g above %v", 100*q.Quantile, q.Target)
 }

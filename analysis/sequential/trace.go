@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Trace is how the evidence for a fail, of all metrics together, developed: natural
-// logarithms, one a look. The canary fails when it reaches FailAt. The zero value
-// is none.
+// Trace is how the evidence for a fail developed, in all metrics together: LogE has one
+// natural logarithm for each look. The canary fails at FailAt.
 type Trace struct {
 	LogE   []float64
 	FailAt float64
@@ -17,9 +16,8 @@ type Trace struct {
 // columns is how wide a Trace is as text.
 const columns = 60
 
-// String draws the trace as a line of text, a sign for one look, or for several if
-// there are more than 60: their highest. The lowest sign is "no evidence", the
-// highest "enough".
+// String draws the trace as a line of at most 60 characters, from ▁ (no evidence) to █
+// (enough). Beyond 60 looks a character shows the highest of several.
 func (t Trace) String() string {
 	const signs = "▁▂▃▄▅▆▇█"
 	each := max(1, (len(t.LogE)+columns-1)/columns)
@@ -42,9 +40,8 @@ func (t Trace) height(k int) float64 {
 	return min(t.LogE[k]/t.FailAt, 1)
 }
 
-// SVG draws the trace as an image of so many pixels: the evidence as a line, and
-// where it is enough, at the top, another. It stands alone and can be set into a
-// page of HTML.
+// SVG draws the trace as an image of the given size in pixels, with a line at FailAt. The
+// image can stand alone or in a page of HTML.
 func (t Trace) SVG(width, height int) string {
 	const margin = 2
 	w, h := float64(max(width, 4*margin)), float64(max(height, 4*margin))

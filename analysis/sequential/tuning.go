@@ -10,68 +10,67 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Tuning adjusts a [Judge]. The default of each field is its zero value.
+// Tuning adjusts a [Judge]. The zero value of each field is its default.
 type Tuning struct {
-	// Strict demands more evidence for a fail (Alpha 1 %) and leaves more room (margins of
-	// at least 1.1 times the baseline). It is for arms that differ by nature, as a canary
-	// of a single pod does.
+	// Strict is for arms that differ by nature, as a canary of a single pod does. It
+	// needs more evidence for a fail (Alpha 0.01), and the zero Fail margins are 1.1
+	// times the baseline.
 	Strict bool
-	// Alpha is the probability of failing a healthy canary, Beta that of passing a bad
-	// one, and SplitAlpha that of calling a division of the requests wrong that is as
-	// planned. Each is over the whole rollout. Zero is 0.05, 0.05 and 0.001; Alpha is
-	// 0.01 if Strict.
+	// Alpha is the probability of failing a healthy canary, Beta of passing a bad one,
+	// and SplitAlpha of doubting a division of the requests that is as planned, each over
+	// the whole rollout. Zero is 0.05, 0.05 and 0.001.
 	Alpha, Beta, SplitAlpha float64
 
-	// Look is the length of a look, at least one scrape interval. Zero is 15 seconds.
+	// Look is the length of a look: at least one scrape interval. Zero is 15 seconds.
 	Look time.Duration
-	// Lag is how long the Judge waits after the end of a look, until its counts are
-	// final: at least the scrape timeout. Zero is a third of Look. With a [Gauge] it is
-	// four thirds of Look, because Prometheus marks the series of a deleted pod as ended
-	// more than one scrape interval late.
+	// Lag is how long after the end of a look its counts are final: at least the scrape
+	// timeout. Zero is a third of Look, and with a [Gauge] four thirds, because
+	// Prometheus ends the series of a deleted pod more than one scrape interval late.
 	Lag time.Duration
-	// Warmup is how many looks are left out at the beginning of the rollout: one or two
+	// Warmup is how many looks at the beginning of the rollout are not judged: one or two
 	// for a canary that starts cold.
 	Warmup int
 
-	// MaxBad is how many bad live requests the canary may answer in the whole rollout, by
+	// MaxBad is how many bad live requests the canary may answer in the whole rollout, in
 	// any one [Rate], whatever the baseline does. Zero is no limit.
 	MaxBad float64
-	// AnySplit: the canary may get another share of the requests than planned. Set it
-	// where requests are not routed one by one at random: by headers or by sessions.
-	AnySplit bool
-	// BaselineName is how reasons name the baseline; "" is "stable".
+	// IgnoreSplit accepts a division of the requests that is not as planned. Set it if
+	// requests are not routed one by one at random, but by headers or sessions.
+	IgnoreSplit bool
+	// BaselineName is the name of the baseline in reasons; "" is "stable".
 	BaselineName string
-	// Reporter is the side that counts the requests. Its zero value, metrics.Source, gives
-	// way to metrics.Destination for copies, which no source counts.
+	// Reporter is the side that counts the requests. Its zero value, metrics.Source,
+	// gives way to metrics.Destination for copies, which no source counts.
 	Reporter metrics.Reporter
 
 	// EventsPerCause is how many bad requests one cause may make: 1 + retries if each
 	// attempt is counted, 2 if both reporters are summed, the requests of a session if
-	// sessions stick to a pod. Zero is 1.
+	// sessions stay on a pod. Zero is 1.
 	EventsPerCause float64
-	// Noise is by how much two healthy arms differ from block to block: a standard
-	// deviation, relative to the rate. Zero is 0.15, and 0.05 for a Latency; [None] is no
-	// noise. The Judge raises it to what it observes, unless FixedNoise.
+	// Noise is the difference between two healthy arms from block to block: a standard
+	// deviation relative to the rate. Zero is 0.15, and 0.05 for a [Latency]. None is no
+	// noise. The Judge raises Noise to what it observes, unless FixedNoise.
 	Noise      float64
 	FixedNoise bool
-	// Block is the length of a block in looks: for how long noise lasts, and how often
-	// evidence starts afresh. Zero is 4.
+	// Block is the length of a block in looks: the time for which noise lasts, and after
+	// which evidence starts afresh. Zero is 4.
 	Block int
-	// Blocks is how many blocks the rollout is planned to last. Zero is 60.
+	// Blocks is how many blocks the rollout will last. Zero is 60.
 	Blocks int
-	// FirstShare is the share of the evidence that starts with the first look; the other
+	// FirstShare is the share of the evidence that starts with the first look. The other
 	// blocks divide the rest. Zero is 0.8.
 	FirstShare float64
 	// LookCap is the most that one look adds to the logarithm of the evidence. Zero is
-	// ln(1/Alpha)/2, and ln(1/Alpha)/3 if Strict: no single look fails a canary.
+	// ln(1/Alpha)/2, and ln(1/Alpha)/3 with Strict, so that no single look fails a
+	// canary.
 	LookCap float64
 }
 
-// None is a Weight of no evidence for a fail, and a Noise of zero.
+// None is a Weight without evidence for a fail, or a Noise of zero.
 const None = evidence.None
 
-// Margin is how bad the canary may be: its rate of bad requests is at most Factor times
-// the baseline's plus Extra. The zero value is the default of its metric.
+// Margin is a limit for the canary's rate of bad requests: Factor times the baseline's
+// rate plus Extra. The zero value is the default of the metric.
 type Margin struct {
 	Factor float64 // at least 1
 	Extra  float64 // a share of all requests, at least 0

@@ -31,7 +31,7 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 			t.update(k)
 			metrics[i] = evidence.Metric{Evidence: t.evidence(), Weight: j.metrics()[i].weight()}
 		}
-		if requests != nil && !j.Tuning.AnySplit {
+		if requests != nil && !j.Tuning.IgnoreSplit {
 			split.Update(share(all[k].block, requests[k]))
 		}
 		report.Trace.LogE = append(report.Trace.LogE, evidence.LogFail(metrics))
@@ -118,7 +118,7 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 func sight(findings []Finding, all []look, tests []process, silence error) (analysis.Verdict, analysis.Blindness) {
 	requests := counted(tests)
 	if requests == nil && silence == nil {
-		return analysis.Inconclusive, analysis.NotSaid
+		return analysis.Inconclusive, analysis.Unspecified
 	}
 	alone := all[len(all)-1].block.Canary == 1
 	var canary, baseline float64
@@ -132,7 +132,7 @@ func sight(findings []Finding, all []look, tests []process, silence error) (anal
 	}
 	compared := slices.ContainsFunc(findings, func(f Finding) bool { return f.By == RatioOfRates })
 	if canary > 0 && (baseline > 0 || !compared) {
-		return analysis.Inconclusive, analysis.NotSaid
+		return analysis.Inconclusive, analysis.Unspecified
 	}
 	return analysis.Blind, all[len(all)-1].block.Blindness(canary, baseline)
 }

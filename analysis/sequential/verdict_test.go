@@ -104,7 +104,7 @@ func TestTooManyBadAnswersToUsersFailWhateverTheBaselineDoes(t *testing.T) {
 
 func TestRequestsThatAreNotDividedAsPlannedHoldTheStep(t *testing.T) {
 	judge := judgeOf(newShop(arm{bad: 0.005}, arm{bad: 0.005})) // 5 %
-	judge.Tuning.AnySplit = false
+	judge.Tuning.IgnoreSplit = false
 	r := request(3600)
 	r.Canary = 0.2
 	result, err := judge.Analyze(t.Context(), r)
