@@ -51,14 +51,8 @@ spec:
 `
 
 func Example() {
-	server := apiserver.New() // in place of a cluster
-	check(server.Load([]byte(shop)))
-	mesh := fake.NewMesh(server, fake.Config{Seed: 1, Scrape: 10 * time.Millisecond, Start: 50 * time.Millisecond}) // in place of Istio and Prometheus
+	mesh, parts := newShop()
 	load := mesh.Load(5000, fake.Request{Host: "shop.shop"})
-	istioClient, err := istio.NewForConfig(server.Config())
-	check(err)
-	kube, err := kubernetes.NewForConfig(server.Config())
-	check(err)
 
 	plan, err := canary.NewPlan("shop").
 		Settle(10*time.Millisecond).ScrapeLag(20*time.Millisecond).Interval(20*time.Millisecond).
@@ -68,13 +62,6 @@ func Example() {
 		Build()
 	check(err)
 
-	service := release.Service{
-		Namespace: "shop", Name: "shop",
-		Stable: release.Version{Deployment: "shop-v1", Subset: "v1"},
-		Canary: release.Version{Deployment: "shop-v2", Subset: "v2"},
-	}
-	parts, err := service.Parts(istioClient.NetworkingV1().VirtualServices("shop"), kube.AppsV1().Deployments("shop"))
-	check(err)
 	config := parts.Config(plan.For("v2")) // each release is a rollout of its own
 	config.Analyzer = sequential.Judge{
 		Provider: mesh, // metrics/prometheus on a cluster
@@ -103,6 +90,26 @@ func Example() {
 	// PromotingStable canary 100%
 	// Returning stable only
 	// Promoted with 0 requests lost
+}
+
+// newShop is what stands in place of a cluster with Istio and Prometheus, and the parts of
+// a rollout there.
+func newShop() (*fake.Mesh, release.Parts) {
+	server := apiserver.New()
+	check(server.Load([]byte(shop)))
+	mesh := fake.NewMesh(server, fake.Config{Seed: 1, Scrape: 10 * time.Millisecond, Start: 50 * time.Millisecond})
+	istioClient, err := istio.NewForConfig(server.Config())
+	check(err)
+	kube, err := kubernetes.NewForConfig(server.Config())
+	check(err)
+	service := release.Service{
+		Namespace: "shop", Name: "shop",
+		Stable: release.Version{Deployment: "shop-v1", Subset: "v1"},
+		Canary: release.Version{Deployment: "shop-v2", Subset: "v2"},
+	}
+	parts, err := service.Parts(istioClient.NetworkingV1().VirtualServices("shop"), kube.AppsV1().Deployments("shop"))
+	check(err)
+	return mesh, parts
 }
 
 func check(err error) {

@@ -14,11 +14,11 @@ import (
 
 // printRole prints the Role that a driver of the plan needs.
 func printRole(p canary.Plan, out io.Writer) error {
-	router, deployments, err := newParts(&rest.Config{}) // nothing is asked of a cluster
+	parts, err := newParts(&rest.Config{}) // without a cluster
 	if err != nil {
 		return err
 	}
-	text, err := rights.YAML(rights.Roles("reviews-rollout", rights.Of(p, router, deployments)))
+	text, err := rights.YAML(rights.Roles("reviews-rollout", rights.Of(p, parts.Router, parts.Workload)))
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func printRole(p canary.Plan, out io.Writer) error {
 // checkRights finds out now what would stop the rollout later, when v1 is to be
 // promoted.
 func checkRights(ctx context.Context, p canary.Plan, cluster *rest.Config) error {
-	router, deployments, err := newParts(cluster)
+	parts, err := newParts(cluster)
 	if err != nil {
 		return err
 	}
@@ -37,5 +37,5 @@ func checkRights(ctx context.Context, p canary.Plan, cluster *rest.Config) error
 	if err != nil {
 		return err
 	}
-	return rights.Check(ctx, kube.AuthorizationV1().SelfSubjectAccessReviews(), rights.Of(p, router, deployments))
+	return rights.Check(ctx, kube.AuthorizationV1().SelfSubjectAccessReviews(), rights.Of(p, parts.Router, parts.Workload))
 }

@@ -15,61 +15,52 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/canary/workload"
-	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/canary/release"
 	"github.com/serin-go/serin/metrics/prometheus"
-	"github.com/serin-go/serin/routing"
 )
 
 const namespace = "bookinfo"
 
-// newRunner wires the rollout: what is steered, who judges, what is promoted.
-// The clients may be those of a cluster or of the embedded mesh.
-func newRunner(p canary.Plan, cluster *rest.Config, o options, observe canary.Observer) (*canary.Runner, error) {
-	router, deployments, err := newParts(cluster)
-	if err != nil {
-		return nil, err
-	}
-	judge, err := newJudge(o)
-	if err != nil {
-		return nil, err
-	}
-	return canary.NewRunner(canary.Config{
-		Plan:      p,
-		Router:    router,
-		Workload:  deployments,
-		Analyzer:  judge,
-		Observers: []canary.Observer{observe},
-	})
+// reviews is the service: version 2 is to replace version 1. No other VirtualService has
+// rules for its host at the gateway.
+var reviews = release.Service{
+	Namespace: namespace, Name: "reviews", Exclusive: true,
+	Stable: release.Version{Deployment: "reviews-v1", Subset: "v1"},
+	Canary: release.Version{Deployment: "reviews-v2", Subset: "v2"},
 }
 
-// newParts wires what talks to the API server.
-func newParts(cluster *rest.Config) (*routing.Router, *workload.Deployments, error) {
+// newRunner makes the rollout. The clients may be those of a cluster or of the embedded
+// mesh.
+func newRunner(p canary.Plan, cluster *rest.Config, o options, observe canary.Observer) (*canary.Runner, error) {
+	parts, err := newParts(cluster)
+	if err != nil {
+		return nil, err
+	}
+	config := parts.Config(p)
+	if config.Analyzer, err = newJudge(o, parts); err != nil {
+		return nil, err
+	}
+	config.Observers = []canary.Observer{observe}
+	return canary.NewRunner(config)
+}
+
+// newParts makes the parts that talk to the API server.
+func newParts(cluster *rest.Config) (release.Parts, error) {
 	istioClient, err := istio.NewForConfig(cluster)
 	if err != nil {
-		return nil, nil, err
+		return release.Parts{}, err
 	}
 	kube, err := kubernetes.NewForConfig(cluster)
 	if err != nil {
-		return nil, nil, err
+		return release.Parts{}, err
 	}
-	rules, err := routing.NewHTTP(routing.Target{Namespace: namespace, Name: "reviews", Arms: routing.Arms{
-		Stable: routing.Destination{Host: "reviews", Subset: "v1"},
-		Canary: routing.Destination{Host: "reviews", Subset: "v2"},
-	}, Exclusive: true}) // nobody else has rules for its host at the gateway
-	if err != nil {
-		return nil, nil, err
-	}
-	deployments, err := workload.New(kube.AppsV1().Deployments(namespace), workload.Config{
-		Namespace: namespace, Stable: "reviews-v1", Canary: "reviews-v2",
-	})
-	return routing.NewRouter(rules.Object(istioClient.NetworkingV1().VirtualServices(namespace))), deployments, err
+	return reviews.Parts(istioClient.NetworkingV1().VirtualServices(namespace), kube.AppsV1().Deployments(namespace))
 }
 
-// newJudge compares v2 with v1, and holds v2 to 2 % of errors, which counts when
-// v1 has no traffic to compare with. 1 % more errors than v1 has are accepted: that
-// can be seen in some hundred requests.
-func newJudge(o options) (analysis.Analyzer, error) {
+// newJudge compares v2 with v1, and holds v2 to 2 % of errors, which counts when v1 has no
+// traffic to compare with. It accepts 1 % more errors than v1 has, because some hundred
+// requests show that.
+func newJudge(o options, parts release.Parts) (analysis.Analyzer, error) {
 	client, err := api.NewClient(api.Config{Address: o.prometheus})
 	if err != nil {
 		return nil, err
@@ -81,10 +72,9 @@ func newJudge(o options) (analysis.Analyzer, error) {
 	accepted := sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: 0.01}}
 	return sequential.Judge{
 		Provider: counts,
-		Canary:   metrics.Arm{Workload: "reviews-v2", Namespace: namespace},
-		Baseline: metrics.Arm{Workload: "reviews-v1", Namespace: namespace},
-		Metrics:  []sequential.Metric{accepted, sequential.Rate{Objective: 0.98}},
-		Tuning:   sequential.Tuning{Look: o.look},
+		Canary:   parts.Canary, Baseline: parts.Stable,
+		Metrics: []sequential.Metric{accepted, sequential.Rate{Objective: 0.98}},
+		Tuning:  sequential.Tuning{Look: o.look},
 	}, nil
 }
 

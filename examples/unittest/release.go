@@ -1,7 +1,7 @@
-// Package unittest shows how a team tests its own rollout logic with the fakes.
-// This file is the team's code: a plan, a judge of its own and the wiring. The
-// test beside it asks what one wants to know before the first release: does my
-// rollout ever answer 503, does it survive a bad night, does it stop in time?
+// Package unittest shows how a team tests its own rollout logic with the fakes. This file
+// is the team's code: a plan, a judge and the wiring. The test answers what the team wants
+// to know before the first release. Does the rollout ever answer 503? Does it survive an
+// API server that fails? Does it roll back in time?
 package unittest
 
 import (
@@ -14,9 +14,8 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/canary/release"
 	"github.com/serin-go/serin/metrics"
-	"github.com/serin-go/serin/routing"
 )
 
 // Plan is the team's policy: one percent more each hour while all is well.
@@ -28,18 +27,26 @@ func Plan() (canary.Plan, error) {
 		Build()
 }
 
+// shop is the service.
+var shop = release.Service{
+	Namespace: "shop", Name: "shop",
+	Stable: release.Version{Deployment: "shop-v1", Subset: "v1"},
+	Canary: release.Version{Deployment: "shop-v2", Subset: "v2"},
+}
+
 // Judge is the team's own Analyzer: no more errors than the budget has left.
 type Judge struct {
 	Metrics metrics.Provider
+	Canary  metrics.Arm
 	Budget  float64 // failed requests per step
 }
 
 // Analyze implements analysis.Analyzer.
 func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
-	counts, err := j.Metrics.Counts(ctx, metrics.Query{Arm: metrics.Arm{Namespace: "shop", Workload: "shop-v2"}}, r.Window)
+	counts, err := j.Metrics.Counts(ctx, metrics.Query{Arm: j.Canary}, r.Window)
 	switch {
 	case metrics.Nothing(err):
-		return analysis.Result{Reason: "no requests to v2 yet"}, nil
+		return analysis.Result{Reason: "no requests to the canary yet"}, nil
 	case err != nil:
 		return analysis.Result{}, err
 	case counts.Bad > j.Budget:
@@ -48,25 +55,17 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 	return analysis.Result{Verdict: analysis.Pass, Reason: "within the budget"}, nil
 }
 
-// Release wires the rollout of shop.
-func Release(mesh istio.Interface, kube kubernetes.Interface, judge analysis.Analyzer) (*canary.Runner, error) {
+// Release makes the rollout of shop. The judge reads counts.
+func Release(mesh istio.Interface, kube kubernetes.Interface, counts metrics.Provider) (*canary.Runner, error) {
 	plan, err := Plan()
 	if err != nil {
 		return nil, err
 	}
-	rules, err := routing.NewHTTP(routing.Target{Namespace: "shop", Name: "shop", Arms: routing.Arms{
-		Stable: routing.Destination{Host: "shop", Subset: "v1"},
-		Canary: routing.Destination{Host: "shop", Subset: "v2"},
-	}})
+	parts, err := shop.Parts(mesh.NetworkingV1().VirtualServices("shop"), kube.AppsV1().Deployments("shop"))
 	if err != nil {
 		return nil, err
 	}
-	pods, err := workload.New(kube.AppsV1().Deployments("shop"), workload.Config{Namespace: "shop", Stable: "shop-v1", Canary: "shop-v2"})
-	if err != nil {
-		return nil, err
-	}
-	return canary.NewRunner(canary.Config{
-		Plan: plan, Analyzer: judge, Workload: pods,
-		Router: routing.NewRouter(rules.Object(mesh.NetworkingV1().VirtualServices("shop"))),
-	})
+	config := parts.Config(plan)
+	config.Analyzer = Judge{Metrics: counts, Canary: parts.Canary, Budget: 50}
+	return canary.NewRunner(config)
 }

@@ -38,7 +38,7 @@ func newCluster(t *testing.T) *cluster {
 	require.NoError(t, err)
 	kube, err := kubernetes.NewForConfig(api.Config())
 	require.NoError(t, err)
-	runner, err := unittest.Release(istioClient, kube, unittest.Judge{Metrics: mesh, Budget: 50})
+	runner, err := unittest.Release(istioClient, kube, mesh)
 	require.NoError(t, err)
 	return &cluster{api, mesh, runner, mesh.Load(100, fake.Request{Host: "shop.shop"})}
 }
