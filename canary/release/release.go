@@ -9,6 +9,7 @@ import (
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/metrics"
@@ -96,4 +97,10 @@ func (s Service) Parts(virtualServices routing.Client[networking.VirtualService]
 // the caller's.
 func (p Parts) Config(plan canary.Plan) canary.Config {
 	return canary.Config{Plan: plan, Router: p.Router, Workload: p.Workload}
+}
+
+// Judge returns a judge that compares the canary with stable. The Provider counts the
+// requests of both: metrics/prometheus has one. Without metrics it judges answers of 5xx.
+func (p Parts) Judge(provider metrics.Sequencer, judged ...sequential.Metric) sequential.Judge {
+	return sequential.Judge{Provider: provider, Canary: p.Canary, Baseline: p.Stable, Metrics: judged}
 }

@@ -8,6 +8,7 @@ import (
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/release"
 	"github.com/serin-go/serin/fake/apiserver"
@@ -44,6 +45,8 @@ func TestThePartsAreOfTheSameVersions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, metrics.Arm{Workload: "shop-v1", Namespace: "shop"}, p.Stable)
 	require.Equal(t, metrics.Arm{Workload: "shop-v2", Namespace: "shop"}, p.Canary)
+	judge := p.Judge(nil, sequential.Rate{})
+	require.Equal(t, []metrics.Arm{p.Stable, p.Canary}, []metrics.Arm{judge.Baseline, judge.Canary})
 	rights := fmt.Sprint(p.Router.Rights(canary.Plan{}), p.Workload.Rights(canary.Plan{}))
 	for _, name := range []string{"virtualservices", "shop-v1", "shop-v2"} {
 		require.Contains(t, rights, name)

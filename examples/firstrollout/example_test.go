@@ -62,13 +62,10 @@ func Example() {
 		Build()
 	check(err)
 
-	config := parts.Config(plan.For("v2")) // each release is a rollout of its own
-	config.Analyzer = sequential.Judge{
-		Provider: mesh, // metrics/prometheus on a cluster
-		Canary:   parts.Canary, Baseline: parts.Stable,
-		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
-		Tuning:  sequential.Tuning{Look: 20 * time.Millisecond}, // the test is fast
-	}
+	config := parts.Config(plan.For("v2"))                              // each release is a rollout of its own
+	judge := parts.Judge(mesh, sequential.Rate{}, sequential.Latency{}) // on a cluster metrics/prometheus counts
+	judge.Tuning.Look = 20 * time.Millisecond                           // the test is fast
+	config.Analyzer = judge
 	config.Observers = []canary.Observer{func(_ context.Context, e canary.Event) {
 		if e.Reason.Cause == cause.MovedOn {
 			fmt.Println(e.After.Phase, e.After.Traffic)

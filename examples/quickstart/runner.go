@@ -70,12 +70,9 @@ func newJudge(o options, parts release.Parts) (analysis.Analyzer, error) {
 		return nil, err
 	}
 	accepted := sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: 0.01}}
-	return sequential.Judge{
-		Provider: counts,
-		Canary:   parts.Canary, Baseline: parts.Stable,
-		Metrics: []sequential.Metric{accepted, sequential.Rate{Objective: 0.98}},
-		Tuning:  sequential.Tuning{Look: o.look},
-	}, nil
+	judge := parts.Judge(counts, accepted, sequential.Rate{Objective: 0.98})
+	judge.Tuning.Look = o.look
+	return judge, nil
 }
 
 // onCluster drives the rollout on a real cluster.
