@@ -8,8 +8,8 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// CheckState reports why s can be no State of this plan; the error wraps
-// ErrBadState. A State of another plan, or of no rollout, is none of its business.
+// CheckState returns an error that wraps ErrBadState if no rollout of this plan can have
+// written s. A State of another plan, and the zero State, are not checked.
 func (p Plan) CheckState(s State) error {
 	if p.spec == nil || s.Plan != p.spec.digest {
 		return nil

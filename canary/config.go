@@ -23,8 +23,8 @@ type Config struct {
 	// that the canary is always ready. A plan that ends with PromoteStable needs a
 	// Workload.
 	Workload Workload
-	// Prerequisites are ensured in order before the first traffic, and cleaned up in
-	// reverse order after the last.
+	// Prerequisites are ensured in order before traffic that needs them, and cleaned up in
+	// reverse order after the last change of traffic.
 	Prerequisites []Prerequisite
 	// Gates maps the name of a gate to the function that opens it. A gate of the plan
 	// without a function opens by an order.Approve, and a gate with a function does not.

@@ -99,12 +99,11 @@ func (s spec) plan() (Plan, error) {
 	return Plan{p}, nil
 }
 
-// UnmarshalJSON decodes a plan and checks it as Build does. It is strict: an
-// unknown or repeated field, a null, and anything after the plan are mistakes. The
-// error tells all mistakes in the order of the document, up to 30, each with its
-// line and its place, such as line 7: steps 3 "shop 20%" hold. A plan has at most
-// 1 MiB and 1000 steps. For YAML there is canary/planfile. All that a plan can
-// say, with the zero value of each field unless it is told:
+// UnmarshalJSON decodes a plan and checks it as Build does. Unknown fields, repeated
+// fields, nulls, and text after the plan are mistakes. The error has all mistakes in the
+// order of the document, at most 30, each with its line and its place, such as line 7:
+// steps 3 "shop 20%" hold. A plan has at most 1 MiB and 1000 steps. Package
+// canary/planfile reads YAML. These are all fields, with their zero values, in YAML:
 //
 //	name: shop v2            # needed
 //	revision: ""             # Plan.For

@@ -10,8 +10,8 @@ var (
 	_ slog.LogValuer = State{}
 )
 
-// LogValue implements [slog.LogValuer]: where the rollout is, and why, in one group.
-// An attribute that would be empty is left out.
+// LogValue implements [slog.LogValuer]: one group that says where the rollout is and why.
+// Empty attributes are left out.
 func (e Event) LogValue() slog.Value {
 	all := append(e.After.attrs(), slog.String("cause", e.Reason.Cause.String()))
 	all = appendText(all, "detail", e.Reason.Detail)
@@ -39,7 +39,8 @@ func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(all...)
 }
 
-// LogValue implements [slog.LogValuer]: which rollout it is of, and where that is.
+// LogValue implements [slog.LogValuer]: one group that says which rollout it is and
+// where.
 func (s State) LogValue() slog.Value {
 	return slog.GroupValue(appendText(s.attrs(), "reason", s.Reason)...)
 }

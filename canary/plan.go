@@ -71,8 +71,8 @@ func (p *DriftPolicy) UnmarshalText(text []byte) error {
 // End says what happens after the last step.
 type End struct {
 	Kind EndKind
-	// Deadline bounds the promotion of stable; the zero value is no bound. Only
-	// for PromoteStable.
+	// Deadline bounds the promotion of stable. The zero value is no bound. Only for
+	// PromoteStable.
 	Deadline time.Duration
 	// HoldOnFailure: if stable cannot be promoted, the canary keeps the traffic, and the
 	// rollout waits for a person. By default the engine restores stable to its old
@@ -80,7 +80,7 @@ type End struct {
 	HoldOnFailure bool
 }
 
-// EndKind is one way to end a rollout.
+// EndKind is a way to end a rollout.
 type EndKind uint8
 
 // The ends.

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Fence is a fencing token. Whoever changes something for a rollout beside the Router's
-// object stores the last Fence that it acted on, and rejects an older one by After. So a
-// driver that slept through the end of a rollout cannot act on an old decision.
+// Fence is a fencing token. A Workload stores the last Fence that it acted on, and
+// rejects an older one by After. So a driver that was suspended during the end of a
+// rollout cannot act on its old decision.
 type Fence struct {
 	// Rollout identifies the rollout, from its beginning to its final phase. A retry is
 	// another rollout.

@@ -10,17 +10,17 @@ import (
 // Owner returns the name of the tool that drives the rollout.
 func (p Plan) Owner() string { return p.settings().owner }
 
-// Settle returns how long the mesh is given to take over a change of traffic.
+// Settle returns how long the mesh needs to apply a change of traffic.
 func (p Plan) Settle() time.Duration { return p.settings().settle }
 
-// ScrapeLag returns how long after a change of traffic metrics may show the time
-// before it.
+// ScrapeLag returns how long after a change of traffic the metrics may still show the
+// time before.
 func (p Plan) ScrapeLag() time.Duration { return p.settings().lag }
 
-// Interval returns how often a rollout that waits is looked at.
+// Interval returns how often a Runner looks at a rollout that waits.
 func (p Plan) Interval() time.Duration { return p.settings().interval }
 
-// Bake returns how long after the end of the plan a roll back is one command away.
+// Bake returns how long after the last change of traffic an Abort still rolls back.
 func (p Plan) Bake() time.Duration { return p.settings().bake }
 
 // settings are those of the plan; none in the zero Plan.
@@ -31,8 +31,7 @@ func (p Plan) settings() *spec {
 	return p.spec
 }
 
-// String prints the plan as a table: a line of its settings, one for each step, and
-// one for its end.
+// String prints the plan as a table: the settings, one line for each step, and the end.
 func (p Plan) String() string {
 	if p.spec == nil {
 		return "no plan"

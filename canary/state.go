@@ -71,8 +71,7 @@ type Place struct {
 	// Returned counts the writes that have returned traffic to stable so far, where the
 	// return takes several writes.
 	Returned int `json:"returned,omitzero"`
-	// Retreat says why stable has all traffic in the phase Retreating (Cause) and since
-	// when (Since, Gone). Resumed are the returns to the step.
+	// Retreat says why and since when stable has all traffic in the phase Retreating.
 	Retreat retreat `json:"retreat,omitzero"`
 }
 
