@@ -1,3 +1,2 @@
-// Package firstrollout is the first rollout of the README, against the fakes; see
-// its example.
+// Package firstrollout has the first rollout of the README as an example, with the fakes.
 package firstrollout

@@ -1,12 +1,12 @@
-// Quickstart is a whole rollout of Bookinfo's reviews: v2 is mirrored to, gets
-// 20, 40, 60, 80, 100 % of the traffic, is promoted into the stable Deployment,
-// and the traffic goes back there.
+// Quickstart is a whole rollout of Bookinfo's reviews. Version 2 receives copies, then 20,
+// 40, 60, 80 and 100 % of the traffic. Then the stable Deployment is updated to version 2,
+// and the traffic returns to it.
 //
-// Without flags it runs on an embedded mesh: real HTTP servers and real requests
-// on loopback, no cluster. With -bad, v2 fails one request in twenty and is
-// rolled back; the exit status is 3 then. With -kubeconfig and -prometheus the
-// same plan runs on a cluster that has the objects of bookinfo.yaml; role.yaml is
-// what it must be allowed there, and -role prints that for a plan of your own.
+// Without flags it runs on an embedded mesh: real HTTP servers and real requests on
+// loopback, without a cluster. With -bad, version 2 fails one request in twenty and is
+// rolled back, with exit status 3. With -kubeconfig and -prometheus the same plan runs on a
+// cluster that has the objects of bookinfo.yaml. It needs the rights of role.yaml there;
+// -role prints the Role for a -plan of your own.
 package main
 
 import (

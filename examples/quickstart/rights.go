@@ -26,8 +26,7 @@ func printRole(p canary.Plan, out io.Writer) error {
 	return err
 }
 
-// checkRights finds out now what would stop the rollout later, when v1 is to be
-// promoted.
+// checkRights returns an error if a right is missing that the rollout will need.
 func checkRights(ctx context.Context, p canary.Plan, cluster *rest.Config) error {
 	parts, err := newParts(cluster)
 	if err != nil {

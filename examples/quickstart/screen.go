@@ -40,8 +40,7 @@ func (s *screen) show(_ context.Context, e canary.Event) {
 		e.At.Sub(s.began).Seconds(), s.place(e.After), s.bar(now), now.Canary, s.verdict(e), s.why(e))
 }
 
-// why says what the turn came to. Where the numbers beside it say enough, it
-// does not repeat them.
+// why is the reason of the turn, without the numbers that stand beside it.
 func (s *screen) why(e canary.Event) string {
 	reason := e.Reason
 	switch {
@@ -102,7 +101,7 @@ func (s *screen) verdict(e canary.Event) string {
 	return fmt.Sprintf("%-48s %s", strings.Join(values, "  "), s.paint(colour, fmt.Sprintf("%-12v", e.Result.Verdict)))
 }
 
-// The colours, as terminals are told them.
+// The escape codes of a terminal.
 const (
 	bold   = "\x1b[1m"
 	red    = "\x1b[31m"

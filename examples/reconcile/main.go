@@ -1,6 +1,6 @@
-// Reconcile shows rollouts inside a controller: fifty services at once, driven
-// by a work queue of client-go and four workers, with the API server of package
-// fake/apiserver in place of a cluster's. Every tenth canary is bad.
+// Reconcile shows rollouts inside a controller: 50 services at once, with a work queue of
+// client-go and four workers. Package fake/apiserver stands for the cluster. Every tenth
+// canary is bad.
 package main
 
 import (

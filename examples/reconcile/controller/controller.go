@@ -12,20 +12,19 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Reconciler drives any number of rollouts, one per service. It is what stands
-// in somebody's controller: no goroutine per rollout, no sleeping, and nothing in
-// memory that a restart would lose.
+// Reconciler drives any number of rollouts, one for each service, as a controller does: it
+// has no goroutine for a rollout, it does not sleep, and a restart loses nothing.
 type Reconciler struct {
 	// NewRunner makes the Runner of one service.
 	NewRunner func(service string) (*canary.Runner, error)
-	// Done is told of every rollout that is over.
+	// Done is called when a rollout is over.
 	Done func(service string, s canary.State)
 
 	runners sync.Map // service -> *canary.Runner
 }
 
-// Reconcile takes one look at a service and changes at most one thing. It
-// returns when to look again; zero is never.
+// Reconcile takes one look at a service and makes at most one change. It returns when to
+// look again; zero is never.
 func (r *Reconciler) Reconcile(ctx context.Context, service string) (time.Duration, error) {
 	runner, err := r.runner(service)
 	if err != nil {
@@ -42,8 +41,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, service string) (time.Durati
 	return max(e.Wait, time.Millisecond), nil
 }
 
-// runner keeps one Runner per service. Making it anew each time would work as
-// well; it only remembers, so that a State that somebody removes is put back.
+// runner keeps one Runner for each service. A new Runner would work as well, but only a
+// Runner that has seen a rollout restores a State that somebody removes.
 func (r *Reconciler) runner(service string) (*canary.Runner, error) {
 	if kept, ok := r.runners.Load(service); ok {
 		return kept.(*canary.Runner), nil
@@ -56,8 +55,8 @@ func (r *Reconciler) runner(service string) (*canary.Runner, error) {
 	return kept.(*canary.Runner), nil
 }
 
-// Work takes services from the queue until it is shut down. Any number of
-// goroutines, and of processes with queues of their own, may do that at once.
+// Work takes services from the queue until the queue is shut down. Any number of goroutines
+// may call it, and any number of processes with their own queues.
 func (r *Reconciler) Work(ctx context.Context, queue workqueue.TypedRateLimitingInterface[string]) {
 	for {
 		service, shutdown := queue.Get()
