@@ -112,7 +112,7 @@ func (r *release) trouble(t *testing.T) string {
 		case e.Err != nil:
 			said = e.Err.Error()
 			cancel()
-		case strings.Contains(reason, "cannot tell"):
+		case strings.Contains(reason, "no answer"):
 			said = reason
 			cancel()
 		}
