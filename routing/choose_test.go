@@ -204,7 +204,7 @@ func TestArmsAreToldByAHeader(t *testing.T) {
 	for words, arms := range map[string]routing.Arms{
 		"stable and canary are the same destination: models":                 {Stable: routing.Destination{Host: "models"}, Canary: model("iris2")},
 		"stable and canary are the same destination: models, x/model: iris1": {Stable: model("iris1"), Canary: model("iris1")},
-		`canary: header "x": "": want both a name and a value`:             {Stable: model("iris1"), Canary: routing.Destination{Host: "models", Sets: routing.Header{Name: "x"}}},
+		`canary: header "x": "": want both a name and a value`:               {Stable: model("iris1"), Canary: routing.Destination{Host: "models", Sets: routing.Header{Name: "x"}}},
 	} {
 		_, err := routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", Arms: arms})
 		require.ErrorContains(t, err, words)
