@@ -287,7 +287,7 @@ func TestOptionsOfDerivedRulesAreChecked(t *testing.T) {
 	})
 	for _, want := range []string{
 		`rule 0: "serin/x/mirror/a": names that begin with "serin/" are reserved for Serin's rules`,
-		`header: "X-Arm": want lower-case letters, digits, "-", "_" and ".", but not uri`, `mirror: method 0: "get" is named twice or not a method`,
+		`header: "X-Arm": want lower-case letters, digits, "-", "_" and ".", but not uri`, `mirror: method 0: "get" is listed twice or is not a method`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
