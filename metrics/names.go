@@ -17,7 +17,7 @@ type Names struct {
 	// of its series; "" means istio_request_duration_milliseconds.
 	Duration string
 
-	// The labels; the standard name stands behind each.
+	// The labels. The comment behind each field is its standard name.
 	Reporter     string // reporter
 	Workload     string // destination_workload
 	Namespace    string // destination_workload_namespace

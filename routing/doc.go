@@ -6,7 +6,7 @@
 // The patch changes only what the rollout owns:
 //
 //   - the weights of the steered rules,
-//   - a canary or baseline destination that is missing,
+//   - missing destinations of the canary and the baseline,
 //   - the mirror to the canary,
 //   - rules derived from the steered rules while the rollout lasts,
 //   - the annotations of the target.

@@ -11,6 +11,7 @@ import (
 )
 
 // HTTP is the [Renderer] for the http rules of a VirtualService. Make one with [NewHTTP].
+// It is safe for concurrent use.
 //
 // The share of the canary is its part of the summed weights of stable, canary and
 // baseline. Other destinations of the same rule keep their share of the whole traffic.
@@ -31,14 +32,16 @@ import (
 // live traffic.
 //
 // While header routes are on, one derived rule for each arm stands before each steered
-// rule. While some methods only are mirrored, so does a copy of the steered rule that
-// mirrors them. The API server makes a derived rule by copying the steered rule,
-// including fields that Istio's types do not know. Each match block of the copy gets one
-// more condition. So a derived rule takes only requests that the steered rule would take,
-// and treats them in the same way. A header route leads to its arm only and mirrors
-// nothing. The names of derived rules begin with "serin/" and the ID. A rule with such a
-// name that differs from what its steered rule requires is replaced or removed.
-// Differences in fields that Istio's types do not know are not detected.
+// rule. While only some methods are mirrored, a copy of the steered rule also stands
+// there and mirrors them. The API server makes a derived rule by copying the steered
+// rule, including fields that Istio's types do not know. Each match block of the copy
+// gets one more condition. So a derived rule takes only requests that the steered rule
+// would take, and treats them in the same way. A header route leads to its arm only and
+// mirrors nothing.
+//
+// The names of derived rules begin with "serin/" and the ID. A rule with such a name that
+// differs from what its steered rule requires is replaced or removed. Differences in
+// fields that Istio's types do not know are not detected.
 //
 // Every mirror to the canary belongs to the rollout, however it was written. A mirror to
 // another destination is left alone. If that is the rule's single mirror, and not in the

@@ -110,6 +110,7 @@ func follower(ctx context.Context, f Resource, want canary.Traffic) (metav1.Obje
 }
 
 // Write implements [canary.Router]. For the zero State, the StateAnnotation is removed.
+// It returns ErrForeignReading if the Reading does not come from this Router.
 func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Traffic, s canary.State) error {
 	objects, ok := reading.Version.([]metav1.Object)
 	if !ok || len(objects) != len(r.objects) {

@@ -74,8 +74,8 @@ func (r *steered) foreign(j int) bool {
 	return j != r.at[stable] && j != r.at[canaryArm] && j != r.at[baseline]
 }
 
-// weight returns the weight of a destination. A negative weight counts as 0. Only a
-// cluster without Istio's webhook accepts one.
+// weight returns the weight of a destination. A negative weight, which only a cluster
+// without Istio's webhook accepts, counts as 0.
 func (r *steered) weight(j int) int64 { return max(0, int64(r.Route[j].GetWeight())) }
 
 // arms returns the weights of the arms, 0 for an arm without a destination, and their

@@ -87,7 +87,8 @@ func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 
 // Ensure implements [canary.Prerequisite]. It answers Yes at once if q.Traffic is zero,
 // that is stable only. It returns ErrForeignSubset if a subset of the same name has other
-// labels, and a canary.FencedError if q.Fence is older than the recorded one.
+// labels, and a canary.FencedError if q.Fence is not newer than the recorded one (see
+// [canary.Fence.After]).
 func (s *Subsets) Ensure(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	if q.Traffic == (canary.Traffic{}) {
 		return canary.Answer{Reply: canary.Yes}, nil
@@ -133,7 +134,8 @@ func (s *Subsets) add(ctx context.Context, q canary.Question, rule *networking.D
 
 // Cleanup implements [canary.Prerequisite]. If there is no SubsetsAnnotation, but a late
 // Ensure could still add a subset, Cleanup writes the annotation and removes it again.
-// Then an Ensure that has already read the object gets a conflict.
+// Then an Ensure that has already read the object gets a conflict. Cleanup returns a
+// canary.FencedError as Ensure does.
 func (s *Subsets) Cleanup(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	if err := s.cleanup(ctx, q.Fence); err != nil {
 		return canary.Answer{}, s.wrap(err)
@@ -166,8 +168,8 @@ func (s *Subsets) mayAdd(rule *networking.DestinationRule) bool {
 	return err == nil && len(missing) > 0
 }
 
-// get reads the object and its mark. It returns a canary.FencedError if the Fence f is
-// older than the one in the mark.
+// get reads the object and its mark. It returns a canary.FencedError if f is not newer
+// than the Fence in the mark.
 func (s *Subsets) get(ctx context.Context, f canary.Fence) (*networking.DestinationRule, mark, error) {
 	rule, err := s.c.Client.Get(ctx, s.c.Name, metav1.GetOptions{})
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 const NoErrors = -1
 
 // Argo is an Analyzer that measures one metric as an AnalysisRun of Argo Rollouts does,
-// for teams that have AnalysisTemplates. [All] joins several into a run. Use Argo as a
-// value, not as a pointer.
+// for teams that have AnalysisTemplates. [analysis.All] joins several into a run. Use
+// Argo as a value, not as a pointer.
 //
 // After InitialDelay, the window is cut into checks of the length Every. Each check is a
 // measurement:
@@ -102,7 +102,7 @@ func (a Argo) Validate() error {
 	return judging.Mistakes("argo", a.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. It returns an error if the Provider fails for any reason
+// Analyze implements [analysis.Analyzer]. It returns an error if the Provider fails for any reason
 // but that there is nothing to count. With DryRun, such an error becomes a Pass, unless
 // ctx has ended.
 func (a Argo) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {

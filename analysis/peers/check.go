@@ -141,9 +141,9 @@ func BadAbove(share float64) Condition {
 	}
 }
 
-// Where returns the Condition that holds returns true. The function is called for counts
-// with at least some requests, possibly by several goroutines at once. The words describe
-// the condition in reasons: "at least 10 requests".
+// Where returns a Condition that is met if holds returns true. The function is called for
+// counts with at least some requests, possibly by several goroutines at once. The words
+// describe the condition in reasons: "at least 10 requests".
 func Where(words string, holds func(metrics.Counts) bool) Condition {
 	c := Condition{words: words, holds: holds}
 	if holds == nil || words == "" {

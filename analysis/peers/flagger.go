@@ -82,7 +82,7 @@ func (f Flagger) Validate() error {
 	return judging.Mistakes("flagger", f.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. It returns an error if the Provider fails for any reason
+// Analyze implements [analysis.Analyzer]. It returns an error if the Provider fails for any reason
 // but that there is nothing to count.
 func (f Flagger) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := f.Validate(); err != nil {

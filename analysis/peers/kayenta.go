@@ -93,7 +93,8 @@ type KayentaMetric struct {
 	// Critical says that the canary fails if this metric is high or low and its effect
 	// size is beyond the critical one.
 	Critical bool
-	Effect   EffectSize
+	// Effect is how large a difference must be to count.
+	Effect EffectSize
 }
 
 // String names the metric: "5xx answers", "requests".
@@ -142,16 +143,17 @@ const (
 //
 // The zero value of each number means no change: 1, or 0.5 with CLES.
 type EffectSize struct {
+	// CLES selects the common language effect size instead of the ratio of the means.
 	CLES bool
-	// A metric is high only from AllowedIncrease on, and low only down from
-	// AllowedDecrease: 1.1 is 10 % more, 0.9 is 10 % less.
+	// AllowedIncrease is the size that a metric must reach to be high, and
+	// AllowedDecrease the size to be low: 1.1 is 10 % more, 0.9 is 10 % less.
 	AllowedIncrease, AllowedDecrease float64
-	// A critical metric fails the canary only if the effect size also reaches
-	// CriticalIncrease or CriticalDecrease.
+	// CriticalIncrease and CriticalDecrease are the sizes that a critical metric must
+	// also reach to fail the canary.
 	CriticalIncrease, CriticalDecrease float64
 }
 
-// Analyze implements [Analyzer]. It returns an error if the Provider fails for any reason
+// Analyze implements [analysis.Analyzer]. It returns an error if the Provider fails for any reason
 // but that there is nothing to count.
 func (k Kayenta) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := k.Validate(); err != nil {

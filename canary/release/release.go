@@ -26,7 +26,7 @@ type Service struct {
 	// VirtualService is the name of the object that steers the traffic; "" means Name.
 	VirtualService string
 
-	// Stable is the version that the canary is to replace.
+	// Stable and Canary are the two versions. The canary is to replace stable.
 	Stable, Canary Version
 
 	// Rules, Mirror and Exclusive are those of routing.Target.

@@ -34,10 +34,10 @@ type Config struct {
 	// Stable and Canary are the names of the Deployments.
 	Stable, Canary string
 
-	// Images is the version to roll out: the image of each container, by name. Until the
-	// canary's spec has these images, Ready answers Wait. If it has others, Promote
-	// answers No. If Images is empty, Promote copies the canary's images for all
-	// containers that stable has too.
+	// Images is the version to roll out: the image of each container, by name. If the
+	// canary's spec has other images, Ready answers Wait and Promote answers No. If
+	// Images is empty, Promote copies the canary's images for all containers that stable
+	// has too.
 	Images map[string]string
 	// Template says that Promote copies the canary's whole pod template except its
 	// labels; stable keeps its own labels. Other places in the template that name the
@@ -90,7 +90,8 @@ func New(client Client, c Config) (*Deployments, error) {
 // Pin answers Yes if the canary Deployment exists and has Config.Images, and Wait
 // otherwise. The Version of the Pin is a fingerprint of the canary's pod template,
 // without the annotation of "kubectl rollout restart". The Capacity is the number of
-// available replicas of stable.
+// available replicas of stable. If the stable Deployment does not exist, the error wraps
+// [canary.ErrRefused].
 func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, canary.Answer, error) {
 	stable, err := d.get(ctx, d.config.Stable)
 	if err != nil {
@@ -131,12 +132,12 @@ func changed(d *appsv1.Deployment, pin canary.Pin) (string, error) {
 	return "its pod template has changed since the rollout began; begin a new rollout for another version", nil
 }
 
-// Ready answers Yes if t sends no requests to the canary, or if the canary Deployment is
-// completely rolled out, by [Status], with at least one replica. It answers No if the
-// rollout of the canary Deployment failed, or if its version is not the pinned one. It
-// answers Wait if the canary Deployment does not exist or does not have Config.Images,
-// because this may change. If the stable Deployment does not exist, the error wraps
-// [canary.ErrRefused].
+// Ready answers Yes if q.Traffic neither sends nor mirrors requests to the canary, or if
+// the canary Deployment is completely rolled out, by [Status], with at least one replica.
+// It answers No if the rollout of the canary Deployment failed, or if its version is not
+// the pinned one. It answers Wait if the canary Deployment does not exist or does not
+// have Config.Images, because this may change. If the stable Deployment does not exist,
+// the error wraps [canary.ErrRefused].
 func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	t := q.Traffic
 	if t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
@@ -160,10 +161,10 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 // canary's version is not the pinned or recorded one, or if the canary does not have
 // Config.Images.
 //
-// A Fence older than the recorded one is a [canary.FencedError]. If others changed stable
-// before each of 4 attempts to write, the error wraps [canary.ErrConflict]. If a
-// Deployment does not exist, the error wraps [canary.ErrRefused]: both existed earlier,
-// so a person must have deleted it.
+// The error is a [canary.FencedError] if q.Fence is not newer than the recorded Fence
+// (see [canary.Fence.After]). If others changed stable before each of 4 attempts to
+// write, the error wraps [canary.ErrConflict]. If a Deployment does not exist, the error
+// wraps [canary.ErrRefused]: both existed earlier, so a person must have deleted it.
 func (d *Deployments) Promote(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	return d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
 		source, err := d.get(ctx, d.config.Canary)
@@ -174,11 +175,11 @@ func (d *Deployments) Promote(ctx context.Context, q canary.Question) (canary.An
 	})
 }
 
-// Restore restores what stable ran before this rollout's Promote. It answers Yes when
-// stable is completely rolled out again. If this rollout has not promoted stable, Restore
-// stores its Fence, so that no earlier call can promote any more. It then answers Yes, or
-// Wait if another rollout left stable between two versions. The canary need not exist.
-// The errors are those of Promote.
+// Restore sets stable back to what it ran before this rollout's Promote. It answers Yes
+// when stable is completely rolled out again, with at least one replica. If this rollout
+// has not promoted stable, Restore stores its Fence, so that no earlier call can promote
+// later. It then answers Yes, or Wait if another rollout left stable between two
+// versions. The canary need not exist. The errors are those of Promote.
 func (d *Deployments) Restore(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	return d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
 		return restoration(stable, r, q.Fence)

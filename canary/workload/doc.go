@@ -23,10 +23,10 @@
 //
 // The annotation holds a record: the Fence of the last call that was acted on and, if
 // that rollout has promoted stable, what stable ran before. The record belongs to the
-// rollout that its Fence names. A call with an older Fence is refused. Any other call
-// stores its own Fence before it answers Yes. A call with the same Fence repeats the
-// action. So if somebody changes the version during the rollout, the next call changes it
-// back.
+// rollout that its Fence names. A call is refused if its Fence is not newer (see
+// [canary.Fence.After]). Any other call stores its own Fence before it answers Yes. A
+// call with the same Fence repeats the action. So if somebody changes the version during
+// the rollout, the next call changes it back.
 //
 //   - Promote records what stable runs now, unless the record of this rollout has that
 //     already.
@@ -38,5 +38,6 @@
 // acted, a delayed write of an earlier call is a conflict.
 //
 // "kubectl rollout undo" also restores the annotations of the old revision, and with them
-// an older record. So does everything else that writes this annotation.
+// an older record. Any other tool that writes this annotation can bring back an older
+// record too.
 package workload

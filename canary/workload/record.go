@@ -53,8 +53,8 @@ func readRecord(d *appsv1.Deployment) (record, error) {
 	return r, nil
 }
 
-// fenced reads the record of d. It returns a canary.FencedError if f is older than the
-// recorded Fence.
+// fenced reads the record of d. It returns a canary.FencedError if f is not newer than
+// the recorded Fence.
 func fenced(d *appsv1.Deployment, f canary.Fence) (record, error) {
 	r, err := readRecord(d)
 	if err == nil {

@@ -64,7 +64,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.writeHeader(w.Header())
 	w.WriteHeader(a.Code)
 	if a.stream == nil {
-		_, _ = w.Write(a.Body) // a client that left needs no answer
+		_, _ = w.Write(a.Body) // an error means that the client is gone
 		return
 	}
 	a.stream(r.Context(), responseFlusher{w, http.NewResponseController(w)})

@@ -74,8 +74,8 @@ func (s *Server) Get(resource, namespace, name string) (json.RawMessage, bool) {
 // change gets a copy of the document, including the status, and changes it. It must not
 // use the server. The resourceVersion grows if the document has changed, and the
 // generation if more than metadata and status has changed. No hook, schema or webhook is
-// involved. The error is apierrors.IsNotFound if the object does not exist. It is another
-// one if the changed document is no longer the same object.
+// involved. If the object does not exist, apierrors.IsNotFound is true for the error. Any
+// other error means that the changed document is no longer the same object.
 func (s *Server) Update(resource, namespace, name string, change func(object map[string]any)) error {
 	return s.behind(resource, namespace, name, func(old entry) error {
 		next := runtime.DeepCopyJSON(old.tree)
@@ -92,8 +92,8 @@ func (s *Server) Update(resource, namespace, name string, change func(object map
 	})
 }
 
-// Delete removes one object without an API request. The error is apierrors.IsNotFound if
-// the object does not exist.
+// Delete removes one object without an API request. If the object does not exist,
+// apierrors.IsNotFound is true for the error.
 func (s *Server) Delete(resource, namespace, name string) error {
 	return s.behind(resource, namespace, name, s.store.remove)
 }

@@ -197,7 +197,8 @@ func (o *object) in(version string) json.RawMessage {
 
 func versionPrefix(apiVersion string) string { return `{"apiVersion":"` + apiVersion + `",` }
 
-// withVersion puts the apiVersion before the other keys, of which there is always at least one.
+// withVersion puts the apiVersion before the other keys, of which there is always at
+// least one.
 func withVersion(body []byte, apiVersion string) json.RawMessage {
 	prefix := versionPrefix(apiVersion)
 	raw := make([]byte, 0, len(prefix)+len(body)-1)

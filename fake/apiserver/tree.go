@@ -83,7 +83,7 @@ func withMetadata(tree, set map[string]any) map[string]any {
 	maps.Copy(meta, set)
 	for _, name := range []string{"annotations", "labels"} {
 		if entries, ok := meta[name].(map[string]any); ok && len(entries) == 0 {
-			delete(meta, name) // as the real server does: the next one to add an annotation has to add the map
+			delete(meta, name) // as on the real server: the next client that adds an annotation must add the map
 		}
 	}
 	tree["metadata"] = meta

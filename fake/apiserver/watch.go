@@ -18,7 +18,7 @@ type watcher struct {
 	store     *store
 	call      Call
 	selects   func(*object) bool
-	objects   []*object // what to tell first
+	objects   []*object // the first events
 	at        uint64    // the version up to which it has told, the objects included
 	initial   bool      // a bookmark marks the end of the objects
 	bookmarks bool

@@ -17,7 +17,7 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	if !k.res.plain && !status {
 		delete(tree, "status")
 		if k.res.native != nil {
-			tree["status"] = map[string]any{} // as their types write it
+			tree["status"] = map[string]any{} // as their Go types encode it
 		}
 	}
 	if err := s.validate(k, tree, nil); err != nil {
@@ -80,7 +80,7 @@ func (s *Server) chooseName(meta map[string]any) string {
 // replacing says how a new tree replaces an old one.
 type replacing struct {
 	call   Call
-	status bool // the back door: everything may change, nothing is checked
+	status bool // not an API request: everything may change, nothing is checked
 }
 
 // replace replaces the old tree with next, which is decoded. If nothing changes, it

@@ -30,7 +30,8 @@ import (
 // scrape interval, or, if a series does not end properly, by the server's lookback,
 // usually 5 minutes. A point that is NaN or infinite is ignored: a division by zero means
 // that there was nothing to measure, such as CPU time per request without requests. A
-// series that has ended has no more points. Neither is an error.
+// series that has ended has no more points. Neither case is an error, unless no window
+// has a value (ErrNoSeries).
 //
 // Repeated calls return the same values under two conditions: the query only looks back
 // (no negative offset, end() or start()), and the server has stored the readings already,
