@@ -185,7 +185,7 @@ func (r *Router) followAll(ctx context.Context, objects []metav1.Object, patches
 	return nil
 }
 
-// attempts is how often a patch of a follower is tried while others change the follower.
+// attempts is how often Write tries to patch a follower that others change.
 const attempts = 3
 
 // follow patches a follower. After a conflict it renders t into the new object and tries

@@ -102,9 +102,9 @@ func (a Argo) Validate() error {
 	return judging.Mistakes("argo", a.Provider, errs)
 }
 
-// Analyze implements [analysis.Analyzer]. It returns an error if the Provider fails for any reason
-// but that there is nothing to count. With DryRun, such an error becomes a Pass, unless
-// ctx has ended.
+// Analyze implements [analysis.Analyzer]. It returns an error of the Provider, unless the
+// error only means that there is nothing to count. With DryRun, an error of the Provider
+// becomes a Pass, unless ctx has ended.
 func (a Argo) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := a.Validate(); err != nil {
 		return analysis.Result{}, err

@@ -147,7 +147,7 @@ func BadAbove(share float64) Condition {
 func Where(words string, holds func(metrics.Counts) bool) Condition {
 	c := Condition{words: words, holds: holds}
 	if holds == nil || words == "" {
-		c.err = errors.New("Where needs words and a function")
+		c.err = errors.New("the condition needs words and a function")
 	}
 	return c
 }
@@ -166,7 +166,7 @@ func checkPart(share float64) error {
 
 func checkEvery(every time.Duration) error {
 	if every <= 0 {
-		return fmt.Errorf("Every is %v; want a time above zero", every)
+		return fmt.Errorf("the time Every is %v; want a time above zero", every)
 	}
 	return nil
 }

@@ -82,8 +82,8 @@ func (f Flagger) Validate() error {
 	return judging.Mistakes("flagger", f.Provider, errs)
 }
 
-// Analyze implements [analysis.Analyzer]. It returns an error if the Provider fails for any reason
-// but that there is nothing to count.
+// Analyze implements [analysis.Analyzer]. It returns an error of the Provider, unless the
+// error only means that there is nothing to count.
 func (f Flagger) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := f.Validate(); err != nil {
 		return analysis.Result{}, err

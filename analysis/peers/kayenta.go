@@ -153,8 +153,8 @@ type EffectSize struct {
 	CriticalIncrease, CriticalDecrease float64
 }
 
-// Analyze implements [analysis.Analyzer]. It returns an error if the Provider fails for any reason
-// but that there is nothing to count.
+// Analyze implements [analysis.Analyzer]. It returns an error of the Provider, unless the
+// error only means that there is nothing to count.
 func (k Kayenta) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := k.Validate(); err != nil {
 		return analysis.Result{}, err

@@ -165,7 +165,7 @@ func TestKayentaReportsEveryMistakeAtOnce(t *testing.T) {
 		judge peers.Kayenta
 		want  []string
 	}{
-		"zero": {peers.Kayenta{}, []string{"Every is 0s", "no Groups; want at least one", "Canary and Baseline are the same arm", "no Provider"}},
+		"zero": {peers.Kayenta{}, []string{"Every is 0s", "no Groups; want at least one", "the Canary and the Baseline are the same arm", "no Provider"}},
 		"times": {peers.Kayenta{Every: time.Minute, Lifetime: 4 * time.Minute, JudgeEvery: time.Second},
 			[]string{"Lifetime is 4m0s; want at least 5 values", "JudgeEvery is 1s"}},
 		"scores":               {peers.Kayenta{PassScore: 50, MarginalScore: 60}, []string{"PassScore is 50 and MarginalScore is 60"}},

@@ -15,7 +15,7 @@ func (k Kayenta) Validate() error {
 	errs := append(k.checkGroups(), checkEvery(k.Every))
 	const fewest = 5 // fewer values can never give a bounded interval
 	if k.Lifetime < fewest*k.Every {
-		errs = append(errs, fmt.Errorf("Lifetime is %v; want at least %d values, one every %v", k.Lifetime, fewest, k.Every))
+		errs = append(errs, fmt.Errorf("the Lifetime is %v; want at least %d values, one every %v", k.Lifetime, fewest, k.Every))
 	}
 	if k.JudgeEvery != 0 && k.JudgeEvery < k.Every {
 		errs = append(errs, fmt.Errorf("JudgeEvery is %v; want zero or at least Every, which is %v", k.JudgeEvery, k.Every))
@@ -24,7 +24,7 @@ func (k Kayenta) Validate() error {
 		errs = append(errs, fmt.Errorf("PassScore is %v and MarginalScore is %v; want 100 >= PassScore >= MarginalScore >= 0", pass, marginal))
 	}
 	if k.Canary == k.Baseline {
-		errs = append(errs, fmt.Errorf("Canary and Baseline are the same arm, %s", k.Canary))
+		errs = append(errs, fmt.Errorf("the Canary and the Baseline are the same arm, %s", k.Canary))
 	}
 	return judging.Mistakes("kayenta", k.Provider, errs)
 }

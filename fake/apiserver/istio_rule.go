@@ -193,7 +193,7 @@ func (m *mistakes) status(code int32) {
 	m.add(code < 200 || code > 600, "HTTP status %d is not in range 200-599", code)
 }
 
-// mirrorPercent is deprecated for who writes rules; who reads them has to know it.
+// mirrorPercent is deprecated, but VirtualServices still use it.
 var mirrorPercent = (&networking.HTTPRoute{}).ProtoReflect().Descriptor().Fields().ByName("mirror_percent")
 
 func (m *mistakes) mirror(r *networking.HTTPRoute) {
