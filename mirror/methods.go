@@ -41,9 +41,9 @@ func (m Methods) Validate() error {
 	return nil
 }
 
-// In returns the methods to mirror that also satisfy match, by Istio's rules: no
-// condition is satisfied by every method, and a regular expression is RE2 and must match
-// the whole method. An invalid regular expression matches nothing.
+// In returns the methods to mirror that also satisfy match, by Istio's rules. If match is
+// nil, every method satisfies it. A regular expression is RE2 and must match the whole
+// method. An invalid regular expression matches nothing.
 func (m Methods) In(match *api.StringMatch) []string {
 	var lets func(method string) bool
 	switch is := match.GetMatchType().(type) {
