@@ -1,9 +1,9 @@
 // Package mirror is for dark launches: the canary gets copies of live requests and its
 // answers are dropped, while stable answers the users.
 //
-// A mirrored request that writes has its effect twice. [Methods], a field of
-// routing.Target, says which requests are mirrored: by default GET, HEAD and OPTIONS
-// only.
+// A mirrored request that writes has its effect twice. [Methods], the type of
+// routing.Target.Mirror, says which requests are mirrored: by default GET, HEAD and
+// OPTIONS only.
 //
 // [Steps] returns steps of a plan that mirror traffic.
 package mirror
