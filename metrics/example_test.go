@@ -40,7 +40,7 @@ func ExampleQuery() {
 	// requests slower than 250ms to reviews-v2.bookinfo, reported by the source
 	// metrics: bad query: the arm needs a workload or a service
 	// status 7 to 8: want a range within 100 to 599
-	// reporter 8 is none of source, destination and waypoint
+	// reporter 8: want source, destination or waypoint
 }
 
 func ExampleProviderFunc() {

@@ -7,50 +7,49 @@ import (
 	"time"
 )
 
-// Sample is one reading of a counter of requests, and of a counter of the good
-// ones among them. Where good and bad requests have counters of their own, Good
-// is equal to Total in the one and zero in the other. In a histogram, Total is
-// the last bucket and Good the one of the bound.
+// Sample is one reading of a counter of requests, together with a counter of the good
+// ones among them. If good and bad requests have separate counters, Good equals Total in
+// the former and is 0 in the latter. In a histogram, Total is the last bucket and Good
+// the bucket of the bound.
 type Sample struct {
 	At          time.Time
 	Total, Good float64
 }
 
-// Series is the readings of one counter, in the order of time.
+// Series holds the readings of one counter, in order of time.
 type Series struct {
-	// Target is the process that was read, as the store names it; "" if unknown.
+	// Target is the process that was scraped, as the store names it; "" if unknown.
 	Target  string
 	Samples []Sample
 }
 
 // Increase returns what the counters of one arm counted in the window.
 //
-// Each reading adds what its counter grew since the reading before it, to the
-// window that holds the reading. So give it readings from a bit before the
-// window: the last one at or before From is the base line. As a consequence
-// windows that meet add up: no request is lost between them or counted twice.
-// Nothing is extrapolated.
+// The growth of a counter between two readings belongs to the window that contains the
+// later reading. So pass readings from before the window too: the last one at or before
+// From is the reference for the first one in the window. Therefore adjacent windows add
+// up: no request between them is lost or counted twice. Nothing is extrapolated.
 //
-// A counter that falls was reset: it counts from zero, and what came between its
-// last reading and the reset is lost. No increment is negative. A counter that was
-// reset and has overtaken its last reading by the next one does not fall: an error
-// before a crash, and one after it. It counts from zero as well if another series of
-// the same Target that had read more fell meanwhile. If none did, as much as it read
-// before is lost; that takes a gap in the readings as long as the life of the process
-// before it.
+// A counter that falls was reset. It then counts from zero, and the requests between its
+// last reading and the reset are lost. No increment is negative. A reset counter does not
+// fall if it has reached its former value again by the next reading, for example with one
+// error before a crash and one after it. Such a counter also counts from zero, if in the
+// meantime another series of the same Target fell from a greater value. If there is no
+// such series, as many requests as the former value are lost. This needs a gap in the
+// readings at least as long as the previous process lived.
 //
-// The first reading of a series may be all that a new counter counted, or years
-// of an old one that the store has only now begun to read. It counts from zero
-// only if another series of the same Target was read before, because the process
-// was then known and the counter was not there: the first error of a proxy that
-// had none is such a case. Otherwise it is a base line only. A new pod loses the
-// requests until its first reading, the bad with the good; the other rule would
-// now and then take the history of a pod for the last minute.
+// The first reading of a series may be the whole count of a new counter, or years of an
+// old one that the store has only begun to scrape. It counts from zero only if another
+// series of the same Target was read before. Then the process was known before the
+// counter existed, as with the first error of a proxy. Otherwise the first reading is
+// only a reference, and the requests of a new pod before its first reading are lost, good
+// and bad ones alike. The opposite rule would sometimes take the whole history of a pod
+// for the last minute.
 //
-// Without series the error is ErrNoSeries, without a step ErrTooFewSamples, and
-// with steps that add nothing ErrNoTraffic. Readings that no counter can have
-// are ErrNotANumber, ErrInfinite or ErrNotCounter. Whoever knows the arm wraps
-// the error with it. The series are not changed.
+// The error is ErrNoSeries if there are no readings, ErrTooFewSamples if no two readings
+// can be compared, and ErrNoTraffic if no counter grew. Readings that a counter cannot
+// have are ErrNotANumber, ErrInfinite or ErrNotCounter. The errors do not name the arm:
+// wrap them with it. The series are not changed.
 func Increase(series []Series, w Window) (Counts, error) {
 	counts, err := Increases(series, []Window{w})
 	if err != nil {
@@ -59,12 +58,12 @@ func Increase(series []Series, w Window) (Counts, error) {
 	return counts[0], nil
 }
 
-// Increases is Increase for several windows at once, which [Windows] accepts. A
-// window without requests has zero Counts; ErrTooFewSamples and ErrNoTraffic are
-// about all windows together.
+// Increases is Increase for several windows at once. The windows must satisfy [Windows].
+// A window without requests has zero Counts. ErrTooFewSamples and ErrNoTraffic are about
+// all windows together.
 //
-// What it returns for a window does not depend on the windows behind it, nor on
-// the readings after it: evidence that is gathered again is the same, bit for bit.
+// The result for a window depends neither on later windows nor on later readings. A
+// repeated call returns the same evidence, bit for bit.
 func Increases(series []Series, windows []Window) ([]Counts, error) {
 	if err := Windows(windows); err != nil {
 		return nil, err
@@ -92,26 +91,26 @@ func Increases(series []Series, windows []Window) ([]Counts, error) {
 	return counts, nil
 }
 
-// Windows reports windows that are empty, overlap or are not in the order of
-// time, or that there is none. The error wraps ErrBadQuery.
+// Windows returns an error that wraps ErrBadQuery if want at least one window, a window is
+// empty, or the windows overlap or are not in order of time.
 func Windows(windows []Window) error {
 	if len(windows) == 0 {
-		return fmt.Errorf("metrics: %w: there is no window", ErrBadQuery)
+		return fmt.Errorf("metrics: %w: want at least one window", ErrBadQuery)
 	}
 	for i, w := range windows {
 		if err := w.Validate(); err != nil {
 			return err
 		}
 		if i > 0 && w.From.Before(windows[i-1].To) {
-			return fmt.Errorf("metrics: %w: window %d begins at %s, before the end of the one before it",
+			return fmt.Errorf("metrics: %w: window %d begins at %s, before the previous window ends",
 				ErrBadQuery, i, w.From.Format(time.RFC3339Nano))
 		}
 	}
 	return nil
 }
 
-// addSteps adds each step to the window that holds its end, and returns how many
-// there were.
+// addSteps adds each step to the window that contains its later reading, and returns the
+// number of steps.
 func addSteps(counts []Counts, series []Series, windows []Window) (steps int) {
 	known := targets(series)
 	for _, s := range series {
@@ -135,21 +134,21 @@ func addSteps(counts []Counts, series []Series, windows []Window) (steps int) {
 	return steps
 }
 
-// target is what the series of one process say together. The zero value knows
-// nothing.
+// target is what the series of one process say together. The zero value means that
+// nothing is known.
 type target struct {
-	first time.Time // reading of any
+	first time.Time // earliest reading of all series
 	falls []fall
 }
 
-// fall is two readings between which a process began anew: a counter that read
-// total at the first of them read less at the second.
+// fall is an interval in which a process restarted: a counter with the value total at its
+// start was lower at its end.
 type fall struct {
 	from, to time.Time
 	total    float64
 }
 
-// targets returns what is known of each process that has a name.
+// targets returns what is known of each process with a name.
 func targets(series []Series) map[string]target {
 	known := make(map[string]target)
 	for _, s := range series {
@@ -170,7 +169,8 @@ func targets(series []Series) map[string]target {
 	return known
 }
 
-// addFall keeps of falls at the same time the one of the largest counter.
+// addFall adds f. Of the falls in one interval it keeps only the one from the greatest
+// value.
 func addFall(falls []fall, f fall) []fall {
 	for i, other := range falls {
 		if other.from.Equal(f.from) && other.to.Equal(f.to) {
@@ -181,8 +181,7 @@ func addFall(falls []fall, f fall) []fall {
 	return append(falls, f)
 }
 
-// baseLine returns what reading i of a counter is to be compared with, nil if
-// there is nothing.
+// baseLine returns the reference for reading i of a counter; nil if there is none.
 func (t *target) baseLine(readings []Sample, i int) *Sample {
 	switch {
 	case i == 0 && (t.first.IsZero() || !t.first.Before(readings[0].At)):
@@ -193,8 +192,9 @@ func (t *target) baseLine(readings []Sample, i int) *Sample {
 	return &readings[i-1]
 }
 
-// beganAnew reports whether another counter fell between two readings. One that
-// had read less may have been dropped, and found again, by a process that goes on.
+// beganAnew reports whether another counter fell from a greater value between two
+// readings. A counter with a smaller value may have been dropped and recreated by a
+// process that did not restart.
 func (t *target) beganAnew(base, next *Sample) bool {
 	return slices.ContainsFunc(t.falls, func(f fall) bool {
 		return f.total > base.Total && !f.from.Before(base.At) && !f.to.After(next.At)
@@ -203,13 +203,13 @@ func (t *target) beganAnew(base, next *Sample) bool {
 
 func fell(base, sample *Sample) bool { return sample.Total < base.Total || sample.Good < base.Good }
 
-// increment returns what was counted between two readings.
+// increment returns the requests counted between two readings.
 func increment(base, sample *Sample) Counts {
 	if fell(base, sample) {
 		base = new(Sample) // a reset
 	}
 	total := sample.Total - base.Total
-	// Buckets that are read while they are written can be a request apart.
+	// Buckets that are scraped while they are written can differ by a request.
 	good := min(sample.Good-base.Good, total)
 	return Counts{Total: total, Bad: total - good}
 }
@@ -221,7 +221,7 @@ func validateSeries(series []Series) error {
 				return fmt.Errorf("%q at %s: %w", s.Target, sample.At.Format(time.RFC3339), err)
 			}
 			if i > 0 && !sample.At.After(s.Samples[i-1].At) {
-				return fmt.Errorf("%q at %s: %w: readings are not in the order of time",
+				return fmt.Errorf("%q at %s: %w: readings are not in order of time",
 					s.Target, sample.At.Format(time.RFC3339), ErrNotCounter)
 			}
 		}
@@ -237,11 +237,11 @@ func (s Sample) validate() error {
 		case math.IsInf(v, 0):
 			return ErrInfinite
 		case v < 0:
-			return fmt.Errorf("%w: it reads %v", ErrNotCounter, v)
+			return fmt.Errorf("%w: the value %v is negative", ErrNotCounter, v)
 		}
 	}
 	if s.Good > s.Total {
-		return fmt.Errorf("%w: %v good requests of %v", ErrNotCounter, s.Good, s.Total)
+		return fmt.Errorf("%w: %v good requests out of %v", ErrNotCounter, s.Good, s.Total)
 	}
 	return nil
 }

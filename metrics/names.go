@@ -8,15 +8,16 @@ import (
 	"regexp"
 )
 
-// Names is what the metrics and labels are called. An empty field, and so the
-// zero value, means Istio's standard name.
+// Names holds the names of the metrics and labels. An empty field means Istio's standard
+// name.
 type Names struct {
-	// Requests is the counter istio_requests_total.
+	// Requests is the counter of requests; "" means istio_requests_total.
 	Requests string
-	// Duration is the histogram istio_request_duration_milliseconds, without the
-	// suffix of its series. It counts milliseconds.
+	// Duration is the histogram of request durations in milliseconds, without the suffix
+	// of its series; "" means istio_request_duration_milliseconds.
 	Duration string
 
+	// The labels. The comment behind each field is its standard name.
 	Reporter     string // reporter
 	Workload     string // destination_workload
 	Namespace    string // destination_workload_namespace
@@ -26,12 +27,11 @@ type Names struct {
 	ResponseCode string // response_code
 	GRPCStatus   string // grpc_response_status
 
-	// Instance is the label by which the store names the proxy that it scraped:
-	// instance.
+	// Instance is the label for the scraped proxy; "" means instance.
 	Instance string
 }
 
-// OrStandard returns n with every empty name replaced by the standard one.
+// OrStandard returns n with each empty name replaced by the standard one.
 func (n Names) OrStandard() Names {
 	return Names{
 		Requests:     cmp.Or(n.Requests, "istio_requests_total"),
@@ -53,7 +53,8 @@ var (
 	labelName  = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 )
 
-// Validate reports every name that Prometheus would not take, at once.
+// Validate reports every name that is invalid in Prometheus, in one error that wraps
+// ErrBadQuery.
 func (n Names) Validate() error {
 	var errs []error
 	v := reflect.ValueOf(n.OrStandard())
@@ -63,7 +64,7 @@ func (n Names) Validate() error {
 			pattern = metricName
 		}
 		if name := v.Field(i).String(); !pattern.MatchString(name) {
-			errs = append(errs, fmt.Errorf("%s: %q is not a name", f.Name, name))
+			errs = append(errs, fmt.Errorf("%s: %q is not a valid Prometheus name", f.Name, name))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

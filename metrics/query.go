@@ -6,30 +6,28 @@ import (
 	"strings"
 )
 
-// Query says whose requests to count, who counts them, and which of them are
-// bad. It is comparable. The zero value asks nothing: an Arm is needed.
+// Query says which requests to count, which proxy counts them, and which of them are bad.
+// It is comparable. The zero value is invalid: Arm must be set.
 type Query struct {
 	Arm Arm
-	// Reporter is who counts; the zero value is the sending side.
+	// Reporter is the proxy that counts; the zero value is Source.
 	Reporter Reporter
-	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	// Signal says which requests are bad; the zero value means a status of 500 to 599.
 	Signal Signal
 }
 
-// Arm is one version of a service, as the labels of its requests name it. Every
-// field that is set must match, letter by letter.
+// Arm is one version of a service, named by the labels of its requests. Each field that
+// is set must match exactly.
 //
-// Name a version by its workload: Workload and Namespace. Revision, the value of
-// the pod label service.istio.io/canonical-revision or version, is the other
-// way, together with Service. Service alone is enough where each version is a
-// host of its own.
+// Either set Workload and Namespace, or set Service and Revision. Revision is the value
+// of the pod label service.istio.io/canonical-revision or version. Service alone is
+// enough if each version has a host of its own.
 //
-// A request that failed before a pod was chosen (no healthy endpoint, no such
-// subset) has no workload and no revision, so only an Arm by Service alone
-// counts it.
+// A request that failed before a pod was chosen (no healthy endpoint, no such subset) has
+// no workload and no revision. Only an Arm with Service alone counts such a request.
 type Arm struct {
 	Workload  string // a Deployment, for example: "reviews-v2"
-	Namespace string // of the workload
+	Namespace string // of the workload: "bookinfo"
 	Revision  string // canonical revision: "v2"
 	Service   string // host, fully qualified: "reviews.bookinfo.svc.cluster.local"
 }
@@ -66,17 +64,17 @@ func (a Arm) validate() error {
 	return errors.Join(errs...)
 }
 
-// Reporter is which proxy counts a request.
+// Reporter is the proxy that counts a request.
 type Reporter uint8
 
-// The reporters.
+// The values of Reporter.
 const (
-	// Source is the proxy of the client, or the gateway: the zero value, because
-	// it alone counts what never reached a pod, and timeouts as the client saw
-	// them. It does not count mirrored copies.
+	// Source is the proxy of the client, or the gateway. It is the zero value, because no
+	// other proxy counts requests that never reached a pod, and timeouts as the client
+	// sees them. It does not count mirrored requests.
 	Source Reporter = iota
-	// Destination is the proxy of the pod that answers. It counts mirrored
-	// copies like requests.
+	// Destination is the proxy of the pod that answers. It counts mirrored requests like
+	// all others.
 	Destination
 	// Waypoint is the waypoint proxy of an ambient mesh.
 	Waypoint
@@ -96,7 +94,7 @@ func (r Reporter) String() string {
 func (q Query) Validate() error {
 	errs := []error{q.Arm.validate(), q.Signal.validate()}
 	if int(q.Reporter) >= len(reporters) {
-		errs = append(errs, fmt.Errorf("reporter %d is none of source, destination and waypoint", uint8(q.Reporter)))
+		errs = append(errs, fmt.Errorf("reporter %d: want source, destination or waypoint", uint8(q.Reporter)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("metrics: %w: %w", ErrBadQuery, err)
@@ -104,7 +102,7 @@ func (q Query) Validate() error {
 	return nil
 }
 
-// String says in words what is asked, for errors and logs.
+// String describes the query for errors and logs.
 func (q Query) String() string {
 	return fmt.Sprintf("%s to %s, reported by the %s", q.Signal, q.Arm, q.Reporter)
 }

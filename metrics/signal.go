@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// Signal says which requests are bad. It is comparable. The zero value is
-// HTTPErrors().
+// Signal says which requests are bad. It is comparable. The zero value is HTTPErrors().
 //
-// A client that leaves before the answer (response code "0", flag DC) is not an
-// error of the version: such a request counts as one, and not as a bad one.
+// If the client disconnects before the answer (response code "0", flag DC), that is not
+// an error of the version: the request counts as good.
 type Signal struct {
 	kind kind
-	// least and most are the bad status codes of an httpStatus.
+	// least and most are the first and the last bad status code of an httpStatus.
 	least, most int
 	bound       time.Duration
 }
@@ -27,38 +26,35 @@ const (
 	latency
 )
 
-// HTTPErrors returns the Signal by which a request is bad if it was answered
-// with a status of 500 to 599.
+// HTTPErrors returns a Signal for which a request is bad if its status is 500 to 599.
 func HTTPErrors() Signal { return Signal{} }
 
-// HTTPStatus returns the Signal by which a request is bad if it was answered
-// with a status from least to most: HTTPStatus(400, 599) counts client errors as
-// well.
+// HTTPStatus returns a Signal for which a request is bad if its status is least to most.
+// HTTPStatus(400, 599) includes client errors.
 func HTTPStatus(least, most int) Signal {
 	return Signal{kind: httpStatus, least: least, most: most}
 }
 
-// GRPCErrors returns the Signal that looks at gRPC calls only. A call is bad if
-// its gRPC status is not 0, or if it was answered with an HTTP status other than
-// 200, and so has no gRPC status.
+// GRPCErrors returns a Signal for gRPC calls only. A call is bad if its gRPC status is
+// not 0. It is also bad if its HTTP status is not 200, because then it has no gRPC
+// status.
 func GRPCErrors() Signal { return Signal{kind: grpcErrors} }
 
-// SlowerThan returns the Signal by which a request is bad if it took longer than
-// bound. The mesh keeps a histogram, so the bound must be that of a bucket.
-// Istio's are 0.5, 1, 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, 1, 5,
-// 10, 30 min and 1 h, unless changed by the annotation
-// sidecar.istio.io/statsHistogramBuckets.
+// SlowerThan returns a Signal for which a request is bad if it took longer than bound.
+// The mesh keeps a histogram, so bound must be the bound of a bucket. Istio's default
+// bounds are 0.5, 1, 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, 1, 5, 10, 30
+// min and 1 h. The annotation sidecar.istio.io/statsHistogramBuckets changes them.
 func SlowerThan(bound time.Duration) Signal { return Signal{kind: latency, bound: bound} }
 
-// Bound returns the bound of SlowerThan, and false for other Signals.
+// Bound returns the bound of SlowerThan and true, or false for any other Signal.
 func (s Signal) Bound() (time.Duration, bool) { return s.bound, s.kind == latency }
 
-// GRPC reports whether the Signal looks at gRPC calls only.
+// GRPC reports whether the Signal counts gRPC calls only.
 func (s Signal) GRPC() bool { return s.kind == grpcErrors }
 
-// Failed reports whether a request with these values of the labels response_code
-// and grpc_response_status is bad. It is false for SlowerThan, which looks at
-// neither.
+// Failed reports whether a request with these values of the labels response_code and
+// grpc_response_status is bad. It is always false for SlowerThan, which does not depend
+// on these labels.
 func (s Signal) Failed(responseCode, grpcStatus string) bool {
 	const clientLeft = "0"
 	if s.kind == latency || responseCode == clientLeft {
@@ -75,8 +71,8 @@ func (s Signal) Failed(responseCode, grpcStatus string) bool {
 	return err == nil && least <= code && code <= most
 }
 
-// String names bad requests: "5xx answers", "gRPC errors", "requests slower
-// than 250ms".
+// String describes the bad requests: "5xx answers", "gRPC errors", "requests slower than
+// 250ms".
 func (s Signal) String() string {
 	switch s.kind {
 	case httpErrors:
@@ -100,8 +96,8 @@ func (s Signal) validate() error {
 	return nil
 }
 
-// Bounds returns the bounds of the histogram that Istio's proxies keep unless told
-// otherwise, in order.
+// Bounds returns the default bounds of Istio's histogram of request durations, in
+// increasing order.
 func Bounds() []time.Duration {
 	const ms, s, m = time.Millisecond, time.Second, time.Minute
 	return []time.Duration{

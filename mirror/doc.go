@@ -1,17 +1,19 @@
-// Package mirror is for dark launches: the canary gets copies of live requests
-// and its answers are dropped, while stable answers the users.
+// Package mirror is for dark launches: the canary gets copies of live requests and its
+// answers are dropped, while stable answers the users.
 //
-// A copy of a request that writes does its work twice. [Methods], an option of
-// routing.Target, says which requests are copied; by default those that only read.
+// A mirrored request that writes has its effect twice. [Methods], the type of
+// routing.Target.Mirror, says which requests are mirrored: by default GET, HEAD and
+// OPTIONS only.
 //
-// [Steps] makes steps of a plan that mirror.
+// [Steps] returns steps of a plan that mirror traffic.
 package mirror
 
 import "github.com/serin-go/serin/canary"
 
-// Steps returns one step for each share of requests to copy, otherwise like the
-// given step. Stable answers everything in them. If like has a name, each step's
-// name gets the share behind it; if not, the traffic in words is the name.
+// Steps returns one step for each share of requests to mirror. Stable answers all
+// requests in these steps. All other fields are those of like. If like has a name, each
+// step's name is that name followed by the share. If not, the steps have no name, and the
+// plan names them after their traffic.
 func Steps(like canary.Step, shares ...canary.Weight) []canary.Step {
 	steps := make([]canary.Step, len(shares))
 	for i, share := range shares {

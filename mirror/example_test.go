@@ -11,7 +11,7 @@ import (
 	"github.com/serin-go/serin/mirror"
 )
 
-// By default, copies are of requests that write nothing.
+// By default, only requests that do not write are mirrored.
 func ExampleMethods() {
 	for _, m := range []mirror.Methods{nil, {"GET", "POST"}, {mirror.Every}, {"get"}} {
 		fmt.Println(m.Names(), m.Validate())
@@ -20,7 +20,7 @@ func ExampleMethods() {
 	// [GET HEAD OPTIONS] <nil>
 	// [GET POST] <nil>
 	// [*] <nil>
-	// [get] method 0: "get" is named twice or not a method in upper case; for all there is {"*"} alone
+	// [get] method 0: "get" is listed twice or is not a method in upper case; to mirror all methods, use {"*"} alone
 }
 
 func ExampleSteps() {

@@ -9,19 +9,18 @@ import (
 	api "istio.io/api/networking/v1"
 )
 
-// Methods says of which requests the canary gets copies: those with one of these
-// methods, in upper case. None, the zero value, is GET, HEAD and OPTIONS, which
-// write nothing, so that copies write nothing twice. For copies of all requests
-// there is {Every}.
+// Methods are the methods of the requests to mirror, in upper case. The zero value means
+// GET, HEAD and OPTIONS: these do not write, so mirroring them does not write twice.
+// {Every} mirrors all requests.
 type Methods []string
 
-// Every is any method, also one that writes.
+// Every stands for all methods, including those that write.
 const Every = "*"
 
-// Every reports whether all requests are copied, whatever their method.
+// Every reports whether all requests are mirrored, whatever their method.
 func (m Methods) Every() bool { return len(m) == 1 && m[0] == Every }
 
-// Names returns the methods in use.
+// Names returns the methods to mirror, with the default for the zero value.
 func (m Methods) Names() []string {
 	if len(m) == 0 {
 		return []string{"GET", "HEAD", "OPTIONS"}
@@ -29,22 +28,22 @@ func (m Methods) Names() []string {
 	return slices.Clone(m)
 }
 
-// Validate reports what is no method, or named twice.
+// Validate returns an error if an entry is not a method in upper case or is listed twice.
 func (m Methods) Validate() error {
 	for i, name := range m {
 		if m.Every() {
 			return nil
 		}
 		if name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") != "" || slices.Contains(m[:i], name) {
-			return fmt.Errorf("method %d: %q is named twice or not a method in upper case; for all there is {%q} alone", i, name, Every)
+			return fmt.Errorf("method %d: %q is listed twice or is not a method in upper case; to mirror all methods, use {%q} alone", i, name, Every)
 		}
 	}
 	return nil
 }
 
-// In returns those of the methods that a rule which matches on m lets through, as
-// Istio matches: no condition lets all through, and a regular expression is RE2
-// and matches the whole value. One that does not compile matches nothing.
+// In returns the methods to mirror that also satisfy match, by Istio's rules. If match is
+// nil, every method satisfies it. A regular expression is RE2 and must match the whole
+// method. An invalid regular expression matches nothing.
 func (m Methods) In(match *api.StringMatch) []string {
 	var lets func(method string) bool
 	switch is := match.GetMatchType().(type) {

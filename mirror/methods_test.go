@@ -44,7 +44,7 @@ func TestMethodsThatAreNoneAreTold(t *testing.T) {
 		require.NoError(t, m.Validate(), m)
 	}
 	for _, m := range []mirror.Methods{{"get"}, {"GET", "GET"}, {""}, {"A|B"}, {mirror.Every, "GET"}, {"GET", mirror.Every}, {mirror.Every, mirror.Every}} {
-		require.ErrorContains(t, m.Validate(), "is named twice or not a method in upper case", m)
+		require.ErrorContains(t, m.Validate(), "is listed twice or is not a method in upper case", m)
 		require.False(t, m.Every())
 	}
 	require.True(t, mirror.Methods{mirror.Every}.Every())

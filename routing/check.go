@@ -10,22 +10,23 @@ import (
 
 var _ canary.Checker = (*Router)(nil)
 
-// Check implements [canary.Checker]: the traffic of every step, and all of it, is
-// rendered into the objects as they are.
+// Check implements [canary.Checker]. It renders the traffic of the rollback, of each step
+// and of the full shift to the canary into the present objects, and reports what cannot
+// be rendered. It writes nothing.
 func (r *Router) Check(ctx context.Context, p canary.Plan) ([]canary.Finding, error) {
 	all := []canary.Traffic{{}}
-	names := []string{"the way back"}
+	names := []string{"rollback"}
 	for _, step := range p.Steps() {
 		all, names = append(all, step.Traffic), append(names, fmt.Sprintf("step %q", step.Name))
 	}
 	if p.End().Kind != canary.Discard {
-		all, names = append(all, canary.Traffic{Canary: canary.Full}), append(names, "the end")
+		all, names = append(all, canary.Traffic{Canary: canary.Full}), append(names, "full shift")
 	}
 	var found []canary.Finding
 	for _, r := range r.objects {
 		o, err := r.get(ctx)
 		if errors.Is(err, canary.ErrNotFound) {
-			found = append(found, canary.Finding{Problem: fmt.Sprintf("%v does not exist; create it, or correct its name", r), Refuses: true})
+			found = append(found, canary.Finding{Problem: fmt.Sprintf("%v does not exist; create it or correct its name", r), Refuses: true})
 			continue
 		} else if err != nil {
 			return found, err

@@ -10,8 +10,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 )
 
-// find finds the rules of the target, in its order, or in that of the object if it
-// names none.
+// find returns the steered rules: in the order of Target.Rules, or in the order of the
+// object if Target.Rules is empty.
 func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 	if len(h.target.Rules) == 0 {
 		return h.leading(vs)
@@ -26,14 +26,14 @@ func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 			}
 		}
 		if twin := slices.IndexFunc(found, func(r steered) bool { return r.index == index }); twin >= 0 {
-			return nil, fmt.Errorf("%w: the rules %v and %v of the target are both http[%d]", ErrAmbiguousRule, &h.target.Rules[twin], &h.target.Rules[i], index)
+			return nil, fmt.Errorf("%w: the target's rules %v and %v are both http[%d]", ErrAmbiguousRule, &h.target.Rules[twin], &h.target.Rules[i], index)
 		}
 		r, err := look(vs.Spec.Http[index], index, &h.own[i], h.suffix)
 		if err != nil {
 			return nil, err
 		}
 		r.key = keys[index]
-		// A stable destination that was there before the rollout can be put back.
+		// A stable destination that was removed during the rollout can be restored.
 		if r.at[stable] < 0 && (r.at[canaryArm] < 0 || !h.isUnder(vs)) {
 			return nil, fmt.Errorf("%v: %w", &r, h.noStable(&h.own[i], vs.Spec.Http[index:index+1]))
 		}
@@ -42,9 +42,10 @@ func (h *HTTP) find(vs *networking.VirtualService) ([]steered, error) {
 	return found, nil
 }
 
-// dividing returns the index of the only rule that gives the canary or the baseline of a
-// rollout under way live traffic, and is none of the target's other rules; -1 if there
-// is none, or several. Somebody may have given it another name or match.
+// dividing returns the index of the rule that gives live traffic to the canary or
+// baseline of the current rollout, other than the rules that fit the other entries of
+// Target.Rules. It finds a rule whose name or match somebody has changed. It returns -1
+// if there is no such rule, or more than one.
 func (h *HTTP) dividing(vs *networking.VirtualService, i int) int {
 	only := -1
 	if !h.isUnder(vs) {
@@ -64,7 +65,8 @@ func (h *HTTP) dividing(vs *networking.VirtualService, i int) int {
 	return only
 }
 
-// isOther reports whether a rule of an object is one of the target's beside the i-th.
+// isOther reports whether a rule of the object fits an entry of Target.Rules other than
+// the i-th.
 func (h *HTTP) isOther(rule *api.HTTPRoute, i int) bool {
 	for j := range h.target.Rules {
 		if j != i && h.target.Rules[j].is(rule) {
@@ -74,9 +76,9 @@ func (h *HTTP) isOther(rule *api.HTTPRoute, i int) bool {
 	return false
 }
 
-// leading finds the rules that lead to stable. While there is live traffic, they are
-// those that did so when it began, and those that divide it: a rule that somebody
-// adds meanwhile is left alone, as is one that leads to the canary only.
+// leading returns the rules that lead to stable. While there is live traffic, these are
+// the rules that led to stable when the traffic began, and the rules that divide it. A
+// rule added meanwhile is left alone, and so is a rule that leads to the canary only.
 func (h *HTTP) leading(vs *networking.VirtualService) ([]steered, error) {
 	known, under := h.known(vs)
 	keys := keysOf(vs)
@@ -100,8 +102,8 @@ func (h *HTTP) leading(vs *networking.VirtualService) ([]steered, error) {
 	return found, nil
 }
 
-// isChosen reports whether a rule is one of those that lead to stable, given what is
-// known of them.
+// isChosen reports whether leading returns the rule. known is what the rules were before
+// the rollout, and under says whether the rollout has live traffic.
 func (r *steered) isChosen(known []original, under bool) bool {
 	hasStable, hasCanary := r.at[stable] >= 0, r.at[canaryArm] >= 0
 	switch {
@@ -115,9 +117,9 @@ func (r *steered) isChosen(known []original, under bool) bool {
 	return hasStable || hasCanary
 }
 
-// known is what the rules were before the rollout, if it is under way with live
-// traffic; nil if that is so, and what they were cannot be understood. The originals
-// of a rollout that went in another direction are none of this one's.
+// known returns what the rules were before the rollout, and whether the rollout has live
+// traffic. known is nil if the annotation cannot be decoded. Originals with another
+// stable destination, from a rollout in the other direction, are left out.
 func (h *HTTP) known(vs *networking.VirtualService) (known []original, under bool) {
 	text, under := vs.Annotations[h.kept]
 	if !under {
@@ -131,22 +133,22 @@ func (h *HTTP) known(vs *networking.VirtualService) (known []original, under boo
 	return known, len(known) > 0
 }
 
-// isUnder reports whether the rollout is under way with live traffic.
+// isUnder reports whether the rollout has live traffic.
 func (h *HTTP) isUnder(vs *networking.VirtualService) bool {
 	_, under := h.known(vs)
 	return under
 }
 
-// isStable reports whether a key is that of a stable destination of the target.
+// isStable reports whether key is the key of a stable destination of the target.
 func (h *HTTP) isStable(key string) bool {
 	return h.common[stable].key == key || slices.ContainsFunc(h.own, func(p places) bool { return p[stable].key == key })
 }
 
-// keysOf returns what tells each rule from the others of its object: its name, or else
-// what it matches, with a number if an earlier rule is told by that already.
+// keysOf returns a unique key for each rule of the object: its name, or a digest of its
+// match if it has no name. A key that is already used gets a number.
 func keysOf(vs *networking.VirtualService) []string {
 	keys := make([]string, len(vs.Spec.Http))
-	var seen map[string]bool // where a search would take longer
+	var seen map[string]bool // only if a linear search would take longer
 	if len(keys) > 32 {
 		seen = make(map[string]bool, len(keys))
 	}
@@ -166,7 +168,7 @@ func keysOf(vs *networking.VirtualService) []string {
 	return keys
 }
 
-// matches is a digest of what a rule matches; "" if that is everything.
+// matches returns a digest of what a rule matches; "" if it matches everything.
 func matches(rule *api.HTTPRoute) string {
 	if len(rule.GetMatch()) == 0 {
 		return ""

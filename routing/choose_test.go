@@ -161,8 +161,8 @@ spec:
 	found, err := router.Check(t.Context(), plan)
 	require.NoError(t, err)
 	require.Len(t, found, 2)
-	require.Contains(t, found[0].Problem, "VirtualService prod/reviews: tls[1] leads to stable as well, reviews, subset v1; tls rules are not steered")
-	require.Contains(t, found[1].Problem, "tcp[0] leads to canary as well")
+	require.Contains(t, found[0].Problem, "VirtualService prod/reviews: tls[1] also leads to stable (reviews, subset v1); tls rules are not steered, so their traffic does not change")
+	require.Contains(t, found[1].Problem, "tcp[0] also leads to canary")
 	require.False(t, found[0].Refuses || found[1].Refuses)
 }
 
@@ -198,13 +198,13 @@ func TestArmsAreToldByAHeader(t *testing.T) {
 			require.Equal(t, c.half, strings.Join(parts, " "))
 			require.JSONEq(t, string(before), string(o.render(t, h, canary.Traffic{}).render(t, h, canary.Traffic{})))
 			_, err := h.Render(before.typed(t), canary.Traffic{Mirror: canary.Full})
-			require.ErrorContains(t, err, "the canary is told by a header")
+			require.ErrorContains(t, err, "the canary is told apart by a header, and mirrored requests have no headers of their own")
 		})
 	}
 	for words, arms := range map[string]routing.Arms{
 		"stable and canary are the same destination: models":                 {Stable: routing.Destination{Host: "models"}, Canary: model("iris2")},
 		"stable and canary are the same destination: models, x/model: iris1": {Stable: model("iris1"), Canary: model("iris1")},
-		`canary: a header has a name and a value; it is "x": ""`:             {Stable: model("iris1"), Canary: routing.Destination{Host: "models", Sets: routing.Header{Name: "x"}}},
+		`canary: header "x": "": want both a name and a value`:               {Stable: model("iris1"), Canary: routing.Destination{Host: "models", Sets: routing.Header{Name: "x"}}},
 	} {
 		_, err := routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", Arms: arms})
 		require.ErrorContains(t, err, words)
@@ -236,8 +236,8 @@ func TestRulesAreChosenByWhatTheyMatch(t *testing.T) {
 		"one of two":                           {forAPI + "," + forAll, []*networking.HTTPMatchRequest{api}, "v1 50 v2 50 | v1"},
 		"one that its copy matches on as well": {forAll + "," + strings.Replace(forTwo, "/api", "/", 1), []*networking.HTTPMatchRequest{get}, "v1 | v1 50 v2 50"},
 		"one of its blocks":                    {forAll + "," + forTwo, []*networking.HTTPMatchRequest{api}, "v1 | v1 50 v2 50"},
-		"none":                                 {forAll, []*networking.HTTPMatchRequest{old}, `no such rule: one that matches {"uri":{"prefix":"/old"}}, in none of 1 http rules`},
-		"two":                                  {forAPI + "," + forTwo, []*networking.HTTPMatchRequest{api}, `more than one rule fits: http[0] and http[1] are both one that matches {"uri":{"prefix":"/api"}}`},
+		"none":                                 {forAll, []*networking.HTTPMatchRequest{old}, `no such rule: match {"uri":{"prefix":"/old"}}; none of 1 http rules has it`},
+		"two":                                  {forAPI + "," + forTwo, []*networking.HTTPMatchRequest{api}, `more than one rule fits: http[0] and http[1] both fit match {"uri":{"prefix":"/api"}}`},
 		"one that does not lead to stable": {toOthers + "," + strings.ReplaceAll(forAPI, "v1", "v7"), []*networking.HTTPMatchRequest{api},
 			"http[1]: stable destination not in the rule: reviews, subset v1"},
 	} {
@@ -259,9 +259,9 @@ func TestRulesAreChosenByWhatTheyMatch(t *testing.T) {
 		})
 	}
 	_, err := routing.NewHTTP(by(api, api))
-	require.ErrorContains(t, err, `rule 1: one that matches {"uri":{"prefix":"/api"}} is named twice`)
+	require.ErrorContains(t, err, `rule 1: match {"uri":{"prefix":"/api"}} is listed twice`)
 	_, err = routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", Arms: subsets("reviews"), Rules: []routing.Rule{{Name: "a", Match: api}}})
-	require.ErrorContains(t, err, "rule 0: want a name or a match")
+	require.ErrorContains(t, err, "rule 0: want either a name or a match")
 }
 
 // Two entries of a target that mean one rule of the object are refused: what is done
@@ -279,7 +279,7 @@ func TestTwoEntriesOfATargetAreTwoRules(t *testing.T) {
 		to.Rules = rules
 		_, err := renderer(t, to).Render(o.typed(t), preview)
 		require.ErrorIs(t, err, routing.ErrAmbiguousRule, name)
-		require.ErrorContains(t, err, "of the target are both http[0]")
+		require.ErrorContains(t, err, "are both http[0]")
 	}
 }
 

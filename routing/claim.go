@@ -9,8 +9,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 )
 
-// claim refuses rules to which the rollout of another target has given live
-// traffic, unless this one has done so as well.
+// claim returns ErrTaken if the rollout of another target has given one of the rules live
+// traffic, and this target's rollout has no live traffic.
 func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
 	for key, text := range vs.Annotations {
 		name, ours := strings.CutPrefix(key, domain)
@@ -18,12 +18,12 @@ func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
 		if !ours || !originals || id == h.id || vs.Annotations[h.kept] != "" || !isUnderWay(vs, id) {
 			continue
 		}
-		theirs, _ := decodeOriginals(text) // what cannot be understood claims nothing
+		theirs, _ := decodeOriginals(text) // an annotation that cannot be decoded claims nothing
 		for _, o := range theirs {
 			for i := range rules {
 				if o.Rule == rules[i].key {
-					return fmt.Errorf("%v: %w: that of the target %q, as the annotation %s says; let it end, or abort it by %s; if there is none, remove the annotation",
-						&rules[i], ErrTaken, id, key, AbortAnnotation(id))
+					return fmt.Errorf("%v: %w: target %q, according to annotation %s; wait until its rollout has ended or abort it with annotation %s; if there is no such rollout, remove annotation %s",
+						&rules[i], ErrTaken, id, key, AbortAnnotation(id), key)
 				}
 			}
 		}
@@ -31,8 +31,9 @@ func (h *HTTP) claim(vs *networking.VirtualService, rules []steered) error {
 	return nil
 }
 
-// isUnderWay reports whether a target may have a rollout that is not over: the State
-// of it cannot be read, or is kept somewhere else, by the lead of this object.
+// isUnderWay reports whether the target with this ID may have an unfinished rollout. This
+// includes a State that cannot be read, and a State that is stored in another object, the
+// lead of this one.
 func isUnderWay(vs *networking.VirtualService, id string) bool {
 	s, err := state(vs.Annotations, id)
 	_, here := vs.Annotations[StateAnnotation(id)]

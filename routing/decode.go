@@ -9,11 +9,11 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// maxAnnotation bounds an annotation that is read, in bytes.
+// maxAnnotation is the greatest size of an annotation that is read or written, in bytes.
 const maxAnnotation = 64 << 10
 
-// decode reads an annotation. It trusts nothing: v gets what one JSON value of
-// known fields says, or an error.
+// decode reads an annotation into v. It trusts nothing: anything but one JSON value with
+// known fields is an error.
 func decode(text string, v any) error {
 	if len(text) > maxAnnotation {
 		return fmt.Errorf("%d bytes, at most %d are allowed", len(text), maxAnnotation)
@@ -24,12 +24,12 @@ func decode(text string, v any) error {
 		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("there is more after byte %d", d.InputOffset())
+		return fmt.Errorf("unexpected data after byte %d", d.InputOffset())
 	}
 	return nil
 }
 
-// abort reads why somebody orders an Abort; "" if nobody does.
+// abort returns the reason in the AbortAnnotation; "" if there is no such annotation.
 func abort(annotations map[string]string, id string) string {
 	why, ok := annotations[AbortAnnotation(id)]
 	if ok && strings.TrimSpace(why) == "" {
@@ -38,7 +38,7 @@ func abort(annotations map[string]string, id string) string {
 	return why
 }
 
-// state reads the State of a rollout.
+// state reads the State of the rollout from its annotation.
 func state(annotations map[string]string, id string) (canary.State, error) {
 	var s canary.State
 	key := StateAnnotation(id)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// add appends the patch that derives d from the rule that stands at from, and puts it
-// at a place before that.
+// add appends the patch that derives d from the rule at index from, and inserts it at
+// index at, which is not greater.
 func (h *HTTP) add(p *Patch, r *steered, d derived, from, at int) {
 	path := rulePath(at, "")
 	p.Copy(rulePath(from, ""), path)
@@ -29,7 +29,7 @@ func (h *HTTP) add(p *Patch, r *steered, d derived, from, at int) {
 	clearMirror(p, path, r.HTTPRoute)
 }
 
-// addHeader appends what asks for an arm's header in each match block at path.
+// addHeader appends the patch that adds the arm's header to each match block at path.
 func (h *HTTP) addHeader(p *Patch, r *steered, path, arm string) {
 	value := append(appendQuoted([]byte(`{"exact":`), arm), '}')
 	headers := append(append(append(appendQuoted([]byte("{"), h.target.Header), ':'), value...), '}')
@@ -46,8 +46,8 @@ func (h *HTTP) addHeader(p *Patch, r *steered, path, arm string) {
 	}
 }
 
-// addMethods appends what leaves in the match blocks at path the methods that are
-// mirrored. Blocks that let none of them through are left out.
+// addMethods appends the patch that restricts the match blocks at path to the mirrored
+// methods. Blocks that match none of these methods are removed.
 func (h *HTTP) addMethods(p *Patch, r *steered, path string) {
 	if len(r.Match) == 0 {
 		p.Add(path, append(append([]byte(`[{"method":`), oneOf(h.target.Mirror.Names())...), "}]"...))
@@ -62,8 +62,8 @@ func (h *HTTP) addMethods(p *Patch, r *steered, path string) {
 	}
 }
 
-// oneOf returns the JSON of a match of any of the methods. One alone is matched
-// exactly, which is what a user would write.
+// oneOf returns the JSON of a match of any of the methods. A single method is matched
+// exactly, as a user would write it.
 func oneOf(methods []string) []byte {
 	kind := `{"regex":`
 	if len(methods) == 1 {
@@ -72,8 +72,8 @@ func oneOf(methods []string) []byte {
 	return append(appendQuoted([]byte(kind), strings.Join(methods, "|")), '}')
 }
 
-// addLone appends what leaves of the rule that was copied to at, with its
-// destinations as they are then, the arm alone.
+// addLone appends the patch that leaves the arm as the only destination of the rule
+// copied to index at.
 func (r *steered) addLone(p *Patch, at, arm int) {
 	j := r.then[arm]
 	if j < 0 {

@@ -11,29 +11,30 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Rules that are derived from a steered rule stand before it, and take a part of
-// its requests: header routes lead those with a header to one arm, and a copy of the
-// rule mirrors those with some methods. They are made of the steered rule as it is,
-// so they change when it does. Their names begin with the target's prefix.
+// Derived rules stand before their steered rule and take a part of its requests. A
+// header route leads requests with a header to one arm. A copy of the steered rule
+// mirrors requests with certain methods. Derived rules follow each change of the steered
+// rule. Their names begin with the target's prefix.
 
-// ownPrefix begins the names of all rules that Serin adds.
+// ownPrefix is the prefix of the names of all rules that Serin adds.
 const ownPrefix = "serin/"
 
 func isOwn(name string) bool { return strings.HasPrefix(name, ownPrefix) }
 
-// derived is one such rule.
+// derived describes one derived rule.
 type derived struct {
 	name string
-	arm  int // of a header route; the copy has everywhere
-	// mirror is what the copy mirrors, or what the steered rule of a header route does.
+	arm  int // of a header route; everywhere for a copy
+	// mirror is the share that a copy mirrors. For a header route, it is the share that
+	// the steered rule mirrors.
 	mirror canary.Weight
 }
 
-// everywhere is where the copy leads: to the destinations of its rule.
+// everywhere is the arm of a copy, which keeps the destinations of its rule.
 const everywhere = -1
 
-// derive returns the derived rules of r for t, in their order. Requests with the
-// header are not mirrored.
+// derive returns the derived rules of r for t, in their order. Requests with the header
+// are not mirrored.
 func (h *HTTP) derive(r *steered, t canary.Traffic) []derived {
 	if t.Mirror == 0 && !t.HeaderRoutes {
 		return nil
@@ -51,8 +52,8 @@ func (h *HTTP) derive(r *steered, t canary.Traffic) []derived {
 	return all
 }
 
-// mirrorOf returns what a steered rule mirrors itself: nothing, unless all requests
-// are mirrored.
+// mirrorOf returns the share that a steered rule mirrors itself. It is 0 unless all
+// methods are mirrored.
 func (h *HTTP) mirrorOf(t canary.Traffic) canary.Weight {
 	if h.target.Mirror.Every() {
 		return t.Mirror
@@ -70,8 +71,8 @@ func (h *HTTP) isCopy(rule *api.HTTPRoute) bool {
 	return kind == "mirror"
 }
 
-// derivedOf returns the indexes of the derived rules of this target that stand before
-// the rule, with nothing but derived rules in between, and where those begin.
+// derivedOf returns the indexes of this target's derived rules directly before the rule,
+// and the index of the first derived rule there, of any target.
 func (h *HTTP) derivedOf(vs *networking.VirtualService, index int) (own []int, front int) {
 	front = index
 	for front > 0 && isOwn(vs.Spec.Http[front-1].GetName()) {
@@ -85,11 +86,11 @@ func (h *HTTP) derivedOf(vs *networking.VirtualService, index int) (own []int, f
 	return own, front
 }
 
-// strays returns the indexes of the derived rules of this target that do not stand
-// before a steered rule.
+// strays returns the indexes of this target's derived rules that do not stand before a
+// steered rule.
 func (h *HTTP) strays(vs *networking.VirtualService, rules []steered) []int {
 	var all []int
-	next := 0 // of rules, which are in the order of the object
+	next := 0 // index into rules, which are in the order of the object
 	for i, rule := range vs.Spec.Http {
 		if next < len(rules) && rules[next].index == i {
 			next++
@@ -101,8 +102,8 @@ func (h *HTTP) strays(vs *networking.VirtualService, rules []steered) []int {
 	return all
 }
 
-// fitting returns how many of the derived rules of r, in vs, are what they should be,
-// counted from the first.
+// fitting returns how many of the derived rules of r fit, counted up to the first that
+// does not.
 func (h *HTTP) fitting(vs *networking.VirtualService, r *steered, want []derived) (n int) {
 	for n < min(len(want), len(r.own)) && h.fits(vs.Spec.Http[r.own[n]], r, want[n]) {
 		n++
@@ -110,7 +111,7 @@ func (h *HTTP) fitting(vs *networking.VirtualService, r *steered, want []derived
 	return n
 }
 
-// canDerive refuses what cannot be derived.
+// canDerive returns an error if d cannot be derived from r.
 func (h *HTTP) canDerive(vs *networking.VirtualService, r *steered, d derived) error {
 	switch {
 	case isDelegate(vs):
@@ -125,7 +126,7 @@ func (h *HTTP) canDerive(vs *networking.VirtualService, r *steered, d derived) e
 	return nil
 }
 
-// letsThrough reports whether a rule lets any of the methods that are mirrored through.
+// letsThrough reports whether a rule with this match accepts any of the mirrored methods.
 func (h *HTTP) letsThrough(match []*api.HTTPMatchRequest) bool {
 	return len(match) == 0 || slices.ContainsFunc(match, func(block *api.HTTPMatchRequest) bool {
 		return len(h.target.Mirror.In(block.GetMethod())) > 0
@@ -149,8 +150,8 @@ func takesFromOthers(vs *networking.VirtualService, r *steered) bool {
 	})
 }
 
-// isCatchAll reports whether Istio counts a match block as one of everything, as its
-// IsCatchAllRoute does.
+// isCatchAll reports whether a match block matches everything, by the rule of Istio's
+// IsCatchAllRoute.
 func isCatchAll(block *api.HTTPMatchRequest) bool {
 	uri := block.GetUri()
 	everywhere := uri == nil || uri.GetPrefix() == "/" || uri.GetRegex() == ".*"
@@ -158,18 +159,18 @@ func isCatchAll(block *api.HTTPMatchRequest) bool {
 	return everywhere && more == 0 && block.GetMethod() == nil && block.GetScheme() == nil && block.GetAuthority() == nil
 }
 
-// isDelegate reports whether the rules of vs are part of those of another
-// VirtualService: it has no hosts of its own.
+// isDelegate reports whether vs is a delegate of another VirtualService, which is so if
+// it has no hosts.
 func isDelegate(vs *networking.VirtualService) bool { return len(vs.Spec.Hosts) == 0 }
 
-// headerIsFree refuses a rule that matches on the header itself: its header routes
-// would not do what the rule does.
+// headerIsFree returns ErrHeaderTaken if the rule matches on the header of the header
+// routes: they would match other requests than the rule does.
 func (h *HTTP) headerIsFree(r *steered) error {
 	for k, block := range r.Match {
 		for _, headers := range []map[string]*api.StringMatch{block.GetHeaders(), block.GetWithoutHeaders()} {
 			for name := range headers {
 				if strings.EqualFold(name, h.target.Header) {
-					return fmt.Errorf("match %d: %w: %s", k, ErrHeaderTaken, name)
+					return fmt.Errorf("match %d: %w: %s; set another Target.Header", k, ErrHeaderTaken, name)
 				}
 			}
 		}
@@ -177,9 +178,9 @@ func (h *HTTP) headerIsFree(r *steered) error {
 	return nil
 }
 
-// renderDerived appends the patch after which r has the derived rules for t. What
-// the rule itself needs is appended already, and changed says whether that is
-// anything; where later rules stand is of no concern any more.
+// renderDerived appends the patch after which r has the derived rules for t. The patch
+// for the rule itself is already appended, and changed says whether that was anything.
+// Rules are rendered last first, so the indexes of later rules no longer matter.
 func (h *HTTP) renderDerived(p *Patch, vs *networking.VirtualService, r *steered, t canary.Traffic, changed bool) error {
 	want := h.derive(r, t)
 	n := h.fitting(vs, r, want)
@@ -187,7 +188,7 @@ func (h *HTTP) renderDerived(p *Patch, vs *networking.VirtualService, r *steered
 	case r.moved:
 		n = 0
 	case changed && n > 0 && want[n-1].arm == everywhere:
-		n-- // a copy divides its requests as the rule does
+		n-- // a copy has the same weights as its rule
 	}
 	index, at := r.index, r.front
 	if n > 0 {

@@ -93,7 +93,7 @@ func TestWhatCannotBePutBackIsJudged(t *testing.T) {
 		e, err := turns(t, runner, 1)
 		require.NoError(t, err)
 		require.Equal(t, cause.Drift, e.Reason.Cause)
-		require.Contains(t, e.Reason.String(), "the rule matches on the header")
+		require.Contains(t, e.Reason.String(), "the rule already matches on the header")
 		require.Equal(t, "v1 50, v2 50", w.document(t, "reviews").weights(t, "b"))
 		require.NoError(t, canary.Send(t.Context(), router, canary.Command{Order: order.Pause}), "a command changes no traffic")
 		judge.Script = []canarytest.Ruling{{Verdict: analysis.Fail, Reason: "too many errors"}}

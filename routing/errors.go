@@ -6,63 +6,73 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Errors about the object, wrapped with its kind, namespace and name. Trying
-// again cannot mend them, so all of them also wrap canary.ErrRefused.
+// Errors about an object, wrapped with its kind, namespace and name. They all wrap
+// canary.ErrRefused too, because a retry cannot help.
 var (
-	// ErrNoRule: the VirtualService has no http rule of that name.
+	// ErrNoRule is returned when the VirtualService lacks a rule of Target.Rules.
 	ErrNoRule error = &refusal{"no such rule"}
-	// ErrAmbiguousRule: more than one rule fits the target.
+	// ErrAmbiguousRule is returned when more than one rule fits an entry of Target.Rules,
+	// or one rule fits two entries.
 	ErrAmbiguousRule error = &refusal{"more than one rule fits"}
-	// ErrNotRouting: the rule has a redirect, a directResponse or a delegate in
-	// place of destinations.
+	// ErrNotRouting is returned when the rule has a redirect, a directResponse or a
+	// delegate instead of destinations.
 	ErrNotRouting error = &refusal{"the rule does not route"}
-	// ErrNoStable: the rule, or none of the rules, has the stable destination.
+	// ErrNoStable is returned when a rule of Target.Rules has no stable destination. If
+	// Target.Rules is empty, it means that no rule at all leads to stable.
 	ErrNoStable error = &refusal{"stable destination not in the rule"}
-	// ErrTwice: the rule lists a destination of the rollout more than once.
+	// ErrTwice is returned when the rule lists a destination of the rollout more than
+	// once.
 	ErrTwice error = &refusal{"destination listed more than once"}
-	// ErrNoShare: the rule sends everything to destinations that are not of the
-	// rollout, so there is nothing to divide.
-	ErrNoShare error = &refusal{"stable and canary have no part of the traffic"}
-	// ErrDelegate: the object is a delegate, whose rules Istio merges with those of a
-	// root, and drops where both match on the same things. So it gets no rules that
-	// match on more: no header routes, and copies of all requests only.
-	ErrDelegate error = &refusal{"a delegate gets no header routes, and no copies but of every method: its root may match on the same, and Istio drops such rules then"}
-	// ErrShared: a rule matches everything at a gateway, where other VirtualServices may
-	// have rules for the same hosts.
-	ErrShared error = &refusal{"a rule that matches everything at a gateway gets no header routes, and no copies but of every method, as they would come before the rules of other VirtualServices for its hosts; if there are none, set Target.Exclusive"}
-	// ErrForeignMirror: somebody else's mirror is in the place of ours.
-	ErrForeignMirror error = &refusal{"the rule mirrors to somewhere else"}
-	// ErrTooLarge: the smallest exact weights do not fit into an int32.
-	ErrTooLarge error = &refusal{"exact weights are too large"}
-	// ErrManyRules: what the steered rules were before is more than an annotation can
-	// keep.
+	// ErrNoShare is returned when the rule sends all requests to destinations outside of
+	// the rollout, so that there is no weight to divide.
+	ErrNoShare error = &refusal{"stable, canary and baseline have no share of the traffic"}
+	// ErrDelegate is returned when header routes, or a mirror of some methods only, are
+	// asked of a delegate VirtualService. Both need derived rules with additional
+	// conditions. Istio merges the rules of a delegate with those of its root, and drops
+	// a rule if both match on the same thing. A delegate supports a mirror of all
+	// requests (mirror.Every).
+	ErrDelegate error = &refusal{"a delegate VirtualService supports no header routes, and only mirror.Every as a mirror: Istio drops a delegate's rule that matches on the same thing as its root"}
+	// ErrShared is returned when header routes, or a mirror of some methods only, are
+	// asked of a rule that matches everything at a gateway. Other VirtualServices may
+	// have rules for the same hosts there. See Target.Exclusive.
+	ErrShared error = &refusal{"a rule that matches everything at a gateway supports no header routes, and only mirror.Every as a mirror: the derived rules would take requests from other VirtualServices for the same hosts; if there are none, set Target.Exclusive"}
+	// ErrForeignMirror is returned when the rule has a single mirror, and that mirror
+	// leads to another destination than the canary.
+	ErrForeignMirror error = &refusal{"the rule mirrors to another destination"}
+	// ErrTooLarge is returned when the smallest exact weights do not fit into an int32.
+	ErrTooLarge error = &refusal{"the exact weights are too large for an int32"}
+	// ErrManyRules is returned when the original weights of the steered rules need an
+	// annotation of more than 64 KiB.
 	ErrManyRules error = &refusal{"too many rules are steered at once"}
-	// ErrForeignSubset: a subset of that name selects other pods.
+	// ErrForeignSubset is returned when the DestinationRule has a subset of the same name
+	// with other labels.
 	ErrForeignSubset error = &refusal{"subset has other labels"}
-	// ErrNoMethod: a rule to steer matches none of the methods to mirror.
+	// ErrNoMethod is returned when a steered rule matches none of the methods to mirror.
 	ErrNoMethod error = &refusal{"the rule matches none of the methods to mirror"}
-	// ErrHeaderTaken: a rule to steer matches on the header of the header routes already.
-	ErrHeaderTaken error = &refusal{"the rule matches on the header by which a version is chosen; give another Target.Header"}
-	// ErrTaken: the rollout of another target steers the rule.
-	ErrTaken error = &refusal{"another rollout steers it"}
-	// ErrForeignReading: the Reading was not taken by this Router.
-	ErrForeignReading error = &refusal{"reading of another router"}
+	// ErrHeaderTaken is returned when header routes are asked of a rule that already
+	// matches on Target.Header.
+	ErrHeaderTaken error = &refusal{"the rule already matches on the header of the header routes"}
+	// ErrTaken is returned when the rollout of another target steers the rule.
+	ErrTaken error = &refusal{"another rollout steers the rule"}
+	// ErrForeignReading is returned by Write when the Reading does not come from this
+	// Router.
+	ErrForeignReading error = &refusal{"the reading comes from another router"}
 )
 
-// refusal is a sentinel that wraps canary.ErrRefused without repeating it.
+// refusal is a sentinel error that wraps canary.ErrRefused without repeating its text.
 type refusal struct{ text string }
 
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return canary.ErrRefused }
 
-// UnsupportedError says that a field of canary.Traffic was asked for that the
-// target cannot serve. It wraps canary.ErrRefused.
+// UnsupportedError is returned when the target cannot serve a field of canary.Traffic. It
+// wraps canary.ErrRefused.
 type UnsupportedError struct {
-	Field  string // as canary.Traffic names it
+	Field  string // name of the field in canary.Traffic
 	Reason string
 }
 
-// Error names the field and the reason.
+// Error prints the field and the reason.
 func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("traffic.%s: %s", e.Field, e.Reason)
 }

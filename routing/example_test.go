@@ -45,7 +45,7 @@ var reviews = routing.Target{
 	},
 }
 
-// cluster returns a client of a cluster with the manifests.
+// cluster returns a client of an in-memory cluster that contains the manifests.
 func cluster() (*istio.NetworkingV1Client, error) {
 	s := apiserver.New()
 	if err := s.Load([]byte(manifests)); err != nil {
@@ -54,7 +54,7 @@ func cluster() (*istio.NetworkingV1Client, error) {
 	return istio.NewForConfig(s.Config())
 }
 
-// The renderer is pure: an object and traffic in, a JSON patch out.
+// The renderer is pure: it takes an object and traffic, and returns a JSON patch.
 func ExampleHTTP_Render() {
 	h, err := routing.NewHTTP(reviews)
 	if err != nil {
@@ -164,7 +164,7 @@ func ExampleHTTP_headerRoutes() {
 	// -> v1
 }
 
-// Subsets are there before the traffic that needs them.
+// Ensure adds the subsets before the traffic that needs them; Cleanup removes them.
 func ExampleSubsets() {
 	client, err := cluster()
 	if err != nil {

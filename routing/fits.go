@@ -11,10 +11,10 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// What stands in an object is compared with what would be derived, field by field: that
-// costs a tenth of making it. Every field that Istio's types have is looked at.
+// The rules in the object are compared with the rules to derive, field by field. This costs
+// a tenth of deriving them. Every field of Istio's types is compared.
 
-// fits reports whether a rule is the one derived from r as it is.
+// fits reports whether a rule is what d derives from the present r.
 func (h *HTTP) fits(rule *api.HTTPRoute, r *steered, d derived) bool {
 	if rule.GetName() != d.name || !sameRest(rule, r.HTTPRoute) {
 		return false
@@ -25,14 +25,14 @@ func (h *HTTP) fits(rule *api.HTTPRoute, r *steered, d derived) bool {
 	return h.hasHeader(rule.Match, r.Match, armNames[d.arm]) && len(rule.Route) == 1 && r.isLone(rule.Route[0], d.arm) && !mirrors(rule)
 }
 
-// sameRest compares what rules have beside their name, match, destinations and mirrors.
+// sameRest compares everything in two rules but name, match, destinations and mirrors.
 func sameRest(a, b *api.HTTPRoute) bool {
 	return same(a.Redirect, b.Redirect) && same(a.DirectResponse, b.DirectResponse) && same(a.Delegate, b.Delegate) &&
 		same(a.Rewrite, b.Rewrite) && same(a.Timeout, b.Timeout) && same(a.Retries, b.Retries) &&
 		same(a.Fault, b.Fault) && same(a.CorsPolicy, b.CorsPolicy) && sameHeaders(a.Headers, b.Headers, Header{})
 }
 
-// same compares messages, of which any may be nil.
+// same compares two messages, which may be nil.
 func same[M interface {
 	comparable
 	proto.Message
@@ -40,8 +40,8 @@ func same[M interface {
 	return a == b || proto.Equal(a, b)
 }
 
-// hasHeader reports whether match blocks are others that ask for an arm's header as
-// well.
+// hasHeader reports whether blocks are others with one more condition each: the arm's
+// header.
 func (h *HTTP) hasHeader(blocks, others []*api.HTTPMatchRequest, arm string) bool {
 	if len(others) == 0 {
 		others = []*api.HTTPMatchRequest{{}}
@@ -52,7 +52,7 @@ func (h *HTTP) hasHeader(blocks, others []*api.HTTPMatchRequest, arm string) boo
 	})
 }
 
-// sameMatch is same without the reflection that a oneof costs.
+// sameMatch is same without the cost of reflection on a oneof.
 func sameMatch(a, b *api.StringMatch) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -77,8 +77,7 @@ func isExactly(m *api.StringMatch, value string) bool {
 	return ok && exact.Exact == value
 }
 
-// hasMethods reports whether match blocks are others with the methods that are
-// mirrored only.
+// hasMethods reports whether blocks are others restricted to the mirrored methods.
 func (h *HTTP) hasMethods(blocks, others []*api.HTTPMatchRequest) bool {
 	if len(others) == 0 {
 		others = []*api.HTTPMatchRequest{{}}
@@ -104,7 +103,7 @@ func isOneOf(m *api.StringMatch, methods []string) bool {
 	return ok && regex.Regex == strings.Join(methods, "|")
 }
 
-// sameBlock compares what match blocks ask for beside the method and headers.
+// sameBlock compares everything in two match blocks but method and headers.
 func sameBlock(a, b *api.HTTPMatchRequest) bool {
 	return a.GetName() == b.GetName() && sameMatch(a.GetUri(), b.GetUri()) && sameMatch(a.GetScheme(), b.GetScheme()) && sameMatch(a.GetAuthority(), b.GetAuthority()) &&
 		a.GetPort() == b.GetPort() && a.GetIgnoreUriCase() == b.GetIgnoreUriCase() &&
@@ -113,7 +112,7 @@ func sameBlock(a, b *api.HTTPMatchRequest) bool {
 		sameSource(a, b)
 }
 
-// sameSource compares who match blocks are for.
+// sameSource compares for which clients and gateways two match blocks are.
 func sameSource(a, b *api.HTTPMatchRequest) bool {
 	return a.GetSourceNamespace() == b.GetSourceNamespace() && maps.Equal(a.GetSourceLabels(), b.GetSourceLabels()) && slices.Equal(a.GetGateways(), b.GetGateways())
 }
@@ -122,7 +121,7 @@ func sameMatches(a, b map[string]*api.StringMatch) bool {
 	return len(a) == len(b) && contains(a, b)
 }
 
-// contains reports whether all has the entries of some.
+// contains reports whether all has every entry of some.
 func contains(all, some map[string]*api.StringMatch) bool {
 	for name, m := range some {
 		if is, ok := all[name]; !ok || !sameMatch(is, m) {
@@ -137,8 +136,8 @@ func sameShare(a, b *api.HTTPRouteDestination) bool {
 	return a.GetWeight() == b.GetWeight() && same(a.GetDestination(), b.GetDestination()) && sameHeaders(a.GetHeaders(), b.GetHeaders(), Header{})
 }
 
-// isLone reports whether a destination is an arm of r, with no weight: the one that is
-// there, or what stable's would be with another address.
+// isLone reports whether d is the arm of r without a weight: the arm's destination in r,
+// or stable's destination with the arm's address if r has no destination for the arm.
 func (r *steered) isLone(d *api.HTTPRouteDestination, arm int) bool {
 	if d.GetWeight() != 0 {
 		return false
@@ -153,14 +152,14 @@ func (r *steered) isLone(d *api.HTTPRouteDestination, arm int) bool {
 	return r.leadsTo(d.GetDestination(), arm) && sameHeaders(d.GetHeaders(), headers, r.places[arm].Sets)
 }
 
-// leadsTo reports whether d is written as an arm of r is.
+// leadsTo reports whether d is written as r writes the arm.
 func (r *steered) leadsTo(d *api.Destination, arm int) bool {
 	to := r.destination(arm)
 	return d.GetHost() == to.Host && d.GetSubset() == to.Subset && d.GetPort().GetNumber() == to.Port
 }
 
-// sameHeaders reports whether a does what b does, and sets a header as well unless that
-// is none.
+// sameHeaders reports whether a has the operations of b and also sets the header sets,
+// unless that is zero.
 func sameHeaders(a, b *api.Headers, sets Header) bool {
 	return sameOperations(a.GetRequest(), b.GetRequest(), sets) && sameOperations(a.GetResponse(), b.GetResponse(), Header{})
 }
@@ -184,13 +183,13 @@ func sameOperations(a, b *api.Headers_HeaderOperations, sets Header) bool {
 	return len(a.GetSet()) == want && a.GetSet()[sets.Name] == sets.Value
 }
 
-// mirrors reports whether a rule mirrors, or says how much it would.
+// mirrors reports whether a rule has a mirror or a mirror percentage.
 func mirrors(rule *api.HTTPRoute) bool {
 	return rule.Mirror != nil || rule.MirrorPercentage != nil || hasPercent(rule) || len(rule.Mirrors) > 0
 }
 
-// isMirroredBy reports whether a copy of r mirrors the share w to the canary, beside
-// what r mirrors.
+// isMirroredBy reports whether rule, a copy of r, mirrors the share w to the canary in
+// addition to the mirrors of r.
 func (r *steered) isMirroredBy(rule *api.HTTPRoute, w canary.Weight) bool {
 	n := len(r.Mirrors)
 	if n == 0 {
@@ -210,13 +209,13 @@ func (r *steered) isOnlyMirror(rule *api.HTTPRoute, w canary.Weight) bool {
 	return free && len(rule.Mirrors) == 0 && !hasPercent(rule) && r.isCanaryShare(rule.Mirror, rule.MirrorPercentage, w)
 }
 
-// hasPercent reports whether a rule says how much it mirrors in the old way.
+// hasPercent reports whether a rule has the deprecated field mirrorPercent.
 func hasPercent(rule *api.HTTPRoute) bool {
 	//lint:ignore SA1019 people still write it
 	return rule.MirrorPercent != nil
 }
 
-// isCanaryShare reports whether a mirror is one of the share w to the canary of r.
+// isCanaryShare reports whether a mirror leads to the canary of r with the share w.
 func (r *steered) isCanaryShare(d *api.Destination, p *api.Percent, w canary.Weight) bool {
 	return d != nil && r.leadsTo(d, canaryArm) && p != nil && p.GetValue() == percentage(w)
 }

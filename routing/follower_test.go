@@ -113,7 +113,7 @@ func TestTwoVirtualServicesWhereTheSecondWriteFails(t *testing.T) {
 			require.Error(t, err)
 			require.NotErrorIs(t, err, canary.ErrConflict, "it would promise that nothing was changed")
 			require.ErrorContains(t, err, "routing: VirtualService prod/gateway: ")
-			require.ErrorContains(t, err, "(VirtualService prod/reviews has changed already)")
+			require.ErrorContains(t, err, "(VirtualService prod/reviews is already changed)")
 
 			reading, err = r.Read(t.Context())
 			require.NoError(t, err)

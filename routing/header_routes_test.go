@@ -172,7 +172,7 @@ func TestARuleThatMatchesOnTheHeaderGetsNoHeaderRoutes(t *testing.T) {
 			_, err := renderer(t, ofB).Render(o.typed(t), preview)
 			require.ErrorIs(t, err, routing.ErrHeaderTaken)
 			require.ErrorIs(t, err, canary.ErrRefused)
-			require.ErrorContains(t, err, `routing: VirtualService prod/reviews: rule "b": match 1: the rule matches on the header`)
+			require.ErrorContains(t, err, `routing: VirtualService prod/reviews: rule "b": match 1: the rule already matches on the header`)
 			other := ofB
 			other.Header = "version"
 			o.render(t, renderer(t, other), preview).render(t, renderer(t, other), canary.Traffic{})
@@ -286,13 +286,13 @@ func TestOptionsOfDerivedRulesAreChecked(t *testing.T) {
 		Header: "X-Arm", Mirror: []string{"get"},
 	})
 	for _, want := range []string{
-		`rule 0: "serin/x/mirror/a": names that begin with "serin/" are those of Serin's rules`,
-		`header: "X-Arm" is not one in lower case that Istio matches`, `mirror: method 0: "get" is named twice or not a method`,
+		`rule 0: "serin/x/mirror/a": names that begin with "serin/" are reserved for Serin's rules`,
+		`header: "X-Arm": want lower-case letters, digits, "-", "_" and ".", but not uri`, `mirror: method 0: "get" is listed twice or is not a method`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
 	_, err = routing.NewHTTP(routing.Target{Namespace: "prod", Name: "reviews", Arms: subsets("reviews"), Header: "authority"})
-	require.ErrorContains(t, err, `"authority" is not one`)
+	require.ErrorContains(t, err, `"authority": want lower-case letters`)
 }
 
 // Whatever somebody did to the destinations of a rule meanwhile, its header routes are

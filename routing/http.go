@@ -10,44 +10,47 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// HTTP is the Renderer for http rules. Make one with [NewHTTP].
+// HTTP is the [Renderer] for the http rules of a VirtualService. Make one with [NewHTTP].
+// It is safe for concurrent use.
 //
-// The share of the canary is its part of what the arms of the rollout have
-// together; other destinations of the same rule keep their part of the whole.
-// Weights stay at the sum that the rule had before, if that sum can be divided
-// exactly, and are the smallest integers that are exact otherwise.
+// The share of the canary is its part of the summed weights of stable, canary and
+// baseline. Other destinations of the same rule keep their share of the whole traffic.
+// The weights of a rule keep their former sum if that sum can be divided exactly.
+// Otherwise they are the smallest exact integers.
 //
-// While canary or baseline have live traffic, what the rules were before is
-// kept in an [OriginalAnnotation]. When that traffic is over, the weights are as they
-// were, and a destination that had to be added is gone. If somebody changes the
-// other destinations meanwhile, those numbers are kept, and stable has at the
-// end what the arms had together. An annotation that cannot be understood is
-// replaced: then the numbers of the moment are the original.
+// While the canary or the baseline has live traffic, the [OriginalAnnotation] holds the
+// weights from before the rollout. When that traffic ends, these weights are restored,
+// and added destinations are removed. If somebody changes the weights of other
+// destinations meanwhile, the new weights are kept, and at the end stable gets the summed
+// weights of the arms. An annotation that cannot be decoded is replaced, and the present
+// weights become the original ones.
 //
-// One thing cannot be seen through Istio's types: whether a weight of 0 is
-// written or left out. It is written at the end if the rule had several
-// destinations, and left out if stable was alone.
+// Istio's types do not tell a weight of 0 from a missing one. At the end, a weight of 0
+// is written if the rule had several destinations, and left out if stable was alone.
 //
-// A rule that the rollout of another target has given live traffic is not touched,
-// and not read either: what it shows is of no concern here.
+// Read and Render return ErrTaken for a rule to which another target's rollout has given
+// live traffic.
 //
-// While header routes stand there is a rule for each arm before each steered one, and
-// while some methods are mirrored one that does so: the steered rule, copied by the API
-// server with what Istio's types do not know, with one more condition in each of its
-// match blocks. Header routes lead to their arm alone and mirror nothing. So a request
-// must match the steered rule as well, gets what that does to requests, and is one that
-// the steered rule would get. Rules so derived have names that begin with "serin/" and
-// the ID; what of that name does not fit is made anew or removed. A change of what the
-// types do not know is not seen.
+// While header routes are on, one derived rule for each arm stands before each steered
+// rule. While only some methods are mirrored, a copy of the steered rule also stands
+// there and mirrors them. The API server makes a derived rule by copying the steered
+// rule, including fields that Istio's types do not know. Each match block of the copy
+// gets one more condition. So a derived rule takes only requests that the steered rule
+// would take, and treats them in the same way. A header route leads to its arm only and
+// mirrors nothing.
 //
-// A mirror to the canary belongs to the rollout, whoever wrote it and however. A
-// mirror to somewhere else is left alone; if it is the rule's only one, and not one
-// of a list, it refuses one to the canary.
+// The names of derived rules begin with "serin/" and the ID. A rule with such a name that
+// differs from what its steered rule requires is replaced or removed. Differences in
+// fields that Istio's types do not know are not detected.
+//
+// Every mirror to the canary belongs to the rollout, however it was written. A mirror to
+// another destination is left alone. If that is the rule's single mirror, and not in the
+// list of mirrors, mirroring to the canary fails with ErrForeignMirror.
 type HTTP struct {
 	target Target
 	id     string
-	kept   string // the annotation of what the rules were
-	prefix string // of the names of derived rules
+	kept   string // name of the OriginalAnnotation
+	prefix string // of the names of the derived rules
 	suffix string
 	common places
 	own    []places // parallel to target.Rules
@@ -55,7 +58,8 @@ type HTTP struct {
 
 var _ Renderer[networking.VirtualService] = (*HTTP)(nil)
 
-// NewHTTP returns the renderer for a target, or every mistake in it.
+// NewHTTP returns the renderer for a target, or an error with every mistake in the
+// target.
 func NewHTTP(t Target) (*HTTP, error) {
 	if err := t.validate(); err != nil {
 		return nil, fmt.Errorf("routing: target %s/%s: %w", t.Namespace, t.Name, err)
@@ -73,16 +77,17 @@ func NewHTTP(t Target) (*HTTP, error) {
 	return h, nil
 }
 
-// virtualServices are the objects that HTTP steers.
+// virtualServices is the Kind of the objects that HTTP steers.
 var virtualServices = Kind{"VirtualService", "networking.istio.io", "virtualservices"}
 
-// Object returns the VirtualService of the target, to be reached by client.
+// Object returns the VirtualService of the target, for use in a Router. The client must
+// be one for the target's namespace.
 func (h *HTTP) Object(client Client[networking.VirtualService]) Object[networking.VirtualService] {
 	return Object[networking.VirtualService]{virtualServices, client, h.target.Namespace, h.target.Name, h, h.id}
 }
 
-// Read implements [Renderer]. Derived rules that are not as they should be, given the
-// steered rule as it is, are no traffic that was ever asked for.
+// Read implements [Renderer]. If a derived rule is missing, superfluous or different from
+// what its steered rule requires, Read returns traffic other than last.
 func (h *HTTP) Read(vs *networking.VirtualService, last canary.Traffic) (canary.Traffic, error) {
 	rules, err := h.rules(vs)
 	if err != nil {
@@ -99,12 +104,12 @@ func (h *HTTP) Read(vs *networking.VirtualService, last canary.Traffic) (canary.
 	return last, nil
 }
 
-// traffic returns what a rule and those derived from it ask for.
+// traffic returns the traffic that a rule and its derived rules ask for.
 func (h *HTTP) traffic(vs *networking.VirtualService, r *steered, last canary.Traffic) canary.Traffic {
 	var t canary.Traffic
 	t.Canary, t.Baseline = r.shares()
 	t.Mirror = r.mirrored()
-	openly := t.Mirror != h.mirrorOf(t) // whatever the method
+	openly := t.Mirror != h.mirrorOf(t) // for all methods
 	for _, i := range r.own {
 		if !h.isCopy(vs.Spec.Http[i]) {
 			t.HeaderRoutes = true
@@ -126,9 +131,9 @@ func (h *HTTP) traffic(vs *networking.VirtualService, r *steered, last canary.Tr
 	return h.unlike(vs, r.own, r.places, last)
 }
 
-// unlike returns traffic other than last, for an object whose derived rules are not
-// what last makes them: with the shares of a copy, which answers live requests, or
-// with none of them.
+// unlike returns traffic other than last, for an object whose derived rules are not those
+// of last. The result has the shares of a copy, which answers live requests, or no
+// derived rules.
 func (h *HTTP) unlike(vs *networking.VirtualService, indexes []int, p *places, last canary.Traffic) canary.Traffic {
 	t := last
 	for _, i := range indexes {
@@ -164,7 +169,7 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	known, _ := h.known(vs)
 	next := make([]original, len(rules))
 	strays := h.strays(vs, rules)
-	for i := len(rules) - 1; i >= 0; i-- { // last first, so that indexes stay true
+	for i := len(rules) - 1; i >= 0; i-- { // last first, so that indexes stay valid
 		r := &rules[i]
 		strays = removeBehind(&p, strays, r.index)
 		if next[i], err = h.renderRule(&p, vs, r, known, t); err != nil {
@@ -179,14 +184,14 @@ func (h *HTTP) render(vs *networking.VirtualService, t canary.Traffic) (Patch, e
 	now := encodeOriginals(next)
 	switch {
 	case len(now) > maxAnnotation:
-		return p, fmt.Errorf("%w: %d, whose originals take %d bytes of %d", ErrManyRules, len(rules), len(now), maxAnnotation)
+		return p, fmt.Errorf("%w: the original weights of %d rules take %d bytes, at most %d are allowed", ErrManyRules, len(rules), len(now), maxAnnotation)
 	case now != text && (kept || !p.Empty()):
 		p.annotate(vs.Annotations, h.kept, now)
 	}
 	return p, nil
 }
 
-// removeBehind appends what removes the rules behind a place, and returns the rest.
+// removeBehind appends the removal of the rules after place, and returns the others.
 func removeBehind(p *Patch, rules []int, place int) []int {
 	for len(rules) > 0 && rules[len(rules)-1] > place {
 		p.Remove(rulePath(rules[len(rules)-1], ""))
@@ -208,26 +213,26 @@ func (h *HTTP) renderRule(p *Patch, vs *networking.VirtualService, r *steered, k
 	return o, h.renderDerived(p, vs, r, t, len(p.ops) > before)
 }
 
-// supports refuses what the rule cannot be made to do.
+// supports returns an error if the rule cannot have the traffic t.
 func (h *HTTP) supports(r *steered, t canary.Traffic) error {
 	if err := t.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", canary.ErrRefused, err)
 	}
 	switch {
 	case t.Cohorts != "":
-		return &UnsupportedError{"Cohorts", "this renderer opens no cohorts"}
+		return &UnsupportedError{"Cohorts", "http rules cannot serve cohorts"}
 	case t.Baseline != 0 && r.places[baseline].full == "":
 		return &UnsupportedError{"Baseline", "the target has no baseline destination"}
 	case t.Mirror != 0 && r.places[canaryArm].Sets != (Header{}):
-		return &UnsupportedError{"Mirror", "the canary is told by a header, and copies have none of their own"}
+		return &UnsupportedError{"Mirror", "the canary is told apart by a header, and mirrored requests have no headers of their own"}
 	case t.Mirror != 0 && r.Mirror != nil && !r.isMirror():
-		return fmt.Errorf("%w: %s; it can stay beside the rollout's in a list of mirrors", ErrForeignMirror, r.Mirror.GetHost())
+		return fmt.Errorf("%w: %s; move that mirror to the rule's list of mirrors to keep both", ErrForeignMirror, r.Mirror.GetHost())
 	}
 	return nil
 }
 
-// rules finds the steered rules of vs, in their order there, if no other target
-// steers them.
+// rules returns the steered rules of vs, in the order of the object. It returns ErrTaken
+// if another target steers one of them.
 func (h *HTTP) rules(vs *networking.VirtualService) ([]steered, error) {
 	rules, err := h.find(vs)
 	if err != nil {

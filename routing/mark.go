@@ -13,12 +13,13 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// mark is what a Prerequisite remembers in its object, where anybody can change it.
-// The zero value is an object that it never changed.
+// mark is the record of a Prerequisite, stored in an annotation that anybody can change.
+// The zero value is the mark of an object that the Prerequisite has never changed.
 type mark struct {
-	// Fence is that of the last write. What was added belongs to its rollout.
+	// Fence is the fencing token of the last write. The added subsets belong to its
+	// rollout.
 	canary.Fence
-	// Added are the labels of the subsets that were added, by name.
+	// Added are the labels of the added subsets, by name.
 	Added map[string]map[string]string `json:"added,omitempty"`
 	// At is when the last subset was added.
 	At time.Time `json:"at,omitzero"`
@@ -47,8 +48,8 @@ func decodeMark(text string) (mark, error) {
 	return m, nil
 }
 
-// with returns m after f's rollout has added subsets, or none, and taken over
-// those that were added before.
+// with returns m after the rollout of f has added subsets, if any, and taken over the
+// subsets added before.
 func (m mark) with(added []Subset, f canary.Fence, now time.Time) mark {
 	all := make(map[string]map[string]string, len(m.Added)+len(added))
 	maps.Copy(all, m.Added)
@@ -62,11 +63,11 @@ func (m mark) with(added []Subset, f canary.Fence, now time.Time) mark {
 }
 
 func (m mark) String() string {
-	b, _ := json.Marshal(m) // strings, integers and the time of a clock always have an encoding
+	b, _ := json.Marshal(m) // strings, integers and a clock's time always have an encoding
 	return string(b)
 }
 
-// addSubsets returns the patch that adds subsets, or none, and sets the mark.
+// addSubsets returns the patch that adds the missing subsets, if any, and sets the mark.
 func addSubsets(rule *networking.DestinationRule, missing []Subset, m mark) Patch {
 	var p Patch
 	if len(missing) > 0 && len(rule.Spec.Subsets) == 0 {
@@ -81,9 +82,9 @@ func addSubsets(rule *networking.DestinationRule, missing []Subset, m mark) Patc
 	return p
 }
 
-// removeSubsets returns the patch that removes the subsets that were added and
-// are still as they were, last first so that indexes stay true. A list that has
-// nothing else goes with them, as does the mark.
+// removeSubsets returns the patch that removes the mark, and the added subsets that
+// nobody has changed. The last is removed first, so that indexes stay valid. An empty
+// list of subsets is removed too.
 func removeSubsets(rule *networking.DestinationRule, m mark) Patch {
 	var p Patch
 	left := len(rule.Spec.Subsets)

@@ -15,8 +15,8 @@ func (r *steered) isMirror() bool {
 	return r.Mirror != nil && r.places[canaryArm].Sets == (Header{}) && r.places[canaryArm].is(r.Mirror, r.suffix)
 }
 
-// mirrored returns the share of requests that the rule copies to its canary, in
-// whichever way that is written.
+// mirrored returns the share of requests that the rule mirrors to its canary, in any
+// spelling.
 func (r *steered) mirrored() canary.Weight {
 	if !r.isMirror() {
 		var sum canary.Weight
@@ -36,7 +36,7 @@ func (r *steered) mirrored() canary.Weight {
 	return canary.Full
 }
 
-// mirrors are the indexes in the rule's list of mirrors of those to its canary.
+// mirrors returns the indexes of the mirrors to the canary in the rule's list of mirrors.
 func (r *steered) mirrors() (to []int) {
 	for k, m := range r.Mirrors {
 		if r.places[canaryArm].Sets == (Header{}) && r.places[canaryArm].is(m.GetDestination(), r.suffix) {
@@ -53,10 +53,9 @@ func ofPolicy(m *api.HTTPMirrorPolicy) canary.Weight {
 	return ofPercentage(m.GetPercentage().GetValue())
 }
 
-// percentage returns the number that Istio takes for w. Istio multiplies it by
-// 10 000 and cuts off what follows the point (translatePercentToFractionalPercent
-// in its route translation), so that 0.57 would become 5 699 parts per million;
-// the next greater number does not.
+// percentage returns the number that Istio reads as w. Istio multiplies it by 10 000 and
+// truncates (translatePercentToFractionalPercent in its route translation), so that 0.57
+// would become 5 699 parts per million. The next greater float64 does not.
 func percentage(w canary.Weight) float64 {
 	p := float64(w) / float64(canary.Percent)
 	if ofPercentage(p) < w {
@@ -67,14 +66,14 @@ func percentage(w canary.Weight) float64 {
 
 // ofPercentage reads a percentage as Istio does.
 func ofPercentage(p float64) canary.Weight {
-	if !(p > 0) { // also not a number
+	if !(p > 0) { // also NaN
 		return 0
 	}
 	return canary.Weight(min(p, 100) * float64(canary.Percent))
 }
 
-// renderMirror appends the patch that makes the rule copy the share w: in its list
-// of mirrors, if it has one, and else in its only one.
+// renderMirror appends the patch that makes the rule mirror the share w: in its list of
+// mirrors, if it has one, and otherwise as its single mirror.
 func (r *steered) renderMirror(p *Patch, w canary.Weight) {
 	to := r.mirrors()
 	if r.mirrored() == w && len(to) <= 1 {
@@ -95,8 +94,8 @@ func (r *steered) renderMirror(p *Patch, w canary.Weight) {
 	p.Add(rulePath(r.index, "/mirrorPercentage"), mirrorPercentage(w))
 }
 
-// renderMirrors is renderMirror for a rule with a list, in which the canary's places
-// are to.
+// renderMirrors is renderMirror for a rule with a list of mirrors, in which to are the
+// indexes of the mirrors to the canary.
 func (r *steered) renderMirrors(p *Patch, w canary.Weight, to []int) {
 	list := rulePath(r.index, "/mirrors")
 	if w == 0 && len(to) == len(r.Mirrors) {
@@ -115,8 +114,8 @@ func (r *steered) renderMirrors(p *Patch, w canary.Weight, to []int) {
 	}
 }
 
-// addMirror makes a copy of r, at path, mirror the share w to the canary as well. It
-// was made when the rule itself did not do so any more.
+// addMirror makes the copy of r at path also mirror the share w to the canary. The copy
+// was made after the mirror of r itself was removed.
 func (r *steered) addMirror(p *Patch, path string, w canary.Weight) {
 	to := r.appendDestination(nil, canaryArm)
 	if gone := r.mirrors(); len(r.Mirrors) > 0 && (len(gone) < len(r.Mirrors) || r.mirrored() == 0 && len(gone) <= 1) {
@@ -134,14 +133,13 @@ func mirrorPolicy(to []byte, w canary.Weight) []byte {
 	return append(append(append(b, `,"percentage":`...), mirrorPercentage(w)...), '}')
 }
 
-// clearPercentages appends what removes how much the rule mirrors, in either
-// spelling.
+// clearPercentages appends the removal of the rule's mirror percentage, in either field.
 func (r *steered) clearPercentages(p *Patch) {
 	clearMirror(p, rulePath(r.index, ""), r.HTTPRoute)
 }
 
-// clearMirror removes what a rule at path says of how much it mirrors, in either
-// spelling of protobuf's JSON.
+// clearMirror removes the mirror percentage of the rule at path, in either field and
+// either spelling of protobuf's JSON.
 func clearMirror(p *Patch, path string, rule *api.HTTPRoute) {
 	if rule.MirrorPercentage != nil {
 		p.Clear(path + "/mirrorPercentage")

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-var errOriginal = errors.New("not what Serin writes")
+var errOriginal = errors.New("not a value that Serin writes")
 
 // decodeOriginals reads an [OriginalAnnotation]. It trusts nothing.
 func decodeOriginals(text string) ([]original, error) {
@@ -33,12 +33,12 @@ func (o *original) valid() bool {
 		all += w
 	}
 	if o.Arms[stable] < 0 && (o.Arms[canaryArm] >= 0 || o.Arms[baseline] >= 0 || len(o.Foreign) > 0) {
-		return false // stable without a weight was alone
+		return false // only a lone stable has no weight
 	}
 	return all > 0 && max(o.total(), all) <= math.MaxInt32
 }
 
-// inside reports whether all weights lie between least and what Istio can hold.
+// inside reports whether all weights are between least and the maximum of an int32.
 func inside(least int64, weights ...int64) bool {
 	return !slices.ContainsFunc(weights, func(w int64) bool { return w < least || w > math.MaxInt32 })
 }

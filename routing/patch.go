@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Patch is a JSON patch (RFC 6902) under construction. The zero value changes
-// nothing. It is not safe for concurrent use.
+// Patch is a JSON patch (RFC 6902) under construction. The zero value changes nothing. A
+// Patch is not safe for concurrent use.
 type Patch struct {
 	ops []byte // comma separated
-	// annotations says what the operations did to the map of annotations.
+	// annotations says what the operations do to the map of annotations.
 	annotations mapFate
 }
 
@@ -24,7 +24,7 @@ const (
 // Empty reports whether p changes nothing.
 func (p *Patch) Empty() bool { return len(p.ops) == 0 }
 
-// Bytes returns p as a JSON document, an array of operations.
+// Bytes returns p as a JSON document: an array of operations.
 func (p *Patch) Bytes() []byte {
 	b := make([]byte, 0, len(p.ops)+2)
 	b = append(b, '[')
@@ -35,7 +35,7 @@ func (p *Patch) Bytes() []byte {
 // String returns p as a JSON document.
 func (p *Patch) String() string { return string(p.Bytes()) }
 
-// Append appends the operations of q, which is not changed.
+// Append appends the operations of q. It does not change q.
 func (p *Patch) Append(q Patch) {
 	if q.Empty() {
 		return
@@ -49,27 +49,29 @@ func (p *Patch) Append(q Patch) {
 	}
 }
 
-// Add sets the member at path, or inserts before the array index at path. Value
-// is a JSON document. Paths are JSON pointers (RFC 6901), already escaped.
+// Add appends an operation that sets the member at path, or inserts before the array
+// index at path. The value is a JSON document. The path is a JSON pointer (RFC 6901),
+// already escaped.
 func (p *Patch) Add(path string, value []byte) {
 	p.begin("add", path)
 	p.ops = append(append(p.ops, `","value":`...), value...)
 	p.ops = append(p.ops, '}')
 }
 
-// Remove removes what is at path, which must exist.
+// Remove appends an operation that removes the value at path. The API server refuses the
+// patch if there is no such value.
 func (p *Patch) Remove(path string) {
 	p.begin("remove", path)
 	p.ops = append(p.ops, `"}`...)
 }
 
-// Clear removes the member at path, whether it is there or not.
+// Clear appends operations that remove the member at path, if there is one.
 func (p *Patch) Clear(path string) {
 	p.Add(path, []byte("0"))
 	p.Remove(path)
 }
 
-// Copy adds at path what is at from.
+// Copy appends an operation that adds the value at from to path, as Add does.
 func (p *Patch) Copy(from, path string) {
 	p.begin("copy", path)
 	p.ops = append(append(p.ops, `","from":"`...), from...)
@@ -92,15 +94,15 @@ func (p *Patch) addInt(path string, n int64) {
 	p.Add(path, strconv.AppendInt(digits[:0], n, 10))
 }
 
-// guard makes the patch fail with 409 Conflict if the object is not at version
-// any more. A failing "test" operation would answer 422, as validation does.
+// guard makes the patch fail with 409 Conflict if the object no longer has this version.
+// A failing "test" operation would be answered with 422, as failed validation is.
 func (p *Patch) guard(version string) {
 	p.begin("replace", "/metadata/resourceVersion")
 	p.ops = appendQuoted(append(p.ops, `","value":`...), version)
 	p.ops = append(p.ops, '}')
 }
 
-// annotate sets an annotation of an object that has those of have.
+// annotate sets an annotation. The object has the annotations have.
 func (p *Patch) annotate(have map[string]string, key, value string) {
 	if p.annotations == removed || p.annotations == untouched && len(have) == 0 {
 		p.Add("/metadata/annotations", []byte("{}"))
@@ -111,8 +113,8 @@ func (p *Patch) annotate(have map[string]string, key, value string) {
 	p.ops = append(p.ops, '}')
 }
 
-// unannotate removes an annotation if it is there, and with it a map that has
-// nothing else.
+// unannotate removes an annotation if it exists, and the map of annotations if it would
+// be empty.
 func (p *Patch) unannotate(have map[string]string, key string) {
 	if _, ok := have[key]; !ok {
 		return
@@ -139,12 +141,12 @@ func routePath(rule, route int, member string) string {
 	return "/spec/http/" + strconv.Itoa(rule) + "/route/" + strconv.Itoa(route) + member
 }
 
-// appendQuoted appends s as a JSON string. What is not UTF-8 is replaced.
+// appendQuoted appends s as a JSON string. Invalid UTF-8 is replaced.
 func appendQuoted(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	b = append(b, '"')
-	begin := 0 // of what is not appended yet
+	begin := 0 // of the part that is not appended yet
 	for i := range len(s) {
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' {

@@ -8,8 +8,8 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// render appends the patch that brings the weights of r to t, and returns what
-// the rule was before the rollout.
+// render appends the patch that changes the weights of r to t, and returns what the rule
+// was before the rollout.
 func (r *steered) render(p *Patch, known []original, t canary.Traffic) (original, error) {
 	o, kept := r.find(known)
 	if !kept {
@@ -36,10 +36,10 @@ func (r *steered) render(p *Patch, known []original, t canary.Traffic) (original
 	return o, nil
 }
 
-// isLive reports whether the canary or the baseline answers requests.
+// isLive reports whether the canary or the baseline answers live requests.
 func isLive(t canary.Traffic) bool { return t.Canary != 0 || t.Baseline != 0 }
 
-// find returns what is known of the rule, brought up to date.
+// find returns the known original of the rule, adapted to changes of other destinations.
 func (r *steered) find(known []original) (o original, ok bool) {
 	for i := range known {
 		if known[i].Rule == r.key && known[i].Stable == r.places[stable].key {
@@ -49,7 +49,7 @@ func (r *steered) find(known []original) (o original, ok bool) {
 	return original{}, false
 }
 
-// writeWeights appends the weights of the destinations that are there and stay.
+// writeWeights appends the weights of the destinations that exist and stay.
 func (r *steered) writeWeights(p *Patch, d division) {
 	next := 0
 	for j := range r.Route {
@@ -65,9 +65,8 @@ func (r *steered) writeWeights(p *Patch, d division) {
 	}
 }
 
-// addDestination appends what adds an arm as the n-th destination: like stable's in
-// all but where it leads, as what stable does to requests and answers is what
-// people are used to.
+// addDestination appends the patch that adds the arm as the n-th destination. It copies
+// stable's destination except for the address, so that headers and the like are the same.
 func (r *steered) addDestination(p *Patch, n, arm int, w int64) {
 	s := r.at[stable]
 	if s < 0 {
@@ -80,7 +79,8 @@ func (r *steered) addDestination(p *Patch, n, arm int, w int64) {
 	p.addInt(path+"/weight", w)
 }
 
-// readdress appends what makes a copy of stable's destination, at path, one to an arm.
+// readdress appends the patch that turns the copy of stable's destination at path into
+// one for the arm.
 func (r *steered) readdress(p *Patch, path string, arm int) {
 	p.Add(path+"/destination", r.appendDestination(nil, arm))
 	if h := r.places[arm].Sets; h != (Header{}) {
@@ -92,13 +92,14 @@ func (r *steered) readdress(p *Patch, path string, arm int) {
 	}
 }
 
-// appendSet appends the text before, and h as the member of an object.
+// appendSet appends the text before, and h as a JSON object.
 func (h Header) appendSet(b []byte, before string) []byte {
 	b = appendQuoted(append(append(b, before...), '{'), h.Name)
 	return append(appendQuoted(append(b, ':'), h.Value), '}')
 }
 
-// render appends what makes headers at path, which are those of is, set h as well.
+// render appends the patch that makes the headers at path also set h. Their present value
+// is is.
 func (h Header) render(p *Patch, path string, is *api.Headers) {
 	switch request := is.GetRequest(); {
 	case is == nil:
@@ -112,8 +113,8 @@ func (h Header) render(p *Patch, path string, is *api.Headers) {
 	}
 }
 
-// writeDestinations appends the destinations to add, and then those to remove,
-// last first, so that indexes stay true, and notes where those that were there are then.
+// writeDestinations appends the additions of destinations, and then the removals, last
+// first, so that indexes stay valid. It records the new places of the arms in r.then.
 func (r *steered) writeDestinations(p *Patch, d division) {
 	for arm, w := range d.arms {
 		if r.at[arm] < 0 && (w > 0 || arm == stable) {
@@ -132,7 +133,7 @@ func (r *steered) writeDestinations(p *Patch, d division) {
 	}
 }
 
-// forget notes that an arm's destination is removed.
+// forget records that an arm's destination is removed.
 func (r *steered) forget(arm int) {
 	gone := r.then[arm]
 	for other, at := range r.then {

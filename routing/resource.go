@@ -14,50 +14,52 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Client reads and patches objects of one kind in one namespace. The typed
-// clients of client-go and istio.io/client-go satisfy it: VirtualServiceInterface
-// is a Client[networking.VirtualService]. Objects that Get returns are never
-// changed, so it may be answered by an informer; a patch that does not fit an
-// object newer than the informer's is then told as a refusal, not as a conflict.
+// Client reads and patches objects of one kind in one namespace. The typed clients of
+// client-go and istio.io/client-go satisfy it: VirtualServiceInterface is a
+// Client[networking.VirtualService]. Objects from Get are never changed, so an informer
+// may serve Get. If the informer is behind, a patch that does not fit the newer object is
+// reported as canary.ErrRefused instead of canary.ErrConflict.
 type Client[T any] interface {
 	Get(ctx context.Context, name string, opts metav1.GetOptions) (*T, error)
 	Patch(ctx context.Context, name string, pt types.PatchType, data []byte, opts metav1.PatchOptions, subresources ...string) (*T, error)
 }
 
-// A Renderer says what traffic an object of one kind asks for, and how it is made
-// to ask for another. Both methods are pure: they change no argument, and may be
-// called from any number of goroutines. One that has something to say of an object
-// before a rollout begins has a method Check(object *T) []canary.Finding as well.
+// A Renderer reads the traffic that an object asks for, and renders the patch that makes
+// the object ask for other traffic. Read and Render are pure: they do no I/O, do not
+// change their arguments, and are safe for concurrent use.
+//
+// A Renderer may also have a method Check(object *T) []canary.Finding. [Router.Check]
+// calls this method.
 type Renderer[T any] interface {
-	// Read returns the traffic that the steered parts of the object ask for. The
-	// argument last is the traffic that was written last. If every part asks for last,
-	// Read returns last. Otherwise it returns the traffic of the first part that does
-	// not.
+	// Read returns the traffic that the steered parts of the object ask for. The argument
+	// last is the traffic that was written last. If every part asks for last, Read
+	// returns last. Otherwise it returns the traffic of the first part that asks for
+	// something else.
 	Read(object *T, last canary.Traffic) (canary.Traffic, error)
-	// Render returns the patch after which all steered parts ask for t. It is
-	// empty if there is nothing to do.
+	// Render returns the patch after which all steered parts ask for t. The patch is
+	// empty if nothing needs to change.
 	Render(object *T, t canary.Traffic) (Patch, error)
 }
 
-// Kind is a kind of objects, as the API server names it: {"VirtualService",
+// Kind names a kind of objects as the API server does: {"VirtualService",
 // "networking.istio.io", "virtualservices"}.
 type Kind struct{ Name, Group, Resource string }
 
-// Object is one object in a cluster and the way to steer it. T is its type, as
-// networking.VirtualService or appsv1.Deployment.
+// Object is one object in a cluster and its Renderer. T is the Go type of the object,
+// such as networking.VirtualService.
 type Object[T any] struct {
 	Kind Kind
-	// Client is one for Namespace.
+	// Client must be a client for Namespace.
 	Client    Client[T]
 	Namespace string
 	Name      string
 	Renderer  Renderer[T]
-	// ID is that of the target, under which a lead keeps the State; "" is
+	// ID names the StateAnnotation if the object is the lead of a Router; "" means
 	// "rollout".
 	ID string
 }
 
-// Resource is an Object of any kind.
+// Resource is an Object[T] with any T.
 type Resource interface {
 	// String names the object: "VirtualService prod/reviews".
 	fmt.Stringer
@@ -78,7 +80,7 @@ func (o Object[T]) String() string { return o.Kind.Name + " " + o.Namespace + "/
 
 func (o Object[T]) id() string { return o.ID }
 
-// validate reports what is missing.
+// validate reports every missing field.
 func (o Object[T]) validate() error {
 	var errs []error
 	if isNil(o.Client) {
@@ -96,7 +98,7 @@ func (o Object[T]) validate() error {
 	return nil
 }
 
-// isNil reports whether an interface is nil, or holds a nil pointer.
+// isNil reports whether v is nil or holds a nil pointer.
 func isNil(v any) bool {
 	r := reflect.ValueOf(v)
 	return v == nil || r.Kind() == reflect.Pointer && r.IsNil()
@@ -116,10 +118,10 @@ func (o Object[T]) get(ctx context.Context) (metav1.Object, error) {
 	}
 	object, ok := any(read).(metav1.Object)
 	if !ok {
-		return nil, o.wrap(fmt.Errorf("%w: a %T is no object of a cluster", canary.ErrRefused, read))
+		return nil, o.wrap(fmt.Errorf("%w: %T is not a type of Kubernetes objects", canary.ErrRefused, read))
 	}
 	if is := object.GetNamespace(); is != o.Namespace {
-		return nil, o.wrap(fmt.Errorf("%w: the client is one for namespace %q", canary.ErrRefused, is))
+		return nil, o.wrap(fmt.Errorf("%w: the client is for namespace %q, not %q", canary.ErrRefused, is, o.Namespace))
 	}
 	return object, nil
 }
@@ -141,7 +143,8 @@ func (o Object[T]) check(object metav1.Object) []canary.Finding {
 	return nil
 }
 
-// patch writes p if the object was not changed since it was read.
+// patch writes p. It returns canary.ErrConflict if the object has changed since it was
+// read.
 func (o Object[T]) patch(ctx context.Context, object metav1.Object, p Patch) (metav1.Object, error) {
 	after, err := send(ctx, o.Client, object, p)
 	if err != nil {
@@ -150,7 +153,7 @@ func (o Object[T]) patch(ctx context.Context, object metav1.Object, p Patch) (me
 	return any(after).(metav1.Object), nil
 }
 
-// rights are those to get and to patch the object.
+// rights are the rights to get and to patch the object.
 func (o Object[T]) rights() []authorizationv1.ResourceAttributes {
 	return o.Kind.toSteer(o.Namespace, o.Name)
 }

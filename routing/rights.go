@@ -6,8 +6,8 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Rights are those to get and to patch the lead and the followers, whatever the
-// plan.
+// Rights returns the rights to get and to patch the lead and the followers. They do not
+// depend on the plan.
 func (r *Router) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
 	var all []authorizationv1.ResourceAttributes
 	for _, o := range r.objects {
@@ -16,12 +16,13 @@ func (r *Router) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
 	return all
 }
 
-// Rights are those to get and to patch the DestinationRule, whatever the plan.
+// Rights returns the rights to get and to patch the DestinationRule. They do not depend
+// on the plan.
 func (s *Subsets) Rights(canary.Plan) []authorizationv1.ResourceAttributes {
 	return destinationRules.toSteer(s.c.Namespace, s.c.Name)
 }
 
-// toSteer are the rights to get and to patch one object.
+// toSteer returns the rights to get and to patch one object.
 func (k Kind) toSteer(namespace, name string) []authorizationv1.ResourceAttributes {
 	get := authorizationv1.ResourceAttributes{
 		Verb: "get", Group: k.Group, Resource: k.Resource, Namespace: namespace, Name: name,

@@ -14,41 +14,40 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// fieldManager is the name under which the API server books our changes.
+// fieldManager is the field manager of all patches.
 const fieldManager = "serin"
 
-// Router is a [canary.Router] for objects of any kind. It keeps the State in a
-// [StateAnnotation] of its lead, beside the traffic, and changes both in one
-// patch. Concurrent use is safe if it is safe for its Clients.
+// Router is a [canary.Router] for objects of any kind. It stores the State in the
+// [StateAnnotation] of its lead object, and writes State and traffic in one patch. A
+// Router is safe for concurrent use if its Clients are.
 //
-// The traffic of one service may depend on further objects, such as a
-// VirtualService for a gateway and one for the mesh. These are followers: they get the same
-// traffic after the lead, each in a patch of its own. Before anything is
-// written, the patches of all are rendered, so that an object which cannot show
-// the traffic stops the write of all, but for the way back: stable only goes to
-// every object that takes it. A driver that lost the race for the lead writes no
-// follower.
+// The traffic of one service may depend on more objects, such as one VirtualService for a
+// gateway and one for the mesh. The other objects are followers: they get the same
+// traffic after the lead, each in a patch of its own. Write renders the patches of all
+// objects before it writes the first. If one object cannot have the traffic, nothing is
+// written. The rollback is an exception: it is written to every object that can have it.
+// If the patch of the lead fails with a conflict, no follower is written.
 //
-// If the write of a follower fails, the lead has changed, and with it the State:
-// Write returns an error that does not wrap canary.ErrConflict, and Read reports
-// the traffic of that follower until a Write mends it. A follower that cannot be
-// read is the Trouble of the Reading.
+// If a follower's patch fails, the lead and the State have changed already. Write then
+// returns an error that does not wrap canary.ErrConflict, and Read reports the follower's
+// traffic until a Write corrects it. If a follower cannot be read, the error is in the
+// Trouble of the Reading.
 type Router struct{ objects []Resource } // the lead first
 
 var _ canary.Router = (*Router)(nil)
 
-// NewRouter returns a Router that keeps its State in lead. Objects may be of
+// NewRouter returns a Router that stores its State in lead. The objects may be of
 // different kinds.
 func NewRouter(lead Resource, followers ...Resource) *Router {
 	return &Router{append([]Resource{lead}, followers...)}
 }
 
-// Validate reports what is missing of each object. canary.NewRunner asks for it.
+// Validate reports every missing field of each object. canary.NewRunner calls it.
 func (r *Router) Validate() error {
 	var errs []error
 	for _, o := range r.objects {
 		if o == nil {
-			errs = append(errs, errors.New("routing: an object is nil"))
+			errs = append(errs, errors.New("routing: the lead or a follower is nil"))
 		} else {
 			errs = append(errs, o.validate())
 		}
@@ -58,13 +57,13 @@ func (r *Router) Validate() error {
 
 func (r *Router) lead() Resource { return r.objects[0] }
 
-// id is that of the target.
+// id is the ID of the target.
 func (r *Router) id() string { return cmp.Or(r.lead().id(), "rollout") }
 
-// Read implements [canary.Router]. The Version of the Reading is a
-// []metav1.Object: the objects as read, the lead first, nil for a follower that
-// could not be. They may be looked at, but not changed. Traffic is that of the
-// lead, or of the first follower that does not show what the State says.
+// Read implements [canary.Router]. The Version of the Reading is a []metav1.Object: the
+// objects as read, the lead first, and nil for a follower that could not be read. Do not
+// change these objects. The Traffic is that of the lead, or of the first follower that
+// differs from the State.
 func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	lead, err := r.lead().get(ctx)
 	if err != nil {
@@ -85,7 +84,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 		o, t, err := follower(ctx, f, want)
 		switch {
 		case apierrors.IsNotFound(err) && want == canary.Traffic{HeaderRoutes: want.HeaderRoutes} && reading.State.Outcome != phase.Idle:
-			// It is the end, and what is not there sends nobody to the canary.
+			// The rollout is over, and a missing object sends no requests to the canary.
 		case err != nil:
 			trouble = append(trouble, err)
 		case reading.Traffic == want:
@@ -97,7 +96,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	return reading, badState
 }
 
-// follower returns a follower with its traffic, or nil.
+// follower returns a follower and its traffic.
 func follower(ctx context.Context, f Resource, want canary.Traffic) (metav1.Object, canary.Traffic, error) {
 	o, err := f.get(ctx)
 	if err != nil {
@@ -110,7 +109,8 @@ func follower(ctx context.Context, f Resource, want canary.Traffic) (metav1.Obje
 	return o, t, nil
 }
 
-// Write implements [canary.Router]. The zero State removes its annotation.
+// Write implements [canary.Router]. For the zero State, the StateAnnotation is removed.
+// It returns ErrForeignReading if the Reading does not come from this Router.
 func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Traffic, s canary.State) error {
 	objects, ok := reading.Version.([]metav1.Object)
 	if !ok || len(objects) != len(r.objects) {
@@ -137,19 +137,20 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 	return r.followAll(ctx, objects, patches, t, written.GetResourceVersion(), owed)
 }
 
-// isBack reports whether stable gets everything, and nothing is put up.
+// isBack reports whether t is a rollback: stable gets everything, and no header routes
+// are added.
 func isBack(t canary.Traffic, reading canary.Reading) bool {
 	return t == canary.Traffic{HeaderRoutes: t.HeaderRoutes && reading.Traffic.HeaderRoutes}
 }
 
-// render returns the patches of all objects. On the way back, a follower that
-// cannot show the traffic keeps no other from it: that is owed, and what cannot have
-// its header routes any more goes back without.
+// render returns the patches of all objects. In a rollback, the error of a follower that
+// cannot have the traffic is added to owed, and the others are still patched. A follower
+// that can no longer have header routes is rolled back without them.
 func (r *Router) render(objects []metav1.Object, t canary.Traffic, back bool) (patches []Patch, owed []error, err error) {
 	patches = make([]Patch, len(objects))
 	for i, o := range objects {
 		if o == nil {
-			continue // the Reading told it
+			continue // its error is in the Trouble of the Reading
 		}
 		patches[i], err = r.objects[i].render(o, t)
 		if err != nil && back && t.HeaderRoutes {
@@ -166,7 +167,8 @@ func (r *Router) render(objects []metav1.Object, t canary.Traffic, back bool) (p
 	return patches, owed, nil
 }
 
-// followAll writes the patches of the followers, and tells what is owed.
+// followAll writes the patches of the followers. It returns their errors and the errors
+// in owed.
 func (r *Router) followAll(ctx context.Context, objects []metav1.Object, patches []Patch, t canary.Traffic, version string, owed []error) error {
 	for i, f := range r.objects[1:] {
 		o, p := objects[1+i], patches[1+i]
@@ -178,17 +180,17 @@ func (r *Router) followAll(ctx context.Context, objects []metav1.Object, patches
 		}
 	}
 	if err := errors.Join(owed...); err != nil {
-		return fmt.Errorf("%w (%v has changed already)", err, r.lead())
+		return fmt.Errorf("%w (%v is already changed)", err, r.lead())
 	}
 	return nil
 }
 
-// attempts bounds how often a follower that others change is tried.
+// attempts is how often Write tries to patch a follower that others change.
 const attempts = 3
 
-// follow patches a follower. If somebody else has changed it, it is brought to t
-// from what it is now, as long as the lead is at the version that was written
-// with t: if not, a later Write has taken over.
+// follow patches a follower. After a conflict it renders t into the new object and tries
+// again, as long as the lead has the version that was written with t. Another version
+// means that a later Write has taken over.
 func (r *Router) follow(ctx context.Context, f Resource, o metav1.Object, p Patch, t canary.Traffic, version string) error {
 	var err error
 	for range attempts {
@@ -209,12 +211,12 @@ func (r *Router) follow(ctx context.Context, f Resource, o metav1.Object, p Patc
 			return e
 		}
 	}
-	return errors.New(err.Error()) // canary.ErrConflict would promise that nothing was changed
+	return errors.New(err.Error()) // not a canary.ErrConflict, which means that nothing was changed
 }
 
 func (r *Router) wrap(err error) error { return fmt.Errorf("routing: %v: %w", r.lead(), err) }
 
-// putState appends what stores s beside the traffic.
+// putState appends the patch that stores s, or removes the annotation if s is zero.
 func putState(p *Patch, have map[string]string, id string, s canary.State) error {
 	b, err := s.MarshalJSON()
 	if err != nil {
@@ -224,7 +226,7 @@ func putState(p *Patch, have map[string]string, id string, s canary.State) error
 	switch text := string(b); text {
 	case zeroState:
 		p.unannotate(have, key)
-	case have[key]: // as it is already
+	case have[key]: // already stored
 	default:
 		p.annotate(have, key, text)
 	}
@@ -233,6 +235,6 @@ func putState(p *Patch, have map[string]string, id string, s canary.State) error
 
 // zeroState is the encoded zero State.
 var zeroState = func() string {
-	b, _ := canary.State{}.MarshalJSON() // it has an encoding
+	b, _ := canary.State{}.MarshalJSON() // the zero State always has an encoding
 	return string(b)
 }()

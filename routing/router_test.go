@@ -295,10 +295,10 @@ func TestANamespaceThatContradictsTheClientIsRefused(t *testing.T) {
 	wrong := renderer(t, routing.Target{Namespace: "test", Name: "reviews", Arms: subsets("reviews")}).Object(w.client.VirtualServices("prod"))
 	_, err := routing.NewRouter(wrong).Read(t.Context())
 	require.ErrorIs(t, err, canary.ErrRefused)
-	require.ErrorContains(t, err, `VirtualService test/reviews: refused: the client is one for namespace "prod"`)
+	require.ErrorContains(t, err, `VirtualService test/reviews: refused: the client is for namespace "prod", not "test"`)
 	reading, err := routing.NewRouter(w.object(t, "reviews", "b"), wrong).Read(t.Context())
 	require.NoError(t, err)
-	require.ErrorContains(t, reading.Trouble, `the client is one for namespace "prod"`)
+	require.ErrorContains(t, reading.Trouble, `the client is for namespace "prod"`)
 }
 
 // E18: what would panic at the first turn is told by NewRunner.

@@ -14,21 +14,21 @@ import (
 type steered struct {
 	*api.HTTPRoute
 	index  int           // in spec.http
-	key    string        // that tells it from others
-	places *places       // where its arms go
+	key    string        // unique in the object
+	places *places       // of its arms
 	suffix string        // of hosts without dots
-	at     [armCount]int // where the arms are in route, -1 if they are not there
-	own    []int         // in spec.http, of the rules that are derived from it
-	front  int           // where those begin
+	at     [armCount]int // indexes of the arms in route, -1 for none
+	own    []int         // indexes of its derived rules in spec.http
+	front  int           // index of the first derived rule, of any target
 
-	// What rendering makes of it: where the arms that are there are then, among how
-	// many destinations, and whether any comes or goes.
+	// The rule after rendering: the indexes of the arms, the number of destinations, and
+	// whether a destination was added or removed.
 	then  [armCount]int
 	count int
 	moved bool
 }
 
-// String names the rule: by its name, or by its place if it has none.
+// String names the rule: by its name, or by its index if it has no name.
 func (r *steered) String() string {
 	if r.Name == "" {
 		return fmt.Sprintf("http[%d]", r.index)
@@ -69,17 +69,17 @@ func otherThanRoute(rule *api.HTTPRoute) string {
 	return ""
 }
 
-// foreign reports whether the destination j is not of the rollout.
+// foreign reports whether the destination j does not belong to the rollout.
 func (r *steered) foreign(j int) bool {
 	return j != r.at[stable] && j != r.at[canaryArm] && j != r.at[baseline]
 }
 
-// weight returns the weight of a destination. A negative one, which only a
-// cluster without Istio's webhook accepts, counts as none.
+// weight returns the weight of a destination. A negative weight, which only a cluster
+// without Istio's webhook accepts, counts as 0.
 func (r *steered) weight(j int) int64 { return max(0, int64(r.Route[j].GetWeight())) }
 
-// arms returns the weights of the arms, 0 for those that are not there, and
-// their sum.
+// arms returns the weights of the arms, 0 for an arm without a destination, and their
+// sum.
 func (r *steered) arms() (weights [armCount]int64, sum int64) {
 	for arm, j := range r.at {
 		if j >= 0 {
@@ -90,11 +90,11 @@ func (r *steered) arms() (weights [armCount]int64, sum int64) {
 	return weights, sum
 }
 
-// shares returns what the canary and the baseline get of the traffic that the
-// arms divide. A share between two parts per million is the nearer one, but
-// never none or all if it is not that.
+// shares returns the shares of canary and baseline in the summed weights of the arms,
+// rounded to one part per million. A share above 0 is never rounded to 0, and a share
+// below 100 % is never rounded to 100 %.
 func (r *steered) shares() (canaryShare, baselineShare canary.Weight) {
-	if len(r.Route) == 1 { // a lone destination gets everything, whatever its weight
+	if len(r.Route) == 1 { // a lone destination gets everything, with any weight
 		if r.at[canaryArm] == 0 {
 			return canary.Full, 0
 		}
@@ -107,7 +107,7 @@ func (r *steered) shares() (canaryShare, baselineShare canary.Weight) {
 	c, b := part(w[canaryArm], sum), part(w[baseline], sum)
 	most := canary.Full
 	if w[stable] > 0 {
-		most-- // rounding does not take the last part of stable
+		most-- // rounding does not reduce stable to 0
 	}
 	if over := c + b - most; over > 0 && c >= b {
 		c -= over
@@ -125,12 +125,12 @@ func part(w, sum int64) canary.Weight {
 	return max(1, canary.Weight(ppm))
 }
 
-// setWeight appends what gives the destination j the weight w.
+// setWeight appends the patch that gives the destination j the weight w.
 func (r *steered) setWeight(p *Patch, j int, w int64) {
 	path := routePath(r.index, j, "/weight")
 	switch is := int64(r.Route[j].GetWeight()); {
 	case w == noWeight && (is != 0 || len(r.Route) > 1):
-		p.Clear(path) // Istio's types do not tell a weight of 0 from none
+		p.Clear(path) // Istio's types do not tell a weight of 0 from a missing one
 	case w >= 0 && is != w:
 		p.addInt(path, w)
 	}
@@ -149,8 +149,7 @@ func (r *steered) appendRoute(b []byte, arm int, w int64) []byte {
 	return append(b, '}')
 }
 
-// destination returns an arm's destination, by the port of stable if it has none
-// of its own.
+// destination returns an arm's destination. Without a port of its own it has stable's.
 func (r *steered) destination(arm int) Destination {
 	d := r.places[arm].Destination
 	if s := r.at[stable]; d.Port == 0 && s >= 0 {

@@ -45,27 +45,27 @@ func TestWhatCannotBeSteeredIsRefusedWithItsPlace(t *testing.T) {
 		want              error
 		words             string
 	}{
-		{"no rule of that name", `[{name: a, route: [` + v1 + `]}]`, "b", share(5), routing.ErrNoRule, `no such rule: "b"; there is "a"`},
-		{"no rule with a name", `[{route: [` + v1 + `]}]`, "b", share(5), routing.ErrNoRule, `none of 1 http rules has a name: leave Rules out`},
+		{"no rule of that name", `[{name: a, route: [` + v1 + `]}]`, "b", share(5), routing.ErrNoRule, `no such rule: "b"; the named rules are "a"`},
+		{"no rule with a name", `[{route: [` + v1 + `]}]`, "b", share(5), routing.ErrNoRule, `none of 1 http rules has a name: leave Target.Rules empty`},
 		{"a short name in another namespace", `[{route: [{destination: {host: reviews.test.svc.cluster.local, subset: v1}}, {destination: {host: x}, weight: 3}]}]`, "", share(5), routing.ErrNoStable,
-			"reviews, subset v1 (which is reviews.prod.svc.cluster.local); there is reviews.test.svc.cluster.local, subset v1; x"},
+			"reviews, subset v1 (in full: reviews.prod.svc.cluster.local); the destinations are reviews.test.svc.cluster.local, subset v1; x"},
 		{"a root of delegates", `[{delegate: {name: checkout}}, {delegate: {name: cart, namespace: shop}}]`, "", share(5), routing.ErrNoStable,
-			"http[0] is left to the VirtualService prod/checkout: steer that one; http[1] is left to the VirtualService shop/cart: steer that one"},
+			"http[0] delegates to VirtualService prod/checkout: steer that object instead; http[1] delegates to VirtualService shop/cart: steer that object instead"},
 		{"a rule without a name", `[{route: [{destination: {host: x}}]}, {route: [` + v1 + `, ` + v1 + `]}]`, "", share(5), routing.ErrTwice, "http[1]: destination listed"},
 
-		{"no rule that routes", `[{name: a, redirect: {uri: /}}]`, "", share(5), routing.ErrNoStable, "none of 1 http rules routes"},
-		{"a name twice", `[{name: a, route: [` + v1 + `]}, {name: a}]`, "a", share(5), routing.ErrAmbiguousRule, `are both "a"`},
+		{"no rule that routes", `[{name: a, redirect: {uri: /}}]`, "", share(5), routing.ErrNoStable, "none of 1 http rules has destinations"},
+		{"a name twice", `[{name: a, route: [` + v1 + `]}, {name: a}]`, "a", share(5), routing.ErrAmbiguousRule, `both fit "a"`},
 		{"a redirect", `[{name: a, redirect: {uri: /}}]`, "a", share(5), routing.ErrNotRouting, `rule "a": the rule does not route: it has a redirect`},
 		{"a direct response", `[{name: a, directResponse: {status: 200}}]`, "a", share(5), routing.ErrNotRouting, "it has a directResponse"},
 		{"a delegate", `[{name: a, delegate: {name: x}}]`, "a", share(5), routing.ErrNotRouting, "it has a delegate"},
 		{"no stable", `[{route: [` + v2 + `]}]`, "", share(5), routing.ErrNoStable, "stable destination not in the rule: reviews, subset v1"},
 		{"stable twice", `[{route: [` + v1 + `, ` + v1 + `]}]`, "", share(5), routing.ErrTwice, "stable reviews, subset v1"},
-		{"nothing to divide", `[{route: [` + v1 + `, {destination: {host: x}, weight: 9}]}]`, "", share(5), routing.ErrNoShare, "no part of the traffic"},
+		{"nothing to divide", `[{route: [` + v1 + `, {destination: {host: x}, weight: 9}]}]`, "", share(5), routing.ErrNoShare, "no share of the traffic"},
 		{"too large", `[{route: [{destination: {host: reviews, subset: v1}, weight: 1}, {destination: {host: x}, weight: 999983}]}]`, "",
-			canary.Traffic{Canary: 1}, routing.ErrTooLarge, "exact weights are too large"},
+			canary.Traffic{Canary: 1}, routing.ErrTooLarge, "the exact weights are too large for an int32"},
 		{"too large in sum", `[{route: [{destination: {host: reviews, subset: v1}, weight: 2147483647}, {destination: {host: x}, weight: 2147483646}]}]`, "",
-			share(50), routing.ErrTooLarge, "exact weights are too large"},
-		{"a mirror to somewhere else", `[{route: [` + v1 + `], mirror: {host: log}}]`, "", canary.Traffic{Mirror: 1}, routing.ErrForeignMirror, "the rule mirrors to somewhere else: log; it can stay"},
+			share(50), routing.ErrTooLarge, "the exact weights are too large for an int32"},
+		{"a mirror to somewhere else", `[{route: [` + v1 + `], mirror: {host: log}}]`, "", canary.Traffic{Mirror: 1}, routing.ErrForeignMirror, "the rule mirrors to another destination: log; move that mirror to the rule's list of mirrors"},
 		{"impossible traffic", `[{route: [` + v1 + `]}]`, "", share(101), canary.ErrRefused, "canary is 101%"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -207,8 +207,8 @@ func TestNewHTTPReportsAllMistakesAtOnce(t *testing.T) {
 	})
 	require.Error(t, err)
 	for _, want := range []string{
-		"namespace is missing", "name is missing", "rule 0: want a name or a match", `rule 2: "a" is named twice`,
-		"port 70000 does not exist", "baseline: host is missing", `stable: "*.x" is not the host of a service`, "canary: host is missing",
+		"namespace is missing", "name is missing", "rule 0: want either a name or a match", `rule 2: "a" is listed twice`,
+		"port 70000 is not between 0 and 65535", "baseline: host is missing", `stable: "*.x" is not the host of a service`, "canary: host is missing",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -289,9 +289,9 @@ func TestArmsThatMayHaveTheSamePodsAreRefusedUnlessItIsSaid(t *testing.T) {
 		arms  routing.Arms
 		words string
 	}{
-		{routing.Arms{Stable: whole, Canary: part}, "stable (reviews) and canary (reviews.prod.svc.cluster.local, subset v2) may have the same pods"},
-		{routing.Arms{Stable: part, Canary: whole}, "stable (reviews.prod.svc.cluster.local, subset v2) and canary (reviews) may have the same pods"},
-		{routing.Arms{Stable: v1, Canary: part, Baseline: whole}, "canary (reviews.prod.svc.cluster.local, subset v2) and baseline (reviews) may have the same pods"},
+		{routing.Arms{Stable: whole, Canary: part}, "stable (reviews) and canary (reviews.prod.svc.cluster.local, subset v2) may select the same pods"},
+		{routing.Arms{Stable: part, Canary: whole}, "stable (reviews.prod.svc.cluster.local, subset v2) and canary (reviews) may select the same pods"},
+		{routing.Arms{Stable: v1, Canary: part, Baseline: whole}, "canary (reviews.prod.svc.cluster.local, subset v2) and baseline (reviews) may select the same pods"},
 		{routing.Arms{Stable: v1, Canary: part}, ""},
 		{routing.Arms{Stable: whole, Canary: routing.Destination{Host: "reviews-v2", Subset: "v2"}}, ""},
 	} {
@@ -353,6 +353,6 @@ func TestTooManyRulesAreRefusedBeforeTheirOriginalsAreLost(t *testing.T) {
 	_, err := h.Render(o.typed(t), share(5))
 	require.ErrorIs(t, err, routing.ErrManyRules)
 	require.ErrorIs(t, err, canary.ErrRefused)
-	require.ErrorContains(t, err, "600, whose originals take")
+	require.ErrorContains(t, err, "the original weights of 600 rules take")
 	o.render(t, h, preview).render(t, h, canary.Traffic{})
 }

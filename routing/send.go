@@ -13,9 +13,9 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// send patches an object, guarded by the version that was read, and returns it
-// as it is then. It tells apart what a canary.Router tells apart: a conflict, a
-// refusal and all else.
+// send patches an object, guarded by the version that was read, and returns the new
+// object. It classifies errors as canary.Router requires: conflict, refusal and all
+// others.
 func send[T any](ctx context.Context, c Client[T], read metav1.Object, p Patch) (*T, error) {
 	var guarded Patch
 	guarded.guard(read.GetResourceVersion())
@@ -27,15 +27,15 @@ func send[T any](ctx context.Context, c Client[T], read metav1.Object, p Patch) 
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("%w: %w", canary.ErrConflict, err)
 	case refused(err):
-		// A patch that does not fit a newer object any more is answered like a
-		// refusal, before the version is compared.
+		// The API server refuses a patch that does not fit a newer object before it
+		// compares versions.
 		return nil, stale(ctx, c, read, err)
 	}
 	return nil, err
 }
 
-// refused reports whether the API server, its schema or a webhook does not want
-// the object. The codes are those that webhooks and validation answer with.
+// refused reports whether the API server, its schema or a webhook refused the object. The
+// codes are those of webhooks and validation.
 func refused(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
@@ -48,12 +48,12 @@ func refused(err error) bool {
 	return false
 }
 
-// stale tells whether a refused patch was made for an object that has changed
-// since.
+// stale returns a conflict if a refused patch was made for an object that has changed
+// since, and a refusal otherwise.
 func stale[T any](ctx context.Context, c Client[T], read metav1.Object, refusal error) error {
 	now, err := c.Get(ctx, read.GetName(), metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("%w (and it could not be read again: %w)", refusal, err)
+		return fmt.Errorf("%w (and the object could not be read again: %w)", refusal, err)
 	}
 	object, ok := any(now).(metav1.Object)
 	if err != nil || ok && object.GetResourceVersion() != read.GetResourceVersion() {
@@ -62,12 +62,12 @@ func stale[T any](ctx context.Context, c Client[T], read metav1.Object, refusal 
 	return refusalOf(refusal)
 }
 
-// missing is a canary.ErrNotFound, in the words of the API server.
+// missing is a canary.ErrNotFound with the text of the API server.
 type missing struct{ error }
 
 func (m missing) Unwrap() []error { return []error{canary.ErrNotFound, m.error} }
 
-// refusalOf marks an error that is refused.
+// refusalOf wraps err in canary.ErrForbidden or canary.ErrRefused.
 func refusalOf(err error) error {
 	if apierrors.IsForbidden(err) {
 		return fmt.Errorf("%w: %w", canary.ErrForbidden, err)

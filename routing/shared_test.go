@@ -144,7 +144,7 @@ func TestOneRuleIsSteeredByOneTarget(t *testing.T) {
 				_, err = turns(t, second, 3)
 				require.ErrorIs(t, err, canary.ErrRefused)
 				require.ErrorIs(t, err, routing.ErrTaken)
-				require.ErrorContains(t, err, `that of the target "first", as the annotation serin-go.github.io/first.original says; let it end, or abort it by serin-go.github.io/first.abort`)
+				require.ErrorContains(t, err, `target "first", according to annotation serin-go.github.io/first.original; wait until its rollout has ended or abort it with annotation serin-go.github.io/first.abort; if there is no such rollout, remove annotation serin-go.github.io/first.original`)
 				require.Equal(t, "v1 80, v2 20", w.shares(t, c.first[0]))
 
 				require.ErrorIs(t, canary.Send(t.Context(), router, canary.Command{Order: order.Abort}), routing.ErrTaken)
@@ -207,7 +207,7 @@ func TestAClaimIsOfARolloutUnderWay(t *testing.T) {
 		claim(nil)
 		_, err := turns(t, cart, 1)
 		require.ErrorIs(t, err, routing.ErrTaken, "another object may have its State")
-		require.ErrorContains(t, err, "if there is none, remove the annotation")
+		require.ErrorContains(t, err, "if there is no such rollout, remove annotation serin-go.github.io/other.original")
 		claim("what nobody can read")
 		_, err = turns(t, cart, 1)
 		require.ErrorIs(t, err, routing.ErrTaken, "it may be one")

@@ -16,46 +16,47 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Subset names the pods of a service that have all of the labels.
+// Subset is a subset of a DestinationRule: the pods that have all of the labels.
 type Subset struct {
 	Name   string
 	Labels map[string]string
 }
 
-// SubsetsConfig is what Subsets is made of.
+// SubsetsConfig configures Subsets.
 type SubsetsConfig struct {
-	// Client is one for Namespace. The DestinationRule must exist: a new one
-	// could switch off mutual TLS.
+	// Client must be a client for Namespace. The DestinationRule must exist. Subsets
+	// never creates it, because a new DestinationRule could switch off mutual TLS.
 	Client    Client[networking.DestinationRule]
 	Namespace string
 	Name      string
-	// Subsets are those that the arms of the rollout name.
+	// Subsets are the subsets that the arms of the rollout name.
 	Subsets []Subset
-	// Settle is how long a new subset takes until all proxies know it, counted
-	// from when it was added. The zero value is not at all.
+	// Settle is how long all proxies take to receive a new subset, counted from when it
+	// was added. Until then Ensure answers Wait. Zero means that Ensure does not wait.
 	Settle time.Duration
 }
 
-// Subsets is a [canary.Prerequisite] of subsets in one DestinationRule. Ensure
-// adds those that are missing, Cleanup removes those that Ensure added. All else in the
-// object is left alone, also a subset that the user wrote, or has changed since.
+// Subsets is a [canary.Prerequisite] that provides subsets in one DestinationRule. Ensure
+// adds the missing subsets, and Cleanup removes those that Ensure added. Everything else
+// in the object is left alone, including a subset that a user wrote or has changed.
 //
-// What was added, when, and for which rollout is kept in the annotation
-// SubsetsAnnotation, as long as it is there. The first Ensure of a rollout takes over
-// what an earlier one left, so that a late Cleanup of that one does not take it away.
-// A driver that slept through the end of the rollout adds nothing: before it writes
-// it asks Question.Current, which is as good as what the Router reads: a cache may be
-// behind. Nothing is written while there is nothing to add or to
-// take over. A DestinationRule takes part in one rollout at a time.
+// While added subsets exist, the SubsetsAnnotation records which ones, when they were
+// added, and for which rollout. The first Ensure of a rollout takes over the added
+// subsets of an earlier rollout, so that a late Cleanup of that rollout does not remove
+// them. Before each write, Ensure calls Question.Current, so that a driver that is late
+// adds nothing after the end of its rollout. If the Router reads from a cache, Current
+// can be as old as the cache. Ensure writes nothing if there is nothing to add or to take
+// over. A DestinationRule supports one rollout at a time.
 //
-// Concurrent use is safe if it is safe for the Client. The time is time.Now.
+// Subsets is safe for concurrent use if its Client is. It reads the time from time.Now.
 type Subsets struct{ c SubsetsConfig }
 
 var _ canary.Prerequisite = (*Subsets)(nil)
 
 var destinationRules = Kind{"DestinationRule", "networking.istio.io", "destinationrules"}
 
-// NewSubsets returns the Prerequisite, or every mistake in c.
+// NewSubsets returns the Prerequisite, or an error with every mistake in c. It keeps the
+// Client, and copies the rest of c.
 func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 	var errs []error
 	if c.Client == nil {
@@ -65,7 +66,7 @@ func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 		errs = append(errs, errors.New("namespace or name is missing"))
 	}
 	if c.Settle < 0 {
-		errs = append(errs, fmt.Errorf("settle is %v", c.Settle))
+		errs = append(errs, fmt.Errorf("settle is %v; want 0 or more", c.Settle))
 	}
 	own := make([]Subset, len(c.Subsets))
 	for i, s := range c.Subsets {
@@ -73,7 +74,7 @@ func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 			errs = append(errs, fmt.Errorf("subset %d: name or labels are missing", i))
 		}
 		if slices.ContainsFunc(own[:i], func(o Subset) bool { return o.Name == s.Name }) {
-			errs = append(errs, fmt.Errorf("subset %d: %q is named twice", i, s.Name))
+			errs = append(errs, fmt.Errorf("subset %d: %q is listed twice", i, s.Name))
 		}
 		own[i] = Subset{s.Name, maps.Clone(s.Labels)}
 	}
@@ -84,8 +85,10 @@ func NewSubsets(c SubsetsConfig) (*Subsets, error) {
 	return &Subsets{c}, nil
 }
 
-// Ensure implements [canary.Prerequisite]. Traffic that is stable only needs
-// nothing. A subset of the same name with other labels is ErrForeignSubset.
+// Ensure implements [canary.Prerequisite]. It answers Yes at once if q.Traffic is zero,
+// that is stable only. It returns ErrForeignSubset if a subset of the same name has other
+// labels, and a canary.FencedError if q.Fence is not newer than the recorded one (see
+// [canary.Fence.After]).
 func (s *Subsets) Ensure(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	if q.Traffic == (canary.Traffic{}) {
 		return canary.Answer{Reply: canary.Yes}, nil
@@ -112,13 +115,13 @@ func (s *Subsets) ensure(ctx context.Context, q canary.Question) (canary.Answer,
 		}
 	}
 	if settled := mark.At.Add(s.c.Settle); !mark.At.IsZero() && now.Before(settled) {
-		return canary.Wait.Because("the subsets of DestinationRule %s/%s settle until %s",
+		return canary.Wait.Because("the new subsets of DestinationRule %s/%s need until %s to reach all proxies",
 			s.c.Namespace, s.c.Name, settled.Format(time.TimeOnly)), nil
 	}
 	return canary.Answer{Reply: canary.Yes}, nil
 }
 
-// add writes the subsets that are missing, if the driver is not late.
+// add writes the missing subsets, unless Question.Current says that the driver is late.
 func (s *Subsets) add(ctx context.Context, q canary.Question, rule *networking.DestinationRule, missing []Subset, m mark) error {
 	if q.Current != nil {
 		if err := q.Current(ctx); err != nil {
@@ -129,9 +132,10 @@ func (s *Subsets) add(ctx context.Context, q canary.Question, rule *networking.D
 	return err
 }
 
-// Cleanup implements [canary.Prerequisite]. Where Ensure added nothing, but could
-// have, the annotation is written and removed again: an Ensure that has read the object
-// already finds it changed then.
+// Cleanup implements [canary.Prerequisite]. If there is no SubsetsAnnotation, but a late
+// Ensure could still add a subset, Cleanup writes the annotation and removes it again.
+// Then an Ensure that has already read the object gets a conflict. Cleanup returns a
+// canary.FencedError as Ensure does.
 func (s *Subsets) Cleanup(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	if err := s.cleanup(ctx, q.Fence); err != nil {
 		return canary.Answer{}, s.wrap(err)
@@ -143,7 +147,7 @@ func (s *Subsets) cleanup(ctx context.Context, f canary.Fence) error {
 	rule, m, err := s.get(ctx, f)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil // and the subsets with it
+		return nil // the subsets are gone too
 	case err != nil:
 		return err
 	}
@@ -158,14 +162,14 @@ func (s *Subsets) cleanup(ctx context.Context, f canary.Fence) error {
 	return err
 }
 
-// mayAdd reports whether an Ensure that comes late would add something.
+// mayAdd reports whether a late Ensure would add a subset.
 func (s *Subsets) mayAdd(rule *networking.DestinationRule) bool {
 	missing, err := s.missing(rule)
 	return err == nil && len(missing) > 0
 }
 
-// get reads the object and what is remembered there, and refuses a Fence that
-// does not come after that.
+// get reads the object and its mark. It returns a canary.FencedError if f is not newer
+// than the Fence in the mark.
 func (s *Subsets) get(ctx context.Context, f canary.Fence) (*networking.DestinationRule, mark, error) {
 	rule, err := s.c.Client.Get(ctx, s.c.Name, metav1.GetOptions{})
 	if err != nil {
@@ -178,7 +182,7 @@ func (s *Subsets) get(ctx context.Context, f canary.Fence) (*networking.Destinat
 	return rule, m, err
 }
 
-// missing returns the subsets that the object does not have.
+// missing returns the subsets that the object lacks.
 func (s *Subsets) missing(rule *networking.DestinationRule) ([]Subset, error) {
 	var missing []Subset
 	for _, want := range s.c.Subsets {

@@ -72,7 +72,7 @@ func TestAMissingSubsetIsAddedAndSettlesAndIsRemovedAgain(t *testing.T) {
 		s := w.subsets(t, 10*time.Second)
 		a := raise(t, s, 3)
 		require.Equal(t, canary.Answer{
-			Reply: canary.Wait, Reason: "the subsets of DestinationRule prod/reviews settle until 00:00:10",
+			Reply: canary.Wait, Reason: "the new subsets of DestinationRule prod/reviews need until 00:00:10 to reach all proxies",
 		}, a)
 		require.Equal(t, []string{"v1", "v9", "v2"}, subsetNames(t, w.rule(t)))
 
@@ -278,7 +278,7 @@ func TestNewSubsetsReportsAllMistakesAtOnce(t *testing.T) {
 		Name: "reviews", Settle: -time.Second,
 		Subsets: []routing.Subset{{Name: "v1", Labels: map[string]string{"a": "b"}}, {Name: "v1", Labels: map[string]string{"a": "c"}}, {}},
 	})
-	for _, want := range []string{"client is missing", "namespace", "settle is -1s", `subset 1: "v1" is named twice`, "subset 2: name or labels"} {
+	for _, want := range []string{"client is missing", "namespace", "settle is -1s; want 0 or more", `subset 1: "v1" is listed twice`, "subset 2: name or labels"} {
 		require.ErrorContains(t, err, want)
 	}
 }

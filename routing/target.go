@@ -9,23 +9,23 @@ import (
 	"github.com/serin-go/serin/mirror"
 )
 
-// Destination is one version of a service as Istio names it.
+// Destination is one version of a service, as Istio names it.
 type Destination struct {
-	// Host is a service. A name without dots is one in the namespace of the
-	// VirtualService, as Istio resolves it.
+	// Host is the host of the service. A name without dots is a service in the namespace
+	// of the VirtualService, as in Istio.
 	Host string
-	// Subset is a subset of the host's DestinationRule; "" is none.
+	// Subset is a subset of the host's DestinationRule; "" means none.
 	Subset string
-	// Port is the port's number. 0 is whatever port the rule uses.
+	// Port is the port's number; 0 means the port that the rule uses.
 	Port uint32
-	// Sets is a header that the destination sets on requests, for versions behind one
-	// address that are told apart by it alone: a model server's models. The zero value
-	// is whatever headers the rule sets. Such an arm gets no copies, as those have no
-	// headers of their own.
+	// Sets is a header that the destination sets on requests. It tells versions apart
+	// that share one address, such as the models of a model server. The zero value leaves
+	// the rule's headers as they are. A canary with Sets cannot get mirrored requests,
+	// because these have no headers of their own.
 	Sets Header
 }
 
-// Header is a header of a request and its value.
+// Header is the name and the value of a request header.
 type Header struct{ Name, Value string }
 
 // String prints host, port, subset and header: "reviews:9080, subset v2".
@@ -47,61 +47,64 @@ func (d Destination) String() string {
 type Arms struct {
 	Stable Destination
 	Canary Destination
-	// Baseline is a fresh copy of stable; the zero Destination is none.
+	// Baseline is a fresh copy of stable. The zero Destination means that there is no
+	// baseline.
 	Baseline Destination
 }
 
-// ArmHeader is the header by which a request chooses its version, unless the Target
-// says another. Its values are "stable", "canary" and "baseline".
+// ArmHeader is the default of Target.Header. Its values are "stable", "canary" and
+// "baseline".
 const ArmHeader = "x-serin-arm"
 
-// Rule says which http rule is to be steered: the one with a name, or the one that
-// matches on something.
+// Rule selects one http rule: by Name, or by Match if the rule has no name. Exactly one
+// of the two must be set.
 type Rule struct {
 	Name string
-	// Match, for a rule without a name, equals one of the blocks of its match.
+	// Match selects the rule that has an equal block in its match.
 	Match *api.HTTPMatchRequest
-	// Arms are those of this rule alone, for a rule that is to go in another
-	// direction. The zero value is the Arms of the Target.
+	// Arms are the destinations of this rule alone, for a rule that is shifted in another
+	// direction. The zero value means the Arms of the Target.
 	Arms Arms
 }
 
-// Target says which rules of which VirtualService are to be steered, and
-// between which destinations.
+// Target says which rules of which VirtualService to steer, and between which
+// destinations.
 type Target struct {
 	Namespace string
 	Name      string
-	// ID tells the target from others that share the VirtualService: the State of
-	// its rollout is kept under this name. It has at most 54 letters in lower case,
-	// digits, "-" and ".". "" is the host of stable or of the canary, whichever comes first in
-	// the alphabet, without the suffix of the namespace. So it is the service's name
-	// where the arms are subsets; where each version has a service of its own, give
-	// one that will be that of the next rollout as well.
+	// ID is part of the names of the target's annotations, and tells it from other
+	// targets of the same VirtualService. It has at most 54 lower-case letters, digits,
+	// "-" and ".". "" means the host of stable or of the canary, whichever sorts first,
+	// without the suffix of the namespace. If the arms are subsets, that is the name of
+	// the service. If each version has a host of its own, set an ID that the next rollout
+	// can use too.
 	ID string
-	// Rules are the rules to steer. None means every rule that leads to stable: it is
-	// chosen by that, whether it has a name or not, when the canary gets its first
-	// live traffic, so that a rule which somebody adds meanwhile is left alone.
+	// Rules are the rules to steer. If empty, all rules that lead to stable are steered,
+	// with or without a name. They are chosen when the canary or the baseline gets its
+	// first live traffic. A rule that is added later and leads to stable only is left
+	// alone.
 	Rules []Rule
-	// Arms are those of every rule that has none of its own.
+	// Arms are the destinations of every rule without Arms of its own.
 	Arms Arms
-	// Overlapping: an arm is a host without a subset and another one a subset of that
-	// host. If the Service selects the pods of both, requests to the one reach the
-	// other whatever the weights say, so that is refused unless it is said here.
+	// Overlapping allows one arm to be a host without a subset while another arm is a
+	// subset of the same host. Set it only if the Service selects the pods of one of
+	// these arms. If the Service selects the pods of both, requests to the host reach the
+	// pods of the subset whatever the weights are.
 	Overlapping bool
-	// Mirror says of which requests the canary gets copies while traffic is mirrored;
-	// the zero value is those that only read. All but mirror.Every need a rule of
-	// their own before each steered one, which is there while traffic is mirrored.
+	// Mirror says which requests are mirrored to the canary; the zero value means GET,
+	// HEAD and OPTIONS. With any value but mirror.Every, a derived rule stands before
+	// each steered rule while traffic is mirrored.
 	Mirror mirror.Methods
 	// Exclusive says that no other VirtualService has rules for the same hosts at the
-	// same gateways. Istio merges such objects, and puts a rule that matches everything
-	// last. A header route or a copy made from it would come before the rules of the
-	// other objects, and take their requests. Without Exclusive, a rule that matches
-	// everything at a gateway therefore gets neither.
+	// same gateways. Istio merges such VirtualServices and puts a rule that matches
+	// everything last. A header route or copy derived from this rule would come before
+	// the rules of the other VirtualServices and take their requests. Without Exclusive,
+	// header routes and copies of such a rule are therefore refused with ErrShared.
 	Exclusive bool
-	// Header is the header, in lower case, by which a request chooses its version
-	// while header routes stand; "" is ArmHeader.
+	// Header is the request header, in lower case, that selects the version while header
+	// routes are on; "" means ArmHeader.
 	Header string
-	// ClusterDomain is the DNS domain of the cluster; "" is cluster.local.
+	// ClusterDomain is the DNS domain of the cluster; "" means cluster.local.
 	ClusterDomain string
 }
 
@@ -132,7 +135,7 @@ func (t Target) id() string {
 type place struct {
 	Destination
 	full string
-	key  string // host and subset in one
+	key  string // host, subset and header
 }
 
 type places [armCount]place
@@ -161,7 +164,7 @@ func (a Arms) places(suffix string) places {
 	return p
 }
 
-// serves reports whether a destination of a rule is this place.
+// serves reports whether a destination of a rule is p, including the header that it sets.
 func (p *place) serves(d *api.HTTPRouteDestination, suffix string) bool {
 	if h := p.Sets; h != (Header{}) && d.GetHeaders().GetRequest().GetSet()[h.Name] != h.Value {
 		return false
@@ -169,7 +172,7 @@ func (p *place) serves(d *api.HTTPRouteDestination, suffix string) bool {
 	return p.is(d.GetDestination(), suffix)
 }
 
-// is reports whether d is this place, given what short hosts stand for.
+// is reports whether d is p. suffix completes hosts without dots.
 func (p *place) is(d *api.Destination, suffix string) bool {
 	if p.full == "" || d.GetSubset() != p.Subset || p.Port != 0 && d.GetPort().GetNumber() != p.Port {
 		return false

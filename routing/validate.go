@@ -26,10 +26,10 @@ func (t Target) validate() error {
 		mistake("mirror: %w", err)
 	}
 	if t.Header != "" && !isHeader(t.Header) {
-		mistake("header: %q is not one in lower case that Istio matches", t.Header)
+		mistake("header: %q: want lower-case letters, digits, \"-\", \"_\" and \".\", but not uri, scheme, method or authority", t.Header)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err // the ID comes from what is wrong
+		return err // the default ID derives from fields that are wrong
 	}
 	return checkID(t.id())
 }
@@ -39,11 +39,11 @@ func (t Target) validateRules() (errs []error) {
 	for i, r := range t.Rules {
 		switch name := r.String(); {
 		case (r.Name == "") == (r.Match == nil):
-			errs = append(errs, fmt.Errorf("rule %d: want a name or a match", i))
+			errs = append(errs, fmt.Errorf("rule %d: want either a name or a match", i))
 		case isOwn(r.Name):
-			errs = append(errs, fmt.Errorf("rule %d: %q: names that begin with %q are those of Serin's rules", i, r.Name, ownPrefix))
+			errs = append(errs, fmt.Errorf("rule %d: %q: names that begin with %q are reserved for Serin's rules", i, r.Name, ownPrefix))
 		case seen[name]:
-			errs = append(errs, fmt.Errorf("rule %d: %s is named twice", i, name))
+			errs = append(errs, fmt.Errorf("rule %d: %s is listed twice", i, name))
 		default:
 			seen[name] = true
 		}
@@ -56,14 +56,14 @@ func (t Target) validateRules() (errs []error) {
 	return errs
 }
 
-// isHeader reports whether Istio can match on a header of that name: it takes
-// lower case alone, and other things for headers of these four names.
+// isHeader reports whether Istio can match on a header of that name. Istio accepts lower
+// case only, and matches something else for the four reserved names.
 func isHeader(name string) bool {
 	reserved := []string{"uri", "scheme", "method", "authority"}
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == "" && !slices.Contains(reserved, name)
 }
 
-// mistake tells what is wrong with a destination; "" if it can be one.
+// mistake says what is wrong with a destination; "" if nothing is.
 func (d Destination) mistake() string {
 	switch {
 	case d.Host == "":
@@ -71,9 +71,9 @@ func (d Destination) mistake() string {
 	case strings.ContainsAny(d.Host, "*/:, \t\n"):
 		return fmt.Sprintf("%q is not the host of a service", d.Host)
 	case (d.Sets.Name == "") != (d.Sets.Value == ""):
-		return fmt.Sprintf("a header has a name and a value; it is %q: %q", d.Sets.Name, d.Sets.Value)
+		return fmt.Sprintf("header %q: %q: want both a name and a value", d.Sets.Name, d.Sets.Value)
 	case d.Port > 65535:
-		return fmt.Sprintf("port %d does not exist", d.Port)
+		return fmt.Sprintf("port %d is not between 0 and 65535", d.Port)
 	}
 	return ""
 }
@@ -97,29 +97,31 @@ func (a Arms) validate(suffix string, overlapping bool) error {
 	return errors.Join(errs...)
 }
 
-// apart reports arms that are one, or may have pods in common.
+// apart returns an error if the arms i and j are the same destination, or may select the
+// same pods.
 func (p *places) apart(i, j int, overlapping bool) error {
 	a, b := &p[i], &p[j]
 	switch {
 	case a.overlaps(b):
 		return fmt.Errorf("%s and %s are the same destination: %v", armNames[i], armNames[j], b.Destination)
 	case a.full == b.full && (a.Subset == "") != (b.Subset == "") && !overlapping:
-		return fmt.Errorf("%s (%v) and %s (%v) may have the same pods: name a subset for both, or set Overlapping if the Service selects those of one only",
+		return fmt.Errorf("%s (%v) and %s (%v) may select the same pods: give both a subset, or set Overlapping if the Service selects the pods of only one of them",
 			armNames[i], a.Destination, armNames[j], b.Destination)
 	}
 	return nil
 }
 
-// isID is what an annotation can be named by, with room for what it holds.
+// isID matches an ID that fits into the name of an annotation together with its suffix.
 var isID = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,52}[a-z0-9])?$`)
 
-// checkID reports an ID that is none, or reads like the name of something else.
+// checkID returns an error for an ID that cannot be part of an annotation's name, or that
+// makes the name of another annotation.
 func checkID(id string) error {
 	if !isID.MatchString(id) || slices.Contains(taken, id) || strings.HasSuffix(id, ".abort") || strings.HasSuffix(id, ".original") {
-		return fmt.Errorf("ID: %q cannot name an annotation; give another of at most 54 letters in lower case, digits, \"-\" and \".\"", id)
+		return fmt.Errorf("ID: %q cannot be used in the name of an annotation; set another of at most 54 lower-case letters, digits, \"-\" and \".\"", id)
 	}
 	return nil
 }
 
-// taken are the names of annotations that are of no target.
+// taken are names of annotations that belong to no target.
 var taken = []string{"subsets", "restore"}

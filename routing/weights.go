@@ -6,25 +6,25 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// original is what a steered rule was before the rollout. It is kept in the
-// object, where anybody can change it.
+// original is what a steered rule was before the rollout. It is stored in the object,
+// where anybody can change it.
 type original struct {
 	Rule string `json:"rule"`
-	// Stable is the key of the stable destination. A rollout that stayed with
-	// its canary leaves its original behind; it is not that of the next one,
-	// which has another stable.
+	// Stable is the key of the stable destination. A rollout that ended with its canary
+	// leaves its original behind. It does not apply to the next rollout, which has
+	// another stable destination.
 	Stable string `json:"stable"`
-	// Arms are the weights of stable, canary and baseline. For stable, -1 is no
-	// weight; for the others, no such destination.
+	// Arms are the weights of stable, canary and baseline. -1 means no weight for stable,
+	// and no destination for the others.
 	Arms [armCount]int64 `json:"arms"`
 	// Foreign are the weights of the other destinations, in their order.
 	Foreign []int64 `json:"foreign,omitempty"`
-	// Sum is what the arms had together when the rule was last written. Foreign
-	// and Sum grow by the same factor when weights are scaled.
+	// Sum is the summed weights of the arms when the rule was last written. Foreign and
+	// Sum grow by the same factor when weights are scaled.
 	Sum int64 `json:"sum"`
 }
 
-// original takes the rule as it is for what it was.
+// original returns the present rule as its original.
 func (r *steered) original() original {
 	o := original{Rule: r.key, Stable: r.places[stable].key}
 	o.Arms, o.Sum = r.arms()
@@ -34,7 +34,7 @@ func (r *steered) original() original {
 		}
 	}
 	o.Foreign = r.foreignWeights()
-	if o.Sum == 0 && len(o.Foreign) == 0 { // nothing is divided, so the numbers mean nothing
+	if o.Sum == 0 && len(o.Foreign) == 0 { // all weights are 0, so the numbers mean nothing
 		o.Sum, o.Arms[stable] = defaultSum, defaultSum
 		if len(r.Route) == 1 {
 			o.Arms[stable] = -1
@@ -43,7 +43,7 @@ func (r *steered) original() original {
 	return o
 }
 
-// defaultSum makes the first weights of a rule that had none percentages.
+// defaultSum makes percentages of the first weights of a rule without weights.
 const defaultSum = 100
 
 func (r *steered) foreignWeights() []int64 {
@@ -56,7 +56,7 @@ func (r *steered) foreignWeights() []int64 {
 	return weights
 }
 
-// total is what the arms had together before the rollout.
+// total is the summed weights of the arms before the rollout.
 func (o *original) total() int64 {
 	if o.Arms[stable] < 0 {
 		return defaultSum
@@ -64,9 +64,9 @@ func (o *original) total() int64 {
 	return o.Arms[stable] + max(0, o.Arms[canaryArm]) + max(0, o.Arms[baseline])
 }
 
-// follow returns o, brought up to date with the rule: if somebody changed the
-// other destinations meanwhile, their numbers are the original from now on, and
-// the arms have what was written last.
+// follow returns o adapted to the present rule. If somebody changed the other
+// destinations during the rollout, their present weights become the original ones, and
+// stable's original weight becomes the sum that was last written.
 func (o original) follow(r *steered) original {
 	now := r.foreignWeights()
 	if o.matches(now, 1, 1) || o.matches(now, o.Sum, o.total()) {
@@ -93,21 +93,21 @@ func (o *original) matches(now []int64, n, d int64) bool {
 	return true
 }
 
-// What a destination is to have instead of a weight.
+// Values of a division in place of a weight.
 const (
 	noWeight      = -1
 	noDestination = -2
 )
 
-// division is what the destinations of a rule are to have.
+// division holds the new weights of a rule's destinations.
 type division struct {
 	arms    [armCount]int64 // a weight, noWeight or noDestination
 	foreign []int64
-	sum     int64 // of the arms
+	sum     int64 // summed weights of the arms
 }
 
-// restore returns what the rule had before the rollout, if the canary and the
-// baseline had nothing then.
+// restore returns the weights from before the rollout. If the canary or baseline had a
+// weight then, stable gets it.
 func (o *original) restore() division {
 	d := division{arms: o.Arms, foreign: o.Foreign, sum: o.total()}
 	for arm := canaryArm; arm < armCount; arm++ {
@@ -121,8 +121,8 @@ func (o *original) restore() division {
 	return d
 }
 
-// divide returns the weights for t: the original numbers if they can show it,
-// or else the smallest integers that do. The other destinations keep their part
+// divide returns the weights for t: with the original sum if it can be divided exactly,
+// and otherwise the smallest exact integers. The other destinations keep their share
 // exactly.
 func (o *original) divide(t canary.Traffic) (division, error) {
 	total := o.total()
@@ -152,7 +152,7 @@ func (o *original) divide(t canary.Traffic) (division, error) {
 		d.arms[arm] /= unit
 		d.sum += d.arms[arm]
 	}
-	if all+d.sum > math.MaxInt32 { // Istio adds weights up in an int32
+	if all+d.sum > math.MaxInt32 { // Istio adds the weights up in an int32
 		return division{}, ErrTooLarge
 	}
 	return d, nil

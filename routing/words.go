@@ -14,16 +14,16 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// String says which rule it is.
+// String returns the quoted name, or the match as JSON.
 func (r Rule) String() string {
 	if r.Match == nil {
 		return fmt.Sprintf("%q", r.Name)
 	}
 	b, _ := json.Marshal(r.Match) // what was decoded, or written in Go, can be encoded
-	return "one that matches " + string(b)
+	return "match " + string(b)
 }
 
-// is reports whether a rule of an object is the one.
+// is reports whether r selects a rule of the object.
 func (r *Rule) is(rule *api.HTTPRoute) bool {
 	if r.Match == nil {
 		return rule.GetName() == r.Name
@@ -33,7 +33,7 @@ func (r *Rule) is(rule *api.HTTPRoute) bool {
 	})
 }
 
-// find returns the index of the rule in an object.
+// find returns the index of the selected rule in an object.
 func (r *Rule) find(vs *networking.VirtualService) (int, error) {
 	index := -1
 	for i, rule := range vs.Spec.Http {
@@ -41,7 +41,7 @@ func (r *Rule) find(vs *networking.VirtualService) (int, error) {
 			continue
 		}
 		if index >= 0 {
-			return 0, fmt.Errorf("%w: http[%d] and http[%d] are both %v", ErrAmbiguousRule, index, i, r)
+			return 0, fmt.Errorf("%w: http[%d] and http[%d] both fit %v", ErrAmbiguousRule, index, i, r)
 		}
 		index = i
 	}
@@ -51,10 +51,10 @@ func (r *Rule) find(vs *networking.VirtualService) (int, error) {
 	return index, nil
 }
 
-// isMissing is ErrNoRule with what there is.
+// isMissing returns ErrNoRule with the rules that exist.
 func (r *Rule) isMissing(vs *networking.VirtualService) error {
 	if r.Match != nil {
-		return fmt.Errorf("%w: %v, in none of %d http rules", ErrNoRule, r, len(vs.Spec.Http))
+		return fmt.Errorf("%w: %v; none of %d http rules has it", ErrNoRule, r, len(vs.Spec.Http))
 	}
 	var names []string
 	for _, rule := range vs.Spec.Http {
@@ -63,16 +63,16 @@ func (r *Rule) isMissing(vs *networking.VirtualService) error {
 		}
 	}
 	if names == nil {
-		return fmt.Errorf("%w: %q; none of %d http rules has a name: leave Rules out to steer all that lead to stable", ErrNoRule, r.Name, len(vs.Spec.Http))
+		return fmt.Errorf("%w: %q; none of %d http rules has a name: leave Target.Rules empty to steer every rule that leads to stable", ErrNoRule, r.Name, len(vs.Spec.Http))
 	}
-	return fmt.Errorf("%w: %q; there is %s", ErrNoRule, r.Name, strings.Join(names, ", "))
+	return fmt.Errorf("%w: %q; the named rules are %s", ErrNoRule, r.Name, strings.Join(names, ", "))
 }
 
-// noStable is ErrNoStable with where the rules lead instead.
+// noStable returns ErrNoStable with the destinations that the rules have.
 func (h *HTTP) noStable(p *places, rules []*api.HTTPRoute) error {
 	want := p[stable].Destination.String()
 	if p[stable].full != p[stable].Host {
-		want += " (which is " + p[stable].full + ")"
+		want += " (in full: " + p[stable].full + ")"
 	}
 	var there []string
 	for _, rule := range rules {
@@ -85,18 +85,18 @@ func (h *HTTP) noStable(p *places, rules []*api.HTTPRoute) error {
 		}
 	}
 	if there == nil {
-		return fmt.Errorf("%w: %s; none of %d http rules routes", ErrNoStable, want, len(rules))
+		return fmt.Errorf("%w: %s; none of %d http rules has destinations", ErrNoStable, want, len(rules))
 	}
-	return fmt.Errorf("%w: %s; there is %s", ErrNoStable, want, strings.Join(there, "; "))
+	return fmt.Errorf("%w: %s; the destinations are %s", ErrNoStable, want, strings.Join(there, "; "))
 }
 
-// Check tells of rules of other protocols that lead to an arm: they are not steered.
+// Check reports the tls and tcp rules that lead to an arm. These rules are not steered.
 func (h *HTTP) Check(vs *networking.VirtualService) (found []canary.Finding) {
 	note := func(kind string, i int, d *api.Destination) {
 		for _, p := range append(h.own, h.common) {
 			for arm := range p {
 				if p[arm].is(d, h.suffix) {
-					found = append(found, canary.Finding{Problem: fmt.Sprintf("VirtualService %s/%s: %s[%d] leads to %s as well, %v; %s rules are not steered, so their traffic stays as it is",
+					found = append(found, canary.Finding{Problem: fmt.Sprintf("VirtualService %s/%s: %s[%d] also leads to %s (%v); %s rules are not steered, so their traffic does not change",
 						vs.Namespace, vs.Name, kind, i, armNames[arm], p[arm].Destination, kind)})
 					return
 				}
@@ -116,19 +116,19 @@ func (h *HTTP) Check(vs *networking.VirtualService) (found []canary.Finding) {
 	return found
 }
 
-// whatElse says what the object has beside http rules that route, and which object
-// to steer instead.
+// whatElse says which rules the object has besides http rules with destinations, and
+// which object to steer instead.
 func whatElse(vs *networking.VirtualService) string {
 	var all []string
 	for i, rule := range vs.Spec.Http {
 		if d := rule.GetDelegate(); d != nil {
 			namespace := cmp.Or(d.GetNamespace(), vs.Namespace)
-			all = append(all, fmt.Sprintf("http[%d] is left to the VirtualService %s/%s: steer that one", i, namespace, d.GetName()))
+			all = append(all, fmt.Sprintf("http[%d] delegates to VirtualService %s/%s: steer that object instead", i, namespace, d.GetName()))
 		}
 	}
 	for kind, n := range map[string]int{"tls": len(vs.Spec.Tls), "tcp": len(vs.Spec.Tcp)} {
 		if n > 0 {
-			all = append(all, fmt.Sprintf("there are %s rules (%d), which are not steered", kind, n))
+			all = append(all, fmt.Sprintf("%d %s rules are not steered", n, kind))
 		}
 	}
 	slices.Sort(all)

@@ -12,79 +12,79 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// NoErrors is an Argo.ConsecutiveErrorLimit that accepts no check without an
+// NoErrors is a value of Argo.ConsecutiveErrorLimit that accepts no check without an
 // answer.
 const NoErrors = -1
 
-// Argo is an Analyzer that measures one metric as an AnalysisRun of Argo Rollouts
-// does, for those who bring their templates from there; [All] joins several into
-// a run. Give it by value.
+// Argo is an Analyzer that measures one metric as an AnalysisRun of Argo Rollouts does,
+// for teams that have AnalysisTemplates. [analysis.All] joins several into a run. Use
+// Argo as a value, not as a pointer.
 //
-// After InitialDelay the window is cut into checks of the length Every, and each
-// is a measurement:
+// After InitialDelay, the window is cut into checks of the length Every. Each check is a
+// measurement:
 //
 //	no requests, or nothing counted   -> error
 //	Failure holds                     -> failed
 //	Success given, and does not hold  -> failed, or inconclusive if Failure is given too
 //	else                              -> successful
 //
-// They are gone through in their order, and the first of these decides for good:
+// The checks are evaluated in order. The first of these conditions decides for good:
 //
 //	failed > FailureLimit                        -> Fail
 //	inconclusive > InconclusiveLimit             -> Inconclusive: a person decides
 //	errors in a row > ConsecutiveErrorLimit      -> Fail
 //	Count successful, failed and inconclusive    -> Pass
 //
-// Without a Count it is an analysis in the background: it goes on from step to
-// step, and passes from the first successful check on, for as long as no limit is
-// exceeded. With a Count it begins anew at each step.
+// With a Count, the analysis begins anew at each step. Without a Count, it is a
+// background analysis: it continues from step to step, and passes from the first
+// successful check on, as long as no limit is exceeded.
 //
-// It gives no guarantee about errors. Every check takes a share of few requests as
-// if it were exact. In 60 checks of a minute at 1 request per second, with
-// BadAtMost(0.01) as Success and FailureLimit 3, a healthy canary with a true
-// share of 0.1 % is rolled back nearly every second time; and with BadAtMost(0.05)
-// one with ten times the errors of stable, 1 % instead of 0.1 %, is hardly ever
-// found, whatever the traffic. Package analysis/sequential is made for looking
-// often.
+// Argo guarantees no error rate. Every check treats the share of a few requests as exact.
+// Take 60 checks of 1 minute at 1 request per second. With BadAtMost(0.01) as Success and
+// FailureLimit 3, a healthy canary with a true share of 0.1 % is rolled back nearly every
+// second time. With BadAtMost(0.05), a canary with ten times the errors of stable, 1 %
+// instead of 0.1 %, is hardly ever found, whatever the traffic. Use package
+// analysis/sequential to look often.
 //
-// What differs from Argo Rollouts:
-//   - A check sees its own interval alone; a query there may look back further,
-//     to before the step.
-//   - A check without requests is without an answer. There it depends on the
-//     query: an empty result is an error, and NaN misses a success condition.
-//   - A store that does not answer is an error of this look, and no measurement.
-//     A measurement without an answer is not repeated after 10 seconds; the next
-//     one comes after Every.
-//   - A background analysis sees the steps that are to be judged, and waits for
-//     the first check of each.
+// Differences from Argo Rollouts:
+//   - A check sees only its own interval. A query in Argo may look back further, to
+//     before the step.
+//   - A check without requests is an error. In Argo it depends on the query: an empty
+//     result is an error, and NaN does not satisfy a success condition.
+//   - If the store does not answer, Analyze returns an error, and there is no
+//     measurement. A measurement without an answer is not repeated after 10 seconds; the
+//     next one comes after Every.
+//   - A background analysis sees only steps that are judged, and waits for the first
+//     check of each.
 //   - There is no consecutiveSuccessLimit.
 type Argo struct {
 	Provider metrics.Provider
 	Canary   metrics.Arm
-	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	// Signal says which requests are bad; the zero value means a status of 500 to 599.
 	Signal metrics.Signal
-	// Reporter is who counts. Its zero value, Source, gives way to Destination
-	// while the canary is only mirrored to.
+	// Reporter is the proxy that counts. The zero value means Source, or Destination
+	// while the canary gets mirrored requests only.
 	Reporter metrics.Reporter
-	// Every is Argo's interval.
+	// Every is the length of a check: Argo's interval. It must be above zero.
 	Every time.Duration
-	// InitialDelay is left out at the start.
+	// InitialDelay is the time at the start of the window that is not checked.
 	InitialDelay time.Duration
-	// Count is how many measurements are wanted, without errors; zero is no end.
+	// Count is the number of measurements to make, without errors; zero means no end.
 	Count int
-	// Success and Failure are the conditions; one of them must be given.
+	// Success and Failure are the conditions. At least one must be set.
 	Success, Failure Condition
-	// FailureLimit and InconclusiveLimit are how many such checks are accepted.
+	// FailureLimit and InconclusiveLimit are the accepted numbers of failed and
+	// inconclusive checks.
 	FailureLimit, InconclusiveLimit int
-	// ConsecutiveErrorLimit is how many checks in a row may be without an answer;
-	// zero is Argo's 4, and NoErrors is none.
+	// ConsecutiveErrorLimit is the accepted number of consecutive checks without an
+	// answer; zero means 4, as in Argo, and NoErrors means none.
 	ConsecutiveErrorLimit int
-	// DryRun measures without effect: the verdict is Pass, and the reason and
-	// the Values say what it would be.
+	// DryRun measures without effect: the verdict is always Pass, and the Reason and the
+	// Values tell what it would be.
 	DryRun bool
 }
 
-// Validate reports every mistake at once. Analyze does so too.
+// Validate reports every mistake at once. Analyze calls it too.
 func (a Argo) Validate() error {
 	errs := []error{
 		checkEvery(a.Every), a.Success.err, a.Failure.err, a.query(analysis.Request{}).Validate(), checkNotNegative("Count", a.Count),
@@ -97,14 +97,14 @@ func (a Argo) Validate() error {
 		errs = append(errs, fmt.Errorf("ConsecutiveErrorLimit is %d; want zero or more, or NoErrors", a.ConsecutiveErrorLimit))
 	}
 	if !a.Success.given() && !a.Failure.given() {
-		errs = append(errs, errors.New("there is no condition"))
+		errs = append(errs, errors.New("no condition; want Success, Failure or both"))
 	}
 	return judging.Mistakes("argo", a.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. Whatever keeps the Provider from answering, but
-// having nothing to count, is an error; with DryRun it has no effect either,
-// unless ctx has ended.
+// Analyze implements [analysis.Analyzer]. It returns an error of the Provider, unless the
+// error only means that there is nothing to count. With DryRun, an error of the Provider
+// becomes a Pass, unless ctx has ended.
 func (a Argo) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := a.Validate(); err != nil {
 		return analysis.Result{}, err
@@ -150,7 +150,7 @@ func (a Argo) query(r analysis.Request) metrics.Query {
 	return metrics.Query{Arm: a.Canary, Reporter: judging.Reporter(a.Reporter, r.Mirrored), Signal: a.Signal}
 }
 
-// errorLimit returns the limit in use.
+// errorLimit returns the effective ConsecutiveErrorLimit.
 func (a Argo) errorLimit() int {
 	return max(0, cmp.Or(a.ConsecutiveErrorLimit, 4))
 }

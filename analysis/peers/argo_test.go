@@ -82,7 +82,7 @@ func TestArgoReportsEveryMistakeAtOnce(t *testing.T) {
 	_, err := peers.Argo{Count: -1, FailureLimit: -1, InconclusiveLimit: -1, ConsecutiveErrorLimit: -2, InitialDelay: -1}.Analyze(t.Context(), minute)
 	for _, want := range []string{
 		"Every is 0s", "Count is -1", "FailureLimit is -1", "InconclusiveLimit is -1", "ConsecutiveErrorLimit is -2", "InitialDelay is -1ns",
-		"there is no condition", "the arm needs", "no Provider",
+		"no condition; want Success, Failure or both", "the arm needs", "no Provider",
 	} {
 		require.ErrorContains(t, err, want)
 	}

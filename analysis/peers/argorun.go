@@ -6,7 +6,7 @@ import (
 	"github.com/serin-go/serin/analysis"
 )
 
-// outcome is what one check is to Argo.
+// outcome is the result of one check.
 type outcome uint8
 
 const (
@@ -35,20 +35,21 @@ func (a Argo) outcome(c check) outcome {
 	return failed
 }
 
-// argoRun is how an analysis went, up to the check that decided or the last one.
+// argoRun is the state of an analysis after the check that decided, or after the last
+// one.
 type argoRun struct {
 	tally    [len(outcomes)]int
-	inARow   int // checks without an answer, until the last one
+	inARow   int // checks without an answer, up to the last one
 	last     check
 	what     outcome // of the last check
 	verdict  analysis.Verdict
 	exceeded string // limit
 }
 
-// measured is the number that Count is about.
+// measured is the number to compare with Count.
 func (r argoRun) measured() int { return r.tally[successful] + r.tally[failed] + r.tally[inconclusive] }
 
-// replay is the pure part of Analyze: it goes through the checks in their order.
+// replay is the pure part of Analyze. It evaluates the checks in order.
 func (a Argo) replay(all []check) argoRun {
 	var r argoRun
 	for _, c := range all {
@@ -72,7 +73,7 @@ func (a Argo) replay(all []check) argoRun {
 	return r
 }
 
-// limits names the limit that is exceeded, and what follows.
+// limits returns the verdict, and the limit that is exceeded, if any.
 func (a Argo) limits(r argoRun) (analysis.Verdict, string) {
 	switch {
 	case r.tally[failed] > a.FailureLimit:

@@ -10,18 +10,18 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// canary is how Values name the canary's arm.
+// canary is the name of the canary's arm in Values.
 const canary = "canary"
 
-// check is what one interval of a window says of one arm.
+// check is what was counted in one interval for one arm.
 type check struct {
 	counts metrics.Counts
-	// silence is why nothing was counted: an error of metrics, as ErrNoTraffic;
-	// nil if something was.
+	// silence is why nothing was counted, such as metrics.ErrNoTraffic; nil if something
+	// was counted.
 	silence error
 }
 
-// of says what was counted.
+// of describes what was counted.
 func (c check) of(s metrics.Signal) string {
 	if c.silence != nil {
 		return fmt.Sprintf("nothing (%v)", c.silence)
@@ -29,14 +29,14 @@ func (c check) of(s metrics.Signal) string {
 	return fmt.Sprintf("%v %v", c.counts, s)
 }
 
-// maxChecks keeps a mistyped interval from asking a store for ever.
+// maxChecks prevents a mistyped interval from causing endless queries.
 const maxChecks = 10_000
 
-// checks cuts the window into intervals, from its start, and returns what was
-// counted in each complete one. What a store holds of an interval does not change
-// once it is over, so that every look finds the same checks and perhaps some
-// more. Silence belongs to its interval. Any other error is about the store as it
-// is now, and no evidence about any interval: it is returned.
+// checks cuts the window into intervals, from its start, and returns the counts of each
+// complete one. The counts of an interval do not change once it is over, so every look
+// finds the same checks and possibly more. An error that means "no evidence" belongs to
+// its interval. Any other error is about the present state of the store, not about an
+// interval, and is returned.
 func checks(ctx context.Context, p metrics.Provider, q metrics.Query, w metrics.Window, every time.Duration) ([]check, error) {
 	if n := w.Length() / every; n > maxChecks {
 		return nil, fmt.Errorf("analysis: %v holds %d checks of %v; want at most %d", w.Length(), n, every, maxChecks)
@@ -63,7 +63,7 @@ func checks(ctx context.Context, p metrics.Provider, q metrics.Query, w metrics.
 	return all, nil
 }
 
-// countAll asks with one question, of a Provider that takes it.
+// countAll counts in all windows with one query, if the Provider supports that.
 func countAll(ctx context.Context, p metrics.Provider, q metrics.Query, windows []metrics.Window) ([]check, error) {
 	s, ok := p.(metrics.Sequencer)
 	if !ok {
@@ -88,8 +88,8 @@ func countAll(ctx context.Context, p metrics.Provider, q metrics.Query, windows 
 	return all, nil
 }
 
-// countEach asks once for each window. Readings that are stale at the end of an
-// interval that others follow were not stale for ever: there is a gap in them.
+// countEach sends one query for each window. If readings are stale at the end of an
+// interval but others follow, there is a gap in the readings.
 func countEach(ctx context.Context, p metrics.Provider, q metrics.Query, windows []metrics.Window) ([]check, error) {
 	all := make([]check, len(windows))
 	for i, w := range windows {
@@ -107,22 +107,22 @@ func countEach(ctx context.Context, p metrics.Provider, q metrics.Query, windows
 	return all, nil
 }
 
-// firstCheck says when there will be one.
+// firstCheck says when the first check will be complete.
 func firstCheck(w metrics.Window, every time.Duration) string {
 	return fmt.Sprintf("the first check is complete in %v", (every - w.Length()).Round(time.Second))
 }
 
-// Condition is what the counts of one check must be like. Make it with
-// [BadAtMost], [BadAbove] or [Where]; the zero value is no condition.
+// Condition is a condition on the counts of one check. Make it with [BadAtMost],
+// [BadAbove] or [Where]. The zero value means no condition.
 type Condition struct {
 	words string
 	holds func(metrics.Counts) bool
 	err   error
 }
 
-// BadAtMost returns the Condition that the share of bad requests is at most
-// share, from 0 to 1. A success rate of at least 99 % is BadAtMost(0.01), and so
-// is a 99th percentile of at most 500 ms, of metrics.SlowerThan(500 ms).
+// BadAtMost returns the Condition that the share of bad requests is at most share, from 0
+// to 1. BadAtMost(0.01) means a success rate of at least 99 %. With the Signal
+// metrics.SlowerThan(500 ms), it means a 99th percentile of at most 500 ms.
 func BadAtMost(share float64) Condition {
 	return Condition{
 		words: fmt.Sprintf("at most %s bad", judging.Percent(share)),
@@ -131,8 +131,8 @@ func BadAtMost(share float64) Condition {
 	}
 }
 
-// BadAbove returns the Condition that the share of bad requests is above share,
-// from 0 to 1.
+// BadAbove returns the Condition that the share of bad requests is above share, from 0 to
+// 1.
 func BadAbove(share float64) Condition {
 	return Condition{
 		words: fmt.Sprintf("more than %s bad", judging.Percent(share)),
@@ -141,13 +141,13 @@ func BadAbove(share float64) Condition {
 	}
 }
 
-// Where returns the Condition that holds returns true. It is called for counts
-// with at least some requests, possibly by several goroutines at once. The words
-// stand in reasons: "want at least 10 requests".
+// Where returns a Condition that is met if holds returns true. The function is called for
+// counts with at least some requests, possibly by several goroutines at once. The words
+// describe the condition in reasons: "at least 10 requests".
 func Where(words string, holds func(metrics.Counts) bool) Condition {
 	c := Condition{words: words, holds: holds}
 	if holds == nil || words == "" {
-		c.err = errors.New("a condition needs words and a function")
+		c.err = errors.New("the condition needs words and a function")
 	}
 	return c
 }

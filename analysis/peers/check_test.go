@@ -99,7 +99,7 @@ func TestAGapInTheReadingsIsSilenceOnceItIsOver(t *testing.T) {
 	require.ErrorIs(t, err, metrics.ErrStale)
 	result, err := judge.Analyze(t.Context(), after(3*time.Minute))
 	require.NoError(t, err)
-	require.Equal(t, "1 of 3 checks failed, 3 roll back; 2 passed in this step, 4 needed", result.Reason)
+	require.Equal(t, "1 of 3 checks failed, rollback at 3; 2 passed in this step, 4 needed", result.Reason)
 }
 
 // steps is a request in the third step of a rollout, that long after noon: the
@@ -129,9 +129,9 @@ func TestFailedChecksOfEarlierStepsCount(t *testing.T) {
 		reason string
 	}{
 		{flagger, 10 * time.Minute, analysis.Blind, "the first check is complete in 1m0s"},
-		{flagger, 11 * time.Minute, analysis.Inconclusive, "2 of 9 checks failed, 3 roll back; 1 passed in this step, 2 needed"},
-		{flagger, 12 * time.Minute, analysis.Pass, "2 of 10 checks failed, 3 roll back; 2 passed in this step, 2 needed"},
-		{flagger, 13 * time.Minute, analysis.Fail, "3 of 11 checks failed, 3 roll back; in the last one, canary has 9/100 (9.00%) 5xx answers, want at most 1% bad"},
+		{flagger, 11 * time.Minute, analysis.Inconclusive, "2 of 9 checks failed, rollback at 3; 1 passed in this step, 2 needed"},
+		{flagger, 12 * time.Minute, analysis.Pass, "2 of 10 checks failed, rollback at 3; 2 passed in this step, 2 needed"},
+		{flagger, 13 * time.Minute, analysis.Fail, "3 of 11 checks failed, rollback at 3; in the last one, canary has 9/100 (9.00%) 5xx answers, want at most 1% bad"},
 		{argo, 10 * time.Minute, analysis.Blind, "the first check is complete in 1m0s"},
 		{argo, 12 * time.Minute, analysis.Pass, "checks made: 10, failed: 2; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
 		{argo, 13 * time.Minute, analysis.Fail, "failed checks: 3, at most 2 accepted; the last check was failed: canary has 9/100 (9.00%) 5xx answers"},

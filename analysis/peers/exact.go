@@ -5,13 +5,13 @@ import (
 	"math"
 )
 
-// MaxPairs is how many pairs of values the exact distribution is counted for: 50
-// against 50 values take some 30 ms, 20 against 20 about two.
+// MaxPairs is the greatest number of pairs for the exact distribution. 50 against 50
+// values take about 30 ms, 20 against 20 about 2 ms.
 const MaxPairs = 2500
 
-// Exact is the test by counting, for the values as they are, every way to deal
-// them to the arms (section 1). It is right with any ties. The error is ErrEmpty,
-// ErrNotFinite, or ErrTooMany above MaxPairs pairs.
+// Exact is the test that counts every assignment of the values to the arms (section 1).
+// It is exact with any ties. The error is ErrEmpty, ErrNotFinite, or ErrTooMany above
+// MaxPairs pairs.
 func Exact(x, y []float64) (Test, error) {
 	p, err := pool(x, y)
 	if err != nil {
@@ -41,11 +41,10 @@ func (p pooled) swapped() pooled {
 	return s
 }
 
-// ways returns, for every 2U, in how many ways n of the values make it. It deals
-// the groups one after the other: after some of them, ways[j][u] are the ways in
-// which j values went to x, with 2U = u among those dealt so far. k values of a
-// group of t are above the values that went to y before them, and equal to the
-// t-k others of the group.
+// ways returns, for every 2U, the number of assignments of n of the values with this U.
+// It adds the groups one after the other. After some groups, ways[j][u] is the number of
+// assignments with j values in x and 2U = u so far. k values of a group of t are greater
+// than the values of earlier groups in y, and equal to the t-k others of the group.
 func (p pooled) ways() []float64 {
 	most := 2 * p.n * p.m
 	ways := make([][]float64, p.n+1)
@@ -66,7 +65,7 @@ func (p pooled) ways() []float64 {
 	return ways[p.n]
 }
 
-// add adds times from[u] to to[u+by], for every u that stays within.
+// add adds times from[u] to to[u+by], for every u within the range.
 func add(to, from []float64, by int, times float64) {
 	if by >= len(to) {
 		return
@@ -86,7 +85,7 @@ func choose(n, k int) float64 {
 	return math.Round(c)
 }
 
-// tails returns the share of the ways up to at, and from at.
+// tails returns the share of the assignments up to at, and from at.
 func tails(ways []float64, at int) (less, greater float64) {
 	below, above := 0.0, 0.0
 	for u, w := range ways {

@@ -12,59 +12,60 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Flagger is an Analyzer that counts failed checks as Flagger does, for those who
-// bring their numbers from there. Give it by value.
+// Flagger is an Analyzer that counts failed checks as Flagger does, for teams that have
+// Flagger's thresholds. Use it as a value, not as a pointer.
 //
-// The window is cut into checks of the length Every, and so are the earlier steps
-// of the rollout. A check fails if a metric misses its condition, or if there is
-// nothing to judge it by: no traffic is a failed check. From the Threshold-th
-// failed check of the rollout on the verdict is Fail, however many passed. It is
-// Pass when Iterations checks of this step have passed, the last one among them,
-// and Inconclusive, "halt advancement", until then.
+// The window is cut into checks of the length Every, and so are the earlier steps of the
+// rollout. A check fails if a metric does not meet its condition. It also fails if there
+// is nothing to judge: a check without traffic is a failed check. The verdict is Fail
+// from the Threshold-th failed check of the rollout on, however many checks passed. It is
+// Pass if at least Iterations checks of this step have passed, including the last one.
+// Until then it is Inconclusive: "halt advancement".
 //
-// It gives no guarantee about errors, and none can be calculated without knowing
-// the traffic. Every check takes a share of few requests as if it were exact, and
-// a long rollout has many checks. In 60 checks of a minute with BadAtMost(0.01)
-// and Threshold 5, a healthy canary whose true share is 0.5 % is rolled back
-// nearly always at 1 request per second and about every fourth time at 10; one
-// that fails twice as often as stable, 0.2 % instead of 0.1 %, is hardly ever found
-// at 10 per second or more. Package analysis/sequential is made for looking often.
+// Flagger guarantees no error rate, and no error rate can be calculated without knowing
+// the traffic. Every check treats the share of a few requests as exact, and a long
+// rollout has many checks. Take 60 checks of 1 minute with BadAtMost(0.01) and Threshold
+// 5. A healthy canary with a true share of 0.5 % is rolled back nearly always at 1
+// request per second, and about every fourth time at 10 requests per second. A canary
+// that fails twice as often as stable, 0.2 % instead of 0.1 %, is hardly ever found at 10
+// requests per second or more. Use package analysis/sequential to look often.
 //
-// What differs from Flagger:
-//   - What is left of a step after its last complete check is not looked at, nor
-//     is a step that was not to be judged.
-//   - A store that does not answer is an error, and not a failed check.
+// Differences from Flagger:
+//   - The rest of a step after its last complete check is ignored, and so is a step that
+//     is not judged.
+//   - If the store does not answer, Analyze returns an error, and no check fails.
 //   - The interval of the metrics is Every.
-//   - Flagger's own queries read the reporter "destination"; the zero Reporter
-//     here is Source, which also sees what never reached a pod.
-//   - A percentile that Flagger interpolates in a bucket is the share above a
-//     bound here.
+//   - Flagger's own queries use the reporter "destination". The zero Reporter here is
+//     Source, which also counts requests that never reached a pod.
+//   - Flagger interpolates a percentile within a bucket. Here it is the share of requests
+//     above a bound.
 type Flagger struct {
 	Provider metrics.Provider
 	Canary   metrics.Arm
-	// Reporter is who counts. Its zero value, Source, gives way to Destination
-	// while the canary is only mirrored to.
+	// Reporter is the proxy that counts. The zero value means Source, or Destination
+	// while the canary gets mirrored requests only.
 	Reporter metrics.Reporter
-	// Every is Flagger's interval.
+	// Every is the length of a check: Flagger's interval. It must be above zero.
 	Every time.Duration
-	// Metrics are what each check looks at. There must be one.
+	// Metrics are the metrics of each check. At least one must be set.
 	Metrics []FlaggerMetric
-	// Threshold is how many failed checks of the rollout roll back; zero is 1.
+	// Threshold is the number of failed checks of the rollout that causes a rollback;
+	// zero means 1.
 	Threshold int
-	// Iterations is how many checks of each step must pass; zero is 1, as Flagger
-	// asks for each weight.
+	// Iterations is the number of checks of each step that must pass; zero means 1, as in
+	// Flagger for each weight.
 	Iterations int
 }
 
-// FlaggerMetric is a metric with what it must be like.
+// FlaggerMetric is a metric and its condition.
 type FlaggerMetric struct {
-	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	// Signal says which requests are bad; the zero value means a status of 500 to 599.
 	Signal metrics.Signal
-	// Want is Flagger's thresholdRange.
+	// Want is Flagger's thresholdRange. It must be set.
 	Want Condition
 }
 
-// Validate reports every mistake at once. Analyze does so too.
+// Validate reports every mistake at once. Analyze calls it too.
 func (f Flagger) Validate() error {
 	errs := []error{
 		checkEvery(f.Every), checkNotNegative("Threshold", f.Threshold), checkNotNegative("Iterations", f.Iterations),
@@ -72,17 +73,17 @@ func (f Flagger) Validate() error {
 	for i, m := range f.Metrics {
 		errs = append(errs, m.Want.err, f.query(m, analysis.Request{}).Validate())
 		if !m.Want.given() {
-			errs = append(errs, fmt.Errorf("metric %d has no condition", i+1))
+			errs = append(errs, fmt.Errorf("metric %d has no condition; set Want", i+1))
 		}
 	}
 	if len(f.Metrics) == 0 {
-		errs = append(errs, errors.New("there are no Metrics"))
+		errs = append(errs, errors.New("no Metrics; want at least one"))
 	}
 	return judging.Mistakes("flagger", f.Provider, errs)
 }
 
-// Analyze implements [Analyzer]. Whatever keeps the Provider from answering, but
-// having nothing to count, is an error.
+// Analyze implements [analysis.Analyzer]. It returns an error of the Provider, unless the
+// error only means that there is nothing to count.
 func (f Flagger) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := f.Validate(); err != nil {
 		return analysis.Result{}, err
@@ -104,7 +105,7 @@ func (f Flagger) Analyze(ctx context.Context, r analysis.Request) (analysis.Resu
 	return analysis.Result{Verdict: run.verdict(f), Reason: run.reason(f), Values: run.values(f)}, nil
 }
 
-// flaggerRun is how the checks went, up to the one that rolls back or the last
+// flaggerRun is the state of the checks after the one that rolls back, or after the last
 // one.
 type flaggerRun struct {
 	checks, failed int     // of the rollout
@@ -113,8 +114,7 @@ type flaggerRun struct {
 	missed         string  // what failed in the last check, "" if nothing did
 }
 
-// replay is the pure part of Analyze: it goes through the checks of one more
-// block in their order.
+// replay is the pure part of Analyze. It evaluates the checks of one more block in order.
 func (f Flagger) replay(run flaggerRun, rows [][]check) flaggerRun {
 	if run.failed < f.threshold() {
 		run.step, run.passed, run.missed = 0, 0, ""
@@ -135,7 +135,7 @@ func (f Flagger) replay(run flaggerRun, rows [][]check) flaggerRun {
 	return run
 }
 
-// missed says which metric is not as wanted; "" if all are.
+// missed says which metric does not meet its condition; "" if all do.
 func (f Flagger) missed(last []check) string {
 	for i, m := range f.Metrics {
 		if c := last[i]; c.silence != nil || !m.Want.holds(c.counts) {
@@ -156,14 +156,14 @@ func (r flaggerRun) verdict(f Flagger) analysis.Verdict {
 }
 
 func (r flaggerRun) reason(f Flagger) string {
-	seen := fmt.Sprintf("%d of %d checks failed, %d roll back", r.failed, r.checks, f.threshold())
+	seen := fmt.Sprintf("%d of %d checks failed, rollback at %d", r.failed, r.checks, f.threshold())
 	if r.missed != "" {
 		return fmt.Sprintf("%s; in the last one, %s", seen, r.missed)
 	}
 	return fmt.Sprintf("%s; %d passed in this step, %d needed", seen, r.passed, f.iterations())
 }
 
-// values are those of the last check that was looked at.
+// values are those of the last evaluated check.
 func (r flaggerRun) values(f Flagger) []analysis.Value {
 	if r.checks == 0 {
 		return nil
@@ -175,7 +175,7 @@ func (r flaggerRun) values(f Flagger) []analysis.Value {
 	return append(values, tallied("failed checks", r.failed, f.threshold()))
 }
 
-// tallied is a number of checks beside its limit.
+// tallied is a number of checks with its limit.
 func tallied(name string, n, limit int) analysis.Value {
 	return analysis.Value{Name: name, Number: float64(n), Unit: fmt.Sprintf("of %d", limit)}
 }

@@ -21,16 +21,16 @@ func TestFlagger(t *testing.T) {
 		want       analysis.Verdict
 		reason     string
 	}{
-		"the last check passed": {[]int{2, 0, 1}, 3, 0, analysis.Pass, "1 of 3 checks failed, 3 roll back; 2 passed in this step, 1 needed"},
+		"the last check passed": {[]int{2, 0, 1}, 3, 0, analysis.Pass, "1 of 3 checks failed, rollback at 3; 2 passed in this step, 1 needed"},
 		"the last check failed": {[]int{0, 2}, 3, 0, analysis.Inconclusive,
-			"1 of 2 checks failed, 3 roll back; in the last one, canary has 2/100 (2.00%) 5xx answers, want at most 1% bad"},
-		"too few have passed":           {[]int{0, 1}, 3, 3, analysis.Inconclusive, "0 of 2 checks failed, 3 roll back; 2 passed in this step, 3 needed"},
-		"enough have passed":            {[]int{0, 1, 5, 0}, 3, 3, analysis.Pass, "1 of 4 checks failed, 3 roll back; 3 passed in this step, 3 needed"},
-		"failures need not be in a row": {[]int{5, 0, 0, 0, 5}, 2, 0, analysis.Fail, "2 of 5 checks failed, 2 roll back; in the last one, canary has 5/100 (5.00%) 5xx answers, want at most 1% bad"},
+			"1 of 2 checks failed, rollback at 3; in the last one, canary has 2/100 (2.00%) 5xx answers, want at most 1% bad"},
+		"too few have passed":           {[]int{0, 1}, 3, 3, analysis.Inconclusive, "0 of 2 checks failed, rollback at 3; 2 passed in this step, 3 needed"},
+		"enough have passed":            {[]int{0, 1, 5, 0}, 3, 3, analysis.Pass, "1 of 4 checks failed, rollback at 3; 3 passed in this step, 3 needed"},
+		"failures need not be in a row": {[]int{5, 0, 0, 0, 5}, 2, 0, analysis.Fail, "2 of 5 checks failed, rollback at 2; in the last one, canary has 5/100 (5.00%) 5xx answers, want at most 1% bad"},
 		"what comes after it failed is not looked at": {[]int{5, 0, 0, 0}, 0, 0, analysis.Fail,
-			"1 of 1 checks failed, 1 roll back; in the last one, canary has 5/100 (5.00%) 5xx answers, want at most 1% bad"},
+			"1 of 1 checks failed, rollback at 1; in the last one, canary has 5/100 (5.00%) 5xx answers, want at most 1% bad"},
 		"no traffic is a failed check": {[]int{-1, -1}, 2, 0, analysis.Fail,
-			"2 of 2 checks failed, 2 roll back; in the last one, canary has nothing (no requests in the window), want at most 1% bad"},
+			"2 of 2 checks failed, rollback at 2; in the last one, canary has nothing (no requests in the window), want at most 1% bad"},
 		"nothing yet": {nil, 2, 0, analysis.Blind, "the first check is complete in 1m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestOneCheckFailsOnceHoweverManyMetricsDo(t *testing.T) {
 	result, err := judge.Analyze(t.Context(), after(2*time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, analysis.Result{
-		Verdict: analysis.Inconclusive, Reason: "2 of 2 checks failed, 3 roll back; in the last one, canary has 3/100 (3.00%) requests slower than 1s, want at most 1% bad",
+		Verdict: analysis.Inconclusive, Reason: "2 of 2 checks failed, rollback at 3; in the last one, canary has 3/100 (3.00%) requests slower than 1s, want at most 1% bad",
 		Values: []analysis.Value{
 			{Name: "5xx answers", Arm: "canary", Counts: of(3, 100)},
 			{Name: "requests slower than 1s", Arm: "canary", Counts: of(3, 100)},
@@ -74,7 +74,7 @@ func TestFlaggerReportsEveryMistakeAtOnce(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	require.ErrorIs(t, err, metrics.ErrBadQuery)
-	require.ErrorContains(t, peers.Flagger{}.Validate(), "there are no Metrics")
+	require.ErrorContains(t, peers.Flagger{}.Validate(), "no Metrics; want at least one")
 }
 
 func ExampleFlagger() {
@@ -90,9 +90,9 @@ func ExampleFlagger() {
 	}
 	// Output:
 	// pass <nil>
-	// 0 of 2 checks failed, 2 roll back; 2 passed in this step, 1 needed
+	// 0 of 2 checks failed, rollback at 2; 2 passed in this step, 1 needed
 	// inconclusive <nil>
-	// 1 of 3 checks failed, 2 roll back; in the last one, canary has 7/100 (7.00%) 5xx answers, want at most 1% bad
+	// 1 of 3 checks failed, rollback at 2; in the last one, canary has 7/100 (7.00%) 5xx answers, want at most 1% bad
 	// fail <nil>
-	// 2 of 5 checks failed, 2 roll back; in the last one, canary has 9/100 (9.00%) 5xx answers, want at most 1% bad
+	// 2 of 5 checks failed, rollback at 2; in the last one, canary has 9/100 (9.00%) 5xx answers, want at most 1% bad
 }

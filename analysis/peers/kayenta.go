@@ -10,91 +10,91 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Kayenta is an Analyzer that compares series of values of two arms by the
-// Mann-Whitney test and scores them, as Kayenta's NetflixACAJudge does, for those
-// who bring their canary configs from there. Give it by value.
+// Kayenta is an Analyzer that compares series of values of two arms by the Mann-Whitney
+// test and scores them as Kayenta's NetflixACAJudge does, for teams that have canary
+// configs for Kayenta. Use it as a value, not as a pointer.
 //
-// The window is cut into checks of the length Every, and each gives every metric
-// one value of each arm. A metric is high (or low) if the 98 % interval of the
-// canary's shift is beyond a quarter of the shift itself, and the size of the
-// effect beyond what is allowed; the package documentation has the formulas. A group
-// scores the percentage of its metrics that are neither, and the score is the
-// weighted mean of the groups:
+// The window is cut into checks of the length Every. Each check gives one value for each
+// metric and arm. A metric is high (or low) under two conditions: the 98 % interval of
+// the canary's shift is beyond a quarter of the shift itself, and the effect size is
+// beyond the allowed one. The package documentation has the formulas. The score of a
+// group is the percentage of its metrics that are neither high nor low. The total score
+// is the weighted mean of the groups:
 //
 //	a critical metric high or low  -> Fail, score 0
 //	score >= PassScore             -> Pass
 //	score >= MarginalScore         -> Inconclusive: marginal, a person decides
 //	else                           -> Fail
 //
-// A verdict is given when Lifetime is over, from its checks alone, so that it
-// stands. With JudgeEvery the score is taken before, too, and Fails at once below
-// MarginalScore.
+// The verdict is given at the end of Lifetime. It uses the checks within Lifetime only,
+// so it does not change afterwards. With JudgeEvery, the score is also calculated before,
+// and a score below MarginalScore is a Fail at once.
 //
-// It gives no guarantee about errors. The interval is that of one look at one
-// metric: every further metric and every look of JudgeEvery adds its own chance to
-// find a healthy canary high or low. With ten metrics, minded in both directions,
-// and a look every minute for an hour, one of them is found so in about every
-// tenth rollout. A test of ranks also knows nothing of requests: a check of
-// ten requests counts like one of ten thousand, and 7 of 10 values a hundred times
-// as high as the baseline's pass, as the interval then begins at zero. Package
-// analysis/sequential counts requests and is made for looking often.
+// Kayenta guarantees no error rate. The interval is valid for one look at one metric.
+// Every further metric, and every look of JudgeEvery, adds its own chance to find a
+// healthy canary high or low. With ten metrics, judged in both directions, and a look
+// every minute for an hour, this happens in about every tenth rollout. The test compares
+// ranks and ignores the number of requests: a check of 10 requests counts like a check of
+// 10 000. A canary passes with 7 of 10 values a hundred times as high as the baseline's,
+// because the interval then begins at zero. Package analysis/sequential counts requests
+// and is made for looking often.
 //
-// What differs from Kayenta:
-//   - No evidence is not bad evidence: where Kayenta fails a canary because half
-//     of its metrics or a critical one have no data, the verdict is Blind.
-//   - A metric with too few values for the interval has no data. Kayenta takes
-//     the smallest difference for the end of the interval, and calls two values
-//     that are above two others high.
-//   - Nothing is random: Kayenta adds noise to arms that do not vary.
-//   - A metric is in one group, and a muted one is left out. There are no rules
-//     for outliers and no mustHaveData.
+// Differences from Kayenta:
+//   - Missing evidence is not bad evidence. Kayenta fails a canary if half of its
+//     metrics, or a critical one, have no data. Here the verdict is Blind.
+//   - A metric with too few values for the interval has no data. Kayenta uses the
+//     smallest difference as the end of the interval, and so finds two values high that
+//     are above two others.
+//   - Nothing is random. Kayenta adds noise to arms that do not vary.
+//   - A metric is in one group, and muted metrics are left out. There are no rules for
+//     outliers and no mustHaveData.
 type Kayenta struct {
 	Provider metrics.Provider
 	Canary   metrics.Arm
-	// Baseline is the arm to compare with; it should be of the canary's size and
-	// age.
+	// Baseline is the arm to compare with. It should have the size and the age of the
+	// canary.
 	Baseline metrics.Arm
-	// BaselineName is how Values name that arm; "" is "baseline".
+	// BaselineName is the name of Baseline in Values; "" means "baseline".
 	BaselineName string
-	// Reporter is who counts, for both arms. Its zero value, Source, gives way to
-	// Destination while the canary is only mirrored to.
+	// Reporter is the proxy that counts, for both arms. The zero value means Source, or
+	// Destination while the canary gets mirrored requests only.
 	Reporter metrics.Reporter
-	// Every is the time that one value is made of: Kayenta's step. Lifetime is
-	// when the verdict is given: after at least 5 values; 50 are a usual advice.
+	// Every is the period of one value: Kayenta's step. Lifetime is when the verdict is
+	// given. It must be at least 5 values; 50 are often recommended.
 	Every, Lifetime time.Duration
-	// JudgeEvery is when to look before: at its multiples. Zero is not before
-	// Lifetime.
+	// JudgeEvery is the interval of the looks before Lifetime. Zero means no such looks.
 	JudgeEvery time.Duration
-	// Groups are the metrics and their weights.
+	// Groups are the metrics and their weights. At least one must be set.
 	Groups []KayentaGroup
-	// PassScore and MarginalScore are from 0 to 100; zero is 95 and 75.
+	// PassScore and MarginalScore are from 0 to 100; zero means 95 and 75.
 	PassScore, MarginalScore float64
 }
 
-// KayentaGroup is metrics that are scored together.
+// KayentaGroup is a group of metrics with a common score.
 type KayentaGroup struct {
 	Name string
-	// Weight is percent of the score. Groups without one share what is missing
-	// to 100.
+	// Weight is the group's percentage of the total score. Groups with weight zero share
+	// what the others leave of 100.
 	Weight  float64
 	Metrics []KayentaMetric
 }
 
-// KayentaMetric is a metric of two arms and how to compare it. The zero value
-// compares the share of 5xx answers, and minds any difference.
+// KayentaMetric is a metric and how to compare it between the arms. The zero value
+// compares the share of requests with a status of 500 to 599, in both directions.
 type KayentaMetric struct {
-	// Signal is what makes a request bad.
+	// Signal says which requests are bad.
 	Signal metrics.Signal
-	// Measure is the value that a check gives.
+	// Measure is the value of a check.
 	Measure Measure
-	// Direction is the difference that is minded.
+	// Direction is the direction of a difference that counts.
 	Direction Direction
-	// Missing is what happens to a check without a value.
+	// Missing says what happens to a check without a value.
 	Missing Missing
-	// Critical: the canary fails if this metric does, and if the effect is
-	// beyond what is critical.
+	// Critical says that the canary fails if this metric is high or low and its effect
+	// size is beyond the critical one.
 	Critical bool
-	Effect   EffectSize
+	// Effect is how large a difference must be to count.
+	Effect EffectSize
 }
 
 // String names the metric: "5xx answers", "requests".
@@ -105,55 +105,56 @@ func (m KayentaMetric) String() string {
 	return m.Signal.String()
 }
 
-// Measure is the value that a check gives.
+// Measure is the kind of value that a check gives.
 type Measure uint8
 
-// The measures.
+// The values of Measure.
 const (
-	// BadShare is the share of bad requests. Without requests there is none.
+	// BadShare is the share of bad requests. It is missing if there were no requests.
 	BadShare Measure = iota
-	// Requests is the number of requests. It is zero if there was no traffic,
-	// and missing if nothing was read.
+	// Requests is the number of requests. It is zero if there was no traffic, and missing
+	// if nothing was read.
 	Requests
 )
 
-// Direction is which difference from the baseline is minded.
+// Direction is the direction of a difference from the baseline that counts.
 type Direction uint8
 
-// The directions.
+// The values of Direction.
 const (
 	Either Direction = iota
 	Increase
 	Decrease
 )
 
-// Missing is what happens to a check without a value: Kayenta's nanStrategy.
+// Missing says what happens to a check without a value: Kayenta's nanStrategy.
 type Missing uint8
 
-// The strategies.
+// The values of Missing.
 const (
 	RemoveMissing Missing = iota // the arm has one value less
 	ZeroMissing                  // the value is 0
 )
 
-// EffectSize is how large a difference must be to count. The size is the ratio of
-// the means, canary to baseline; or, with CLES, the chance that a value of the
-// canary is above one of the baseline. If there is no ratio, since a mean is zero,
-// every size counts.
+// EffectSize is how large a difference must be to count. The size is the ratio of the
+// means, canary to baseline. With CLES, it is the probability that a value of the canary
+// is greater than one of the baseline. If there is no ratio because a mean is zero, every
+// difference counts.
 //
-// The zero value of each field is no change: 1, or 0.5 with CLES.
+// The zero value of each number means no change: 1, or 0.5 with CLES.
 type EffectSize struct {
+	// CLES selects the common language effect size instead of the ratio of the means.
 	CLES bool
-	// AllowedIncrease and AllowedDecrease must be reached by a metric that is
-	// high or low: 1.1 is 10 % more, 0.9 is 10 % less.
+	// AllowedIncrease is the size that a metric must reach to be high, and
+	// AllowedDecrease the size to be low: 1.1 is 10 % more, 0.9 is 10 % less.
 	AllowedIncrease, AllowedDecrease float64
-	// CriticalIncrease and CriticalDecrease must be reached as well for a
-	// critical metric to fail the canary.
+	// CriticalIncrease and CriticalDecrease are the sizes that a critical metric must
+	// also reach to fail the canary.
 	CriticalIncrease, CriticalDecrease float64
 }
 
-// Analyze implements [Analyzer]. Whatever keeps the Provider from answering, but
-// having nothing to count, is an error.
+// Analyze implements [analysis.Analyzer]. It returns an error of the Provider, unless the
+// error only means that there is nothing to count.
 func (k Kayenta) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	if err := k.Validate(); err != nil {
 		return analysis.Result{}, err

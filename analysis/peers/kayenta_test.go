@@ -48,13 +48,13 @@ func TestKayentaJudgesAMetric(t *testing.T) {
 		"low, but allowed":          {calm, rough, metric{Effect: peers.EffectSize{AllowedDecrease: 0.1}}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"high in most pairs":        {rough, calm, metric{Effect: peers.EffectSize{CLES: true, AllowedIncrease: 0.9}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
 		"no ratio to nothing":       {rough, hundreds(make([]int, 10)...), metric{Effect: peers.EffectSize{AllowedIncrease: 99}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"a canary without requests": {silent, calm, metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
-		"a baseline without any":    {calm, nil, metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
-		"four against four":         {four, slices.Concat(calm[:4], silent[:6]), metric{}, analysis.Blind, "there is too little to score: 5xx answers without data"},
+		"a canary without requests": {silent, calm, metric{}, analysis.Blind, "too little data for a score: 5xx answers without data"},
+		"a baseline without any":    {calm, nil, metric{}, analysis.Blind, "too little data for a score: 5xx answers without data"},
+		"four against four":         {four, slices.Concat(calm[:4], silent[:6]), metric{}, analysis.Blind, "too little data for a score: 5xx answers without data"},
 		"four against ten":          {four, calm, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
 		"silence as zeros":          {four, calm, metric{Missing: peers.ZeroMissing}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"fewer requests":            {silent, calm, metric{Measure: peers.Requests}, analysis.Fail, "score 0 of 100, 95 to pass: requests low"},
-		"requests never read":       {nil, calm, metric{Measure: peers.Requests}, analysis.Blind, "there is too little to score: requests without data"},
+		"requests never read":       {nil, calm, metric{Measure: peers.Requests}, analysis.Blind, "too little data for a score: requests without data"},
 		"never read as zeros": {nil, calm, metric{Measure: peers.Requests, Missing: peers.ZeroMissing},
 			analysis.Fail, "score 0 of 100, 95 to pass: requests low"},
 	} {
@@ -102,9 +102,9 @@ func TestKayentaScoresGroups(t *testing.T) {
 			"score 100 of 100, 95 to pass: gRPC errors without data"},
 		"a silent group scores full": {[]peers.KayentaGroup{group(60, silent), group(40, same, same, same, worse)}, analysis.Inconclusive,
 			"score 90 of 100, 95 to pass, marginal from 75: a person must decide: gRPC errors without data, 5xx answers high"},
-		"half of the metrics silent": {[]peers.KayentaGroup{group(0, silent, same)}, analysis.Blind, "there is too little to score: gRPC errors without data"},
+		"half of the metrics silent": {[]peers.KayentaGroup{group(0, silent, same)}, analysis.Blind, "too little data for a score: gRPC errors without data"},
 		"a critical one is silent": {[]peers.KayentaGroup{group(0, same, same), critical(peers.EffectSize{}, silent)}, analysis.Blind,
-			"there is too little to score: gRPC errors without data"},
+			"too little data for a score: gRPC errors without data"},
 		"a critical one is high": {[]peers.KayentaGroup{group(99, same, same), critical(peers.EffectSize{}, worse)}, analysis.Fail,
 			"score 0 of 100, 95 to pass: 5xx answers high (critical)"},
 		"a critical one is high, but not critically": {[]peers.KayentaGroup{group(99, same, same), critical(peers.EffectSize{CriticalIncrease: 9}, worse)}, analysis.Pass,
@@ -165,17 +165,17 @@ func TestKayentaReportsEveryMistakeAtOnce(t *testing.T) {
 		judge peers.Kayenta
 		want  []string
 	}{
-		"zero": {peers.Kayenta{}, []string{"Every is 0s", "there are no Groups", "compared with itself", "no Provider"}},
+		"zero": {peers.Kayenta{}, []string{"Every is 0s", "no Groups; want at least one", "the Canary and the Baseline are the same arm", "no Provider"}},
 		"times": {peers.Kayenta{Every: time.Minute, Lifetime: 4 * time.Minute, JudgeEvery: time.Second},
 			[]string{"Lifetime is 4m0s; want at least 5 values", "JudgeEvery is 1s"}},
-		"scores":               {peers.Kayenta{PassScore: 50, MarginalScore: 60}, []string{"the scores are 50 to pass and 60 for marginal"}},
-		"no score":             {peers.Kayenta{PassScore: math.NaN()}, []string{"the scores are NaN"}},
+		"scores":               {peers.Kayenta{PassScore: 50, MarginalScore: 60}, []string{"PassScore is 50 and MarginalScore is 60"}},
+		"no score":             {peers.Kayenta{PassScore: math.NaN()}, []string{"PassScore is NaN"}},
 		"an empty group":       {groups(peers.KayentaGroup{}), []string{"group 1 has no metrics"}},
-		"weights too small":    {groups(group(40, ok), group(40, ok)), []string{"the weights of the groups make 80; want 100"}},
-		"weights leave naught": {groups(group(100, ok), group(0, ok)), []string{"the weights of the groups make 100"}},
+		"weights too small":    {groups(group(40, ok), group(40, ok)), []string{"the weights of the groups add up to 80; want 100"}},
+		"weights leave naught": {groups(group(100, ok), group(0, ok)), []string{"the weights of the groups add up to 100"}},
 		"weights below zero":   {groups(group(-1, ok)), []string{"errors: the weight is -1"}},
 		"a metric":             {groups(group(0, peers.KayentaMetric{Measure: 7})), []string{"unknown Measure 7", "the arm needs"}},
-		"an effect":            {groups(group(0, peers.KayentaMetric{Effect: peers.EffectSize{AllowedIncrease: -1}})), []string{"is not above zero"}},
+		"an effect":            {groups(group(0, peers.KayentaMetric{Effect: peers.EffectSize{AllowedIncrease: -1}})), []string{"want each above zero"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.judge.Analyze(t.Context(), minute)

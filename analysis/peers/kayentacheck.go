@@ -10,21 +10,21 @@ import (
 	"github.com/serin-go/serin/internal/judging"
 )
 
-// Validate reports every mistake at once. Analyze does so too.
+// Validate reports every mistake at once. Analyze calls it too.
 func (k Kayenta) Validate() error {
 	errs := append(k.checkGroups(), checkEvery(k.Every))
-	const fewest = 5 // below it no values are far enough apart for the interval
+	const fewest = 5 // fewer values can never give a bounded interval
 	if k.Lifetime < fewest*k.Every {
 		errs = append(errs, fmt.Errorf("the Lifetime is %v; want at least %d values, one every %v", k.Lifetime, fewest, k.Every))
 	}
 	if k.JudgeEvery != 0 && k.JudgeEvery < k.Every {
-		errs = append(errs, fmt.Errorf("the time JudgeEvery is %v; want zero, or at least the %v of a value", k.JudgeEvery, k.Every))
+		errs = append(errs, fmt.Errorf("JudgeEvery is %v; want zero or at least Every, which is %v", k.JudgeEvery, k.Every))
 	}
 	if pass, marginal := k.passScore(), k.marginalScore(); !(0 <= marginal && marginal <= pass && pass <= 100) {
-		errs = append(errs, fmt.Errorf("the scores are %v to pass and %v for marginal; want 100 >= pass >= marginal >= 0", pass, marginal))
+		errs = append(errs, fmt.Errorf("PassScore is %v and MarginalScore is %v; want 100 >= PassScore >= MarginalScore >= 0", pass, marginal))
 	}
 	if k.Canary == k.Baseline {
-		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", k.Canary))
+		errs = append(errs, fmt.Errorf("the Canary and the Baseline are the same arm, %s", k.Canary))
 	}
 	return judging.Mistakes("kayenta", k.Provider, errs)
 }
@@ -43,7 +43,7 @@ func (k Kayenta) checkGroups() []error {
 		}
 		sum += g.Weight
 		if len(g.Metrics) == 0 {
-			errs = append(errs, fmt.Errorf("%s has no metrics", at))
+			errs = append(errs, fmt.Errorf("%s has no metrics; want at least one", at))
 		}
 		for _, m := range g.Metrics {
 			if err := errors.Join(m.validate(), k.query(k.Canary, m, analysis.Request{}).Validate(), k.query(k.Baseline, m, analysis.Request{}).Validate()); err != nil {
@@ -53,9 +53,9 @@ func (k Kayenta) checkGroups() []error {
 	}
 	switch {
 	case len(k.Groups) == 0:
-		errs = append(errs, errors.New("there are no Groups"))
+		errs = append(errs, errors.New("no Groups; want at least one"))
 	case without == 0 && math.Abs(sum-100) > 1e-9, without > 0 && !(sum < 100):
-		errs = append(errs, fmt.Errorf("the weights of the groups make %v; want 100", sum))
+		errs = append(errs, fmt.Errorf("the weights of the groups add up to %v; want 100, or less if a group has no weight", sum))
 	}
 	return errs
 }
@@ -67,7 +67,7 @@ func (m KayentaMetric) validate() error {
 	e := m.Effect.filled()
 	for _, size := range []float64{e.AllowedIncrease, e.AllowedDecrease, e.CriticalIncrease, e.CriticalDecrease} {
 		if !(size > 0) || math.IsInf(size, 1) {
-			return fmt.Errorf("the Effect %+v is not above zero and finite", m.Effect)
+			return fmt.Errorf("the numbers of Effect are %+v; want each above zero and finite", m.Effect)
 		}
 	}
 	return nil

@@ -13,21 +13,21 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// What Kayenta's judge has fixed.
+// The constants of Kayenta's judge.
 const (
 	kayentaConfidence = 0.98
 	kayentaTolerance  = 0.25 // of the shift
 	kayentaNoData     = 0.5  // of the metrics
 )
 
-// series is the checks of one metric: the canary's and the baseline's.
+// series is the checks of one metric: those of the canary and of the baseline.
 type series struct {
 	metric KayentaMetric
 	group  int
 	arms   [2][]check
 }
 
-// finding is what a metric is found to be.
+// finding is the result of the comparison of one metric.
 type finding uint8
 
 const (
@@ -39,15 +39,15 @@ const (
 
 var findings = [...]string{"alike", "high", "low", "without data"}
 
-// judged is a metric with what was found.
+// judged is a metric with its finding.
 type judged struct {
 	series
 	found    finding
-	critical bool // the canary fails by this metric alone
+	critical bool // this metric alone fails the canary
 }
 
-// replay is the pure part of Analyze: it takes the score when each look was due,
-// until one fails or the lifetime is over.
+// replay is the pure part of Analyze. It calculates the score at each look, until one
+// fails or Lifetime is over.
 func (k Kayenta) replay(all []series, length time.Duration) analysis.Result {
 	every := cmp.Or(k.JudgeEvery, k.Lifetime)
 	var result analysis.Result
@@ -67,7 +67,7 @@ func (k Kayenta) replay(all []series, length time.Duration) analysis.Result {
 	return analysis.Result{Verdict: min(result.Verdict, analysis.Inconclusive), Reason: wait, Values: result.Values}
 }
 
-// judge takes the score of the first n checks.
+// judge calculates the score of the first n checks.
 func (k Kayenta) judge(all []series, n int) analysis.Result {
 	var metrics []judged
 	var values []analysis.Value
@@ -89,7 +89,7 @@ func (k Kayenta) judge(all []series, n int) analysis.Result {
 	}
 	criticalSilence := slices.ContainsFunc(metrics, func(j judged) bool { return j.found == noData && j.metric.Critical })
 	if criticalSilence || float64(len(silent)) >= kayentaNoData*float64(len(metrics)) {
-		return analysis.Result{Reason: "there is too little to score: " + strings.Join(silent, ", "), Values: values}
+		return analysis.Result{Reason: "too little data for a score: " + strings.Join(silent, ", "), Values: values}
 	}
 	score, verdict := k.score(metrics), analysis.Fail
 	switch {
@@ -101,7 +101,8 @@ func (k Kayenta) judge(all []series, n int) analysis.Result {
 	return k.scored(verdict, score, values, listed(metrics))
 }
 
-// scored adds the score to the values and to the words.
+// score is the weighted mean of the groups' scores, rounded to two decimals. A group
+// without any data scores 100.
 func (k Kayenta) scored(v analysis.Verdict, score float64, values []analysis.Value, words string) analysis.Result {
 	reason := fmt.Sprintf("score %v of 100, %v to pass", score, k.passScore())
 	if v == analysis.Inconclusive {
@@ -113,7 +114,7 @@ func (k Kayenta) scored(v analysis.Verdict, score float64, values []analysis.Val
 	return analysis.Result{Verdict: v, Reason: reason, Values: append(values, analysis.Value{Name: "score", Number: score, Unit: "of 100"})}
 }
 
-// listed names the metrics that differ.
+// listed names the metrics that are not alike.
 func listed(metrics []judged) string {
 	var words []string
 	for _, j := range metrics {
@@ -131,7 +132,7 @@ func (j judged) String() string {
 	return fmt.Sprintf("%v %s", j.metric, findings[j.found])
 }
 
-// judge holds the canary's values against the baseline's.
+// judge compares the canary's values with the baseline's.
 func (s series) judge() judged {
 	j := judged{series: s, found: noData}
 	x, y := s.metric.numbers(s.arms[0]), s.metric.numbers(s.arms[1])
@@ -168,8 +169,8 @@ func (m KayentaMetric) numbers(all []check) []float64 {
 	return numbers
 }
 
-// of returns the size of the effect; NaN, which is neither above nor below
-// anything, if there is none.
+// of returns the effect size. It returns NaN, which is neither above nor below any
+// number, if there is none.
 func (e EffectSize) of(x, y []float64) float64 {
 	if e.CLES {
 		size, _ := CLES(x, y) // Shift has ranked the values before
@@ -182,7 +183,7 @@ func (e EffectSize) of(x, y []float64) float64 {
 	return ratio
 }
 
-// filled returns the sizes in use.
+// filled returns the effective numbers.
 func (e EffectSize) filled() EffectSize {
 	none := 1.0
 	if e.CLES {
@@ -215,7 +216,8 @@ func (k Kayenta) score(metrics []judged) float64 {
 	return math.Round(100*sum) / 100
 }
 
-// weights returns those of the groups; the ones without share what is missing.
+// weights returns the weights of the groups. Groups with weight zero share the rest of
+// 100.
 func (k Kayenta) weights() []float64 {
 	rest, without := 100.0, 0.0
 	for _, g := range k.Groups {
@@ -231,7 +233,7 @@ func (k Kayenta) weights() []float64 {
 	return weights
 }
 
-// values are what was counted in both arms.
+// values are the counts of both arms.
 func (k Kayenta) values(s series) []analysis.Value {
 	var values []analysis.Value
 	for i, arm := range []string{canary, k.baseline()} {

@@ -134,8 +134,8 @@ func TestConditionsAreChecked(t *testing.T) {
 	}{
 		{peers.BadAtMost(1.5), "the share of bad requests is 1.5"},
 		{peers.BadAbove(math.NaN()), "the share of bad requests is NaN"},
-		{peers.Where("at least 10 requests", nil), "a condition needs words and a function"},
-		{peers.Where("", func(metrics.Counts) bool { return true }), "a condition needs words and a function"},
+		{peers.Where("at least 10 requests", nil), "the condition needs words and a function"},
+		{peers.Where("", func(metrics.Counts) bool { return true }), "the condition needs words and a function"},
 		{peers.Condition{}, "no condition"},
 	} {
 		require.ErrorContains(t, peers.Flagger{Metrics: []peers.FlaggerMetric{{Want: c.bad}}}.Validate(), c.want)

@@ -1,40 +1,39 @@
-// Package peers judges by the rules of other tools, for teams that come from there:
+// Package peers judges by the rules of other tools, for teams that already use them.
 // [Flagger], [Argo] and [Kayenta] are Analyzers that read the same counts and give the
-// verdict that the tool would give. None of them guarantees an error rate; package
-// internal/study of this module measures how often each is wrong.
+// verdict of the tool. None of them guarantees an error rate. Package internal/study of
+// this module measures how often each is wrong.
 //
-// The package also holds the statistics of a fixed sample that these tools are built
-// on: the Mann-Whitney U test with the interval and the effect sizes of Kayenta's
-// judge, and three more to compare with.
+// The package also has the fixed-sample statistics behind these tools: the Mann-Whitney U
+// test, with the interval and the effect sizes of Kayenta's judge, and three more for
+// comparison.
 //
-// All of them are valid at one look that was fixed beforehand. Who looks after
-// every minute and stops at the first p-value below 5 % is wrong far more often
-// than at 5 % of the looks; package analysis/sequential is made for that.
+// All of them but [MSPRT] and [AsymptoticCS] are valid for one look at a time fixed
+// beforehand. If you look every minute and stop at the first p-value below 5 %, you are
+// wrong far more often than in 5 % of the rollouts. Use package analysis/sequential to
+// look often.
 //
 // # 1. The Mann-Whitney U test
 //
-// x are the n values of the canary, y the m values of the baseline. U counts the
-// pairs in which x is the larger one, equal pairs by half:
+// x are the n values of the canary, y the m values of the baseline. U counts the pairs in
+// which x is greater, and half of the pairs in which both are equal:
 //
 //	U = #{x > y} + #{x = y}/2        mean n m/2
 //
-// If both arms are alike, every way to deal the n+m values to them is as likely
-// as any other. The exact p-values count these ways, with their ties ([Exact]).
-// They take n m (n+m) min(n,m) steps, so [MannWhitney] turns to the normal
-// approximation above [MaxPairs] pairs ([Normal]), with N = n+m and groups of t
-// equal values:
+// If both arms are alike, every assignment of the n+m values to the arms is equally
+// likely. [Exact] counts these assignments, with ties, to get exact p-values. This takes
+// n m (n+m) min(n,m) steps. Above [MaxPairs] pairs, [MannWhitney] therefore uses the
+// normal approximation ([Normal]), with N = n+m and groups of t equal values:
 //
 //	sigma^2 = n m/12 (N+1 - sum(t^3-t)/(N (N-1)))
 //	z       = (U - n m/2 -+ 1/2)/sigma
 //
 // # 2. The shift
 //
-// [Shift] turns the test of section 1 round: it returns the shifts d by which the
-// canary's values can be lowered without the normal test telling the arms apart.
-// For one d, z(d) is the z of x-d and y. It falls in steps, at the differences of
-// the pairs, and so the ends of the interval are where it passes the quantiles of
-// the normal distribution, and the estimate is where it passes zero: the median of
-// the differences (Hodges and Lehmann), give or take half a pair.
+// [Shift] inverts the test of section 1. It returns the shifts d for which the normal
+// test does not tell x-d from y. Let z(d) be the z of x-d and y. It falls in steps, at
+// the differences of the pairs. The ends of the interval are where z(d) passes the
+// quantiles of the normal distribution. The estimate is where z(d) passes zero: the
+// median of the differences (Hodges and Lehmann), within half a pair.
 package peers
 
 import (
@@ -45,39 +44,39 @@ import (
 	"slices"
 )
 
-// The errors of this package.
+// The errors of the statistics in this package.
 var (
-	// ErrEmpty: an arm has no values.
-	ErrEmpty = errors.New("rank: no values")
-	// ErrNotFinite: a value is not a number, infinite, or beyond 1e300, where
-	// sums and differences overflow.
-	ErrNotFinite = errors.New("rank: a value that is not finite")
-	// ErrTooMany: counting every way to deal the values would take too long.
-	ErrTooMany = errors.New("rank: too many values for the exact distribution")
-	// ErrLevel: a confidence is not between 0 and 1, or a percentage not from 0
-	// to 100.
-	ErrLevel = errors.New("rank: level out of range")
+	// ErrEmpty is returned when an arm has no values.
+	ErrEmpty = errors.New("peers: no values")
+	// ErrNotFinite is returned when a value is NaN, infinite, or beyond 1e300, where sums
+	// and differences overflow.
+	ErrNotFinite = errors.New("peers: value is not finite")
+	// ErrTooMany is returned when there are too many values to count every assignment.
+	ErrTooMany = errors.New("peers: too many values for the exact distribution")
+	// ErrLevel is returned when a confidence is not between 0 and 1, or a percentage is
+	// not from 0 to 100.
+	ErrLevel = errors.New("peers: level out of range")
 )
 
-// Test is the answer of a Mann-Whitney U test.
+// Test is the result of a Mann-Whitney U test.
 type Test struct {
-	// U counts the pairs in which the canary's value is the larger one, equal
-	// pairs by half.
+	// U is the number of pairs in which the canary's value is greater, plus half of the
+	// pairs in which both values are equal.
 	U float64
-	// Less is the chance of a U as small as this or smaller if both arms are
-	// alike: small when the canary's values are low. Greater is the same for a U
-	// as large or larger. TwoSided is twice the smaller one, at most 1.
+	// Less is the probability of a U this small or smaller if both arms are alike. It is
+	// small if the canary's values are low. Greater is the same for a U this large or
+	// larger. TwoSided is twice the smaller of the two, at most 1.
 	Less, Greater, TwoSided float64
-	// Exact says that the chances were counted, not approximated.
+	// Exact says whether the probabilities are exact, not approximated.
 	Exact bool
-	// Sigma and Z are those of the approximation, with z moved by 1/2 pair towards
-	// zero; 0 in an exact test, and when all values are equal.
+	// Sigma and Z belong to the normal approximation, with Z moved by 1/2 pair towards
+	// zero. Both are 0 in an exact test, and if all values are equal.
 	Sigma, Z float64
 }
 
-// MannWhitney tests whether x and y are alike: exactly up to MaxPairs pairs, by
-// the normal approximation above. Test.Exact says which it was. The error is
-// ErrEmpty or ErrNotFinite.
+// MannWhitney tests whether x and y are alike: exactly for up to MaxPairs pairs, and by
+// the normal approximation above. Test.Exact says which. The error is ErrEmpty or
+// ErrNotFinite.
 func MannWhitney(x, y []float64) (Test, error) {
 	if len(x) <= MaxPairs && len(y) <= MaxPairs && len(x)*len(y) <= MaxPairs {
 		return Exact(x, y)
@@ -85,8 +84,9 @@ func MannWhitney(x, y []float64) (Test, error) {
 	return Normal(x, y)
 }
 
-// Normal is the test by the normal approximation, with the corrections for ties
-// and for continuity of section 1. R calls it wilcox.test(exact=FALSE).
+// Normal is the test by the normal approximation, with the corrections for ties and
+// continuity of section 1. In R it is wilcox.test(exact=FALSE). The error is ErrEmpty or
+// ErrNotFinite.
 func Normal(x, y []float64) (Test, error) {
 	p, err := pool(x, y)
 	if err != nil {
@@ -104,8 +104,8 @@ func Normal(x, y []float64) (Test, error) {
 	return t, nil
 }
 
-// pooled is what a rank test knows of its values: how many of each arm share a
-// value, from the smallest value to the largest.
+// pooled is the input of a rank test: how many values of each arm are equal, from the
+// smallest value to the greatest.
 type pooled struct {
 	n, m   int
 	groups []group
@@ -152,7 +152,7 @@ func checkValues(name string, values []float64) error {
 	return nil
 }
 
-// twiceU is a whole number, unlike U.
+// twiceU returns 2U, which is an integer.
 func (p pooled) twiceU() int {
 	sum, below := 0, 0
 	for _, g := range p.groups {
@@ -177,7 +177,8 @@ func (p pooled) ties() float64 {
 
 func cubed(t int) float64 { f := float64(t); return f*f*f - f }
 
-// sigma is 0 when all values are equal, also if rounding would leave a trace.
+// sigma returns the standard deviation of U. It is exactly 0 if all values are equal,
+// whatever rounding does.
 func (p pooled) sigma(ties float64) float64 {
 	all := float64(p.n) + float64(p.m)
 	variance := p.pairs() / 12 * (all + 1 - ties/(all*(all-1)))
@@ -187,7 +188,7 @@ func (p pooled) sigma(ties float64) float64 {
 	return math.Sqrt(variance)
 }
 
-// z returns how many sigma u is from its mean, half a pair nearer; 0 if sigma is.
+// z returns how many sigma u is from its mean, half a pair nearer; 0 if sigma is 0.
 func (p pooled) z(u, sigma float64) float64 {
 	above := u - p.pairs()/2
 	if above == 0 || sigma == 0 {
@@ -196,5 +197,5 @@ func (p pooled) z(u, sigma float64) float64 {
 	return (above - math.Copysign(0.5, above)) / sigma
 }
 
-// upper returns the chance of a normal value above z.
+// upper returns the probability of a normal value above z.
 func upper(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }

@@ -8,30 +8,29 @@ import (
 	"sort"
 )
 
-// Range is all numbers from Min to Max that answer equally well; often only one.
+// Range is all numbers from Min to Max. Often it is a single number.
 type Range struct{ Min, Max float64 }
 
 // Mid returns the middle of the range.
 func (r Range) Mid() float64 { return r.Min + (r.Max-r.Min)/2 }
 
-// Interval is by how much the values of one arm are above those of another.
+// Interval says by how much the values of one arm are greater than those of another. Each
+// Range holds all numbers that are equally good answers.
 type Interval struct {
 	Lower, Estimate, Upper Range
-	// Bounded is false if the arms have too few values for the confidence: even
-	// if every value of one arm were above all of the other, the test would not
-	// tell them apart. The true interval is then endless, and Lower and Upper are
-	// only the smallest and the largest difference of a pair.
+	// Bounded is false if the arms have too few values for the confidence. Then the test
+	// would not tell the arms apart even if every value of one were greater than all
+	// values of the other. The true interval is infinite, and Lower and Upper are only
+	// the smallest and the greatest difference of a pair.
 	Bounded bool
 }
 
-// Shift returns by how much x is above y: the estimate and the interval of a
-// confidence, as 0.98 (section 2). Kayenta's judge looks for the
-// same numbers with a root finder that stops within 1e-4; these are exact. They
-// differ in one thing more: Kayenta takes an interval that is not Bounded for a
-// true one.
+// Shift returns by how much x is greater than y: the estimate, and the interval at a
+// confidence such as 0.98 (section 2). Kayenta's judge finds the same numbers with a root
+// finder that stops within 1e-4; these are exact. Kayenta also accepts an interval that
+// is not Bounded.
 //
-// It takes memory for every pair. The error is ErrEmpty, ErrNotFinite or
-// ErrLevel.
+// Shift needs memory for every pair. The error is ErrEmpty, ErrNotFinite or ErrLevel.
 func Shift(x, y []float64, confidence float64) (Interval, error) {
 	if !(0 < confidence && confidence < 1) {
 		return Interval{}, fmt.Errorf("%w: the confidence is %v", ErrLevel, confidence)
@@ -47,15 +46,15 @@ func Shift(x, y []float64, confidence float64) (Interval, error) {
 	}, nil
 }
 
-// stairs is z as a function of the shift. It changes at the differences only: at
-// such a one the pairs are equal, below it x is above y, above it x is below.
+// stairs is z as a function of the shift. It changes only at the differences. At a
+// difference the pairs with it are equal, below it x is greater, above it y is greater.
 type stairs struct {
 	pooled
 	ties  float64 // within the arms
 	diffs []diff
 }
 
-// diff is a difference that pairs have.
+// diff is a difference of pairs.
 type diff struct {
 	at    float64
 	pairs float64 // that have it
@@ -95,8 +94,7 @@ func (p pooled) stairs() stairs {
 	return s
 }
 
-// stair returns z at the even ones of 0, 1, 2...: the differences, and at the odd
-// ones: between two of them.
+// stair returns z at a difference if i is even, and between two differences if i is odd.
 func (s stairs) stair(i int) float64 {
 	d := s.diffs[i/2]
 	if i%2 == 0 {
@@ -105,9 +103,9 @@ func (s stairs) stair(i int) float64 {
 	return s.z(d.above, s.sigma(s.ties))
 }
 
-// passes returns where z falls to q or past it: at a difference, or, if z is q
-// there, anywhere between two of them. Below the smallest difference and above the
-// largest one it does not look, as there is no end there.
+// passes returns where z passes q: at a difference, or anywhere between two of them if z
+// equals q there. It does not look below the smallest or above the greatest difference,
+// where z is constant.
 func (s stairs) passes(q float64) Range {
 	last := 2*len(s.diffs) - 2
 	from := min(last, sort.Search(last+1, func(i int) bool { return s.stair(i) <= q }))

@@ -27,7 +27,7 @@ end: {kind: promote stable, deadline: 15m}
 	// 3 everybody for 10m0s
 }
 
-// All mistakes are told at once, each with its line.
+// The error lists all mistakes at once, each with its line.
 func ExampleParse_mistakes() {
 	_, err := planfile.Parse([]byte(`
 name: shop

@@ -14,21 +14,21 @@ import (
 
 const (
 	maxDepth = 16
-	// maxTags bounds the directives %TAG, which the parser compares each with
-	// each. No plan needs one.
+	// maxTags is the greatest number of %TAG directives. The parser compares each of them
+	// with each other. No plan needs one.
 	maxTags = 10
 )
 
-// toJSON writes a document of YAML as JSON in which each value has the line that it
-// has in the YAML, so that the lines in the errors of package canary are those of
-// the YAML. It checks nothing that package canary checks: a field that stands twice
-// does so in the JSON as well. An empty document becomes an empty one.
+// toJSON converts a YAML document to JSON in which each value is on the same line as in
+// the YAML. So the lines in the errors of package canary are correct for the YAML. toJSON
+// leaves all checks to package canary: a duplicate field of the YAML is duplicate in the
+// JSON. An empty document becomes an empty one.
 func toJSON(data []byte) ([]byte, error) {
-	if !utf8.Valid(data) { // which UTF-16 is not
+	if !utf8.Valid(data) { // UTF-16 is not valid UTF-8
 		return nil, errors.New("the text is not UTF-8")
 	}
 	if bytes.Count(data, []byte("%TAG")) > maxTags {
-		return nil, errors.New("too many %TAG directives")
+		return nil, fmt.Errorf("too many %%TAG directives; at most %d are allowed", maxTags)
 	}
 	n, err := parse(data)
 	if n == nil || err != nil {
@@ -39,7 +39,7 @@ func toJSON(data []byte) ([]byte, error) {
 	return w.out.Bytes(), err
 }
 
-// parse returns the one document in data; nil if there is none.
+// parse returns the only document in data; nil if there is none.
 func parse(data []byte) (*yaml.Node, error) {
 	var document, second yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(data))
@@ -61,31 +61,31 @@ func parse(data []byte) (*yaml.Node, error) {
 type writer struct {
 	out   bytes.Buffer
 	line  int
-	spent int  // values, each time that they are looked at
+	spent int  // number of visits to values
 	comma bool // before the next field
 }
 
-// reach begins the line of n. What an alias stands for has an earlier line than the
-// alias, and stays in that of the alias.
+// reach advances to the line of n. The value of an alias has an earlier line than the
+// alias, and is written on the line of the alias.
 func (w *writer) reach(n *yaml.Node) {
 	for ; w.line < n.Line; w.line++ {
 		w.out.WriteByte('\n')
 	}
 }
 
-// enter accounts for a value before it is written. Aliases may stand for aliases, so
-// a short document can be a very long or an endless one.
+// enter checks the limits before a value is written, and resolves an alias. Aliases may
+// stand for aliases, so a short document can be very long or endless.
 func (w *writer) enter(n *yaml.Node, depth int) (*yaml.Node, error) {
 	w.reach(n)
 	w.spent++
 	if w.spent > maxSize || w.out.Len() > maxSize {
-		return nil, fmt.Errorf("line %d: more than %d bytes, with what the aliases stand for", w.line, maxSize)
+		return nil, fmt.Errorf("line %d: more than %d bytes when aliases are expanded", w.line, maxSize)
 	}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	if n.Kind != yaml.ScalarNode && depth == maxDepth {
-		return nil, fmt.Errorf("line %d: more than %d levels of lists and maps", w.line, maxDepth)
+		return nil, fmt.Errorf("line %d: lists and maps are nested more than %d levels deep", w.line, maxDepth)
 	}
 	return n, nil
 }
@@ -122,7 +122,7 @@ func (w *writer) list(n *yaml.Node, depth int) error {
 }
 
 func (w *writer) unknownTag(n *yaml.Node) error {
-	return fmt.Errorf("line %d: the tag %.40q means nothing in a plan; leave it out", w.line, n.ShortTag())
+	return fmt.Errorf("line %d: the tag %.40q is not allowed in a plan; remove it", w.line, n.ShortTag())
 }
 
 func (w *writer) scalar(n *yaml.Node) error {
@@ -136,13 +136,13 @@ func (w *writer) scalar(n *yaml.Node) error {
 			return nil
 		}
 		if err := n.Decode(&v); err != nil {
-			return fmt.Errorf("line %d: %.40q is not of the type %s", w.line, n.Value, n.ShortTag())
+			return fmt.Errorf("line %d: %.40q is not a valid %s", w.line, n.Value, n.ShortTag())
 		}
 	default:
 		return w.unknownTag(n)
 	}
 	text, err := json.Marshal(v)
-	if err != nil { // .inf and .nan, which no field of a plan can be
+	if err != nil { // .inf and .nan, which no field of a plan accepts
 		text, err = json.Marshal(n.Value)
 	}
 	w.out.Write(text)

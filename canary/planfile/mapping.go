@@ -51,9 +51,9 @@ func (w *writer) field(key, value *yaml.Node, depth int) error {
 	return err
 }
 
-// merge writes the fields of n, a map or a list of maps, but for those that are
-// there already. A map's own fields come before those that are merged into it, and
-// an earlier map of a list before a later one.
+// merge writes the fields of n, a map or a list of maps, except for fields that exist
+// already. A map's own fields take precedence over merged ones, and an earlier map of a
+// list over a later one.
 func (w *writer) merge(n *yaml.Node, there map[string]bool, depth int) error {
 	n, err := w.enter(n, depth)
 	if err != nil {
@@ -70,7 +70,7 @@ func (w *writer) merge(n *yaml.Node, there map[string]bool, depth int) error {
 		}
 		return nil
 	default:
-		return fmt.Errorf("line %d: << wants a map or a list of maps", w.line)
+		return fmt.Errorf("line %d: the merge key << needs a map or a list of maps", w.line)
 	}
 }
 
@@ -95,7 +95,7 @@ func (w *writer) mergeMap(n *yaml.Node, there map[string]bool, depth int) error 
 	return nil
 }
 
-// pairs yields the names and values in a map.
+// pairs yields the keys and values of a map.
 func pairs(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
 	return func(yield func(key, value *yaml.Node) bool) {
 		for i := 0; i+1 < len(n.Content); i += 2 {

@@ -1,6 +1,6 @@
-// Package release names a service and two of its versions once, and makes the parts of
-// a rollout from that: what steers the traffic, what runs the pods and what is counted
-// are of the same versions then.
+// Package release names a service and two of its versions in one place, and makes the
+// parts of a rollout from these names. So the traffic that is steered, the pods that are
+// promoted and the requests that are counted belong to the same versions.
 package release
 
 import (
@@ -17,15 +17,17 @@ import (
 	"github.com/serin-go/serin/routing"
 )
 
-// Service is a service whose stable version is to be replaced by the canary.
+// Service is a service and the two versions of a rollout.
 type Service struct {
-	// Namespace is that of the VirtualService, of the Deployments and of Name.
+	// Namespace is the namespace of the VirtualService, the Deployments and the
+	// Kubernetes Service.
 	Namespace string
 	// Name is the host of the Kubernetes Service.
 	Name string
-	// VirtualService is the object that steers the traffic; "" is the one called Name.
+	// VirtualService is the name of the object that steers the traffic; "" means Name.
 	VirtualService string
 
+	// Stable and Canary are the two versions. The canary is to replace stable.
 	Stable, Canary Version
 
 	// Rules, Mirror and Exclusive are those of routing.Target.
@@ -36,24 +38,24 @@ type Service struct {
 
 // Version is one version of a service.
 type Version struct {
-	// Deployment runs the version.
+	// Deployment is the name of the Deployment that runs the version.
 	Deployment string
-	// Subset is that of the version in the DestinationRule of its host; "" for a
-	// version with a host of its own.
+	// Subset is the subset of the version in the DestinationRule of its host; "" means
+	// that the version has a host of its own.
 	Subset string
-	// Host is the Kubernetes Service of this version alone; "" is Service.Name.
+	// Host is the Kubernetes Service of this version alone; "" means Service.Name.
 	Host string
 }
 
-// Parts are those of a rollout.
+// Parts are the parts of a rollout.
 type Parts struct {
 	Router   *routing.Router
 	Workload *workload.Deployments
-	// Stable and Canary are what a judge counts.
+	// Stable and Canary are the arms whose requests a judge counts.
 	Stable, Canary metrics.Arm
 }
 
-// Target returns what is to be steered.
+// Target returns the routing.Target of the service.
 func (s Service) Target() routing.Target {
 	name := s.VirtualService
 	if name == "" {
@@ -72,8 +74,8 @@ func (s Service) destination(v Version) routing.Destination {
 	return routing.Destination{Host: v.Host, Subset: v.Subset}
 }
 
-// Parts makes the parts, or returns every mistake in s. The clients are those for
-// s.Namespace. Nothing is read or written.
+// Parts returns the parts, or an error with every mistake in s. The clients must be for
+// s.Namespace. Parts reads and writes nothing in the cluster.
 func (s Service) Parts(virtualServices routing.Client[networking.VirtualService], deployments workload.Client) (Parts, error) {
 	rules, err := routing.NewHTTP(s.Target())
 	pods, podsErr := workload.New(deployments, workload.Config{
@@ -93,8 +95,8 @@ func (s Service) Parts(virtualServices routing.Client[networking.VirtualService]
 	}, nil
 }
 
-// Config returns what a Runner needs of the parts. Judge, observers and all else are
-// the caller's.
+// Config returns a canary.Config with the plan, the Router and the Workload. Add the
+// judge, the observers and everything else.
 func (p Parts) Config(plan canary.Plan) canary.Config {
 	return canary.Config{Plan: plan, Router: p.Router, Workload: p.Workload}
 }

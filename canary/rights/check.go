@@ -12,20 +12,20 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Reviewer asks the API server what its user may do. Everybody who is known to a
-// cluster may ask that, unless its defaults were changed.
-// AuthorizationV1().SelfSubjectAccessReviews() of client-go is one.
+// Reviewer asks the API server what its user is allowed to do. By default, every
+// authenticated user of a cluster may ask. AuthorizationV1().SelfSubjectAccessReviews()
+// of client-go is a Reviewer.
 type Reviewer interface {
 	Create(ctx context.Context, review *authorizationv1.SelfSubjectAccessReview, opts metav1.CreateOptions) (*authorizationv1.SelfSubjectAccessReview, error)
 }
 
-// MissingError tells rights that the user does not have. It is a
-// canary.ErrRefused.
+// MissingError is returned when the user lacks rights. It wraps canary.ErrRefused.
 type MissingError struct {
+	// Rights are the missing rights.
 	Rights []authorizationv1.ResourceAttributes
 }
 
-// Error names each right: "patch deployments.apps bookinfo/reviews-v1".
+// Error names each missing right: "patch deployments.apps bookinfo/reviews-v1".
 func (e *MissingError) Error() string {
 	var missing []string
 	for _, r := range e.Rights {
@@ -38,8 +38,8 @@ func (e *MissingError) Error() string {
 // Unwrap returns canary.ErrRefused.
 func (*MissingError) Unwrap() error { return canary.ErrRefused }
 
-// Check asks for each right by itself and returns a *MissingError if there are
-// rights that the user does not have. Any other error is one of asking.
+// Check asks the API server for each right separately. It returns a *MissingError if the
+// user lacks any of them. Any other error means that the API server could not be asked.
 func Check(ctx context.Context, api Reviewer, rights []authorizationv1.ResourceAttributes) error {
 	var missing []authorizationv1.ResourceAttributes
 	for _, r := range rights {

@@ -1,7 +1,7 @@
-// Package rights tells what a driver of a rollout may have to do in a cluster:
-// as Roles, so that it is given that and nothing else, and as questions to the
-// API server, so that what is missing is found before the rollout begins and not
-// hours later, when stable is promoted.
+// Package rights computes the rights that the driver of a rollout needs in a cluster.
+// [Roles] renders them as Roles that grant these rights and nothing else. [Check] asks
+// the API server for each of them, so that a missing right is found before the rollout
+// begins, and not hours later when stable is promoted.
 package rights
 
 import (
@@ -13,19 +13,19 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Part is what talks to the API server in a rollout: a routing.Router,
+// Part is a part of a rollout that talks to the API server: a routing.Router,
 // routing.Subsets, workload.Deployments, or one of your own.
 type Part interface {
-	// Rights returns the rights that the part needs in a rollout of the plan,
-	// each with one verb, a namespace and a name; without a name it is a right
-	// to all objects of the resource.
+	// Rights returns the rights that the part needs in a rollout of the plan. Each has
+	// one verb, a namespace and a name. A right without a name applies to all objects of
+	// the resource.
 	Rights(canary.Plan) []authorizationv1.ResourceAttributes
 }
 
-// Of returns the rights that a rollout of the plan needs, each once, sorted by
-// namespace, group, resource, name and verb. They do for every Runner of the
-// rollout and for canary.Send. A client that answers from an informer needs the
-// rights of the informer as well.
+// Of returns the rights that a rollout of the plan needs, without duplicates, sorted by
+// namespace, group, resource, name and verb. They suffice for every Runner of the rollout
+// and for canary.Send. A client that reads from an informer also needs the informer's
+// rights.
 func Of(plan canary.Plan, parts ...Part) []authorizationv1.ResourceAttributes {
 	var all []authorizationv1.ResourceAttributes
 	for _, p := range parts {
@@ -34,7 +34,7 @@ func Of(plan canary.Plan, parts ...Part) []authorizationv1.ResourceAttributes {
 	return sorted(all)
 }
 
-// sorted returns the rights in order, each once.
+// sorted returns the rights in order, without duplicates.
 func sorted(rights []authorizationv1.ResourceAttributes) []authorizationv1.ResourceAttributes {
 	rights = slices.Clone(rights)
 	slices.SortFunc(rights, func(a, b authorizationv1.ResourceAttributes) int {
@@ -46,7 +46,7 @@ func sorted(rights []authorizationv1.ResourceAttributes) []authorizationv1.Resou
 	return slices.Compact(rights)
 }
 
-// resource is the resource as a Role names it.
+// resource returns the resource in the spelling of a Role.
 func resource(a authorizationv1.ResourceAttributes) string {
 	if a.Subresource == "" {
 		return a.Resource

@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Roles returns one Role of that name for each namespace, which together give
-// exactly these rights. The same rights in any order give the same Roles. Whom
-// they are bound to is not known here.
+// Roles returns one Role of the given name for each namespace. Together they grant
+// exactly these rights. The result does not depend on the order of the rights. Bind the
+// Roles to the driver's user yourself.
 func Roles(name string, rights []authorizationv1.ResourceAttributes) []rbacv1.Role {
 	var roles []rbacv1.Role
 	for _, r := range sorted(rights) {
@@ -33,7 +33,7 @@ func Roles(name string, rights []authorizationv1.ResourceAttributes) []rbacv1.Ro
 	return roles
 }
 
-// YAML encodes Roles as documents that kubectl applies.
+// YAML encodes Roles as YAML documents for kubectl apply.
 func YAML(roles []rbacv1.Role) ([]byte, error) {
 	var documents [][]byte
 	for i := range roles {
@@ -54,15 +54,15 @@ func rule(r authorizationv1.ResourceAttributes) rbacv1.PolicyRule {
 	return p
 }
 
-// list is one of the lists of a rule, which allows every combination of them.
+// list selects one of the lists of a rule. A rule allows every combination of its lists.
 type list func(*rbacv1.PolicyRule) *[]string
 
 func verbs(p *rbacv1.PolicyRule) *[]string     { return &p.Verbs }
 func names(p *rbacv1.PolicyRule) *[]string     { return &p.ResourceNames }
 func resources(p *rbacv1.PolicyRule) *[]string { return &p.Resources }
 
-// merged makes one rule of those that differ in one list only. An empty list,
-// which stands for everything, is not one to add to.
+// merged joins rules that differ in one list only. An empty list stands for everything,
+// so nothing is added to it.
 func merged(rules []rbacv1.PolicyRule, l list) []rbacv1.PolicyRule {
 	var out []rbacv1.PolicyRule
 next:
@@ -78,7 +78,7 @@ next:
 	return out
 }
 
-// equalBut reports whether two rules are equal but for one list.
+// equalBut reports whether two rules are equal except for one list.
 func equalBut(l list, a, b rbacv1.PolicyRule) bool {
 	*l(&a), *l(&b) = nil, nil
 	return reflect.DeepEqual(a, b)

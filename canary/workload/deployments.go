@@ -15,44 +15,44 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// attempts bounds how often a write is tried again after somebody else, mostly
-// the Deployment controller, was faster.
+// attempts is how often a write is tried while others, mostly the Deployment controller,
+// change the object.
 const attempts = 4
 
-// Client reads and patches the Deployments of one namespace. AppsV1().
-// Deployments(namespace) of k8s.io/client-go/kubernetes is one.
+// Client reads and patches the Deployments of one namespace.
+// AppsV1().Deployments(namespace) of k8s.io/client-go/kubernetes is a Client.
 type Client interface {
 	Get(ctx context.Context, name string, opts metav1.GetOptions) (*appsv1.Deployment, error)
 	Patch(ctx context.Context, name string, pt types.PatchType, data []byte, opts metav1.PatchOptions, subresources ...string) (*appsv1.Deployment, error)
 }
 
-// Config names the two Deployments and says what is promoted. Every process that
-// drives a rollout has the same one.
+// Config names the two Deployments and says what is promoted. Every process that drives
+// the rollout must use the same Config.
 type Config struct {
-	// Namespace is that of both Deployments, and of the Client.
+	// Namespace is the namespace of both Deployments, and of the Client.
 	Namespace string
 	// Stable and Canary are the names of the Deployments.
 	Stable, Canary string
 
-	// Images is the version being rolled out, by name of container. Ready waits
-	// until the canary's spec names it, and Promote refuses another one. Empty
-	// takes what the canary runs, for all containers that stable has too.
+	// Images is the version to roll out: the image of each container, by name. If the
+	// canary's spec has other images, Ready answers Wait and Promote answers No. If
+	// Images is empty, Promote copies the canary's images for all containers that stable
+	// has too.
 	Images map[string]string
-	// Template promotes the whole pod template of the canary but for its labels,
-	// which stay those of stable. What names the version elsewhere in it, such
-	// as an affinity or a variable, is copied as it is. Otherwise images are all
-	// that is promoted.
+	// Template says that Promote copies the canary's whole pod template except its
+	// labels; stable keeps its own labels. Other places in the template that name the
+	// version, such as an affinity or a variable, are copied unchanged. If Template is
+	// false, Promote copies images only.
 	Template bool
 }
 
-// Deployments is a [canary.Workload] of two Deployments. It keeps nothing
-// between calls and may be used by many goroutines, and by many processes.
+// Deployments is a [canary.Workload] of two Deployments. It keeps no state between calls.
+// It is safe for concurrent use, also by several processes.
 //
-// Its errors are of type *[Error]. They wrap [canary.ErrRefused] if the API
-// refused the request for good or an object is not there, and
-// [canary.ErrBadState] if the Annotation holds what no promotion wrote. When the
-// context ends during a write, the write may or may not have happened; the same
-// call again finds out.
+// Its errors are of type *[Error]. They wrap [canary.ErrRefused] if the API server
+// refused the request for good or an object does not exist, and [canary.ErrBadState] if
+// the Annotation holds anything that no promotion wrote. If the context ends during a
+// write, the write may or may not have happened. Repeat the call to find out.
 type Deployments struct {
 	client Client
 	config Config
@@ -60,8 +60,8 @@ type Deployments struct {
 
 var _ canary.Workload = (*Deployments)(nil)
 
-// New returns the Workload of a Config, or every mistake in the Config. It does
-// no I/O. It keeps the client, and a copy of the Config.
+// New returns the Workload for a Config, or an error with every mistake in the Config. It
+// does no I/O. It keeps the client and a copy of the Config.
 func New(client Client, c Config) (*Deployments, error) {
 	var errs []error
 	missing := func(is bool, what string) {
@@ -87,9 +87,11 @@ func New(client Client, c Config) (*Deployments, error) {
 	return &Deployments{client, c}, nil
 }
 
-// Pin answers Yes when the canary Deployment is there and names Config.Images. Its
-// Version is a fingerprint of the canary's pod template, without what a restart
-// changes; its Capacity is how many replicas of stable are available.
+// Pin answers Yes if the canary Deployment exists and has Config.Images, and Wait
+// otherwise. The Version of the Pin is a fingerprint of the canary's pod template,
+// without the annotation of "kubectl rollout restart". The Capacity is the number of
+// available replicas of stable. If the stable Deployment does not exist, the error wraps
+// [canary.ErrRefused].
 func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, canary.Answer, error) {
 	stable, err := d.get(ctx, d.config.Stable)
 	if err != nil {
@@ -104,12 +106,12 @@ func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, c
 	return pin, canary.Answer{Reply: canary.Yes}, err
 }
 
-// source returns the canary Deployment when it is the one that the Config is
-// about; until then it is nil, and the Answer says why.
+// source returns the canary Deployment if it exists and has Config.Images. Otherwise it
+// returns nil and an Answer with the reason.
 func (d *Deployments) source(ctx context.Context) (*appsv1.Deployment, canary.Answer, error) {
 	source, err := d.get(ctx, d.config.Canary)
 	if apierrors.IsNotFound(err) {
-		return nil, canary.Wait.Because("canary %s: there is no such Deployment in %s", d.config.Canary, d.config.Namespace), nil
+		return nil, canary.Wait.Because("canary %s: there is no such Deployment in namespace %s", d.config.Canary, d.config.Namespace), nil
 	}
 	if err != nil {
 		return nil, canary.Answer{}, err
@@ -120,21 +122,22 @@ func (d *Deployments) source(ctx context.Context) (*appsv1.Deployment, canary.An
 	return source, canary.Answer{}, nil
 }
 
-// changed says that d does not run what was pinned; "" if it does, or if nothing
-// was.
+// changed says why d does not run the pinned version; "" if it does, or if nothing was
+// pinned.
 func changed(d *appsv1.Deployment, pin canary.Pin) (string, error) {
 	is, err := version(d)
 	if err != nil || pin.Version == "" || is == pin.Version {
 		return "", err
 	}
-	return "its pod template is not the one that the rollout began with; another version is another rollout", nil
+	return "its pod template has changed since the rollout began; begin a new rollout for another version", nil
 }
 
-// Ready answers Yes if t sends nothing to the canary, or if the canary
-// Deployment is wholly rolled out, by [Status], with at least one replica. It
-// answers No if that rollout failed. A canary Deployment that does not exist, or
-// does not name Config.Images, may do so later: Wait. A stable Deployment that
-// does not exist is an error that wraps [canary.ErrRefused].
+// Ready answers Yes if q.Traffic neither sends nor mirrors requests to the canary, or if
+// the canary Deployment is completely rolled out, by [Status], with at least one replica.
+// It answers No if the rollout of the canary Deployment failed, or if its version is not
+// the pinned one. It answers Wait if the canary Deployment does not exist or does not
+// have Config.Images, because this may change. If the stable Deployment does not exist,
+// the error wraps [canary.ErrRefused].
 func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	t := q.Traffic
 	if t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
@@ -153,14 +156,15 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 	return serving("canary", source), nil
 }
 
-// Promote brings stable to the canary's version and answers Yes when stable is
-// wholly rolled out with at least one replica. It answers No if that failed, or
-// if the canary is not what it was or what Config.Images says.
+// Promote changes stable to the canary's version. It answers Yes when stable is
+// completely rolled out with at least one replica. It answers No if that failed, if the
+// canary's version is not the pinned or recorded one, or if the canary does not have
+// Config.Images.
 //
-// A Fence that does not come after the last one is a [canary.FencedError], and
-// losing too many races for a write wraps [canary.ErrConflict]. A Deployment that
-// is not there wraps [canary.ErrRefused]: by now both exist, unless a person took
-// one away.
+// The error is a [canary.FencedError] if q.Fence is not newer than the recorded Fence
+// (see [canary.Fence.After]). If others changed stable before each of 4 attempts to
+// write, the error wraps [canary.ErrConflict]. If a Deployment does not exist, the error
+// wraps [canary.ErrRefused]: both existed earlier, so a person must have deleted it.
 func (d *Deployments) Promote(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	return d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
 		source, err := d.get(ctx, d.config.Canary)
@@ -171,18 +175,19 @@ func (d *Deployments) Promote(ctx context.Context, q canary.Question) (canary.An
 	})
 }
 
-// Restore puts back what stable ran before this rollout's Promote and answers
-// Yes when that is wholly rolled out. If this rollout has promoted nothing, it
-// answers Yes, after it has made sure that no earlier serial can promote any
-// more. The canary need not exist. Errors are those of Promote.
+// Restore sets stable back to what it ran before this rollout's Promote. It answers Yes
+// when stable is completely rolled out again, with at least one replica. If this rollout
+// has not promoted stable, Restore stores its Fence, so that no earlier call can promote
+// later. It then answers Yes, or Wait if another rollout left stable between two
+// versions. The canary need not exist. The errors are those of Promote.
 func (d *Deployments) Restore(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	return d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
 		return restoration(stable, r, q.Fence)
 	})
 }
 
-// act reads stable and its record, decides, and writes. Whoever was faster makes
-// it read and decide again.
+// act reads stable and its record, decides, and writes. If somebody else has changed
+// stable in between, act reads and decides again.
 func (d *Deployments) act(ctx context.Context, f canary.Fence, decide func(*appsv1.Deployment, record) (move, error)) (canary.Answer, error) {
 	var err error
 	for range attempts {
@@ -201,7 +206,7 @@ func (d *Deployments) act(ctx context.Context, f canary.Fence, decide func(*apps
 	return canary.Answer{}, d.about(d.config.Stable, err)
 }
 
-// move decides and writes once. An error of the write is that of the API.
+// move decides and writes once.
 func (d *Deployments) move(ctx context.Context, stable *appsv1.Deployment, f canary.Fence, decide func(*appsv1.Deployment, record) (move, error)) (move, error) {
 	r, err := fenced(stable, f)
 	if err != nil {
@@ -219,9 +224,9 @@ func (d *Deployments) move(ctx context.Context, stable *appsv1.Deployment, f can
 	return m, classify(err)
 }
 
-// overtaken reports whether a write failed because somebody else wrote first.
-// A patch that does not fit the newer object is refused as invalid before its
-// version is looked at.
+// overtaken reports whether a write failed because somebody else wrote first. The API
+// server refuses a patch that does not fit the newer object as invalid before it compares
+// versions.
 func (d *Deployments) overtaken(ctx context.Context, read *appsv1.Deployment, err error) bool {
 	if apierrors.IsConflict(err) {
 		return true
@@ -241,7 +246,7 @@ func (d *Deployments) get(ctx context.Context, name string) (*appsv1.Deployment,
 	return found, nil
 }
 
-// about names the object that an error is about, once.
+// about wraps err with the object, unless that was done already.
 func (d *Deployments) about(name string, err error) error {
 	if known := (*Error)(nil); errors.As(err, &known) {
 		return err

@@ -1,41 +1,43 @@
-// Package workload implements [canary.Workload] for Deployments: is the canary
-// ready, bring stable to the canary's version, bring it back.
+// Package workload implements [canary.Workload] for Deployments: it says whether the
+// canary is ready, promotes stable to the canary's version, and restores stable.
 //
 // # What is written
 //
-// One JSON patch per write, on the stable Deployment alone. It replaces only
-// the fields that differ, stores in the annotation serin-go.github.io/restore
-// what they were before, and carries the resourceVersion that was read, so that
-// a stale write is a conflict and changes nothing. Fields that no type of this
-// library knows stay as they are; they are also not copied.
+// Each write is one JSON patch of the stable Deployment. Nothing else is written. The
+// patch replaces only the fields that differ, and stores their former values in the
+// annotation serin-go.github.io/restore. It carries the resourceVersion that was read, so
+// a write based on an old reading is a conflict and changes nothing. Fields that this
+// library's API types do not know stay as they are. They are not copied from the canary
+// either.
 //
 // # Which version is promoted
 //
-// Promote takes what the spec of the canary Deployment names, and only when that
-// Deployment is wholly rolled out. The first write of a rollout notes the
-// canary's pod template; if the template is another one later, Promote answers
-// No. Between the last verdict and that first write nobody looks: name the
-// version in Config.Images to close this gap too. An image tag that is pushed
-// again is beyond what can be seen; digests are not.
+// Promote copies the version in the spec of the canary Deployment, and only if that
+// Deployment is completely rolled out. The first write of a rollout records the canary's
+// pod template. If the template is different later, Promote answers No. A change between
+// the last verdict and that first write is not detected unless Config.Images names the
+// version. An image tag that is pushed again cannot be detected. Use digests to prevent
+// that.
 //
-// # The rule of the record
+// # The record
 //
-// The annotation holds a record: the Fence of the last call that was acted on,
-// and what stable ran before that rollout's Promote, if it promoted. The record
-// belongs to the rollout whose name it bears, and to no other. A call that does
-// not come after its Fence is refused; every other leaves its own there before
-// it answers Yes. A call of that very Fence does again what was done, so that
-// nobody else's change of the version lasts while the rollout does.
+// The annotation holds a record: the Fence of the last call that was acted on and, if
+// that rollout has promoted stable, what stable ran before. The record belongs to the
+// rollout that its Fence names. A call is refused if its Fence is not newer (see
+// [canary.Fence.After]). Any other call stores its own Fence before it answers Yes. A
+// call with the same Fence repeats the action. So if somebody changes the version during
+// the rollout, the next call changes it back.
 //
-//   - Promote notes what stable runs now, unless the record is this rollout's
-//     and knows it already.
-//   - Restore puts back what a record of this rollout knows. It puts nothing
-//     back from any other, and empties it.
+//   - Promote records what stable runs now, unless the record of this rollout has that
+//     already.
+//   - Restore restores what the record of this rollout says. It restores nothing from the
+//     record of another rollout, and replaces that record.
 //
-// Since both the fields and the record change in one guarded write, a crash or a
-// lost answer at any point leaves a record that says what was done, and a write
-// still on its way when a later serial has acted is a conflict.
+// One guarded write changes the fields and the record together. Therefore the record says
+// what was done, even after a crash or a lost answer. If a call with a later Fence has
+// acted, a delayed write of an earlier call is a conflict.
 //
-// kubectl rollout undo brings back the annotations of the revision too, and so
-// an older record; so does whatever else writes this annotation.
+// "kubectl rollout undo" also restores the annotations of the old revision, and with them
+// an older record. Any other tool that writes this annotation can bring back an older
+// record too.
 package workload

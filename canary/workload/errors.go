@@ -8,11 +8,11 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Error is an error with the object that it is about.
+// Error is an error about one object.
 type Error struct {
 	Kind, Namespace, Name string
-	// Err is the cause. It wraps [canary.ErrConflict], [canary.ErrRefused] or
-	// [canary.ErrBadState] where one of them applies, and the error of the API.
+	// Err is the cause. It wraps the error of the API and, where they apply,
+	// [canary.ErrConflict], [canary.ErrRefused] or [canary.ErrBadState].
 	Err error
 }
 
@@ -24,8 +24,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// classify marks an error of the API with what it means for a rollout. What is
-// left unmarked may be gone at the next try.
+// classify wraps an error of the API in its meaning for a rollout. An error that stays as
+// it is may be gone at the next attempt.
 func classify(err error) error {
 	switch {
 	case apierrors.IsConflict(err):

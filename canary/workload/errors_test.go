@@ -72,7 +72,7 @@ func TestRestoreRefusesWhatCannotBePutBack(t *testing.T) {
 	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Name = "renamed" })
 	_, err := w.Restore(t.Context(), canary.Question{Fence: at(8)})
 	require.ErrorIs(t, err, canary.ErrRefused)
-	require.ErrorContains(t, err, `it has no container "reviews" to give the image "reviews:v1"`)
+	require.ErrorContains(t, err, `it has no container "reviews" for the image "reviews:v1"`)
 }
 
 func TestAnEndedContextIsToldAndLeavesNothingHalfDone(t *testing.T) {

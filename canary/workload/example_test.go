@@ -26,7 +26,7 @@ spec: {replicas: 3, selector: {matchLabels: {v: v2}}, template: {metadata: {labe
 status: {observedGeneration: 1, replicas: 3, updatedReplicas: 3, availableReplicas: 3}
 `
 
-// The engine asks these questions; the serials are those of its State.
+// The engine makes these calls; the serials come from its State.
 func ExampleNew() {
 	ctx := context.Background()
 	server := apiserver.New() // in place of a cluster
@@ -46,14 +46,14 @@ func ExampleNew() {
 	say := func(a canary.Answer, err error) { fmt.Println(a.Reply == canary.Yes, a.Reason, err) }
 	say(w.Ready(ctx, canary.Question{Traffic: canary.Traffic{Canary: 20 * canary.Percent}}))
 	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 7}}))
-	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 7}})) // no Deployment controller works on this server
+	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 7}})) // this server has no Deployment controller
 	say(w.Restore(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 9}}))
 	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 8}}))
 	// Output:
 	// true canary reviews-v2: 3 of 3 replicas available <nil>
-	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>
+	// false stable reviews-v1: its pod template is updated; waiting for the new pods <nil>
 	// false stable reviews-v1: its latest spec has not been observed yet <nil>
-	// false stable reviews-v1: its pod template is changed; its rollout begins <nil>
+	// false stable reviews-v1: its pod template is updated; waiting for the new pods <nil>
 	// false  workload: Deployment bookinfo/reviews-v1: serial 9 was acted on already
 }
 

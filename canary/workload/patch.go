@@ -12,7 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 )
 
-// operation is one of a JSON patch (RFC 6902). Only remove has no value.
+// operation is one operation of a JSON patch (RFC 6902). Only remove has no value.
 type operation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
@@ -21,9 +21,9 @@ type operation struct {
 
 var pointer = strings.NewReplacer("~", "~0", "/", "~1")
 
-// patchOf returns the JSON patch that makes a move on d, whose record was read
-// as r, or nil if there is nothing to change. It holds for the version of d that
-// was read and no other. d is not changed.
+// patchOf returns the JSON patch for a move on d, or nil if nothing changes. r is the
+// record that was read from d. The patch is valid only for the version of d that was
+// read. d is not changed.
 func patchOf(d *appsv1.Deployment, r record, m move) ([]byte, error) {
 	from, err := tree(&d.Spec.Template)
 	if err != nil {
@@ -55,7 +55,7 @@ func annotate(d *appsv1.Deployment, text string) operation {
 	return operation{"add", "/metadata/annotations/" + pointer.Replace(Annotation), text}
 }
 
-// tree returns v as JSON has it.
+// tree returns v as decoded JSON.
 func tree(v any) (tree any, err error) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -66,8 +66,8 @@ func tree(v any) (tree any, err error) {
 	return tree, d.Decode(&tree)
 }
 
-// diff returns the operations that lead from one value to the other. It goes
-// as deep as it can, so that what the two do not know of is not touched.
+// diff returns the operations that change from into to. It descends as deep as possible,
+// so that fields unknown to both values are not touched.
 func diff(path string, from, to any) []operation {
 	if reflect.DeepEqual(from, to) {
 		return nil
@@ -107,8 +107,8 @@ func diffMaps(path string, from, to map[string]any) []operation {
 	return ops
 }
 
-// sameItems reports whether the lists hold items of the same names in the same
-// order. Only then is an item of the one the item of the other.
+// sameItems reports whether the lists have items of the same names in the same order.
+// Only then can the items be compared in pairs.
 func sameItems(a, b []any) bool {
 	return slices.EqualFunc(a, b, func(x, y any) bool {
 		m, ok := x.(map[string]any)

@@ -11,8 +11,7 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// move is what to make of the stable Deployment, and what to answer when that
-// is so.
+// move is the intended state of the stable Deployment, and the answer once it is written.
 type move struct {
 	template *corev1.PodTemplateSpec
 	record   record
@@ -24,8 +23,7 @@ func stay(d *appsv1.Deployment, r record, a canary.Answer) move {
 	return move{&d.Spec.Template, r, a}
 }
 
-// promotion decides what Promote does with what it has read: stable, its
-// record, and the canary.
+// promotion decides what Promote does, given stable, its record, and the canary (source).
 func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.Deployment, q canary.Question) (move, error) {
 	f := q.Fence
 	mark, err := fingerprint(&source.Spec.Template)
@@ -56,7 +54,7 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 	return reach(stable, to, r), nil
 }
 
-// promoted is what stable is to run: the version of the source.
+// promoted returns the pod template of stable with the version of the source.
 func (c Config) promoted(stable, source *appsv1.Deployment) (*corev1.PodTemplateSpec, error) {
 	if c.Template {
 		return relabelled(&source.Spec.Template, &stable.Spec.Template), nil
@@ -67,9 +65,9 @@ func (c Config) promoted(stable, source *appsv1.Deployment) (*corev1.PodTemplate
 // restoration decides what Restore does.
 func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, error) {
 	if !r.promoted(f.Rollout) {
-		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: was not promoted", stable.Name)}
+		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: this rollout has not promoted it", stable.Name)}
 		if r.Canary != "" && mixed(stable) {
-			a = canary.Wait.Because("stable %s: it is between two versions, by another rollout: %s", stable.Name, Status(stable).Reason)
+			a = canary.Wait.Because("stable %s: another rollout left it between two versions: %s", stable.Name, Status(stable).Reason)
 		}
 		return stay(stable, record{Fence: f}, a), nil
 	}
@@ -84,17 +82,17 @@ func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, err
 	return reach(stable, to, r), nil
 }
 
-// reach gives stable the template if it has another one, and otherwise tells
-// how far its rollout is. A write of the record alone makes a new generation of
-// the Deployment too; the answer is about the one that was read.
+// reach changes stable's template to the given one. If stable has it already, the answer
+// says how far the rollout of stable is. A write of the record alone also makes a new
+// generation of the Deployment; the answer is about the generation that was read.
 func reach(stable *appsv1.Deployment, to *corev1.PodTemplateSpec, r record) move {
 	if !equality.Semantic.DeepEqual(&stable.Spec.Template, to) {
-		return move{to, r, canary.Wait.Because("stable %s: its pod template is changed; its rollout begins", stable.Name)}
+		return move{to, r, canary.Wait.Because("stable %s: its pod template is updated; waiting for the new pods", stable.Name)}
 	}
 	return stay(stable, r, serving("stable", stable))
 }
 
-// before is a record of what stable runs, as far as Promote changes it.
+// before returns a record of what stable runs, limited to what Promote changes.
 func (c Config) before(stable, source *appsv1.Deployment) record {
 	if c.Template {
 		t := stable.Spec.Template.DeepCopy()
@@ -107,7 +105,7 @@ func (c Config) before(stable, source *appsv1.Deployment) record {
 	return record{Images: had}
 }
 
-// images returns what Promote gives to which container.
+// images returns the images that Promote sets, by container.
 func (c Config) images(stable, source *appsv1.Deployment) map[string]string {
 	if len(c.Images) > 0 {
 		return c.Images
@@ -117,8 +115,8 @@ func (c Config) images(stable, source *appsv1.Deployment) map[string]string {
 	return images
 }
 
-// wrongImage says which container of d does not have the image named in the
-// Config; "" if all do.
+// wrongImage says which container of d does not have its image in the Config; "" if all
+// have.
 func (c Config) wrongImage(d *appsv1.Deployment) string {
 	has := imagesOf(&d.Spec.Template)
 	for _, name := range sortedKeys(c.Images) {

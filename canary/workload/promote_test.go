@@ -40,7 +40,7 @@ func TestPromoteCopiesTheImagesOfTheSameContainersAndWaits(t *testing.T) {
 	w := c.workload(both)
 	before := c.get("reviews-v1")
 
-	require.Equal(t, "stable reviews-v1: its pod template is changed; its rollout begins", says(t, canary.Wait, w.Promote, 7))
+	require.Equal(t, "stable reviews-v1: its pod template is updated; waiting for the new pods", says(t, canary.Wait, w.Promote, 7))
 	require.Equal(t, map[string]string{"migrate": "migrate:v2", "reviews": "reviews:v2", "only-v1": "only:v1"}, c.images("reviews-v1"))
 	require.Equal(t, 1, c.writes())
 
@@ -166,7 +166,7 @@ func TestRestoreWithoutPromoteFencesAndSaysYes(t *testing.T) {
 	w := c.workload(both)
 	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 2 })
 	before := c.get("reviews-v1").Spec
-	require.Equal(t, "stable reviews-v1: was not promoted", says(t, canary.Yes, w.Restore, 8))
+	require.Equal(t, "stable reviews-v1: this rollout has not promoted it", says(t, canary.Yes, w.Restore, 8))
 	require.Equal(t, 1, c.writes())
 	says(t, canary.Yes, w.Restore, 8)
 	require.Zero(t, c.writes())
@@ -204,7 +204,7 @@ func second(serial int64) canary.Fence { return canary.Fence{Rollout: "second", 
 
 func TestTheRecordOfTheLastRolloutDoesNotTakeANewOneTwoVersionsBack(t *testing.T) {
 	c, w := next(t)
-	require.Equal(t, "stable reviews-v1: was not promoted", saysTo(t, canary.Yes, w.Restore, second(20)))
+	require.Equal(t, "stable reviews-v1: this rollout has not promoted it", saysTo(t, canary.Yes, w.Restore, second(20)))
 	require.Equal(t, "reviews:v2", c.images("reviews-v1")["reviews"])
 
 	saysTo(t, canary.Wait, w.Promote, second(30))
@@ -300,5 +300,5 @@ func TestAStableBetweenTwoVersionsOfAnotherRolloutIsNotWhole(t *testing.T) {
 	c.change("reviews-v1", func(d *appsv1.Deployment) {
 		d.Status.ObservedGeneration, d.Status.UpdatedReplicas = d.Generation+1, 1
 	})
-	require.Contains(t, saysTo(t, canary.Wait, w.Restore, second(20)), "it is between two versions, by another rollout: 1 of 3 replicas updated")
+	require.Contains(t, saysTo(t, canary.Wait, w.Restore, second(20)), "another rollout left it between two versions: 1 of 3 replicas updated")
 }

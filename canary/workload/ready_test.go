@@ -64,7 +64,7 @@ func TestReadyWaitsForACanaryThatIsNotThereYet(t *testing.T) {
 	require.NoError(t, c.server.Delete(deployments, "bookinfo", "reviews-v2"))
 	a, err := c.workload(both).Ready(t.Context(), canary.Question{Traffic: live})
 	require.NoError(t, err)
-	require.Equal(t, canary.Wait.Because("canary reviews-v2: there is no such Deployment in bookinfo"), a)
+	require.Equal(t, canary.Wait.Because("canary reviews-v2: there is no such Deployment in namespace bookinfo"), a)
 }
 
 func TestReadyWaitsForTheVersionOfThisRollout(t *testing.T) {
@@ -131,7 +131,7 @@ func TestAnotherVersionOfTheCanaryIsAnotherRollout(t *testing.T) {
 	require.NotEqual(t, canary.No, a.Reply, "a restart is the same version")
 
 	c.change("reviews-v2", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "reviews:v3" })
-	const why = "canary reviews-v2: its pod template is not the one that the rollout began with"
+	const why = "canary reviews-v2: its pod template has changed since the rollout began"
 	for name, ask := range map[string]call{"ready": w.Ready, "promote": w.Promote} {
 		a, err := ask(t.Context(), q)
 		require.NoError(t, err, name)

@@ -15,22 +15,23 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Annotation is where a stable Deployment keeps the record of its promotion.
+// Annotation is the annotation of the stable Deployment that holds the record of its
+// promotion.
 const Annotation = "serin-go.github.io/restore"
 
-// maxRecord is the most that the API server allows for all annotations of an
-// object together, in bytes.
+// maxRecord is the API server's limit for all annotations of an object together, in
+// bytes.
 const maxRecord = 256 << 10
 
-// record is what the Annotation holds; see the package comment for its rule.
-// The zero record is that of a Deployment that was never promoted.
+// record is the content of the Annotation; see the package comment. The zero record
+// belongs to a Deployment that was never promoted.
 type record struct {
-	// Fence is that of the last call that was acted on.
+	// Fence is the fencing token of the last call that was acted on.
 	canary.Fence
-	// Canary is the fingerprint of the pod template that its rollout promoted;
-	// "" if it promoted none.
+	// Canary is the fingerprint of the promoted pod template; "" if the rollout has
+	// promoted none.
 	Canary string `json:"canary,omitempty"`
-	// Images and Template are what stable ran before: the one or the other.
+	// Images or Template, never both, are what stable ran before.
 	Images   map[string]string       `json:"images,omitempty"`
 	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
 }
@@ -38,8 +39,8 @@ type record struct {
 // promoted reports whether the rollout has promoted stable.
 func (r record) promoted(rollout string) bool { return r.Canary != "" && r.Rollout == rollout }
 
-// readRecord reads the record of d. It trusts nothing: what no Promote or
-// Restore could have written wraps canary.ErrBadState.
+// readRecord reads the record of d. It trusts nothing: if the content cannot come from
+// Promote or Restore, the error wraps canary.ErrBadState.
 func readRecord(d *appsv1.Deployment) (record, error) {
 	text, ok := d.Annotations[Annotation]
 	if !ok {
@@ -52,7 +53,8 @@ func readRecord(d *appsv1.Deployment) (record, error) {
 	return r, nil
 }
 
-// fenced reads the record of d and refuses a Fence that does not come after it.
+// fenced reads the record of d. It returns a canary.FencedError if f is not newer than
+// the recorded Fence.
 func fenced(d *appsv1.Deployment, f canary.Fence) (record, error) {
 	r, err := readRecord(d)
 	if err == nil {
@@ -67,13 +69,13 @@ func parseRecord(text string) (record, error) {
 	}
 	var r record
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	// A newer library may have stored what this one would lose.
+	// A newer library may have stored fields that this one would lose.
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
 		return record{}, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return record{}, errors.New("more than one value")
+		return record{}, errors.New("there is more than one JSON value")
 	}
 	return r, r.validate()
 }
@@ -83,7 +85,7 @@ func (r record) validate() error {
 	case r.Serial < 0:
 		return errors.New("the serial is negative")
 	case r.Canary == "" && (r.Images != nil || r.Template != nil):
-		return errors.New("it holds a version, but not what was promoted")
+		return errors.New("it has images or a template, but no canary")
 	case r.Canary != "" && (len(r.Images) == 0) == (r.Template == nil):
 		return errors.New("want either images or a template")
 	case r.Template != nil && len(r.Template.Spec.Containers) == 0:
@@ -95,17 +97,17 @@ func (r record) validate() error {
 func checkImages(images map[string]string) error {
 	for container, image := range images {
 		if container == "" || image == "" {
-			return fmt.Errorf("container %q has image %q", container, image)
+			return fmt.Errorf("container %q has image %q; want two names that are not empty", container, image)
 		}
 	}
 	return nil
 }
 
-// restarted is the annotation by which kubectl rollout restart makes new pods of
-// the same version.
+// restarted is the annotation that "kubectl rollout restart" sets to make new pods of the
+// same version.
 const restarted = "kubectl.kubernetes.io/restartedAt"
 
-// version tells the versions that a Deployment may run apart.
+// version returns a fingerprint of the version that a Deployment runs.
 func version(d *appsv1.Deployment) (string, error) {
 	t := d.Spec.Template.DeepCopy()
 	if delete(t.Annotations, restarted); len(t.Annotations) == 0 {
@@ -114,7 +116,7 @@ func version(d *appsv1.Deployment) (string, error) {
 	return fingerprint(t)
 }
 
-// fingerprint tells pod templates apart.
+// fingerprint returns a short hash of a pod template.
 func fingerprint(t *corev1.PodTemplateSpec) (string, error) {
 	data, err := json.Marshal(t)
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 func TestARecordThatNoPromotionWroteIsNotActedOn(t *testing.T) {
 	for text, why := range map[string]string{
 		``:                                    "EOF",
-		`{"serial":1} {}`:                     "more than one value",
+		`{"serial":1} {}`:                     "more than one JSON value",
 		`{"serial":1,"newer":true}`:           "unknown field",
 		`{"serial":-1}`:                       "the serial is negative",
-		`{"serial":1,"images":{"app":"a:1"}}`: "not what was promoted",
+		`{"serial":1,"images":{"app":"a:1"}}`: "it has images or a template, but no canary",
 		`{"serial":1,"canary":"x"}`:           "either images or a template",
 		`{"serial":1,"canary":"x","images":{"app":""}}`:                                        `container "app" has image ""`,
 		`{"serial":1,"canary":"x","template":{"metadata":{},"spec":{"containers":[]}}}`:        "no containers",

@@ -6,8 +6,8 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Rights are those to get both Deployments and, if the plan promotes stable, to
-// patch that one.
+// Rights returns the rights to get both Deployments and, if the plan promotes stable, to
+// patch the stable one.
 func (d *Deployments) Rights(plan canary.Plan) []authorizationv1.ResourceAttributes {
 	may := func(verb, name string) authorizationv1.ResourceAttributes {
 		return authorizationv1.ResourceAttributes{

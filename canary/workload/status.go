@@ -9,19 +9,19 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// progressDeadlineExceeded is the reason that the Deployment controller gives
-// on the condition Progressing; no package of API types has a name for it.
+// progressDeadlineExceeded is the reason in the condition Progressing when the deadline
+// is exceeded. No package of API types defines it.
 const progressDeadlineExceeded = "ProgressDeadlineExceeded"
 
-// Status tells whether the Deployment's rollout is finished (Yes), under way
-// (Wait) or failed (No), by the rule of kubectl rollout status: the controller
-// has observed the present spec, the progress deadline is not exceeded, all
-// replicas are updated, no old ones are left, and all updated ones are
+// Status says whether the rollout of a Deployment is complete (Yes), in progress (Wait)
+// or failed (No). It follows the rule of "kubectl rollout status": the rollout is
+// complete if the controller has observed the present spec, the progress deadline is not
+// exceeded, all replicas are updated, no old ones are left, and all updated ones are
 // available. See "Deployment status" and "Complete Deployment" at
 // https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status.
 //
-// A Deployment scaled to zero is finished. A paused one is finished if nothing
-// was left to do when it was paused. d is not changed.
+// A Deployment scaled to zero is complete. A paused one is complete if nothing was left
+// to do when it was paused. d is not changed.
 func Status(d *appsv1.Deployment) canary.Answer {
 	s := &d.Status
 	switch timeout := condition(d, appsv1.DeploymentProgressing); {
@@ -45,8 +45,8 @@ func mixed(d *appsv1.Deployment) bool {
 	return d.Generation > s.ObservedGeneration || s.UpdatedReplicas < replicas(d) || s.Replicas > s.UpdatedReplicas
 }
 
-// serving is Status for a Deployment that is to take traffic: it also needs a
-// replica. The role goes before the reason.
+// serving is Status for a Deployment that takes traffic, and so needs at least one
+// replica. The reason begins with the role and the name.
 func serving(role string, d *appsv1.Deployment) canary.Answer {
 	a := Status(d)
 	if a.Reply == canary.Yes && d.Status.AvailableReplicas == 0 {
@@ -56,7 +56,7 @@ func serving(role string, d *appsv1.Deployment) canary.Answer {
 	return a
 }
 
-// replicas is the wanted number; absent means one.
+// replicas returns the wanted number of replicas; the default is 1.
 func replicas(d *appsv1.Deployment) int32 {
 	if d.Spec.Replicas == nil {
 		return 1
@@ -64,7 +64,7 @@ func replicas(d *appsv1.Deployment) int32 {
 	return *d.Spec.Replicas
 }
 
-// waiting adds to the reason what may keep the rollout from ever finishing.
+// waiting adds to the reason what may prevent the rollout from ever completing.
 func waiting(d *appsv1.Deployment, format string, args ...any) canary.Answer {
 	a := canary.Wait.Because(format, args...)
 	if d.Spec.Paused {
@@ -74,7 +74,7 @@ func waiting(d *appsv1.Deployment, format string, args ...any) canary.Answer {
 	return a
 }
 
-// failure says why replicas cannot be made, if the controller says so.
+// failure says why the controller cannot create replicas; "" if it can.
 func failure(d *appsv1.Deployment) string {
 	c := condition(d, appsv1.DeploymentReplicaFailure)
 	if c.Status != corev1.ConditionTrue {
@@ -90,7 +90,7 @@ func because(c appsv1.DeploymentCondition) string {
 	return ": " + c.Message
 }
 
-// condition returns the condition of a type, or a zero one.
+// condition returns the condition of the given type, or a zero one.
 func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) appsv1.DeploymentCondition {
 	for _, c := range d.Status.Conditions {
 		if c.Type == kind {

@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// imagesOf returns the image of each container, init containers included. Their
+// imagesOf returns the image of each container, including init containers. Container
 // names are unique in a pod.
 func imagesOf(t *corev1.PodTemplateSpec) map[string]string {
 	images := map[string]string{}
@@ -19,16 +19,16 @@ func imagesOf(t *corev1.PodTemplateSpec) map[string]string {
 	return images
 }
 
-// withImages returns a copy of t with the images given. A container that is not
-// there, or no image at all, is refused.
+// withImages returns a copy of t with the given images. It returns an error if there are
+// no images, or if t lacks one of the containers.
 func withImages(t *corev1.PodTemplateSpec, images map[string]string) (*corev1.PodTemplateSpec, error) {
 	if len(images) == 0 {
-		return nil, refused("it has no container of the same name as one of the canary")
+		return nil, refused("it has no container with the name of a container of the canary")
 	}
 	has := imagesOf(t)
 	for _, name := range sortedKeys(images) {
 		if _, ok := has[name]; !ok {
-			return nil, refused("it has no container %q to give the image %q", name, images[name])
+			return nil, refused("it has no container %q for the image %q", name, images[name])
 		}
 	}
 	t = t.DeepCopy()
@@ -42,8 +42,8 @@ func withImages(t *corev1.PodTemplateSpec, images map[string]string) (*corev1.Po
 	return t, nil
 }
 
-// relabelled returns a copy of t with the labels of another template. Labels say
-// who selects the pods, and so never go from one version to the other.
+// relabelled returns a copy of t with the labels of another template. Labels say who
+// selects the pods, so they are never copied from one version to the other.
 func relabelled(t, labels *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
 	t = t.DeepCopy()
 	t.Labels = maps.Clone(labels.Labels)

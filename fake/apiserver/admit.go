@@ -10,8 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// validate holds a complete document against the rules for metadata, against those of its resource and, when that is on,
-// against Istio's webhook. What it replaces is nil when it is new.
+// validate checks a complete document against the rules for metadata, the rules of its
+// resource and, if switched on, Istio's webhook. old is the document to replace; nil if
+// next is new.
 func (s *Server) validate(k key, next, old map[string]any) error {
 	errs, err := metadataErrors(k, next, old)
 	if err != nil {
@@ -52,7 +53,7 @@ func metadataErrors(k key, next, old map[string]any) (field.ErrorList, error) {
 	return append(errs, apivalidation.ValidateObjectMetaUpdate(meta, was, path)...), nil
 }
 
-// errors finds what is wrong outside of the metadata.
+// errors returns the mistakes outside of the metadata.
 func (r *resource) errors(next, old map[string]any) field.ErrorList {
 	switch {
 	case r.schema != nil:
@@ -63,7 +64,7 @@ func (r *resource) errors(next, old map[string]any) field.ErrorList {
 	return nil
 }
 
-// specOf is the spec of a document; one without counts as empty.
+// specOf returns the spec of a document; a missing spec counts as empty.
 func specOf(tree map[string]any) any {
 	spec, ok := tree["spec"]
 	if !ok {
@@ -72,7 +73,8 @@ func specOf(tree map[string]any) any {
 	return spec
 }
 
-// denied is what an API server makes of the answer of Istio's webhook: a code, but no reason.
+// denied returns the error that an API server makes of a refusal by Istio's webhook: with
+// a code, but no reason.
 func denied(mistakes []string) error {
 	text := mistakes[0]
 	if len(mistakes) > 1 {

@@ -13,23 +13,25 @@ import (
 type Change struct {
 	// Type is ADDED, MODIFIED or DELETED.
 	Type watch.EventType
-	// Resource carries the version that the object is stored in.
+	// Resource is the resource in the version in which the object is stored.
 	Resource  schema.GroupVersionResource
 	Namespace string
 	Name      string
-	// Object is the document after the change, or the last one of a deleted object. It must not be changed.
+	// Object is the document after the change, or the last document of a deleted object.
+	// Do not change it.
 	Object json.RawMessage
 }
 
-// OnChange has the function called after each change that is committed from now on, in their order. It may read and
-// change the server. It is called before the request that made the change is answered, on the same goroutine, unless
-// changes are just being told by another goroutine, or by a function further up the stack: then that one tells it.
+// OnChange registers a function to call after each later change, in order. The function
+// may read and change the server. It runs before the request that made the change is
+// answered. It runs on the goroutine of that request, unless another goroutine, or a
+// caller of this one, is delivering changes already; then it runs there.
 func (s *Server) OnChange(f func(Change)) {
 	s.store.delivery.listen(f)
 }
 
-// delivery tells listeners of changes, in order and without the store's lock. Its own lock is never held while a listener
-// runs.
+// delivery calls the listeners for each change, in order and without the store's lock.
+// Its own lock is not held while a listener runs.
 type delivery struct {
 	sync.Mutex
 	listeners []func(Change)
@@ -59,8 +61,8 @@ func (d *delivery) add(e event) {
 	})
 }
 
-// deliver tells the listeners what is pending, in order. While another goroutine (or a caller further up) delivers, it
-// leaves the work to that one.
+// deliver passes the pending changes to the listeners, in order. If another goroutine, or
+// a caller of this one, is already delivering, it leaves the changes to that one.
 func (d *delivery) deliver() {
 	d.Lock()
 	defer d.Unlock()

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// trim drops the nulls that the schema has no use for. It tells which fields of a whole document the schema of its spec does
-// not know, and drops them too when it prunes.
+// trim drops the nulls that the schema ignores. It returns the fields of a document that
+// the schema of its spec does not know. With prune, it drops these too.
 func (m *messageSchema) trim(tree map[string]any, prune bool) (unknown []string) {
 	whole := &messageSchema{fields: map[string]fieldSchema{"spec": {message: m}}}
 	for _, name := range []string{"apiVersion", "kind", "metadata", "status"} {
@@ -49,17 +49,17 @@ func (m *messageSchema) trimIn(value any, path *field.Path, unknown func(tree ma
 	}
 }
 
-// findings is what a check found.
+// findings are the mistakes that a check found.
 type findings struct{ errs field.ErrorList }
 
-// errors finds where a document's spec does not have the structure of the schema.
+// errors returns where a document's spec does not have the structure of the schema.
 func (m *messageSchema) errors(spec any, path *field.Path) field.ErrorList {
 	var found findings
 	m.check(spec, path, &found)
 	return found.errs
 }
 
-// check holds a document's spec against the schema.
+// check compares a document's spec with the schema.
 func (m *messageSchema) check(spec any, path *field.Path, found *findings) {
 	tree, ok := spec.(map[string]any)
 	if !ok {
@@ -103,7 +103,7 @@ func (s fieldSchema) check(value any, path *field.Path, found *findings) {
 	}
 }
 
-// container is the JSON type of a list or a map; empty for a single value.
+// container returns the JSON type of a list or a map; "" for a single value.
 func (s fieldSchema) container() string {
 	switch {
 	case s.list:
@@ -114,7 +114,7 @@ func (s fieldSchema) container() string {
 	return ""
 }
 
-// items are what is in a value of the field: the parts of a list or a map, else the value itself.
+// items yields the elements of a list or a map, or the value itself.
 func (s fieldSchema) items(value any, path *field.Path) iter.Seq2[*field.Path, any] {
 	return func(yield func(*field.Path, any) bool) {
 		list, _ := value.([]any)
@@ -155,7 +155,7 @@ func (s fieldSchema) checkOne(value any, path *field.Path, found *findings) {
 	}
 }
 
-// checkValue looks at a value whose type is right.
+// checkValue checks a value that has the right type.
 func (s fieldSchema) checkValue(value any, path *field.Path, found *findings) {
 	switch v := value.(type) {
 	case int64:
@@ -169,7 +169,7 @@ func (s fieldSchema) checkValue(value any, path *field.Path, found *findings) {
 	}
 }
 
-// checkDuration does what the rule of the CRDs does: duration(self) >= duration('1ms').
+// checkDuration follows the rule of the CRDs: duration(self) >= duration('1ms').
 func checkDuration(value any, path *field.Path, found *findings) {
 	given, ok := value.(string)
 	if !ok {
@@ -186,7 +186,7 @@ func (f *findings) wrong(path *field.Path, value any, want string) {
 		fmt.Sprintf("%s in body must be of type %s: %q", path, want, typeOf(value))))
 }
 
-// typeOf is the JSON type of a parsed value.
+// typeOf returns the JSON type of a parsed value.
 func typeOf(value any) string {
 	switch value.(type) {
 	case map[string]any:

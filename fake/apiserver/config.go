@@ -10,9 +10,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Config returns a configuration for real clients of this server. Their requests are answered on the goroutine that
-// makes them, without a socket; a watch has one goroutine, which ends when the watch is stopped or its context ends. There
-// is no limit of queries per second.
+// Config returns a configuration for real clients of this server. Requests are answered
+// on the goroutine of the caller, without a socket. Each watch has a goroutine, which
+// ends when the watch is stopped or its context ends. There is no limit of queries per
+// second.
 func (s *Server) Config() *rest.Config {
 	return &rest.Config{
 		Host:          "http://apiserver.fake",
@@ -22,12 +23,12 @@ func (s *Server) Config() *rest.Config {
 	}
 }
 
-// transport is the way to a server in the same process.
+// transport connects a client to a server in the same process.
 type transport struct{ server *Server }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
-		defer func() { _ = r.Body.Close() }() // reading it told every error already
+		defer func() { _ = r.Body.Close() }() // errors were reported when it was read
 	}
 	ctx := r.Context()
 	if err := ctx.Err(); err != nil {
@@ -55,7 +56,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// lost is the error for an answer that does not come: the context's, when that is why.
+// lost returns the error for a lost answer: the error of ctx if ctx has ended, and
+// ErrLost otherwise.
 func lost(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -70,7 +72,7 @@ func startStream(ctx context.Context, a Answer) io.ReadCloser {
 	go func() {
 		defer cancel()
 		a.stream(inner, pipeFlusher{writer})
-		// After its own end a watch is an EOF, after the client's it is the client's reason.
+		// A watch that ends itself is an EOF; otherwise the error is why the client ended it.
 		_ = writer.CloseWithError(ctx.Err())
 	}()
 	return body{reader, cancel}
@@ -87,7 +89,7 @@ func (b body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// flusher takes what a watch writes, piece by piece.
+// flusher receives the output of a watch, piece by piece.
 type flusher interface {
 	io.Writer
 	Flush() error
@@ -95,7 +97,7 @@ type flusher interface {
 
 type pipeFlusher struct{ *io.PipeWriter }
 
-// Flush does nothing: a pipe keeps nothing.
+// Flush does nothing: a pipe has no buffer.
 func (pipeFlusher) Flush() error { return nil }
 
 type responseFlusher struct {

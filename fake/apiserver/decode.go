@@ -14,8 +14,8 @@ import (
 	kjson "sigs.k8s.io/json"
 )
 
-// decode reads a document that was sent for an object: it must be one of the object's kind, and gets the form of its
-// resource.
+// decode reads a document that was sent for an object. The document must be of the
+// object's kind, and is converted to the form of its resource.
 func (s *Server) decode(k key, raw []byte, c Call) (map[string]any, error) {
 	tree, err := parse(raw)
 	if err != nil {
@@ -33,8 +33,8 @@ func (s *Server) decode(k key, raw []byte, c Call) (map[string]any, error) {
 	return tree, checkName(k, metadata(tree), c)
 }
 
-// noVersion is the error for a patch that takes the apiVersion away: what is left is no object to the real server, which
-// does not always see whose fault that is.
+// noVersion returns the error for a patch that removes the apiVersion. The real server
+// does not always detect that this is the client's fault.
 func noVersion(k key) error {
 	err := errors.New("the patch leaves no apiVersion")
 	if k.res.native == nil {
@@ -43,8 +43,8 @@ func noVersion(k key) error {
 	return badPatch(err)
 }
 
-// read brings a document into the form of the resource. With strict, a field that the resource does not know is an error.
-// The tree is what the document says, and changes.
+// read converts a document to the form of the resource. With strict, an unknown field is
+// an error. The tree is the parsed document, and is changed.
 func (r *resource) read(raw []byte, tree map[string]any, strict, prune bool) (map[string]any, error) {
 	form, unknown, err := r.canonical(raw, tree, prune)
 	if err == nil && strict && len(unknown) > 0 {
@@ -57,8 +57,9 @@ func (r *resource) read(raw []byte, tree map[string]any, strict, prune bool) (ma
 	return form, nil
 }
 
-// checkVersion holds the apiVersion and the kind of a document against the path it was sent to. A wrong kind of a custom
-// resource is found later, as on the real server; see validate.
+// checkVersion compares the apiVersion and the kind of a document with the path of the
+// request. A wrong kind of a custom resource is found later, as on the real server; see
+// validate.
 func checkVersion(k key, tree map[string]any, c Call) error {
 	version, kind, custom := text(tree, "apiVersion"), text(tree, "kind"), k.res.native == nil && c.Verb != ""
 	if want := k.res.apiVersion(c.version); version != want && (version != "" || custom) && (c.version != "" || findKind(version, k.res.kind) != k.res) {
@@ -84,7 +85,8 @@ func checkName(k key, meta map[string]any, c Call) error {
 	return nil
 }
 
-// misfit is the error for a document that cannot be read as an object of its resource.
+// misfit returns the error for a document that cannot be read as an object of its
+// resource.
 func (c Call) misfit(k key, err error) error {
 	if c.Verb == "patch" {
 		return invalid(k, field.Invalid(field.NewPath("patch"), string(c.Body), err.Error()))
@@ -92,12 +94,12 @@ func (c Call) misfit(k key, err error) error {
 	return apierrors.NewBadRequest(err.Error())
 }
 
-// canonical brings a document into the form of the resource: core and apps objects as their Go types write them, of a
-// custom resource the metadata. It tells which fields it does not know; they are dropped, those of a custom resource only
-// when it prunes.
+// canonical converts a document to the form of the resource: core and apps objects to the
+// form of their Go types, and the metadata of custom resources. It returns the unknown
+// fields. They are dropped, but those of a custom resource only with prune.
 func (r *resource) canonical(raw []byte, tree map[string]any, prune bool) (map[string]any, []string, error) {
 	if r.native != nil {
-		return retype(raw, r.native(), r.defaults) // from the text: a tree does not know 1.0 from 1, Go types do
+		return retype(raw, r.native(), r.defaults) // from the text: Go types tell 1.0 from 1, a tree does not
 	}
 	meta, err := json.Marshal(tree["metadata"])
 	if err != nil {
@@ -114,7 +116,7 @@ func (r *resource) canonical(raw []byte, tree map[string]any, prune bool) (map[s
 	return tree, append(unknown, r.trim(tree, prune)...), nil
 }
 
-// trim drops what the CRD of a resource has no use for, and tells which fields it does not know.
+// trim drops what the CRD of a resource ignores, and returns the unknown fields.
 func (r *resource) trim(tree map[string]any, prune bool) []string {
 	if r.schema == nil {
 		dropNulls(tree)
@@ -123,8 +125,8 @@ func (r *resource) trim(tree map[string]any, prune bool) []string {
 	return r.schema.trim(tree, prune)
 }
 
-// retype reads a document as a Go type and returns it in the form that the type writes, and what the type does not know.
-// Finish may complete the typed value.
+// retype reads a document as a Go type. It returns the document in the form of the type,
+// and the fields that the type does not know. finish may complete the typed value.
 func retype(raw []byte, typed any, finish func(any)) (map[string]any, []string, error) {
 	strict, err := kjson.UnmarshalStrict(raw, typed)
 	if err != nil {
@@ -148,7 +150,7 @@ func retype(raw []byte, typed any, finish func(any)) (map[string]any, []string, 
 	return form, unknown, nil
 }
 
-// metaOf is the metadata of a tree in its Go type.
+// metaOf returns the metadata of a tree in its Go type.
 func metaOf(tree map[string]any) (*metav1.ObjectMeta, error) {
 	meta := new(metav1.ObjectMeta)
 	raw, err := json.Marshal(metadata(tree))

@@ -71,7 +71,8 @@ func success(details *metav1.StatusDetails) Answer {
 	})}
 }
 
-// remove deletes an object, or marks it as being deleted while there are finalizers on it; then it is returned.
+// remove deletes an object. An object with finalizers is marked as being deleted instead,
+// and returned.
 func (s *Server) remove(old entry, dryRun bool) (*object, error) {
 	meta := metadata(old.tree)
 	switch {
@@ -93,7 +94,7 @@ func (s *Server) remove(old entry, dryRun bool) (*object, error) {
 	return s.store.commit(old.key, next)
 }
 
-// precondition holds what a deleter wants of an object against it.
+// precondition compares an object with the preconditions of a delete request.
 func precondition(old entry, want metav1.Preconditions) error {
 	if want.UID != nil && string(*want.UID) != old.uid {
 		return otherUID(old, string(*want.UID))

@@ -42,7 +42,7 @@ func defaultDeployment(typed any) {
 	defaultPod(&spec.Template.Spec)
 }
 
-// defaultPod fills in the pod of a template.
+// defaultPod sets the defaults of the pod in a template.
 func defaultPod(p *corev1.PodSpec) {
 	p.RestartPolicy = cmp.Or(p.RestartPolicy, corev1.RestartPolicyAlways)
 	p.DNSPolicy = cmp.Or(p.DNSPolicy, corev1.DNSClusterFirst)
@@ -82,10 +82,11 @@ func defaultContainer(c *corev1.Container) {
 	}
 }
 
-// imageName has as its parts the tag and the digest of an image.
+// imageName has the tag and the digest of an image as submatches.
 var imageName = regexp.MustCompile(`^(?:[\w.-]+(?::\d+)?/)?[a-z0-9._/-]+(?::([\w.-]+))?(@\w+:\w+)?$`)
 
-// pullPolicy is that of an image: one without a tag or a digest is the latest.
+// pullPolicy returns the default pull policy of an image. An image without a tag or a
+// digest counts as the latest.
 func pullPolicy(image string) corev1.PullPolicy {
 	parts := imageName.FindStringSubmatch(image)
 	if parts != nil && parts[2] == "" && (parts[1] == "" || parts[1] == "latest") {
@@ -118,8 +119,8 @@ func orDefault[T any](given *T, otherwise T) *T {
 	return given
 }
 
-// deploymentErrors finds what is wrong with a Deployment, as far as a rollout has to do with it: of the pods, names and
-// images of containers are looked at and little else.
+// deploymentErrors returns the mistakes in a Deployment that matter for a rollout. In the
+// pods, it checks little but the names and images of containers.
 func deploymentErrors(next, old map[string]any) field.ErrorList {
 	var d, was appsv1.Deployment
 	path := field.NewPath("spec")
@@ -151,7 +152,8 @@ func deploymentSpecErrors(spec appsv1.DeploymentSpec, path *field.Path) (errs fi
 	return append(errs, templateErrors(spec.Template, path.Child("template"))...)
 }
 
-// selectorErrors finds what is wrong with the selector: it has to select something, the template's pods among it.
+// selectorErrors returns the mistakes in the selector. The selector must not be empty,
+// and must match the template's pods.
 func selectorErrors(spec appsv1.DeploymentSpec, path *field.Path) field.ErrorList {
 	at := path.Child("selector")
 	if spec.Selector == nil {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 )
 
-// discover answers what asks for the shape of the API rather than for objects.
+// discover answers requests for the API's resources rather than for objects.
 func discover(parts []string) (Answer, bool) {
 	switch path := strings.Join(parts, "/"); {
 	case path == "version":
@@ -46,7 +46,7 @@ func groupList() metav1.APIGroupList {
 	return list
 }
 
-// resourceList tells the resources of a group and version; false when there are none.
+// resourceList returns the resources of a group and version; false if there are none.
 func resourceList(gv schema.GroupVersion) (Answer, bool) {
 	list := metav1.APIResourceList{
 		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},

@@ -14,13 +14,14 @@ import (
 
 const modified = "the object has been modified; please apply your changes to the latest version and try again"
 
-// fresh holds the version that a writer names against the object. Custom resources want one to be named.
+// fresh compares the object with the resourceVersion in a write. Custom resources require
+// one.
 func fresh(old entry, version string) error {
 	named := uint64(0)
 	if version != "" {
 		var err error
 		if named, err = strconv.ParseUint(version, 10, 64); err != nil {
-			return fmt.Errorf("metadata.resourceVersion: Invalid value: %q: %w", version, err) // an error of the server, as on the real one
+			return fmt.Errorf("metadata.resourceVersion: Invalid value: %q: %w", version, err) // 500, as on the real server
 		}
 	}
 	switch {
@@ -48,12 +49,12 @@ func unsupported(message string) error {
 	return apierrors.NewGenericServerResponse(http.StatusUnsupportedMediaType, "", noResource, "", message, 0, false)
 }
 
-// failed is an error with a code and without a reason.
+// failed returns an error with a code and without a reason.
 func failed(code int32, message string) *apierrors.StatusError {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Message: message}}
 }
 
-// statusOf is the status that an error is answered with.
+// statusOf returns the status with which an error is answered.
 func statusOf(err error) metav1.Status {
 	if known, ok := err.(apierrors.APIStatus); ok {
 		return known.Status()

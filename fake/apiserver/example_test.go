@@ -41,7 +41,7 @@ spec:
 	// map[{patch virtualservices.networking.istio.io}:1]
 }
 
-// A hook that lets every second patch have its effect, but loses the answer.
+// This hook lets every second patch have its effect, but loses the answer.
 func ExampleServer_Hook() {
 	server := apiserver.New()
 	patches := 0
@@ -57,7 +57,7 @@ func ExampleServer_Hook() {
 	defer remove()
 }
 
-// A simulator that says of every Deployment that it is ready as soon as it changes.
+// This simulator reports each new Deployment as ready.
 func ExampleServer_OnChange() {
 	server := apiserver.New()
 	server.OnChange(func(c apiserver.Change) {

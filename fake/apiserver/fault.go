@@ -11,49 +11,52 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// ErrLost is what a client of [Server.Config] gets in place of an answer that was lost, wrapped in a *url.Error.
-// Behind a listener the connection is dropped instead.
+// ErrLost is returned by a client of [Server.Config] when the answer is lost, wrapped in
+// a *url.Error. Behind a listener, the connection is dropped instead.
 var ErrLost = errors.New("apiserver: connection lost")
 
-// Call is one request as a hook sees it, before anything is done.
+// Call is one request as a hook sees it, before it has any effect.
 type Call struct {
 	// Verb is get, list, watch, create, update, patch, delete or deletecollection.
 	Verb string
 	// Resource is "virtualservices.networking.istio.io", "pods" and so on.
 	Resource string
-	// Namespace and Name are empty where the request has none; the name of an object to be created is in the Body.
+	// Namespace and Name are empty if the request has none. In a create request, the name
+	// is in the Body.
 	Namespace, Name string
 	// Subresource is "status" or empty.
 	Subresource string
-	// Body is the document or the patch sent. It must not be changed.
+	// Body is the document or the patch in the request. Do not change it.
 	Body []byte
 
 	target
 }
 
-// Answer is what the server says to one request.
+// Answer is the server's answer to one request.
 type Answer struct {
-	// Code is the HTTP status; 0 is 200.
+	// Code is the HTTP status; 0 means 200.
 	Code int
 	// Header may be nil. The content type is always JSON.
 	Header http.Header
-	// Body must not be changed.
+	// Body is the JSON document of the answer. Do not change it.
 	Body []byte
-	// Lost drops the connection in place of the answer.
+	// Lost says that the connection is dropped instead of answering.
 	Lost bool
 
-	// stream is set for a watch; it writes until the context ends or the watch does.
+	// stream is set for a watch. It writes until the context ends or the watch ends.
 	stream func(ctx context.Context, w flusher)
 }
 
-// Fault stands between a request and what it does: it may do it (do has an effect only once, further calls return the
-// same Answer), before or after other things, or answer by itself. It should return when ctx ends. A nil Fault does
-// nothing out of the ordinary.
+// Fault stands between a request and its effect. It may call do before or after other
+// things, or answer without calling do. Only the first call of do has an effect; later
+// calls return the same Answer. A Fault should return when ctx ends. A nil Fault changes
+// nothing.
 type Fault func(ctx context.Context, call Call, do func() Answer) Answer
 
-// Hook has the function asked about every request from now on; the faults that several hooks return stand around each
-// other, that of the first hook outermost. It returns a function that removes the hook. The hook is called without any
-// lock held, from many goroutines at once when there are as many requests, and may use the server.
+// Hook registers a function to call for each later request. The function returns the
+// Fault for that request. If several hooks return a Fault, the first hook's Fault is the
+// outermost. Hook returns a function that removes the hook. A hook is called without any
+// lock, may run on several goroutines at once, and may use the server.
 func (s *Server) Hook(hook func(Call) Fault) (remove func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,14 +75,16 @@ func (s *Server) Hook(hook func(Call) Fault) (remove func()) {
 	}
 }
 
-// Refuse answers an error in place of doing what was asked. A status error of apimachinery is answered as it is, every
-// other as 500. A client of client-go repeats a request by itself, up to ten times, when the status says after how many
-// seconds and its code is 429 or 5xx: its caller sees such a fault only as time that passes.
+// Refuse answers an error without any effect. A status error of apimachinery is answered
+// as it is, any other error as 500. If the status has the code 429 or 5xx and says after
+// how many seconds to retry, client-go repeats the request up to ten times. Its caller
+// then notices only a delay.
 func Refuse(err error) Fault {
 	return func(context.Context, Call, func() Answer) Answer { return failure(err) }
 }
 
-// After does what was asked and then lets the fault answer: After(ServerError()) has its effect and answers 500.
+// After lets the request have its effect, and then the fault answers.
+// After(ServerError()) has its effect and answers 500.
 func After(f Fault) Fault {
 	return func(ctx context.Context, call Call, do func() Answer) Answer {
 		do()
@@ -87,8 +92,8 @@ func After(f Fault) Fault {
 	}
 }
 
-// Delay waits before the fault (before doing what was asked, when it is nil). When ctx ends first, the request is lost
-// and without effect.
+// Delay waits for d before the fault, or before the request's effect if f is nil. If ctx
+// ends first, the request is lost without any effect.
 func Delay(d time.Duration, f Fault) Fault {
 	return func(ctx context.Context, call Call, do func() Answer) Answer {
 		timer := time.NewTimer(d)
@@ -105,15 +110,16 @@ func Delay(d time.Duration, f Fault) Fault {
 	}
 }
 
-// Lose drops the request: nothing is done and [ErrLost] is all that the client hears.
+// Lose drops the request without any effect. The client gets [ErrLost].
 func Lose() Fault {
 	return func(context.Context, Call, func() Answer) Answer { return Answer{Lost: true} }
 }
 
-// LoseAnswer does what was asked; the client hears [ErrLost] all the same.
+// LoseAnswer lets the request have its effect, but the client gets [ErrLost].
 func LoseAnswer() Fault { return After(Lose()) }
 
-// Hang does nothing until the client gives up: ctx must end. After(Hang()) does what was asked first.
+// Hang does nothing until ctx ends, so the client needs a context that ends.
+// After(Hang()) lets the request have its effect first.
 func Hang() Fault {
 	return func(ctx context.Context, _ Call, _ func() Answer) Answer {
 		<-ctx.Done()
@@ -121,15 +127,17 @@ func Hang() Fault {
 	}
 }
 
-// Conflict answers 409 as if somebody else had changed the object.
+// Conflict answers 409, as if somebody else had changed the object.
 func Conflict() Fault {
 	return func(_ context.Context, call Call, _ func() Answer) Answer {
 		return failure(apierrors.NewConflict(call.res.groupResource(), call.Name, errors.New(modified)))
 	}
 }
 
-// TooManyRequests answers 429. A real server always says after how many seconds to come again, and client-go then waits
-// and repeats by itself (see [Refuse]); with 0 it does not, and the caller sees apierrors.IsTooManyRequests.
+// TooManyRequests answers 429. A real server always says after how many seconds to retry.
+// client-go then waits and retries by itself (see [Refuse]). With 0 seconds client-go
+// does not retry, and the caller gets an error for which apierrors.IsTooManyRequests is
+// true.
 func TooManyRequests(seconds int) Fault {
 	return Refuse(apierrors.NewTooManyRequests("the server is overloaded", seconds))
 }
@@ -137,14 +145,15 @@ func TooManyRequests(seconds int) Fault {
 // ServerError answers 500.
 func ServerError() Fault { return Refuse(apierrors.NewInternalError(errors.New("injected fault"))) }
 
-// Timeout answers 504, as a real server does when a request takes too long: After(Timeout()) when it had its effect
-// nevertheless.
+// Timeout answers 504, as a real server does if a request takes too long. Use
+// After(Timeout()) for a request that has its effect nevertheless.
 func Timeout() Fault {
 	return Refuse(apierrors.NewTimeoutError("request did not complete within requested timeout", 0))
 }
 
-// Stale answers a get with the version of the object that was a number of versions ago, or the oldest that is known; a
-// server behind a lagging cache does that. Other verbs, and objects that do not exist, are answered as usual.
+// Stale answers a get with an older version of the object: the one that many versions
+// ago, or the oldest known one. A server behind a lagging cache does the same. Other
+// verbs, and objects that do not exist, are answered as usual.
 func (s *Server) Stale(versions int) Fault {
 	return func(_ context.Context, call Call, do func() Answer) Answer {
 		if call.Verb != "get" {
@@ -160,7 +169,7 @@ func (s *Server) Stale(versions int) Fault {
 	}
 }
 
-// failure is the answer for an error.
+// failure returns the answer for an error.
 func failure(err error) Answer {
 	status := statusOf(err)
 	status.Kind, status.APIVersion = "Status", "v1"
@@ -171,7 +180,7 @@ func failure(err error) Answer {
 	return a
 }
 
-// faults wraps what a call does into what the hooks want.
+// faults applies the faults of the hooks to a call.
 func (s *Server) faults(ctx context.Context, call Call, do func() Answer) Answer {
 	s.mu.Lock()
 	hooks := s.hooks

@@ -12,12 +12,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Request names a kind of API call: Request{"get", "virtualservices.networking.istio.io"}. The resource of a call to a
-// subresource ends in "/status".
+// Request is a kind of API call: Request{"get", "virtualservices.networking.istio.io"}.
+// For a subresource, Resource ends in "/status".
 type Request struct{ Verb, Resource string }
 
-// Requests returns how many calls of each kind have reached the server since it began or since [Server.ResetRequests],
-// those that a hook then refused included. Discovery and calls that name no known resource are not counted.
+// Requests returns how many calls of each kind have reached the server since New or the
+// last [Server.ResetRequests], including calls that a hook refused. Discovery and calls
+// for unknown resources are not counted.
 func (s *Server) Requests() map[Request]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +42,7 @@ func (s *Server) count(c Call) {
 	s.requests[r]++
 }
 
-// target is what the path and the query of a request say.
+// target is what the path and the query of a request specify.
 type target struct {
 	res       *resource
 	version   string
@@ -63,7 +64,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.writeHeader(w.Header())
 	w.WriteHeader(a.Code)
 	if a.stream == nil {
-		_, _ = w.Write(a.Body) // a client that left needs no answer
+		_, _ = w.Write(a.Body) // an error means that the client is gone
 		return
 	}
 	a.stream(r.Context(), responseFlusher{w, http.NewResponseController(w)})
@@ -74,7 +75,7 @@ func (a Answer) writeHeader(h http.Header) {
 	h.Set("Content-Type", "application/json")
 }
 
-// answer does what a request asks for, as far as the hooks let it.
+// answer executes a request, subject to the hooks.
 func (s *Server) answer(r *http.Request) Answer {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if a, ok := discover(parts); ok {
@@ -92,7 +93,7 @@ func (s *Server) answer(r *http.Request) Answer {
 	return a
 }
 
-// parseCall reads a request whose path is /api/VERSION/... or /apis/GROUP/VERSION/...
+// parseCall parses a request whose path is /api/VERSION/... or /apis/GROUP/VERSION/...
 func parseCall(r *http.Request, parts []string) (Call, error) {
 	group := ""
 	if parts[0] == "apis" && len(parts) > 1 {
@@ -112,7 +113,8 @@ func notServed(method, group, name string) error {
 	return apierrors.NewGenericServerResponse(http.StatusNotFound, method, schema.GroupResource{Group: group, Resource: name}, "", "", 0, false)
 }
 
-// parsePath reads [namespaces/NAMESPACE/]RESOURCE[/NAME[/SUBRESOURCE]]; an unknown resource stays nil.
+// parsePath parses [namespaces/NAMESPACE/]RESOURCE[/NAME[/SUBRESOURCE]]. The resource is
+// nil if it is unknown.
 func parsePath(group, version string, parts []string) Call {
 	c := Call{target: target{version: version}}
 	if parts[0] == "namespaces" && len(parts) > 2 && parts[2] != "status" {
@@ -130,7 +132,7 @@ func parsePath(group, version string, parts []string) Call {
 	return c
 }
 
-// read takes the verb, the query and the body of a request.
+// read reads the verb, the query and the body of a request.
 func (c *Call) read(r *http.Request) error {
 	c.query = r.URL.Query()
 	c.dryRun = c.query.Get("dryRun") == "All"
@@ -150,12 +152,12 @@ func (c *Call) read(r *http.Request) error {
 	return nil
 }
 
-// namedVerbs are the verbs of the methods on one object.
+// namedVerbs maps the HTTP methods on one object to verbs.
 var namedVerbs = map[string]string{
 	http.MethodGet: "get", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete",
 }
 
-// verb is the verb of a method; empty when it does not fit to the path.
+// verb returns the verb of an HTTP method; "" if it is invalid for the path.
 func (c *Call) verb(method string) string {
 	switch {
 	case c.res.review && (c.Name != "" || method != http.MethodPost):
@@ -185,7 +187,7 @@ func (c *Call) subresource() bool {
 
 func isTrue(s string) bool { return s == "true" || s == "1" }
 
-// do does what a call asks for and tells the listeners.
+// do executes a call and calls the listeners.
 func (s *Server) do(c Call) Answer {
 	var a Answer
 	var err error

@@ -15,7 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// mistakes are what Istio's webhook refuses of an object whose structure is right, worded much as there.
+// mistakes are the texts with which Istio's webhook refuses an object whose structure is
+// valid. They are worded much like Istio's.
 type mistakes []string
 
 func (m *mistakes) add(wrong bool, format string, args ...any) {
@@ -24,7 +25,7 @@ func (m *mistakes) add(wrong bool, format string, args ...any) {
 	}
 }
 
-// istioMistakes finds the mistakes in the spec of an object.
+// istioMistakes returns the mistakes in the spec of an object.
 func istioMistakes(k key, spec any) mistakes {
 	raw, err := json.Marshal(spec)
 	if err != nil {
@@ -77,7 +78,7 @@ func (m *mistakes) virtualService(v *networking.VirtualService, namespace string
 	m.exportTo(v.ExportTo, namespace)
 }
 
-// hosts looks at the hosts of a VirtualService, which must not cover each other.
+// hosts checks the hosts of a VirtualService, which must not overlap.
 func (m *mistakes) hosts(hosts []string, mesh bool) {
 	before := len(*m)
 	for _, host := range hosts {
@@ -96,8 +97,8 @@ func (m *mistakes) hosts(hosts []string, mesh bool) {
 	}
 }
 
-// sni looks at a name that a tls rule asks for, which must be one of the hosts, or of
-// what they stand for.
+// sni checks an SNI host of a tls rule, which must be one of the hosts or covered by one
+// of them.
 func (m *mistakes) sni(name string, hosts []string) {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return
@@ -112,7 +113,7 @@ func (m *mistakes) sni(name string, hosts []string) {
 	m.add(!within, "SNI host %q is not a compatible subset of any of the virtual service hosts: [%s]", name, strings.Join(hosts, ", "))
 }
 
-// overlap tells whether there is a name that both hosts stand for, or that one is.
+// overlap reports whether two hosts, possibly with wildcards, have a name in common.
 func overlap(a, b string) bool {
 	wildA, wildB := strings.HasPrefix(a, "*"), strings.HasPrefix(b, "*")
 	switch {
@@ -138,7 +139,7 @@ func isLabel(s string) bool {
 	return len(s) <= validation.DNS1123LabelMaxLength && dnsLabels.MatchString(s)
 }
 
-// domain looks at the name of a host, whose first label may be a wildcard.
+// domain checks the name of a host, whose first label may be a wildcard.
 func (m *mistakes) domain(name string) {
 	first, rest, more := strings.Cut(name, ".")
 	switch {
@@ -151,7 +152,7 @@ func (m *mistakes) domain(name string) {
 	}
 }
 
-// labels looks at the labels of a name without a wildcard.
+// labels checks the labels of a name without a wildcard.
 func (m *mistakes) labels(name string) {
 	parts := strings.Split(name, ".")
 	last := parts[len(parts)-1]
@@ -217,7 +218,8 @@ func (m *mistakes) podLabels(labels map[string]string) {
 	}
 }
 
-// policy looks at whether a traffic policy says anything, and at shares of hosts; not at what it says otherwise.
+// policy checks that a traffic policy is not empty, and its percentages of hosts, but
+// nothing else in it.
 func (m *mistakes) policy(p *networking.TrafficPolicy) {
 	if p == nil {
 		return

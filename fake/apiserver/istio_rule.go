@@ -12,7 +12,8 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 )
 
-// rule looks at one http rule. Of a delegate it is one that another VirtualService leads to.
+// rule checks one http rule. With delegate, the rule belongs to a delegate
+// VirtualService.
 func (m *mistakes) rule(r *networking.HTTPRoute, delegate bool) {
 	m.action(r, delegate)
 	for _, match := range r.Match {
@@ -35,7 +36,7 @@ func (m *mistakes) rule(r *networking.HTTPRoute, delegate bool) {
 	m.duration(r.Timeout)
 }
 
-// action looks at what a rule does with a request: there is to be exactly one thing.
+// action checks that a rule does exactly one thing with a request.
 func (m *mistakes) action(r *networking.HTTPRoute, delegate bool) {
 	redirect, direct, route := r.Redirect != nil, r.DirectResponse != nil, len(r.Route) > 0
 	if r.Delegate != nil && !delegate {
@@ -60,7 +61,7 @@ var (
 	pseudo      = []string{":method", ":scheme", ":authority", ":path", ":status"}
 )
 
-// match looks at one block of conditions.
+// match checks one match block.
 func (m *mistakes) match(match *networking.HTTPMatchRequest) {
 	for name, value := range match.Headers {
 		m.matchedHeader(name)
@@ -91,7 +92,7 @@ func (m *mistakes) matchedHeader(name string) {
 	m.add(!headerNames.MatchString(name) && !claims.MatchString(name) && !slices.Contains(pseudo, name), "header name %s is not a valid header name", name)
 }
 
-// text looks at a condition on a text.
+// text checks a condition on a string.
 func (m *mistakes) text(where string, match *networking.StringMatch) {
 	switch match.GetMatchType().(type) {
 	case *networking.StringMatch_Prefix:
@@ -108,7 +109,7 @@ func (m *mistakes) regex(where, text string) {
 	m.add(err != nil, "%q: %v; Istio uses RE2 style regex-based match (https://github.com/google/re2/wiki/Syntax)", where, err)
 }
 
-// headers looks at the names of headers that are changed.
+// headers checks the names of headers that are changed.
 func (m *mistakes) headers(h *networking.Headers) {
 	set := func(values map[string]string, authority bool) {
 		for name, value := range values {
@@ -132,8 +133,9 @@ func (m *mistakes) changedHeader(name string, authority bool) {
 	m.add(!isHost && strings.HasPrefix(name, ":"), `invalid header %q: header cannot have ":" prefix`, name)
 }
 
-// headerValue looks at what a header is set to. Between two percent signs stands what
-// Envoy puts there, with arguments in parentheses; two in a row are one.
+// headerValue checks the value that a header is set to. Text between two percent signs is
+// an Envoy command, with arguments in parentheses. Two percent signs in a row stand for
+// one.
 func (m *mistakes) headerValue(value string) {
 	for rest := value; ; {
 		_, after, found := strings.Cut(rest, "%")
@@ -156,7 +158,7 @@ func (m *mistakes) headerValue(value string) {
 	}
 }
 
-// authority looks for a second name that a rule gives a request's host.
+// authority checks that a rule sets the host of a request only once.
 func (m *mistakes) authority(rewrite *networking.HTTPRewrite, request *networking.Headers_HeaderOperations) {
 	var names []string
 	if name := rewrite.GetAuthority(); name != "" {
@@ -191,7 +193,7 @@ func (m *mistakes) status(code int32) {
 	m.add(code < 200 || code > 600, "HTTP status %d is not in range 200-599", code)
 }
 
-// mirrorPercent is deprecated for who writes rules; who reads them has to know it.
+// mirrorPercent is deprecated, but VirtualServices still use it.
 var mirrorPercent = (&networking.HTTPRoute{}).ProtoReflect().Descriptor().Fields().ByName("mirror_percent")
 
 func (m *mistakes) mirror(r *networking.HTTPRoute) {
@@ -226,7 +228,8 @@ func (m *mistakes) redirect(r *networking.HTTPRedirect, matches []*networking.HT
 	m.add(r.GetPort() > maxPort, badPort, r.GetPort())
 }
 
-// conditions are those of Envoy and of gRPC on which a request is tried again; a status code is one too.
+// conditions are the retry conditions of Envoy and gRPC. A status code is a condition
+// too.
 var conditions = []string{
 	"5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "retriable-4xx", "refused-stream", "retriable-status-codes",
 	"retriable-headers", "envoy-ratelimited", "http3-post-connect-failure", "cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable",
@@ -270,7 +273,7 @@ func destinationsOf(route []*networking.HTTPRouteDestination) []*networking.Rout
 }
 
 func (m *mistakes) destinations(all []*networking.RouteDestination) {
-	total := int32(0) // of this width, as there: weights that overflow to nothing are refused
+	total := int32(0) // as in Istio: weights that overflow to 0 are refused
 	for _, d := range all {
 		m.add(d.Destination == nil, "destination is required")
 		m.destination(d.Destination)

@@ -18,11 +18,16 @@ type manifest struct {
 	tree map[string]any
 }
 
-// Load creates the objects of a stream of YAML or JSON documents (divided by "---"), or replaces those that exist. A
-// namespaced object without a namespace goes to "default"; a status is kept; uid, resourceVersion and the like are not.
-// The schema is asked, and Istio's webhook when it is on; hooks are not. When a document is wrong (no YAML, a member
-// twice, a kind the server does not know, an unknown field of a core or apps object, refused), nothing is loaded, and the error tells what is wrong with each, by its
-// number.
+// Load creates the objects in a stream of YAML or JSON documents (separated by "---"), or
+// replaces those that exist. A namespaced object without a namespace goes to "default".
+// The status is kept; uid, resourceVersion and the like are not. The schema is checked,
+// and Istio's webhook if it is on; hooks are not called.
+//
+// If a document is not valid YAML, has a duplicate member, is of an unknown kind, has an
+// unknown field in a core or apps object, or is refused, nothing is loaded. The error
+// then describes the mistakes of each document, by its number. There is one exception: if
+// a document may not replace the existing object, for example with another selector of a
+// Deployment, the documents before it stay loaded.
 func (s *Server) Load(manifests []byte) error {
 	all, err := s.readManifests(manifests)
 	if err != nil {
@@ -80,7 +85,7 @@ func (s *Server) readManifests(manifests []byte) ([]manifest, error) {
 	}
 }
 
-// read parses a document; one with nothing but comments leaves the tree nil.
+// read parses a document. The tree stays nil if the document has only comments.
 func (m *manifest) read(doc []byte, prune bool) error {
 	raw, err := yaml.YAMLToJSONStrict(doc)
 	if err != nil {

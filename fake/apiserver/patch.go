@@ -22,7 +22,7 @@ func (s *Server) patch(c Call, old entry) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The version that was not touched is the current one; every other is somebody's precondition.
+	// A version that differs from the current one is a precondition of the client.
 	if err := fresh(old, text(metadata(next), "resourceVersion")); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func applyJSONPatch(raw, body []byte) (out []byte, err error) {
 	}()
 	out, err = ops.Apply(raw)
 	if err != nil {
-		// What the real server answers to a failed test and to a missing path alike, without telling which.
+		// The real server gives the same answer to a failed test and to a missing path.
 		return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", noResource, "", err.Error(), 0, false)
 	}
 	return out, nil

@@ -12,33 +12,36 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// resource is a kind of object the server knows.
+// resource is a kind of object that the server knows.
 type resource struct {
 	group    string
 	versions []string // all of the same objects; the first is stored
 	name     string   // plural
 	kind     string
 	global   bool // not in a namespace
-	// generation tells whether objects count their changes.
+	// generation says whether objects count their changes.
 	generation bool
-	// annotated tells that a change of annotations counts too: a Deployment hands its annotations to its ReplicaSets.
+	// annotated says whether changes of annotations count too. They do for a Deployment,
+	// which passes its annotations to its ReplicaSets.
 	annotated bool
-	// plain resources have no status subresource.
+	// plain says that there is no status subresource.
 	plain bool
-	// review is a question about rights: the answer is yes, without the question, and nothing is kept.
+	// review marks a question about rights: the answer is always yes, without the
+	// question, and nothing is stored.
 	review bool
-	// native is a new value of the Go type that defines the object; nil for custom resources.
+	// native returns a new value of the Go type of the objects; nil for custom resources.
 	native func() any
-	// defaults fills in what a new value of that type leaves open; nil leaves it.
+	// defaults sets the defaults in a value of that type; nil sets none.
 	defaults func(any)
-	// validate finds what is wrong with an object of that type whose metadata is right; nil finds nothing. The old one is
-	// nil when the object is new.
+	// validate returns the mistakes in an object whose metadata is valid; nil checks
+	// nothing. old is nil for a new object.
 	validate func(next, old map[string]any) field.ErrorList
 	// schema checks custom resources; nil accepts everything.
 	schema *messageSchema
 }
 
-// id is the name of the resource as users write it: "virtualservices.networking.istio.io", "pods".
+// id returns the usual name of the resource: "virtualservices.networking.istio.io",
+// "pods".
 func (r *resource) id() string { return r.groupResource().String() }
 
 func (r *resource) groupResource() schema.GroupResource {
@@ -49,7 +52,7 @@ func (r *resource) groupKind() schema.GroupKind {
 	return schema.GroupKind{Group: r.group, Kind: r.kind}
 }
 
-// apiVersion is the value of that field for the version.
+// apiVersion returns the value of the field apiVersion for a version.
 func (r *resource) apiVersion(version string) string {
 	return schema.GroupVersion{Group: r.group, Version: version}.String()
 }
@@ -59,7 +62,7 @@ const (
 	gatewayGroup = "gateway.networking.k8s.io"
 )
 
-// resources is everything the server knows, in the order of discovery.
+// resources are all resources that the server knows, in the order of discovery.
 var resources = []*resource{
 	native("", "namespaces", "Namespace", func() any { return new(corev1.Namespace) }, resource{global: true}),
 	native("", "pods", "Pod", func() any { return new(corev1.Pod) }, resource{generation: true}),
@@ -99,7 +102,7 @@ func gatewayAPI(name, kind string, versions ...string) *resource {
 	return &resource{group: gatewayGroup, versions: versions, name: name, kind: kind, generation: true}
 }
 
-// findResource finds a resource by its parts in a path; nil when there is none.
+// findResource finds a resource by the parts of a path; nil if there is none.
 func findResource(group, version, name string) *resource {
 	for _, r := range resources {
 		if r.group == group && r.name == name && slices.Contains(r.versions, version) {
@@ -109,7 +112,7 @@ func findResource(group, version, name string) *resource {
 	return nil
 }
 
-// findID finds a resource by "name.group"; nil when there is none.
+// findID finds a resource by "name.group"; nil if there is none.
 func findID(id string) *resource {
 	name, group, _ := strings.Cut(id, ".")
 	for _, r := range resources {
@@ -120,7 +123,7 @@ func findID(id string) *resource {
 	return nil
 }
 
-// findKind finds the resource of a manifest; nil when there is none.
+// findKind finds the resource of a manifest; nil if there is none.
 func findKind(apiVersion, kind string) *resource {
 	gv, err := schema.ParseGroupVersion(apiVersion)
 	if err != nil {
@@ -134,5 +137,5 @@ func findKind(apiVersion, kind string) *resource {
 	return nil
 }
 
-// noResource stands where a status names no resource.
+// noResource is used in a status that names no resource.
 var noResource schema.GroupResource

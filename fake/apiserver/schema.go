@@ -9,15 +9,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// messageSchema is what the CRD of an Istio type says about one message, read from the type's own descriptor: Istio makes
-// its CRDs from the same source.
+// messageSchema is what the CRD of an Istio type says about one message. It is read from
+// the type's descriptor, because Istio generates its CRDs from the same source.
 type messageSchema struct {
 	fields   map[string]fieldSchema
 	required []string
 	oneofs   [][]string
 }
 
-// fieldSchema describes one field; for a list or a map it describes what is in it.
+// fieldSchema describes one field, or the elements of a list or a map.
 type fieldSchema struct {
 	kind     string // JSON type; "duration"; "any"
 	message  *messageSchema
@@ -28,7 +28,7 @@ type fieldSchema struct {
 	nullable bool
 }
 
-// looseDurations are those that the CRDs take for any text: nothing is a good duration for them.
+// looseDurations are the fields for which the CRDs accept any text as a duration.
 var looseDurations = map[protoreflect.FullName]bool{
 	"istio.networking.v1alpha3.LoadBalancerSettings.ConsistentHashLB.HTTPCookie.ttl": true,
 	"istio.networking.v1alpha3.ConnectionPoolSettings.TCPSettings.idle_timeout":      true,

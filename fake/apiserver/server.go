@@ -11,37 +11,44 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Server is a Kubernetes API server in memory. It is safe for concurrent use; the zero value is not usable, see [New].
+// Server is a Kubernetes API server in memory. It is safe for concurrent use. The zero
+// value is not usable: call [New].
 type Server struct {
 	store    *store
 	webhook  atomic.Bool
 	prune    atomic.Bool
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	hooks    []*func(Call) Fault
 	requests map[Request]int
 }
 
-// New returns an empty server. It knows the networking.istio.io VirtualServices, DestinationRules, Gateways and
-// ServiceEntries (v1, v1beta1 and v1alpha3 of the same objects), Deployments and ReplicaSets, Services, Pods, Namespaces,
-// ConfigMaps and Events, SelfSubjectAccessReviews, and the Gateway API's HTTPRoutes, GRPCRoutes and Gateways.
+// New returns an empty server. It serves the networking.istio.io VirtualServices,
+// DestinationRules, Gateways and ServiceEntries (v1, v1beta1 and v1alpha3 of the same
+// objects), Deployments and ReplicaSets, Services, Pods, Namespaces, ConfigMaps and
+// Events, SelfSubjectAccessReviews, and the Gateway API's HTTPRoutes, GRPCRoutes and
+// Gateways.
 func New() *Server {
 	return &Server{store: newStore(), requests: map[Request]int{}}
 }
 
-// ValidateIstio switches on what Istio's own validating webhook refuses of VirtualServices and DestinationRules, beyond
-// the schema: negative weights, several destinations whose weights are all zero, shares outside of 0 to 100, hosts that are
-// none or cover each other, regular expressions and ports that are none, a rule that does nothing or two things, a subset
-// without a name or with another one's, and so on. The package comment says what it leaves out. The answer is the webhook's:
-// code 400 without a reason, for which apierrors.IsBadRequest holds.
+// ValidateIstio switches on the checks of Istio's validating webhook for VirtualServices
+// and DestinationRules, in addition to the schema. It refuses negative weights, several
+// destinations whose weights are all zero, percentages outside of 0 to 100, hosts that
+// are invalid or overlap, invalid regular expressions and ports, a rule with no action or
+// with two, a subset without a name or with a duplicate one, and so on. The package
+// comment lists what is left out. As from a real webhook, the error has the code 400 and
+// no reason, and apierrors.IsBadRequest is true for it.
 func (s *Server) ValidateIstio() { s.webhook.Store(true) }
 
-// PruneUnknown drops the fields of an Istio object that no type knows, as a cluster does whose CRDs are of the version
-// that this library was built with. Without it they are kept, as on a cluster with newer ones.
+// PruneUnknown drops the fields of Istio objects that no type knows, as in a cluster
+// whose CRDs have the version that this library was built with. Without it these fields
+// are kept, as in a cluster with newer CRDs.
 func (s *Server) PruneUnknown() { s.prune.Store(true) }
 
-// List returns the objects of a resource ("virtualservices.networking.istio.io", "pods") in a namespace, or in all when
-// it is empty, by namespace and name. They are in the stored version and must not be changed. Nothing is counted and no
-// hook is asked. An unknown resource has no objects.
+// List returns the objects of a resource ("virtualservices.networking.istio.io", "pods")
+// in a namespace, or in all namespaces if it is "". They are sorted by namespace and
+// name, and in the version in which they are stored. Do not change them. List counts as
+// no request, and no hook is called. An unknown resource has no objects.
 func (s *Server) List(resource, namespace string) []json.RawMessage {
 	s.store.RLock()
 	defer s.store.RUnlock()
@@ -52,7 +59,7 @@ func (s *Server) List(resource, namespace string) []json.RawMessage {
 	return found
 }
 
-// Get returns one object, as List does.
+// Get returns one object, with the rules of List; false if it does not exist.
 func (s *Server) Get(resource, namespace, name string) (json.RawMessage, bool) {
 	s.store.RLock()
 	defer s.store.RUnlock()
@@ -63,10 +70,12 @@ func (s *Server) Get(resource, namespace, name string) (json.RawMessage, bool) {
 	return e.raw, true
 }
 
-// Update changes one object behind the API's back, as a controller would: the function gets a copy of the document, status
-// included, and changes it. The resourceVersion grows, the generation only when more than metadata and status changed;
-// a function that changes nothing changes neither. No hook, schema or webhook is asked. The function must not use the
-// server. Its error is that of a missing object (apierrors.IsNotFound), or of a document that is no longer the object.
+// Update changes one object without an API request, as a controller would. The function
+// change gets a copy of the document, including the status, and changes it. It must not
+// use the server. The resourceVersion grows if the document has changed, and the
+// generation if more than metadata and status has changed. No hook, schema or webhook is
+// involved. If the object does not exist, apierrors.IsNotFound is true for the error. Any
+// other error means that the changed document is no longer the same object.
 func (s *Server) Update(resource, namespace, name string, change func(object map[string]any)) error {
 	return s.behind(resource, namespace, name, func(old entry) error {
 		next := runtime.DeepCopyJSON(old.tree)
@@ -83,12 +92,13 @@ func (s *Server) Update(resource, namespace, name string, change func(object map
 	})
 }
 
-// Delete removes one object behind the API's back.
+// Delete removes one object without an API request. If the object does not exist,
+// apierrors.IsNotFound is true for the error.
 func (s *Server) Delete(resource, namespace, name string) error {
 	return s.behind(resource, namespace, name, s.store.remove)
 }
 
-// behind does something to an object that exists, and tells the listeners.
+// behind does something to an existing object, and calls the listeners.
 func (s *Server) behind(resource, namespace, name string, do func(old entry) error) error {
 	k, err := keyOf(resource, namespace, name)
 	if err != nil {
@@ -104,7 +114,8 @@ func (s *Server) behind(resource, namespace, name string, do func(old entry) err
 	return do(old)
 }
 
-// Compact forgets the history: watches that are behind end in 410 Expired, and so do those that begin in the past.
+// Compact deletes the history. Watches that are behind end with 410 Expired, and so do
+// watches that begin in the past.
 func (s *Server) Compact() {
 	s.store.Lock()
 	defer s.store.Unlock()

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// historyLimit is how many changes a watch can go back.
+// historyLimit is how many changes back a watch can begin.
 const historyLimit = 1024
 
 type key struct {
@@ -35,20 +35,20 @@ type object struct {
 	raw     json.RawMessage // begins with the apiVersion, other keys are sorted
 }
 
-// entry is the current version of an object, with its parsed form, which never changes either.
+// entry is the current version of an object, with its parsed form. Neither ever changes.
 type entry struct {
 	*object
 	tree map[string]any
 }
 
-// event is a change with what a selector needs to judge it: the object before (nil when added).
+// event is a change, with the previous object for selectors (nil for a new object).
 type event struct {
 	kind     watch.EventType
 	now, was *object
 	version  uint64
 }
 
-// store holds the objects. Its methods want the lock held.
+// store holds the objects. Call its methods with the lock held.
 type store struct {
 	sync.RWMutex
 	entries  map[*resource]map[key]entry
@@ -75,7 +75,8 @@ func (s *store) get(k key) (entry, bool) {
 	return e, ok
 }
 
-// list returns the objects of a namespace (of all when it is empty) by namespace and name.
+// list returns the objects of a namespace (of all namespaces if it is "") by namespace
+// and name.
 func (s *store) list(r *resource, namespace string) []*object {
 	var found []*object
 	for k, e := range s.entries[r] {
@@ -87,8 +88,8 @@ func (s *store) list(r *resource, namespace string) []*object {
 	return found
 }
 
-// commit stores a new version of the tree, whose metadata but for resourceVersion is complete.
-// The tree belongs to the store from then on.
+// commit stores a new version of the tree, whose metadata is complete except for
+// resourceVersion. The store keeps the tree.
 func (s *store) commit(k key, tree map[string]any) (*object, error) {
 	version := s.version + 1
 	now, err := newObject(k, version, tree)
@@ -109,7 +110,8 @@ func (s *store) commit(k key, tree map[string]any) (*object, error) {
 	return now, nil
 }
 
-// remove deletes the entry. The last version of the object carries the version of the deletion.
+// remove deletes the entry. The last version of the object has the version of the
+// deletion.
 func (s *store) remove(e entry) error {
 	version := s.version + 1
 	tree := withMetadata(e.tree, nil)
@@ -138,7 +140,8 @@ func (s *store) record(e event) {
 	s.delivery.add(e)
 }
 
-// since returns the changes after a version; false when the history does not reach back so far.
+// since returns the changes after a version; false if the history does not go back that
+// far.
 func (s *store) since(version uint64) ([]event, bool) {
 	if version < s.horizon {
 		return nil, false
@@ -149,7 +152,7 @@ func (s *store) since(version uint64) ([]event, bool) {
 	return s.history[at:], true
 }
 
-// before returns the version of an object that was n versions ago, or the oldest still known.
+// before returns the version of an object n versions ago, or the oldest known one.
 func (s *store) before(k key, n int) (*object, bool) {
 	e, ok := s.get(k)
 	if !ok {
@@ -194,7 +197,8 @@ func (o *object) in(version string) json.RawMessage {
 
 func versionPrefix(apiVersion string) string { return `{"apiVersion":"` + apiVersion + `",` }
 
-// withVersion puts the apiVersion before the other keys, of which there is always at least one.
+// withVersion puts the apiVersion before the other keys, of which there is always at
+// least one.
 func withVersion(body []byte, apiVersion string) json.RawMessage {
 	prefix := versionPrefix(apiVersion)
 	raw := make([]byte, 0, len(prefix)+len(body)-1)

@@ -11,7 +11,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// parse reads a document; numbers become int64 or float64 as everywhere in Kubernetes.
+// parse parses a document. Numbers become int64 or float64, as everywhere in Kubernetes.
 func parse(raw []byte) (map[string]any, error) {
 	var tree map[string]any
 	if err := utiljson.Unmarshal(raw, &tree); err != nil {
@@ -40,7 +40,7 @@ func dropNulls(value any) {
 	}
 }
 
-// wholeNumbers makes 1.0 what it is to a CRD: an integer.
+// whole returns the integer that a number with a decimal point equals.
 func wholeNumbers(value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -67,7 +67,7 @@ func whole(value any) (int64, bool) {
 	return n, ok && math.Abs(v) < 1<<53 && float64(n) == v
 }
 
-// metadata returns the tree's metadata; an empty map that belongs to no tree when there is none.
+// metadata returns the tree's metadata, or a new empty map if there is none.
 func metadata(tree map[string]any) map[string]any {
 	meta, ok := tree["metadata"].(map[string]any)
 	if !ok {
@@ -83,14 +83,14 @@ func withMetadata(tree, set map[string]any) map[string]any {
 	maps.Copy(meta, set)
 	for _, name := range []string{"annotations", "labels"} {
 		if entries, ok := meta[name].(map[string]any); ok && len(entries) == 0 {
-			delete(meta, name) // as the real server does: the next one to add an annotation has to add the map
+			delete(meta, name) // as on the real server: the next client that adds an annotation must add the map
 		}
 	}
 	tree["metadata"] = meta
 	return tree
 }
 
-// equal compares two parsed values; reflect.DeepEqual does the same, but allocates.
+// equal compares two parsed values. reflect.DeepEqual does the same, but allocates.
 func equal(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:

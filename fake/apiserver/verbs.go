@@ -47,7 +47,8 @@ func (s *Server) doList(c Call) (Answer, error) {
 	return Answer{Code: http.StatusOK, Body: b.Bytes()}, nil
 }
 
-// selector tells which objects the selectors of a call want; a nil object is never wanted.
+// selector returns a function that reports whether an object matches the selectors of a
+// call. A nil object never matches.
 func selector(c Call) (func(*object) bool, error) {
 	byLabel, err := labels.Parse(c.query.Get("labelSelector"))
 	if err != nil {
@@ -68,7 +69,7 @@ func selector(c Call) (func(*object) bool, error) {
 	}, nil
 }
 
-// doWrite does a verb that changes something.
+// doWrite executes a verb that changes something.
 func (s *Server) doWrite(c Call) (Answer, error) {
 	s.store.Lock()
 	defer s.store.Unlock()

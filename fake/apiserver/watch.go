@@ -13,12 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// watcher is one watch under way.
+// watcher is one active watch.
 type watcher struct {
 	store     *store
 	call      Call
 	selects   func(*object) bool
-	objects   []*object // what to tell first
+	objects   []*object // the first events
 	at        uint64    // the version up to which it has told, the objects included
 	initial   bool      // a bookmark marks the end of the objects
 	bookmarks bool
@@ -27,8 +27,8 @@ type watcher struct {
 	out       flusher
 }
 
-// doWatch prepares a watch from the resourceVersion of the call; without one, or with 0, or when initial events are asked
-// for, it begins with the objects that exist.
+// doWatch prepares a watch from the resourceVersion of the call. Without one, with 0, or
+// if initial events are requested, the watch begins with the objects that exist.
 func (s *Server) doWatch(c Call) (Answer, error) {
 	selects, err := selector(c)
 	if err != nil {
@@ -62,8 +62,9 @@ func (s *Server) doWatch(c Call) (Answer, error) {
 	}}, nil
 }
 
-// begin finds what to tell first: the objects that exist, or what changed after a version. One that does not exist yet is
-// refused. The watch begins with this call, not when its stream does.
+// begin collects the first events: the objects that exist, or the changes after a
+// version. A future version is refused. The watch begins with this call, not when its
+// stream starts.
 func (w *watcher) begin(from string) error {
 	w.store.RLock()
 	defer w.store.RUnlock()
@@ -82,7 +83,7 @@ func (w *watcher) begin(from string) error {
 	return nil
 }
 
-// run tells changes until the context or the watch ends.
+// run sends changes until the context ends or the watch ends.
 func (w *watcher) run(ctx context.Context) {
 	w.store.Lock()
 	w.store.watchers[w.wake] = struct{}{}
@@ -109,7 +110,7 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// tellObjects tells the objects that existed when the watch began.
+// tellObjects sends the objects that existed when the watch began.
 func (w *watcher) tellObjects() bool {
 	for _, o := range w.objects {
 		if w.selects(o) && !w.send(watch.Added, o.in(w.call.version)) {
@@ -120,7 +121,7 @@ func (w *watcher) tellObjects() bool {
 	return !w.initial || !w.bookmarks || w.bookmark(true)
 }
 
-// tell tells what has changed since; false when the watch is over.
+// tell sends the changes since the last call; false if the watch is over.
 func (w *watcher) tell() bool {
 	w.store.RLock()
 	events, ok := w.store.since(w.at)
@@ -140,7 +141,8 @@ func (w *watcher) tell() bool {
 	return true
 }
 
-// tellEvent tells one change as it looks through the selector: an object that enters is added, one that leaves is deleted.
+// tellEvent sends one change as the selector sees it: an object that begins to match is
+// added, and one that no longer matches is deleted.
 func (w *watcher) tellEvent(e event) bool {
 	if e.now.res != w.call.res || (w.call.Namespace != "" && e.now.namespace != w.call.Namespace) {
 		return true
@@ -168,7 +170,7 @@ func (w *watcher) bookmark(initialEnd bool) bool {
 	}))
 }
 
-// send writes one event; false when nobody reads any more.
+// send writes one event; false if the client is gone.
 func (w *watcher) send(kind watch.EventType, raw json.RawMessage) bool {
 	line := append([]byte(`{"type":"`+string(kind)+`","object":`), raw...)
 	if _, err := w.out.Write(append(line, '}', '\n')); err != nil {

@@ -10,14 +10,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// create stores a new object from a document that was decoded. The status is kept only on the back door.
+// create stores a new object from a decoded document. With status, the status is kept.
 func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*object, error) {
 	version, _ := strconv.ParseUint(text(metadata(tree), "resourceVersion"), 10, 64)
 	tree = s.newborn(k, tree)
 	if !k.res.plain && !status {
 		delete(tree, "status")
 		if k.res.native != nil {
-			tree["status"] = map[string]any{} // as their types write it
+			tree["status"] = map[string]any{} // as their Go types encode it
 		}
 	}
 	if err := s.validate(k, tree, nil); err != nil {
@@ -37,7 +37,7 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	return s.store.commit(k, tree)
 }
 
-// serversOwn are the fields of the metadata that no writer chooses.
+// serversOwn are the metadata fields that only the server sets.
 var serversOwn = []string{"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"}
 
 // newborn returns the tree with the metadata of a new object.
@@ -58,7 +58,7 @@ func (s *Server) newborn(k key, tree map[string]any) map[string]any {
 	return tree
 }
 
-// names are the fields of the metadata that say which object it is.
+// names returns the metadata fields that identify the object.
 func (k key) names() map[string]any {
 	if k.res.global {
 		return map[string]any{"name": k.name}
@@ -68,7 +68,7 @@ func (k key) names() map[string]any {
 
 func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
-// chooseName returns the name in the metadata, or one from its generateName.
+// chooseName returns the name in the metadata, or generates one from generateName.
 func (s *Server) chooseName(meta map[string]any) string {
 	name := text(meta, "name")
 	if prefix := text(meta, "generateName"); name == "" && prefix != "" {
@@ -77,14 +77,15 @@ func (s *Server) chooseName(meta map[string]any) string {
 	return name
 }
 
-// replacing says how a new tree takes the place of an old one.
+// replacing says how a new tree replaces an old one.
 type replacing struct {
 	call   Call
-	status bool // the back door: everything may change, nothing is checked
+	status bool // not an API request: everything may change, nothing is checked
 }
 
-// replace stores the next tree, which was decoded, in the place of the old one, or answers the old object when nothing
-// changes. The last finalizer that goes away from an object being deleted takes it along.
+// replace replaces the old tree with next, which is decoded. If nothing changes, it
+// returns the old object. If the last finalizer of an object being deleted is removed,
+// the object is deleted.
 func (s *Server) replace(old entry, next map[string]any, how replacing) (*object, error) {
 	k := old.key
 	next = merge(old, next, how)
@@ -113,7 +114,8 @@ func (s *Server) replace(old entry, next map[string]any, how replacing) (*object
 	return newObject(k, old.version, next)
 }
 
-// merge gives the next tree what a writer cannot change: what is the server's own, and the status or all but the status.
+// merge restores in next what a writer cannot change: the server's fields, and either the
+// status or everything but the status.
 func merge(old entry, next map[string]any, how replacing) map[string]any {
 	r, status := old.res, how.call.Subresource == "status"
 	if status && r.native == nil {
@@ -135,7 +137,8 @@ func merge(old entry, next map[string]any, how replacing) map[string]any {
 	return withMember(next, old.tree, "status")
 }
 
-// keptMetadata is what the new metadata have from the old ones; with force, those cannot name another object either.
+// keptMetadata returns the metadata fields to keep from the old object. With force, the
+// fields that identify the object are kept too.
 func keptMetadata(old, next map[string]any, force bool) map[string]any {
 	kept := map[string]any{}
 	for _, name := range []string{"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"} {
@@ -151,7 +154,8 @@ func keptMetadata(old, next map[string]any, force bool) map[string]any {
 	return kept
 }
 
-// withMember returns a copy of a tree with a member of another one, or without it.
+// withMember returns a copy of a tree with a member of another tree, or without that
+// member if the other has none.
 func withMember(tree, other map[string]any, name string) map[string]any {
 	tree = maps.Clone(tree)
 	delete(tree, name)
@@ -161,7 +165,7 @@ func withMember(tree, other map[string]any, name string) map[string]any {
 	return tree
 }
 
-// specChanged tells whether a change counts as a new generation.
+// specChanged reports whether a change increments the generation.
 func (r *resource) specChanged(old, next map[string]any) bool {
 	if r.annotated && !equal(metadata(old)["annotations"], metadata(next)["annotations"]) {
 		return true

@@ -12,8 +12,8 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// decode makes counters of an answer to selector: once for each bound, or once if
-// there is none.
+// decode returns the counters in the answer to selector: once for each bound, or once if
+// there are no bounds.
 func decode(answer model.Value, q metrics.Query, bounds []time.Duration, n metrics.Names) ([][]metrics.Series, error) {
 	matrix, ok := answer.(model.Matrix)
 	if !ok {
@@ -31,8 +31,8 @@ func decode(answer model.Value, q metrics.Query, bounds []time.Duration, n metri
 	return [][]metrics.Series{requests}, err
 }
 
-// decodeRequests makes a counter of each series of requests, good or bad by its
-// labels.
+// decodeRequests returns a counter for each series of requests. The labels say whether
+// its requests are good or bad.
 func decodeRequests(matrix model.Matrix, signal metrics.Signal, n metrics.Names) ([]metrics.Series, error) {
 	code, status := model.LabelName(n.ResponseCode), model.LabelName(n.GRPCStatus)
 	answered, withStatus := 0, 0
@@ -40,7 +40,7 @@ func decodeRequests(matrix model.Matrix, signal metrics.Signal, n metrics.Names)
 	for _, stream := range matrix {
 		labels := stream.Metric
 		if labels[code] == "" {
-			return nil, fmt.Errorf("%w: %s has no %s", metrics.ErrNoLabel, labels, code)
+			return nil, fmt.Errorf("%w: %s has no label %s", metrics.ErrNoLabel, labels, code)
 		}
 		if labels[code] == "200" {
 			answered++
@@ -52,7 +52,7 @@ func decodeRequests(matrix model.Matrix, signal metrics.Signal, n metrics.Names)
 		all = append(all, requests(stream, string(labels[model.LabelName(n.Instance)]), failed))
 	}
 	if signal.GRPC() && answered > 0 && withStatus == 0 {
-		return nil, fmt.Errorf("%w: no series has a %s", metrics.ErrNoLabel, status)
+		return nil, fmt.Errorf("%w: no series has the label %s", metrics.ErrNoLabel, status)
 	}
 	return all, nil
 }
@@ -69,16 +69,16 @@ func requests(stream *model.SampleStream, target string, failed bool) metrics.Se
 	return s
 }
 
-// histogram is the buckets that matter of one histogram. The bucket of a bound
-// may be spelt in two ways within one answer, each for its own time.
+// histogram holds the needed buckets of one histogram. One answer may spell the bucket of
+// a bound in two ways, each for another period.
 type histogram struct {
 	target string
 	all    []model.SamplePair
 	within map[time.Duration]map[model.Time]model.SampleValue
 }
 
-// decodeBuckets makes, for each bound, a counter of each histogram: the requests
-// of all, and as good ones those within the bound.
+// decodeBuckets returns, for each bound, a counter for each histogram: all requests, and
+// the requests within the bound as the good ones.
 func decodeBuckets(matrix model.Matrix, bounds []time.Duration, n metrics.Names) ([][]metrics.Series, error) {
 	histograms := make(map[model.Fingerprint]*histogram)
 	var order []*histogram
@@ -111,7 +111,7 @@ func decodeBuckets(matrix model.Matrix, bounds []time.Duration, n metrics.Names)
 	return all, nil
 }
 
-// add takes the series of a bucket.
+// add adds the series of a bucket.
 func (h *histogram) add(stream *model.SampleStream, bounds []time.Duration) error {
 	le, err := strconv.ParseFloat(string(stream.Metric[model.BucketLabel]), 64)
 	if err == nil && math.IsInf(le, 1) {
@@ -123,7 +123,7 @@ func (h *histogram) add(stream *model.SampleStream, bounds []time.Duration) erro
 	}
 	i := slices.IndexFunc(bounds, func(bound time.Duration) bool { return err == nil && le == milliseconds(bound) })
 	if i < 0 {
-		return fmt.Errorf("%w: a bucket that was not asked for", metrics.ErrNotCounter)
+		return fmt.Errorf("%w: unexpected bucket", metrics.ErrNotCounter)
 	}
 	within := h.within[bounds[i]]
 	if within == nil {
@@ -139,8 +139,8 @@ func (h *histogram) add(stream *model.SampleStream, bounds []time.Duration) erro
 	return nil
 }
 
-// series pairs the readings of all requests with those within the bound. A
-// reading without its partner says nothing.
+// series pairs the readings of all requests with those within the bound. Readings without
+// a counterpart are dropped.
 func (h *histogram) series(bound time.Duration) metrics.Series {
 	s := metrics.Series{Target: h.target}
 	for _, pair := range h.all {

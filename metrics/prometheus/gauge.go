@@ -15,32 +15,31 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Values implements [metrics.Gauger]. The query is PromQL that yields one
-// series, so usually one that aggregates:
+// Values implements [metrics.Gauger]. The query is PromQL that yields one series, so
+// usually an aggregation:
 //
 //	avg(container_memory_working_set_bytes{namespace="shop",pod=~"cart-canary-.*"})
 //
-// The server is asked once, for the points of a subquery: every Config.Step,
-// counted from 1970 and not from when it is asked, so that a point is at the same
-// place in every question. The value of a window is the mean of its points, after
-// From and up to To: it uses all that was measured, where the last point alone
-// would be as noisy in a long window as in a short one.
+// Values sends one subquery, which evaluates the query every Config.Step. The points are
+// at multiples of Step since 1970, so that they are at the same times in every call. The
+// value of a window is the mean of its points, after From and up to To. The mean uses all
+// measurements. The last point alone would be as noisy in a long window as in a short
+// one.
 //
-// A point shows the last readings before it, which may be from before the window:
-// a scrape interval, and for a series that does not end properly as much as the
-// server looks back, usually five minutes. A point that is NaN or infinite is one
-// at which nothing was measured, as if it were not there: a division by zero says
-// that there was nothing to measure, such as processor time per request without
-// requests. So is every point of a series that has ended, and neither is an error
-// of the whole rollout.
+// A point shows the last readings before it, which may be older than the window: by one
+// scrape interval, or, if a series does not end properly, by the server's lookback,
+// usually 5 minutes. A point that is NaN or infinite is ignored: a division by zero means
+// that there was nothing to measure, such as CPU time per request without requests. A
+// series that has ended has no more points. Neither case is an error, unless no window
+// has a value (ErrNoSeries).
 //
-// Values are the same whenever they are asked for if the query looks back only,
-// without a negative offset, end() or start(), and once the server has stored the
-// readings: a scrape takes some time. That the series of a target that is gone have
-// ended is stored 1.1 scrape intervals after they have.
+// Repeated calls return the same values under two conditions: the query only looks back
+// (no negative offset, end() or start()), and the server has stored the readings already,
+// as a scrape takes some time. If a target is gone, the end of its series is stored 1.1
+// scrape intervals later.
 //
-// Besides the errors of [Provider.Counts], but never ErrStale: a query that the
-// server cannot read is ErrBadQuery, and several series are ErrManySeries.
+// The errors are those of [Provider.Counts] except ErrStale. A query that the server
+// cannot parse is ErrBadQuery, and several series are ErrManySeries.
 func (p *Provider) Values(ctx context.Context, query string, windows []metrics.Window) ([]float64, error) {
 	values, err := p.values(ctx, query, windows)
 	if err != nil {
@@ -54,7 +53,7 @@ func (p *Provider) values(ctx context.Context, query string, windows []metrics.W
 		return nil, err
 	}
 	if strings.TrimSpace(query) == "" {
-		return nil, fmt.Errorf("%w: it is empty", metrics.ErrBadQuery)
+		return nil, fmt.Errorf("%w: the query is empty", metrics.ErrBadQuery)
 	}
 	subquery, at := subquery(query, windows, p.config.Step)
 	answer, err := p.ask(ctx, subquery, at)
@@ -77,16 +76,15 @@ func (p *Provider) values(ctx context.Context, query string, windows []metrics.W
 	return nil, metrics.ErrNoSeries
 }
 
-// subquery returns what to ask, and as of when, for the points of all windows.
-// The server knows milliseconds only, so both ends are rounded outwards.
+// subquery returns the query for the points of all windows, and its evaluation time. The
+// server knows milliseconds only, so both ends are rounded outwards.
 func subquery(query string, windows []metrics.Window, step time.Duration) (string, time.Time) {
 	from := windows[0].From.Truncate(time.Millisecond)
 	to := windows[len(windows)-1].To.Add(time.Millisecond - 1).Truncate(time.Millisecond)
 	return fmt.Sprintf("(%s)[%s:%s]", query, model.Duration(to.Sub(from)), model.Duration(step)), to
 }
 
-// onlySeries returns the points of the one series that may be in the answer, or
-// none.
+// onlySeries returns the points of the only series in the answer; nil if there is none.
 func onlySeries(answer model.Value) ([]model.SamplePair, error) {
 	matrix, ok := answer.(model.Matrix)
 	switch {
@@ -95,15 +93,15 @@ func onlySeries(answer model.Value) ([]model.SamplePair, error) {
 	case len(matrix) == 0:
 		return nil, nil
 	case len(matrix) > 1:
-		return nil, fmt.Errorf("%w: %s and %s; aggregate them, as in avg(...)",
+		return nil, fmt.Errorf("%w: %s and %s; aggregate them, for example with avg(...)",
 			metrics.ErrManySeries, matrix[0].Metric, matrix[1].Metric)
 	case len(matrix[0].Histograms) > 0:
-		return nil, fmt.Errorf("%w: it yields native histograms, not numbers", metrics.ErrBadQuery)
+		return nil, fmt.Errorf("%w: the query yields native histograms, want numbers", metrics.ErrBadQuery)
 	}
 	return matrix[0].Values, nil
 }
 
-// means returns the mean of the points in each window, NaN without any.
+// means returns the mean of the points in each window; NaN for a window without points.
 func means(points []model.SamplePair, windows []metrics.Window) []float64 {
 	sums, n := make([]float64, len(windows)), make([]float64, len(windows))
 	for _, point := range points {

@@ -97,7 +97,7 @@ func TestEveryKindOfNoValueHasItsError(t *testing.T) {
 		"a gateway's error": {memory, quarters(1), 502, `<html>Bad Gateway</html>`, metrics.ErrUnavailable, "502"},
 		"not JSON":          {memory, quarters(1), 200, `<html>Please log in</html>`, metrics.ErrUnavailable, ""},
 		"no query":          {" \n", quarters(1), 200, matrix(""), metrics.ErrBadQuery, "empty"},
-		"no window":         {memory, nil, 200, matrix(""), metrics.ErrBadQuery, "no window"},
+		"no window":         {memory, nil, 200, matrix(""), metrics.ErrBadQuery, "want at least one window"},
 		"windows overlap":   {memory, []metrics.Window{minute, minute}, 200, matrix(""), metrics.ErrBadQuery, "window 1"},
 	} {
 		t.Run(name, func(t *testing.T) {

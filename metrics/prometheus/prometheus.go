@@ -1,9 +1,9 @@
-// Package prometheus reads the counts of package metrics from a Prometheus
-// server, or from anything that answers like one.
+// Package prometheus implements [metrics.Sequencer] and [metrics.Gauger] with a
+// Prometheus server, or with anything that has the same API.
 //
-// It asks for raw counters and adds up their steps itself, because the function
-// increase of PromQL extrapolates: it reports requests that nobody sent, and
-// misses the first ones of a new series.
+// It queries raw counters and adds up their increments itself. PromQL's increase
+// extrapolates: it reports requests that were never sent, and misses the first requests
+// of a new series.
 package prometheus
 
 import (
@@ -20,52 +20,52 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// API is the part of [v1.API] that is used.
+// API is the part of [v1.API] that a Provider uses.
 type API interface {
 	Query(ctx context.Context, query string, ts time.Time, opts ...v1.Option) (model.Value, v1.Warnings, error)
 }
 
-// Config says how the mesh's metrics are kept. The zero value suits Istio's
-// standard metrics, scraped at least once a minute.
+// Config describes the mesh's metrics. The zero value suits Istio's standard metrics,
+// scraped at least once a minute.
 type Config struct {
-	// Names is what metrics and labels are called; the zero value is Istio's.
+	// Names are the names of metrics and labels; the zero value means Istio's.
 	Names metrics.Names
-	// MaxAge is how old a reading may be. If the newest reading of an arm is
-	// older than that at the end of a window, the arm is stale; and base lines
-	// are looked for so long before the start of a window. It should be at least
-	// two scrape intervals. Zero is DefaultMaxAge.
+	// MaxAge is the greatest age of a reading. If the newest reading of an arm is older
+	// than this at the end of the last window, the error is ErrStale. Reference readings
+	// are searched up to MaxAge before the first window. It should be at least two scrape
+	// intervals. Zero means DefaultMaxAge.
 	MaxAge time.Duration
-	// Step is how far apart the points are at which Values reads a gauge, in whole
-	// milliseconds. A window shorter than that may have no point, and so no value.
-	// Another Step gives other values. Zero is DefaultStep.
+	// Step is the interval at which Values evaluates its query, in whole milliseconds. A
+	// window shorter than Step may contain no point, and then has no value. A different
+	// Step gives different values. Zero means DefaultStep.
 	Step time.Duration
 }
 
-// DefaultMaxAge is twice Prometheus' own default scrape interval.
+// DefaultMaxAge is twice the default scrape interval of Prometheus.
 const DefaultMaxAge = 2 * time.Minute
 
 // DefaultStep is the scrape interval of Istio's own Prometheus.
 const DefaultStep = 15 * time.Second
 
-// Provider is a [metrics.Sequencer] and a [metrics.Gauger]. It is safe for
-// concurrent use if its API is.
+// Provider is a [metrics.Sequencer] and a [metrics.Gauger]. It is safe for concurrent use
+// if its API is.
 type Provider struct {
 	api    API
 	config Config
 }
 
-// New returns a Provider that asks the API. It reports every mistake of the
-// Config at once, in an error that wraps metrics.ErrBadQuery.
+// New returns a Provider that queries api. It reports every mistake in the Config at
+// once, in an error that wraps metrics.ErrBadQuery.
 func New(api API, c Config) (*Provider, error) {
 	errs := []error{c.Names.Validate()}
 	if api == nil {
-		errs = append(errs, fmt.Errorf("prometheus: %w: there is no API to ask", metrics.ErrBadQuery))
+		errs = append(errs, fmt.Errorf("prometheus: %w: the API is nil", metrics.ErrBadQuery))
 	}
 	if c.MaxAge < 0 {
-		errs = append(errs, fmt.Errorf("prometheus: %w: MaxAge is %v", metrics.ErrBadQuery, c.MaxAge))
+		errs = append(errs, fmt.Errorf("prometheus: %w: MaxAge is %v; want 0 or more", metrics.ErrBadQuery, c.MaxAge))
 	}
 	if c.Step < 0 || c.Step%time.Millisecond != 0 {
-		errs = append(errs, fmt.Errorf("prometheus: %w: Step is %v; want whole milliseconds", metrics.ErrBadQuery, c.Step))
+		errs = append(errs, fmt.Errorf("prometheus: %w: Step is %v; want whole milliseconds, 0 or more", metrics.ErrBadQuery, c.Step))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -76,13 +76,13 @@ func New(api API, c Config) (*Provider, error) {
 	return &Provider{api, c}, nil
 }
 
-// Counts asks the server once, for the readings up to w.To, and adds up their
-// steps by metrics.Increase. The server works and answers in proportion to the
-// number of series of the arm times the length of the window.
+// Counts sends one query for the readings up to w.To, and adds up their increments with
+// metrics.Increase. The cost is proportional to the number of the arm's series times the
+// length of the window.
 //
-// The errors are those of package metrics. One of the server or of the network
-// wraps ErrUnavailable, and the [v1.Error] or the error of ctx as well. Timeouts
-// are those of ctx.
+// The errors are those of package metrics. An error of the server or of the network wraps
+// ErrUnavailable, and also the [v1.Error] or the error of ctx. There is no timeout but
+// that of ctx.
 func (p *Provider) Counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
 	counts, err := p.Sequence(ctx, q, []metrics.Window{w})
 	if err != nil {
@@ -91,9 +91,8 @@ func (p *Provider) Counts(ctx context.Context, q metrics.Query, w metrics.Window
 	return counts[0], nil
 }
 
-// Sequence implements [metrics.Sequencer]. It asks the server once as well, for
-// all readings from the first window to the last, and for those of MaxAge
-// before that.
+// Sequence implements [metrics.Sequencer]. It sends one query, for all readings from
+// MaxAge before the first window to the end of the last.
 func (p *Provider) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
 	counts, err := p.sequence(ctx, q, boundsOf(q.Signal), windows)
 	if err != nil {
@@ -102,13 +101,12 @@ func (p *Provider) Sequence(ctx context.Context, q metrics.Query, windows []metr
 	return counts[0], nil
 }
 
-// Slow implements [metrics.Sequencer]. It asks the server once, for the buckets of
-// all bounds.
+// Slow implements [metrics.Sequencer]. It sends one query, for the buckets of all bounds.
 func (p *Provider) Slow(
 	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,
 ) ([][]metrics.Counts, error) {
 	if len(bounds) == 0 {
-		return nil, fmt.Errorf("prometheus: %w: there is no bound", metrics.ErrBadQuery)
+		return nil, fmt.Errorf("prometheus: %w: want at least one bound", metrics.ErrBadQuery)
 	}
 	for _, bound := range bounds {
 		q.Signal = metrics.SlowerThan(bound)
@@ -123,7 +121,7 @@ func (p *Provider) Slow(
 	return counts, nil
 }
 
-// sequence counts once for each bound, or once if there is none.
+// sequence counts once for each bound, or once if there are no bounds.
 func (p *Provider) sequence(
 	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,
 ) ([][]metrics.Counts, error) {
@@ -155,7 +153,7 @@ func (p *Provider) sequence(
 	return counts, nil
 }
 
-// ask returns a whole answer.
+// ask sends a query. It returns an error if the answer has warnings.
 func (p *Provider) ask(ctx context.Context, query string, at time.Time) (model.Value, error) {
 	answer, warnings, err := p.api.Query(ctx, query, at)
 	if err != nil {
@@ -167,7 +165,7 @@ func (p *Provider) ask(ctx context.Context, query string, at time.Time) (model.V
 	return answer, nil
 }
 
-// fresh reports readings of which even the newest is older than maxAge at the
+// fresh returns ErrStale if even the newest reading is older than maxAge at the given
 // time.
 func fresh(series []metrics.Series, at time.Time, maxAge time.Duration) error {
 	var newest time.Time
@@ -177,7 +175,7 @@ func fresh(series []metrics.Series, at time.Time, maxAge time.Duration) error {
 		}
 	}
 	if age := at.Sub(newest); !newest.IsZero() && age > maxAge {
-		return fmt.Errorf("%w: the newest is %v old, more than %v", metrics.ErrStale, age.Round(time.Second), maxAge)
+		return fmt.Errorf("%w: the newest reading is %v old, at most %v is allowed", metrics.ErrStale, age.Round(time.Second), maxAge)
 	}
 	return nil
 }

@@ -129,14 +129,14 @@ func TestEveryKindOfNothingHasItsError(t *testing.T) {
 		"NaN":              {httpErrors, 200, matrix(requests(ok, `[1772366395,"NaN"],[1772366410,"1"]`)), metrics.ErrNotANumber, "10.0.0.7:15020"},
 		"infinite":         {httpErrors, 200, matrix(requests(ok, `[1772366395,"1"],[1772366410,"+Inf"]`)), metrics.ErrInfinite, ""},
 		"negative":         {httpErrors, 200, matrix(requests(ok, `[1772366395,"-1"],[1772366410,"1"]`)), metrics.ErrNotCounter, ""},
-		"stale":            {httpErrors, 200, matrix(requests(ok, `[1772366325,"1"],[1772366330,"2"]`)), metrics.ErrStale, "the newest is 2m10s old, more than 2m0s"},
+		"stale":            {httpErrors, 200, matrix(requests(ok, `[1772366325,"1"],[1772366330,"2"]`)), metrics.ErrStale, "the newest reading is 2m10s old, at most 2m0s is allowed"},
 		"no code":          {httpErrors, 200, matrix(requests(`"app":"x"`, steady)), metrics.ErrNoLabel, "response_code"},
 		"no gRPC status":   {grpcErrors, 200, matrix(requests(ok, steady)), metrics.ErrNoLabel, "grpc_response_status"},
 		"no such bucket":   {slow, 200, matrix(bucket("a", "+Inf", steady)), metrics.ErrNoBucket, `100 ms, at "a"`},
 		"bucket twice":     {slow, 200, matrix(bucket("a", "100", steady) + "," + bucket("a", "100.0", steady)), metrics.ErrManySeries, ""},
 		"infinity twice":   {slow, 200, matrix(bucket("a", "+Inf", steady) + "," + bucket("a", "Inf", steady)), metrics.ErrManySeries, ""},
-		"a foreign bucket": {slow, 200, matrix(bucket("a", "250", steady)), metrics.ErrNotCounter, "not asked for"},
-		"no bound at all":  {slow, 200, matrix(bucket("a", "many", steady)), metrics.ErrNotCounter, "not asked for"},
+		"a foreign bucket": {slow, 200, matrix(bucket("a", "250", steady)), metrics.ErrNotCounter, "unexpected bucket"},
+		"no bound at all":  {slow, 200, matrix(bucket("a", "many", steady)), metrics.ErrNotCounter, "unexpected bucket"},
 		"warnings": {httpErrors, 200, `{"status":"success","data":{"resultType":"matrix","result":[` + requests(ok, steady) +
 			`]},"warnings":["store a: unreachable","store b: too slow"]}`, metrics.ErrPartial, "store a: unreachable; store b: too slow"},
 		"a vector": {httpErrors, 200, `{"status":"success","data":{"resultType":"vector","result":[]}}`, metrics.ErrNotCounter, "not a matrix"},
@@ -213,7 +213,7 @@ func (failing) Query(context.Context, string, time.Time, ...v1.Option) (model.Va
 func TestNewReportsEveryMistake(t *testing.T) {
 	_, err := prometheus.New(nil, prometheus.Config{Names: metrics.Names{Service: "not a name"}, MaxAge: -1, Step: 1})
 	require.ErrorIs(t, err, metrics.ErrBadQuery)
-	for _, want := range []string{"Service", "no API", "MaxAge is -1ns", "Step is 1ns"} {
+	for _, want := range []string{"Service", "the API is nil", "MaxAge is -1ns; want 0 or more", "Step is 1ns; want whole milliseconds"} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -11,17 +11,16 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Selector returns the PromQL that asks for the raw readings of the query's
-// counters over a time: a range selector without any function. The names are
-// n's, or Istio's. Every label value is taken letter by letter.
+// Selector returns the PromQL for the raw readings of the query's counters over a period:
+// a range selector without a function. Empty names in n mean Istio's. Label values are
+// matched exactly. A period below 1 ms counts as 1 ms.
 //
-// The error is that of Query.Validate and Names.Validate. A time below a
-// millisecond counts as one.
+// The error is that of Query.Validate or Names.Validate.
 func Selector(q metrics.Query, n metrics.Names, over time.Duration) (string, error) {
 	return selector(q, boundsOf(q.Signal), n, over)
 }
 
-// boundsOf returns the bound of a Signal if it has one.
+// boundsOf returns the bound of a Signal, if it has one.
 func boundsOf(s metrics.Signal) []time.Duration {
 	if bound, ok := s.Bound(); ok {
 		return []time.Duration{bound}
@@ -29,7 +28,7 @@ func boundsOf(s metrics.Signal) []time.Duration {
 	return nil
 }
 
-// selector asks for requests, or for buckets if there are bounds.
+// selector selects requests, or buckets if there are bounds.
 func selector(q metrics.Query, bounds []time.Duration, n metrics.Names, over time.Duration) (string, error) {
 	if err := q.Validate(); err != nil {
 		return "", err
@@ -62,8 +61,8 @@ func selector(q metrics.Query, bounds []time.Duration, n metrics.Names, over tim
 
 func equal(label, value string) string { return label + "=" + strconv.Quote(value) }
 
-// boundsPattern matches the buckets of the bounds as Prometheus 2 and 3 write
-// them, and the bucket of all requests. Prometheus anchors patterns itself.
+// boundsPattern matches the buckets of the bounds as Prometheus 2 and 3 write them, and
+// the bucket of all requests. Prometheus anchors patterns itself.
 func boundsPattern(bounds []time.Duration) string {
 	var forms []string
 	for _, bound := range bounds {
@@ -75,8 +74,8 @@ func boundsPattern(bounds []time.Duration) string {
 	return strings.Join(append(forms, `\+Inf`), "|")
 }
 
-// boundForms returns how a bound is spelt. Version 2 keeps the proxy's text,
-// "100" or "1800000"; version 3 writes a float, "100.0" or "1.8e+06".
+// boundForms returns the spellings of a bound. Version 2 keeps the proxy's text, "100" or
+// "1800000"; version 3 writes a float, "100.0" or "1.8e+06".
 func boundForms(bound time.Duration) []string {
 	ms := milliseconds(bound)
 	plain := strconv.FormatFloat(ms, 'f', -1, 64)

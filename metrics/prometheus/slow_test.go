@@ -55,10 +55,10 @@ func TestSlowHasTheErrorsOfSequence(t *testing.T) {
 	}{
 		"no series":      {slow, []time.Duration{short}, matrix(""), metrics.ErrNoSeries, "slow requests to reviews-v2.bookinfo, reported by the source"},
 		"no such bucket": {slow, []time.Duration{short, time.Second, long}, latencies, metrics.ErrNoBucket, `1000 ms, at "a"`},
-		"not asked for":  {slow, []time.Duration{short}, latencies, metrics.ErrNotCounter, "not asked for"},
+		"not asked for":  {slow, []time.Duration{short}, latencies, metrics.ErrNotCounter, "unexpected bucket"},
 		"bucket twice":   {slow, []time.Duration{short, long}, matrix(bucket("a", "250", steady) + "," + bucket("a", "250.0", steady)), metrics.ErrManySeries, ""},
 		"stale":          {slow, []time.Duration{short}, matrix(bucket("a", "100", `[1772366325,"1"]`) + "," + bucket("a", "+Inf", `[1772366325,"1"]`)), metrics.ErrStale, "2m15s"},
-		"no bound":       {slow, nil, latencies, metrics.ErrBadQuery, "no bound"},
+		"no bound":       {slow, nil, latencies, metrics.ErrBadQuery, "want at least one bound"},
 		"a bad bound":    {slow, []time.Duration{short, 0}, latencies, metrics.ErrBadQuery, "slower than 0s"},
 		"a bad arm":      {metrics.Query{}, []time.Duration{short}, latencies, metrics.ErrBadQuery, "the arm needs"},
 	} {
