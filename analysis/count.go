@@ -46,7 +46,7 @@ func (l look) count(ctx context.Context, w metrics.Window) (c metrics.Counts, si
 	switch {
 	case errors.Is(err, metrics.ErrTooFewSamples):
 		return metrics.Counts{}, fmt.Sprintf("the requests to %s were not read often enough yet to count them", l), nil
-	case metrics.Nothing(err), err == nil && c == metrics.Counts{}:
+	case metrics.NoData(err), err == nil && c == metrics.Counts{}:
 		return metrics.Counts{}, fmt.Sprintf("no requests to %s yet", l), nil
 	case err != nil:
 		return metrics.Counts{}, "", fmt.Errorf("analysis: %s: %w", l.name, err)

@@ -115,9 +115,9 @@ func TestManyBoundsOfLatencyAreReadAtOnce(t *testing.T) {
 		}
 		bounds := []time.Duration{5 * time.Millisecond, 10 * time.Millisecond, time.Second}
 		windows := []metrics.Window{{From: time.Now().Add(-90 * time.Second), To: time.Now().Add(-time.Minute)}, last(30 * time.Second)}
-		got, err := mesh.Slow(t.Context(), arm("reviews-v1"), bounds, windows)
+		got, err := mesh.SlowerThan(t.Context(), arm("reviews-v1"), bounds, windows)
 		require.NoError(t, err)
-		far, err := prometheusOf(t, mesh).Slow(t.Context(), arm("reviews-v1"), bounds, windows)
+		far, err := prometheusOf(t, mesh).SlowerThan(t.Context(), arm("reviews-v1"), bounds, windows)
 		require.NoError(t, err)
 		require.Equal(t, far, got)
 		for i, bound := range bounds {
@@ -130,9 +130,9 @@ func TestManyBoundsOfLatencyAreReadAtOnce(t *testing.T) {
 		require.Positive(t, got[0][0].Bad, "all took 10 ms")
 		require.Zero(t, got[1][0].Bad)
 
-		_, err = mesh.Slow(t.Context(), arm("reviews-v1"), nil, windows)
+		_, err = mesh.SlowerThan(t.Context(), arm("reviews-v1"), nil, windows)
 		require.ErrorIs(t, err, metrics.ErrBadQuery)
-		_, err = mesh.Slow(t.Context(), arm("reviews-v1"), append(bounds, 7*time.Millisecond), windows)
+		_, err = mesh.SlowerThan(t.Context(), arm("reviews-v1"), append(bounds, 7*time.Millisecond), windows)
 		require.ErrorIs(t, err, metrics.ErrNoBucket)
 	})
 }

@@ -33,8 +33,8 @@ func (m *Mesh) Sequence(ctx context.Context, q metrics.Query, windows []metrics.
 	return counts, nil
 }
 
-// Slow implements metrics.Sequencer.
-func (m *Mesh) Slow(
+// SlowerThan implements metrics.Sequencer.
+func (m *Mesh) SlowerThan(
 	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,
 ) ([][]metrics.Counts, error) {
 	if len(bounds) == 0 {

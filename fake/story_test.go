@@ -27,7 +27,7 @@ func TestARolloutByHandLosesNoRequest(t *testing.T) {
 			q.Reporter = by
 			c, err := mesh.Counts(t.Context(), q, last(time.Minute))
 			if err != nil {
-				require.True(t, metrics.Nothing(err), err)
+				require.True(t, metrics.NoData(err), err)
 			}
 			return c.Total
 		}

@@ -50,9 +50,9 @@ var (
 	ErrBadQuery = errors.New("bad query")
 )
 
-// Nothing reports whether err means only that there is no evidence yet: ErrNoSeries,
+// NoData reports whether err means only that there is no evidence yet: ErrNoSeries,
 // ErrNoTraffic or ErrTooFewSamples. Any other error means that something is wrong.
-// Nothing(nil) is false.
-func Nothing(err error) bool {
+// NoData(nil) is false.
+func NoData(err error) bool {
 	return errors.Is(err, ErrNoSeries) || errors.Is(err, ErrNoTraffic) || errors.Is(err, ErrTooFewSamples)
 }

@@ -23,7 +23,7 @@ func ExampleIncrease() {
 	fmt.Println(counts, err)
 
 	_, err = metrics.Increase([]metrics.Series{pod}, metrics.Window{From: start.Add(time.Minute), To: start.Add(61 * time.Second)})
-	fmt.Println(errors.Is(err, metrics.ErrTooFewSamples), metrics.Nothing(err))
+	fmt.Println(errors.Is(err, metrics.ErrTooFewSamples), metrics.NoData(err))
 	// Output:
 	// 0/150 (0.00%) <nil>
 	// true true

@@ -138,7 +138,7 @@ func drawSeries(t *rapid.T) []metrics.Series {
 // mustIncrease takes having nothing as zero.
 func mustIncrease(t require.TestingT, all []metrics.Series, w metrics.Window) metrics.Counts {
 	c, err := metrics.Increase(all, w)
-	if !metrics.Nothing(err) {
+	if !metrics.NoData(err) {
 		require.NoError(t, err)
 	}
 	return c
@@ -234,13 +234,13 @@ func FuzzIncrease(f *testing.F) {
 
 func TestNothingIsHavingNoEvidenceYet(t *testing.T) {
 	for _, err := range []error{metrics.ErrNoSeries, metrics.ErrNoTraffic, metrics.ErrTooFewSamples} {
-		require.True(t, metrics.Nothing(errors.Join(err)), "%v", err)
+		require.True(t, metrics.NoData(errors.Join(err)), "%v", err)
 	}
 	for _, err := range []error{
 		metrics.ErrUnavailable, metrics.ErrPartial, metrics.ErrStale, metrics.ErrNotANumber, metrics.ErrInfinite,
 		metrics.ErrNotCounter, metrics.ErrManySeries, metrics.ErrNoBucket, metrics.ErrNoLabel, metrics.ErrBadQuery, nil,
 	} {
-		require.False(t, metrics.Nothing(err), "%v", err)
+		require.False(t, metrics.NoData(err), "%v", err)
 	}
 }
 

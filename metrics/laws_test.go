@@ -50,7 +50,7 @@ func apart(t *rapid.T, windows []metrics.Window) []metrics.Window {
 // mustIncreases takes having nothing as zeros.
 func mustIncreases(t require.TestingT, all []metrics.Series, windows []metrics.Window) []metrics.Counts {
 	counts, err := metrics.Increases(all, windows)
-	if metrics.Nothing(err) {
+	if metrics.NoData(err) {
 		return make([]metrics.Counts, len(windows))
 	}
 	require.NoError(t, err)

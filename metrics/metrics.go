@@ -75,10 +75,10 @@ type Sequencer interface {
 	// not overlap. A window without requests has zero Counts. Errors are about all
 	// windows together.
 	Sequence(ctx context.Context, q Query, windows []Window) ([]Counts, error)
-	// Slow is Sequence for each Signal SlowerThan(bounds[i]): counts[i][k] is for window
+	// SlowerThan is Sequence for each Signal SlowerThan(bounds[i]): counts[i][k] is for window
 	// k. The query's own Signal is ignored. Errors are about all bounds together: one
 	// bound without a bucket is ErrNoBucket for all.
-	Slow(ctx context.Context, q Query, bounds []time.Duration, windows []Window) (counts [][]Counts, err error)
+	SlowerThan(ctx context.Context, q Query, bounds []time.Duration, windows []Window) (counts [][]Counts, err error)
 }
 
 // Gauger reads values that are measured rather than counted, such as memory or the depth

@@ -72,7 +72,7 @@ func countAll(ctx context.Context, p metrics.Provider, q metrics.Query, windows 
 	all := make([]check, len(windows))
 	counts, err := s.Sequence(ctx, q, windows)
 	switch {
-	case metrics.Nothing(err):
+	case metrics.NoData(err):
 		for i := range all {
 			all[i].silence = err
 		}
@@ -96,7 +96,7 @@ func countEach(ctx context.Context, p metrics.Provider, q metrics.Query, windows
 		c, err := p.Counts(ctx, q, w)
 		gap := errors.Is(err, metrics.ErrStale) && i < len(windows)-1
 		switch {
-		case metrics.Nothing(err) || gap:
+		case metrics.NoData(err) || gap:
 			all[i].silence = err
 		case err != nil:
 			return nil, err

@@ -29,7 +29,7 @@ func (a atOnce) Sequence(ctx context.Context, q metrics.Query, windows []metrics
 	counts, any := make([]metrics.Counts, len(windows)), false
 	for i, w := range windows {
 		c, err := a.Counts(ctx, q, w)
-		if err != nil && !metrics.Nothing(err) {
+		if err != nil && !metrics.NoData(err) {
 			return nil, err
 		}
 		counts[i], any = c, any || err == nil

@@ -69,7 +69,7 @@ func (g Gauge) read(ctx context.Context, judge Judge, all []look) (process, erro
 	}
 	for arm, query := range []string{g.Canary, g.Baseline} {
 		values, err := g.Provider.Values(ctx, query, windows)
-		if metrics.Nothing(err) {
+		if metrics.NoData(err) {
 			p.quiet = err
 			continue
 		}

@@ -59,7 +59,7 @@ func (s *shop) second(q metrics.Query, at time.Time) metrics.Counts {
 	return metrics.Counts{Total: a.requests, Bad: float64(bad)}
 }
 
-func (s *shop) Slow(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) (all [][]metrics.Counts, err error) {
+func (s *shop) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) (all [][]metrics.Counts, err error) {
 	asked := s.asked
 	for _, b := range bounds {
 		q.Signal = metrics.SlowerThan(b)

@@ -104,8 +104,8 @@ func (l Latency) choose(ctx context.Context, judge Judge, all []look) (bounds []
 func (l Latency) baseline(ctx context.Context, judge Judge, w metrics.Window) ([]evidence.Count, error) {
 	all := l.bounds()
 	known := make([]evidence.Count, len(all))
-	counts, err := judge.Provider.Slow(ctx, judge.query(1, metrics.Signal{}), all, []metrics.Window{w})
-	if metrics.Nothing(err) {
+	counts, err := judge.Provider.SlowerThan(ctx, judge.query(1, metrics.Signal{}), all, []metrics.Window{w})
+	if metrics.NoData(err) {
 		return known, nil
 	}
 	if err == nil {

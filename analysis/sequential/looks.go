@@ -54,7 +54,7 @@ type question struct {
 
 func (q question) ask(ctx context.Context, p metrics.Sequencer, query metrics.Query, windows []metrics.Window) ([][]metrics.Counts, error) {
 	if len(q.bounds) > 0 {
-		return p.Slow(ctx, query, q.bounds, windows)
+		return p.SlowerThan(ctx, query, q.bounds, windows)
 	}
 	counts, err := p.Sequence(ctx, query, windows)
 	return [][]metrics.Counts{counts}, err
@@ -103,7 +103,7 @@ func (j Judge) count(ctx context.Context, q question, arm int, all []look, set f
 		query := j.query(arm, q.signal)
 		query.Reporter = judging.Reporter(j.Tuning.Reporter, mirrored)
 		counts, err := q.ask(ctx, j.Provider, query, windows)
-		if metrics.Nothing(err) {
+		if metrics.NoData(err) {
 			silence = err
 			continue
 		}

@@ -74,12 +74,12 @@ type emptyPast struct {
 	asked metrics.Window
 }
 
-func (p *emptyPast) Slow(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) ([][]metrics.Counts, error) {
+func (p *emptyPast) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) ([][]metrics.Counts, error) {
 	if !windows[0].To.After(p.begin) {
 		p.asked = windows[0]
 		return nil, metrics.ErrNoTraffic
 	}
-	return p.shop.Slow(ctx, q, bounds, windows)
+	return p.shop.SlowerThan(ctx, q, bounds, windows)
 }
 
 func TestAQuantileIsJudgedByTheBoundsAroundItsTarget(t *testing.T) {

@@ -230,7 +230,7 @@ func TestAnAnswerOfAnotherFormIsAnError(t *testing.T) {
 	require.ErrorIs(t, err, metrics.ErrPartial)
 }
 
-func (w wrong) Slow(context.Context, metrics.Query, []time.Duration, []metrics.Window) ([][]metrics.Counts, error) {
+func (w wrong) SlowerThan(context.Context, metrics.Query, []time.Duration, []metrics.Window) ([][]metrics.Counts, error) {
 	return w.counts, nil
 }
 

@@ -45,7 +45,7 @@ type Judge struct {
 func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	counts, err := j.Metrics.Counts(ctx, metrics.Query{Arm: j.Canary}, r.Window)
 	switch {
-	case metrics.Nothing(err):
+	case metrics.NoData(err):
 		return analysis.Result{Reason: "no requests to the canary yet"}, nil
 	case err != nil:
 		return analysis.Result{}, err

@@ -215,7 +215,7 @@ func TestValuesAreTheSameBitsWheneverTheyAreGathered(t *testing.T) {
 			p, err := prometheus.New(g, config)
 			require.NoError(t, err)
 			values, err := p.Values(context.Background(), "memory", windows)
-			if metrics.Nothing(err) {
+			if metrics.NoData(err) {
 				return slices.Repeat([]float64{math.NaN()}, len(windows))
 			}
 			require.NoError(t, err)

@@ -101,8 +101,8 @@ func (p *Provider) Sequence(ctx context.Context, q metrics.Query, windows []metr
 	return counts[0], nil
 }
 
-// Slow implements [metrics.Sequencer]. It sends one query, for the buckets of all bounds.
-func (p *Provider) Slow(
+// SlowerThan implements [metrics.Sequencer]. It sends one query, for the buckets of all bounds.
+func (p *Provider) SlowerThan(
 	ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window,
 ) ([][]metrics.Counts, error) {
 	if len(bounds) == 0 {

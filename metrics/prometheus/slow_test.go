@@ -37,7 +37,7 @@ func TestOneQuestionForAllBoundsOfLatency(t *testing.T) {
 	})
 	windows := []metrics.Window{{From: noon, To: noon.Add(20 * time.Second)}, {From: noon.Add(20 * time.Second), To: noon.Add(time.Minute)}}
 	query := metrics.Query{Arm: reviews, Signal: metrics.HTTPStatus(7, 8)} // which does not matter
-	got, err := provider(t, a, prometheus.Config{}).Slow(t.Context(), query, []time.Duration{long, short, long}, windows)
+	got, err := provider(t, a, prometheus.Config{}).SlowerThan(t.Context(), query, []time.Duration{long, short, long}, windows)
 	require.NoError(t, err)
 	ofLong := []metrics.Counts{{Total: 41, Bad: 1}, {Total: 122, Bad: 10}}
 	require.Equal(t, [][]metrics.Counts{ofLong, {{Total: 41, Bad: 31}, {Total: 122, Bad: 102}}, ofLong}, got)
@@ -63,7 +63,7 @@ func TestSlowHasTheErrorsOfSequence(t *testing.T) {
 		"a bad arm":      {metrics.Query{}, []time.Duration{short}, latencies, metrics.ErrBadQuery, "the arm needs"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := provider(t, serve(t, 200, c.answer), prometheus.Config{}).Slow(t.Context(), c.query, c.bounds, []metrics.Window{minute})
+			got, err := provider(t, serve(t, 200, c.answer), prometheus.Config{}).SlowerThan(t.Context(), c.query, c.bounds, []metrics.Window{minute})
 			require.ErrorIs(t, err, c.want)
 			require.ErrorContains(t, err, c.text)
 			require.Equal(t, 1, strings.Count(err.Error(), "prometheus:"))
