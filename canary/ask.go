@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
-
-	"github.com/serin-go/serin/analysis"
 )
 
 // answer finds out what d asks and notes it in o. What cannot be found out is a

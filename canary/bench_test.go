@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/stretchr/testify/require"
 )
 
 // BenchmarkTurn takes an idle turn of ten thousand rollouts, one after the

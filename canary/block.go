@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/metrics"
 )
 

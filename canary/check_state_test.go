@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
-
-	"github.com/stretchr/testify/require"
 )
 
 // Whoever forges or restores a State, by hand or by another tool, is told what of

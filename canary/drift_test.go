@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-go/serin/canary/order"
-	"github.com/serin-go/serin/canary/phase"
+	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/stretchr/testify/require"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 func TestAHandEditToAWeightThatIsNotInTheListIsPutBackAndMovesNoStep(t *testing.T) {

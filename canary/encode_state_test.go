@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
-
-	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 )
 
 // states draws States with every field that there is.

@@ -7,14 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/canary/order"
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // Silence is not consent: a step that must not fail waits for a judge that sees,

@@ -8,10 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
-
-	"github.com/serin-go/serin/canary"
 )
 
 // A rollout in memory: the Router stands for a mesh, the Judge for its metrics.

@@ -7,13 +7,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // judgeFunc is an Analyzer.

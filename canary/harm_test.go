@@ -10,14 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/canary/order"
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // What an attack on the engine did to users. Each is held to what is right.

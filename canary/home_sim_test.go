@@ -11,13 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-go/serin/canary/cause"
-	"github.com/serin-go/serin/canary/order"
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 var simStates = flag.Uint64("canary.states", 1_000, "random States that an abort has to lead home from")

@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
-
-	"github.com/serin-go/serin/analysis"
-	"github.com/serin-go/serin/canary"
-	"github.com/stretchr/testify/require"
 )
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)

@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-go/serin/canary/cause"
-	"github.com/serin-go/serin/canary/order"
-	"github.com/serin-go/serin/canary/phase"
+	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/stretchr/testify/require"
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // half is a plan whose steps end at 50 %.

@@ -7,9 +7,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/planfile"
-	"github.com/stretchr/testify/require"
 )
 
 const percent = canary.Percent

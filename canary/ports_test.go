@@ -5,11 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-go/serin/canary/order"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/order"
 )
 
 // asking keeps what it was asked with.

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
-
-	"github.com/serin-go/serin/analysis"
 )
 
 // progress walks the plan's steps: it stays while something is lacking, and

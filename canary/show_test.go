@@ -8,12 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-go/serin/canary/cause"
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // P1: a plan that is printed says what it is.

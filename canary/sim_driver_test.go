@@ -7,9 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // driver is one process that drives the rollout. Before each of its calls it

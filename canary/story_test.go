@@ -10,12 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/canary/phase"
+	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
-	"github.com/stretchr/testify/require"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // stage is a rollout with everything faked, in the virtual time of a synctest

@@ -6,14 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/stretchr/testify/require"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/routing"
 )
 

@@ -3,12 +3,11 @@ package routing_test
 import (
 	"testing"
 
-	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"
 )

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/serin-go/serin/canary/phase"
-
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // claim returns ErrTaken if the rollout of another target has given one of the rules live

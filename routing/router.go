@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/serin-go/serin/canary/phase"
-
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // fieldManager is the field manager of all patches.

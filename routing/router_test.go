@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/stretchr/testify/require"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	typed "istio.io/client-go/pkg/clientset/versioned/typed/networking/v1"
@@ -16,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"
 )

@@ -1,14 +1,13 @@
 package sequential
 
 import (
-	"github.com/serin-go/serin/analysis"
-
 	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/internal/evidence"
 )
 

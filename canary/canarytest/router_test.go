@@ -6,9 +6,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/stretchr/testify/require"
 )
 
 func open(wrap func(canary.Router) canary.Router) canarytest.Open {

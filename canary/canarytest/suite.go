@@ -7,11 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
-
-	"github.com/serin-go/serin/canary"
 )
 
 // Open returns two Routers onto one and the same object, which nobody else

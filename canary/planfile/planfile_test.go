@@ -9,9 +9,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/serin-go/serin/canary"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
+
+	"github.com/serin-go/serin/canary"
 )
 
 func problem(t *testing.T, text string) string {

@@ -6,13 +6,12 @@ import (
 	"log"
 	"time"
 
-	"github.com/serin-go/serin/analysis/sequential"
-	"github.com/serin-go/serin/canary/cause"
-
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/release"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"

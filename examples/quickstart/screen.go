@@ -8,11 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/serin-go/serin/canary/cause"
-	"github.com/serin-go/serin/canary/phase"
-
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
 )
 
 const legend = "the bar is v2's share of live requests, dots are copies to v2; numbers are failed/all requests since the step began"

@@ -14,14 +14,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/serin-go/serin/canary/canarytest"
-	"github.com/serin-go/serin/canary/phase"
-
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/examples/reconcile/controller"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"

@@ -5,8 +5,9 @@ import (
 	"math"
 	"testing"
 
-	"github.com/serin-go/serin/internal/evidence"
 	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/internal/evidence"
 )
 
 const rounding = 1e-9

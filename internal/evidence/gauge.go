@@ -25,8 +25,8 @@ type GaugeLook struct {
 	Step             bool // a batch begins; the open one is left out
 }
 
-// NewGaugeTest returns a test that has seen nothing. Of the settings, Fail.Rho
-// and Pass.Rho are the tolerances and Block the looks of a batch.
+// NewGaugeTest returns a test that has seen nothing. Of the settings, Fail.Factor
+// and Pass.Factor are the tolerances and Block the looks of a batch.
 func NewGaugeTest(s Settings) (GaugeTest, error) {
 	s, err := s.For(Gauge)
 	if err != nil {

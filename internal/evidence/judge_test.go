@@ -4,9 +4,10 @@ import (
 	"math"
 	"testing"
 
-	"github.com/serin-go/serin/internal/evidence"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/serin-go/serin/internal/evidence"
 )
 
 // metric has evidence of so many times.

@@ -39,7 +39,7 @@ func (l Look) clean() Look {
 }
 
 // Margin is how bad the canary may be: its rate of bad requests is at most
-// Rho times that of the baseline plus Delta.
+// Factor times that of the baseline plus Extra.
 type Margin struct {
 	Factor float64 // a factor, at least 1
 	Extra  float64 // a share of all requests, at least 0

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// None in the place of Settings.Tau means no noise at all, since 0 means the
+// None in the place of Settings.Noise means no noise at all, since 0 means the
 // default.
 const None = -1
 
@@ -43,15 +43,15 @@ type Settings struct {
 
 	// Alpha is the probability of rolling back a healthy canary, Beta of passing
 	// a bad one, each over the whole rollout. Zero: 0.05 and 0.05; Strict 0.01
-	// and 0.05; of the traffic split 0.001. Alpha is here for Cap; the levels of
+	// and 0.05; of the traffic split 0.001. Alpha is here for LookCap; the levels of
 	// a verdict are those of [Levels].
 	Alpha, Beta float64
 
-	// Fail is how much worse a canary may be without a roll back, Pass what it
+	// Fail is how much worse a canary may be without a rollback, Pass what it
 	// must stay below to pass. Fail is at most Pass in both numbers. Zero margins
 	// are, for errors 1.05 and 1.5 + 0.0005, for latency 1.05 + 0.001 and
 	// 1.2 + 0.01, against a constant 1 and 1, for gauges 1.1 and 1.1 (without
-	// Delta), for the traffic split 1.1 on the odds (Pass is unused). Strict: Fail
+	// Extra), for the traffic split 1.1 on the odds (Pass is unused). Strict: Fail
 	// has 1.1 instead of 1.05.
 	Fail, Pass Margin
 
@@ -64,31 +64,13 @@ type Settings struct {
 	// weights, or those of the default if the grid is zero as well.
 	FailWeights, PassWeights Grid
 
-	// Phi is the most events that have one cause: 1 + retries if attempts are
-	// counted, 2 if both reporters are summed, the requests of a session if
-	// routing is sticky. Zero: 1.
-	EventsPerCause float64
-
-	// Tau is the relative noise between two healthy arms, as a standard deviation
-	// from block to block. Zero: 0.15, for latency 0.05; [None]: no noise. It is
-	// raised by what closed blocks show, unless FixedTau.
-	Noise      float64
-	FixedNoise bool
-
-	// Block is the length of a block in looks: the time for which noise lasts,
-	// and how often evidence starts afresh. Zero: 4, a minute at 15 seconds. For
-	// gauges, the looks of a batch.
-	Block int
-	// Blocks is how many blocks the rollout is planned to have; evidence starts
-	// afresh in that many. Zero: 60.
-	Blocks int
-	// Share is the share of the evidence that starts with the first look, the
-	// rest being divided among the other blocks. Zero: 0.8.
-	FirstShare float64
-	// Cap is the most that one look may add to the logarithm of the evidence.
-	// Zero: ln(1/Alpha)/2, for Strict ln(1/Alpha)/3; none (+Inf) for the traffic
-	// split.
-	LookCap float64
+	// The others are those of sequential.Tuning, but for these: Noise of a gauge and of
+	// the traffic split is None, Block of a gauge is the looks of a batch, and the traffic
+	// split has no LookCap (+Inf).
+	EventsPerCause, Noise float64
+	FixedNoise            bool
+	Block, Blocks         int
+	FirstShare, LookCap   float64
 }
 
 // defaults of a kind.
@@ -164,7 +146,7 @@ func fill[T comparable](field *T, value T) {
 func (s Settings) failBets() bets { return bets{s.FailGrid, s.FailWeights} }
 func (s Settings) passBets() bets { return bets{s.PassGrid, s.PassWeights} }
 
-// tau is Tau as a number.
+// tau is Noise as a number.
 func (s Settings) tau() float64 { return max(s.Noise, 0) }
 
 func (s Settings) levels() (wrong []error) {

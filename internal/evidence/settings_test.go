@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/serin-go/serin/internal/evidence"
 	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/internal/evidence"
 )
 
 func TestTheZeroValueOfSettingsIsTheDefault(t *testing.T) {

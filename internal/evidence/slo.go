@@ -19,7 +19,7 @@ type constant struct {
 
 // NewSLOTest returns a test of an objective such as 0.999, the share of requests
 // that shall be good. Margins count from there: a canary may have
-// Rho (1-objective) + Delta bad requests.
+// Factor (1-objective) + Extra bad requests.
 func NewSLOTest(objective float64, s Settings) (SLOTest, error) {
 	s, err := s.For(SLO)
 	if err != nil {

@@ -25,8 +25,8 @@ var oddsGrid = Grid{
 	1 / 1.02, 1 / 1.05, 1 / 1.1, 1 / 1.2, 1 / 1.5, 1. / 2, 1. / 4, 1. / 10,
 }
 
-// NewTrafficTest returns a test that has seen nothing. Of the settings, Fail.Rho
-// is the tolerance, a factor on the odds in either direction, and Phi the
+// NewTrafficTest returns a test that has seen nothing. Of the settings, Fail.Factor
+// is the tolerance, a factor on the odds in either direction, and EventsPerCause the
 // requests of a session.
 func NewTrafficTest(s Settings) (TrafficTest, error) {
 	s, err := s.For(Traffic)
