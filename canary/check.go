@@ -3,6 +3,7 @@ package canary
 import (
 	"encoding"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,36 +47,31 @@ func (s *spec) problems() mistakes {
 // a trace of traffic, and then everything.
 func (s *spec) checkUnits(all *mistakes) {
 	const most = 100 * perMillion
-	first, trace := -1, Weight(0)
+	first := -1
 	for i, step := range s.steps {
 		w := step.Traffic.Canary
 		if most < w && w < Full {
 			return
 		}
-		if 0 < w && w <= most {
-			trace = max(trace, w)
-			if first < 0 {
-				first = i
-			}
+		if 0 < w && w <= most && first < 0 {
+			first = i
 		}
 	}
 	if first < 0 {
 		return
 	}
-	last := s.steps[len(s.steps)-1].Traffic.Canary
-	if w := trace; last == Full || s.end.Kind == PromoteStable {
-		at := s.steps[first]
-		*all = append(*all, mistake{
-			place: place{"steps", numbered(first+1, at.Name), "canary"},
-			text:  fmt.Sprintf("%v, and then more than %v only as %v; did you mean %d*canary.Percent?", at.Traffic.Canary, w, Full, at.Traffic.Canary),
-		})
-	}
+	at := s.steps[first]
+	*all = append(*all, mistake{
+		place: place{"steps", numbered(first+1, at.Name), "canary"},
+		text: fmt.Sprintf("%d parts per million, and no step has more than %v but %v; if these are percentages, write %d*canary.Percent",
+			at.Traffic.Canary, most, Full, at.Traffic.Canary),
+	})
 }
 
 func (s *spec) settingProblems() mistakes {
 	var all mistakes
 	if s.name == "" {
-		all.add("name", "", "want one")
+		all.add("name", "", "it is missing")
 	}
 	all.checkName("name", s.name)
 	all.checkName("owner", s.owner)
@@ -154,6 +150,9 @@ func (all *mistakes) checkGates(field string, gates []string) {
 		if all.checkName(field, gate); gate == "" {
 			all.add(field, "", "a gate has no name")
 		}
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(gates)))) < len(gates) {
+		all.add(field, "", "%q has a gate twice", gates)
 	}
 }
 

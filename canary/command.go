@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -65,7 +66,33 @@ func (c Command) suits(s *State) string {
 	case means[c.Order](*s):
 		return ""
 	}
-	return "a rollout that is " + s.Phase.String() + " cannot " + c.Order.String() + c.target()
+	return fmt.Sprintf("a rollout that is %v%s cannot %v%s; possible: %s", s.Phase, pausedOrNot(s), c.Order, c.target(), naming(possible(s)))
+}
+
+func pausedOrNot(s *State) string {
+	if s.Paused.IsZero() {
+		return ""
+	}
+	return ", and paused,"
+}
+
+// possible are the orders that mean something in s.
+func possible(s *State) (all []order.Order) {
+	for o, meant := range means {
+		if meant(*s) {
+			all = append(all, order.Order(o))
+		}
+	}
+	return all
+}
+
+// naming names them.
+func naming(all []order.Order) string {
+	names := make([]string, len(all))
+	for i, o := range all {
+		names[i] = o.String()
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
 }
 
 // obey carries out the command in the State.

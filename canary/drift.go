@@ -80,9 +80,11 @@ func (t *turn) byPolicy(what string) *decision {
 	case Adopt:
 		adopted := t.o.Traffic
 		adopted.HeaderRoutes = adopted.HeaderRoutes && t.s.Traffic.HeaderRoutes // they are the plan's
+		r.Detail += "; it is adopted"
 		return t.shift(adopted, r)
 	case HoldAndAsk:
 		t.s.Drifting = true
+		r.Detail += "; it stays until an order: resume restores the step's traffic, abort rolls back"
 		return t.write(t.o.Traffic, r)
 	case RollBackOnDrift:
 		return t.rollBack("drift: " + what)
@@ -148,7 +150,7 @@ func (t *turn) reassert(what string) *decision {
 	if a := t.mayPutBack(); a.Reply != Yes {
 		return t.endure(what, a)
 	}
-	d := t.shift(t.s.Traffic, Reason{Cause: cause.Drift, Detail: what})
+	d := t.shift(t.s.Traffic, Reason{Cause: cause.Drift, Detail: what + "; it is restored"})
 	if t.s.Drifts > t.spec.drift.Limit {
 		d.After = t.interval // somebody goes on changing it, and it must go back all the same
 	}

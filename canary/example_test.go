@@ -139,5 +139,5 @@ func ExampleRunner_Turn() {
 func ExampleSend() {
 	err := canary.Send(context.Background(), new(canarytest.Router), canary.Command{Order: order.Abort, By: "ann", Why: "checkout looks odd"})
 	fmt.Println(errors.Is(err, canary.ErrNotNow), err)
-	// Output: true canary: not now: a rollout that is Idle cannot abort
+	// Output: true canary: not now: a rollout that is Idle cannot abort; possible: none
 }

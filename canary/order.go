@@ -28,6 +28,9 @@ var ErrNotNow = errors.New("not now")
 // Send does not know the plan. If the plan has no such gate, an Approve has no effect,
 // and the next Event says so.
 func Send(ctx context.Context, r Router, c Command) error {
+	if r == nil || isNil(r) {
+		return fmt.Errorf("canary: %w: the Router is nil", ErrRefused)
+	}
 	if _, err := c.Order.MarshalText(); err != nil || c.Order == order.None {
 		return fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
 	}

@@ -49,7 +49,7 @@ func TestABuilderIsAValueThatCanBeVaried(t *testing.T) {
 func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 	_, err := canary.NewPlan("").Owner(strings.Repeat("o", 200)).Settle(-1).ScrapeLag(-1).Interval(-1).MaxJudgeErrors(-1).
 		OnDrift(9).DriftLimit(-1).
-		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 101 * percent}, Hold: -1, Deadline: -1, OnDeadline: 7, Requires: 7}).
+		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 101 * percent}, Hold: -1, Deadline: -1, OnDeadline: 7, Requires: 7, LeaveGates: []string{"g", "g"}}).
 		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 60 * percent, Baseline: 60 * percent}, Hold: 2, Deadline: 1}).
 		Step(canary.Step{Name: "gate only", OnDeadline: canary.DeadlineWait}).
 		Step(canary.Step{Name: strings.Repeat("n", 200), Traffic: canary.Traffic{Canary: percent, Mirror: -1}}).
@@ -61,9 +61,9 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 		End(canary.End{Kind: canary.Stay, Deadline: -1}).
 		Build()
 	for _, want := range []string{
-		"name: want one", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "maxJudgeErrors: -1",
+		"name: it is missing", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "maxJudgeErrors: -1",
 		"drift policy: drift 9 has no name", "drift limit: -1", "weights: the sequence is empty", "weights: more than 1000;",
-		`steps 1 "a" canary: 101%; a share`, `steps 1 "a" hold: -1ns`, `steps 1 "a" deadline: -1ns`, "onDeadline 7 has no name", "requirement 7 has no name",
+		`steps 1 "a" canary: 101%; a share`, `steps 1 "a" hold: -1ns`, `steps 1 "a" leaveGates: ["g" "g"] has a gate twice`, `steps 1 "a" deadline: -1ns`, "onDeadline 7 has no name", "requirement 7 has no name",
 		`steps 2 "a" name: "a" is the name of step 1 as well`, `steps 2 "a" baseline: 60%, which is more than 100% together with 60% of canary`,
 		`steps 2 "a" deadline: 1ns is over before the hold of 2ns`, `steps 3 "gate only" onDeadline: it is "wait" but there is no deadline`,
 		`steps 3 "gate only": the canary gets nothing that could be judged`, `n..." name: it has more than 128 bytes`, "mirror: -0.0001%",

@@ -150,7 +150,7 @@ func (t *turn) advance() *decision {
 	}
 	why := "step done"
 	if t.o.Judged.Asked && t.o.Judged.Err == nil {
-		why = t.o.Judged.Result.Reason
+		why = t.o.Judged.Result.Verdict.String() + ": " + t.o.Judged.Result.Reason
 	}
 	return t.enterWhenReady(next, why)
 }

@@ -21,10 +21,13 @@ import "time"
 //   - Bake is ten minutes: until then an Abort rolls back.
 //
 //   - The engine restores traffic that somebody else changed, five times at most.
-func Recommended(name string) Builder {
+func Recommended(name string, weights ...Weight) Builder {
+	if len(weights) == 0 {
+		weights = []Weight{5 * Percent, 20 * Percent, 50 * Percent}
+	}
 	return NewPlan(name).
 		Settle(10*time.Second).ScrapeLag(30*time.Second).
-		Weights(List(5*Percent, 20*Percent, 50*Percent), Step{Hold: 10 * time.Minute}).
+		Weights(List(weights...), Step{Hold: 10 * time.Minute}).
 		End(End{Kind: PromoteStable, Deadline: 15 * time.Minute}).
 		Bake(10 * time.Minute)
 }

@@ -53,7 +53,7 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-// shown are the settings that are not the default.
+// shown are the settings.
 func (s *spec) shown() string {
 	var flags []string
 	if s.verify {
@@ -62,7 +62,7 @@ func (s *spec) shown() string {
 	if s.headerRoutes {
 		flags = append(flags, "header routes")
 	}
-	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("bake", s.bake)}, flags...)...)
+	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("interval", s.interval), lasting("bake", s.bake), "on drift " + s.drift.shown(), counted("judge errors", s.judgeErrors)}, flags...)...)
 }
 
 // shown is what a step asks for beside its traffic.
@@ -73,6 +73,15 @@ func (s Step) shown() string {
 	}
 	return join("; ", lasting("hold", s.Hold), named("requires", s.Requires.String()), deadline,
 		named("enter by", strings.Join(s.EnterGates, ", ")), named("leave by", strings.Join(s.LeaveGates, ", ")))
+}
+
+func (d drift) shown() string { return fmt.Sprintf("%v, %d times at most", d.Policy, d.Limit) }
+
+func counted(name string, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("at most %d %s", n, name)
 }
 
 func (e End) shown() string {

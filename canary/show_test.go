@@ -28,7 +28,7 @@ func ExamplePlan_String() {
 	}
 	fmt.Println(plan.For("v2"))
 	// Output:
-	// shop v2, settle 10s, scrape lag 30s, header routes
+	// shop v2, settle 10s, scrape lag 30s, interval 10s, on drift reassert, 5 times at most, header routes
 	//    1  dark launch  canary 0%, mirror 100%  hold 5m0s; requires pass
 	//    2  canary 20%                           hold 10m0s; requires pass; deadline 1h0m0s; enter by office hours
 	//    3  canary 100%                          hold 10m0s; requires pass; deadline 1h0m0s; enter by office hours
@@ -37,10 +37,10 @@ func ExamplePlan_String() {
 
 func TestAPlanTellsItsSettings(t *testing.T) {
 	plan := mustBuild(t, half(canary.Stay).Step(canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Hour, OnDeadline: canary.DeadlineWait}).
-		Owner("bot").Settle(time.Second).ScrapeLag(2*time.Second).Interval(3*time.Second).Bake(4*time.Second))
+		Owner("bot").Settle(time.Second).ScrapeLag(2*time.Second).Interval(3*time.Second).Bake(4*time.Second).OnDrift(canary.Adopt).DriftLimit(2).MaxJudgeErrors(3))
 	require.Equal(t, []time.Duration{1e9, 2e9, 3e9, 4e9}, []time.Duration{plan.Settle(), plan.ScrapeLag(), plan.Interval(), plan.Bake()})
 	require.Equal(t, "bot", plan.Owner())
-	require.Contains(t, plan.String(), "owner bot, settle 1s, scrape lag 2s, bake 4s\n")
+	require.Contains(t, plan.String(), "owner bot, settle 1s, scrape lag 2s, interval 3s, bake 4s, on drift adopt, 2 times at most, at most 3 judge errors\n")
 	require.Contains(t, plan.String(), "deadline 1h0m0s, then wait\nthen stay")
 	require.Equal(t, 10*time.Second, mustBuild(t, half(canary.Discard)).Interval(), "the default")
 
@@ -80,12 +80,12 @@ func TestWeightsWithoutAUnitAreTold(t *testing.T) {
 	like := canary.Step{Hold: time.Minute}
 	for _, end := range []canary.EndKind{canary.Stay, canary.PromoteStable} {
 		_, err := canary.NewPlan("p").Weights(canary.List(1, 5, 25, 50, canary.Full), like).End(canary.End{Kind: end}).Build()
-		require.ErrorContains(t, err, `steps 1 "canary 0.0001%" canary: 0.0001%, and then more than 0.005% only as 100%; did you mean 1*canary.Percent?`)
+		require.ErrorContains(t, err, `steps 1 "canary 0.0001%" canary: 1 parts per million, and no step has more than 0.01% but 100%; if these are percentages, write 1*canary.Percent`)
 	}
 	for _, weights := range [][]canary.Weight{{1, 100, canary.Percent, canary.Full}, {canary.Full}, {canary.Percent / 10, canary.Full}, {101, canary.Full}} {
 		_, err := canary.NewPlan("p").Weights(canary.List(weights...), like).Build()
 		require.NoError(t, err, weights)
 	}
 	_, err := canary.NewPlan("p").Weights(canary.List(1, 5), like).End(canary.End{Kind: canary.Discard}).Build()
-	require.NoError(t, err, "a trace of traffic, and nothing more")
+	require.ErrorContains(t, err, "if these are percentages, write 1*canary.Percent")
 }

@@ -22,7 +22,9 @@ type Status struct {
 	// after the steps. Steps is the number of steps in the plan.
 	Step          string
 	Number, Steps int
-	Traffic       Traffic
+	// Traffic is what the last write asked for. Somebody may have changed it since: see
+	// Reading.Traffic and History.Drifting.
+	Traffic Traffic
 	// Since is when the rollout entered its phase and step.
 	Since time.Time
 	// Waits says what the rollout waits for, as far as the State tells. The Reason of an
@@ -30,6 +32,8 @@ type Status struct {
 	Waits string
 	// Until is when the wait ends at the latest. It is zero if no time ends the wait.
 	Until time.Time
+	// Gates are the gates ahead that no order.Approve has opened.
+	Gates []string
 	// Orders are the orders that have a meaning now.
 	Orders []order.Order
 }
@@ -38,11 +42,7 @@ type Status struct {
 // State, so any program that reads the object can show it.
 func (p Plan) Status(s State, now time.Time) Status {
 	all := Status{Rollout: join(" ", s.Name, s.Revision), Phase: s.Phase, Traffic: s.Traffic, Since: s.Entered}
-	for o, meant := range means {
-		if meant(s) {
-			all.Orders = append(all.Orders, order.Order(o))
-		}
-	}
+	all.Orders = possible(&s)
 	switch {
 	case s.Phase == phase.Idle:
 		all.Waits = "not begun"
@@ -55,6 +55,12 @@ func (p Plan) Status(s State, now time.Time) Status {
 		all.Step, all.Number = p.spec.steps[s.Step].Name, s.Step+1
 	}
 	t := turn{spec: p.spec, s: s}
+	if gated(s.Phase) {
+		all.Gates = slices.DeleteFunc(t.ahead(), func(gate string) bool { return slices.Contains(s.Approved, gate) })
+	}
+	if len(all.Gates) == 0 {
+		all.Orders = slices.DeleteFunc(all.Orders, func(o order.Order) bool { return o == order.Approve })
+	}
 	all.Waits, all.Until = t.waits(now)
 	return all
 }
@@ -93,9 +99,9 @@ func (t *turn) firstWaits() (what string, until time.Time) {
 		until = t.deadline(first)
 	}
 	if closed := t.closed(first.EnterGates); closed != "" {
-		return "waits for the canary's pods, and for the gates " + closed, until
+		return "waits until the canary is ready, and for the gates " + closed, until
 	}
-	return "waits for the canary's pods", until
+	return "waits until the canary is ready", until
 }
 
 // closed names the gates that no command has opened.
@@ -129,8 +135,9 @@ func (t *turn) stepWaits(now, settled time.Time) (what string, until time.Time) 
 	return "", deadline
 }
 
-// String prints the Status in one line: "shop v2: Progressing, step 2 of 5 "canary
-// 20%", since 10m0s: waits for the hold until 14:05:00; orders: pause, abort, skip".
+// String prints the Status in one line: shop v2: Progressing, step 2 of 5 "canary 20%",
+// canary 20%; waits for the end of the hold until 2030-01-02T15:04:05Z; orders: pause,
+// abort, promote, skip, step back
 func (s Status) String() string {
 	var b strings.Builder
 	b.WriteString(join(": ", s.Rollout, s.Phase.String()))
@@ -149,11 +156,7 @@ func (s Status) String() string {
 		b.WriteString(" until " + s.Until.UTC().Format(time.RFC3339))
 	}
 	if len(s.Orders) > 0 {
-		names := make([]string, len(s.Orders))
-		for i, o := range s.Orders {
-			names[i] = o.String()
-		}
-		b.WriteString("; orders: " + strings.Join(names, ", "))
+		b.WriteString("; orders: " + naming(s.Orders))
 	}
 	return b.String()
 }

@@ -22,7 +22,7 @@ func ExampleRecommended() {
 	}
 	fmt.Println(plan)
 	// Output:
-	// shop, settle 10s, scrape lag 30s, bake 10m0s
+	// shop, settle 10s, scrape lag 30s, interval 10s, bake 10m0s, on drift reassert, 5 times at most
 	//    1  canary 5%     hold 10m0s; requires pass
 	//    2  canary 20%    hold 10m0s; requires pass
 	//    3  canary 50%    hold 10m0s; requires pass
@@ -35,6 +35,8 @@ func TestTheRecommendedPlanPromotesAndCanBeVaried(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, phase.Promoted, state.Phase)
 	})
+	own := mustBuild(t, canary.Recommended("shop", canary.Percent, 30*canary.Percent))
+	require.Equal(t, 2, own.Len())
 	plan := mustBuild(t, canary.Recommended("shop").HeaderRoutes().End(canary.End{Kind: canary.Discard}).Bake(0))
 	require.Contains(t, plan.String(), "then discard")
 }
@@ -48,7 +50,7 @@ func TestAStatusSaysWhereARolloutIs(t *testing.T) {
 		require.Equal(t, "Idle, stable only; not begun", status())
 		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive}}
 		s.turns(5 * time.Second)
-		require.Equal(t, `reviews: Progressing, step 1 of 2 "canary 10%", canary 10%; waits for the mesh to apply the traffic until 2000-01-01T00:00:10Z; orders: pause, abort, promote, skip, approve, step back`, status())
+		require.Equal(t, `reviews: Progressing, step 1 of 2 "canary 10%", canary 10%; waits for the mesh to apply the traffic until 2000-01-01T00:00:10Z; orders: pause, abort, promote, skip, step back`, status())
 		s.turns(10 * time.Second)
 		require.Contains(t, status(), "; waits for the end of the hold until 2000-01-01T00:01:10Z; ")
 		s.turns(time.Minute)
@@ -87,7 +89,7 @@ func TestAStatusNamesTheGatesBeforeTheFirstStep(t *testing.T) {
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.turns(time.Minute)
 		p := mustBuild(t, plan)
-		require.Equal(t, `pay: Preparing, next step 1 of 1 "canary 5%", canary 0%, header routes; waits for the canary's pods, and for the gates ann, bob until 2000-01-01T02:00:00Z; orders: pause, abort, approve`,
+		require.Equal(t, `pay: Preparing, next step 1 of 1 "canary 5%", canary 0%, header routes; waits until the canary is ready, and for the gates ann, bob until 2000-01-01T02:00:00Z; orders: pause, abort, approve`,
 			p.Status(s.read().State, time.Now()).String())
 		s.send(canary.Command{Order: order.Approve, Gate: "ann"})
 		s.turns(time.Minute)

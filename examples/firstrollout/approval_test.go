@@ -56,7 +56,7 @@ func Example_approval() {
 	check(canary.Send(context.Background(), parts.Router, canary.Command{Order: order.Approve, Gate: "tried by ann", By: "ann"}))
 	fmt.Println((<-ended).Phase)
 	// Output:
-	// shop v2: Preparing, next step 1 of 1 "canary 20%", canary 0%, header routes; waits for the canary's pods, and for the gates tried by ann; orders: pause, abort, approve
+	// shop v2: Preparing, next step 1 of 1 "canary 20%", canary 0%, header routes; waits until the canary is ready, and for the gates tried by ann; orders: pause, abort, approve
 	// ann gets version two
 	// users get version one
 	// Discarded
