@@ -25,16 +25,16 @@ func (f *flow) again(c *cluster, h tries, next []tries) []tries {
 		failed += h.on(arm)
 	}
 	miss := math.Pow(failed/float64(c.pods), reselections) // every draw finds a pod that has failed
-	old := f.m.dice.binomial(h.n, miss)
+	old := f.m.dice.Binomial(h.n, miss)
 	fresh, left := h.n-old, float64(c.pods)-failed
 	for i := range c.arms {
 		known := h.on(i)
 		weight := float64(c.arms[i].ready) - known
-		k := f.m.dice.part(fresh, weight, left)
+		k := f.m.dice.Part(fresh, weight, left)
 		fresh, left = fresh-k, left-weight
 		h.twice = f.anywhere()
 		next = merge(next, f.serve(c, i, k, h), c, i)
-		k = f.m.dice.part(old, known, failed)
+		k = f.m.dice.Part(old, known, failed)
 		old, failed = old-k, failed-known
 		h.twice = true
 		next = merge(next, f.serve(c, i, k, h), c, i)

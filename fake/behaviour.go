@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/fake/internal/chance"
 )
 
 // Behaviour is how the pods of one container image behave. The zero value
@@ -121,7 +123,7 @@ func (v *version) upTo(limit float64) (share, part float64) {
 func normal(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
 // durations draws n durations into h and returns their sum in milliseconds.
-func (v *version) durations(d dice, n uint64, h *histogram) float64 {
+func (v *version) durations(d chance.Dice, n uint64, h *histogram) float64 {
 	sum, before := 0.0, 0.0
 	if n == 1 {
 		u := d.Float64()
@@ -136,7 +138,7 @@ func (v *version) durations(d dice, n uint64, h *histogram) float64 {
 		if n == 0 {
 			break
 		}
-		k := d.binomial(n, (p-before)/(1-before))
+		k := d.Binomial(n, (p-before)/(1-before))
 		h[i] += k
 		sum += float64(k) * v.mean[i]
 		n -= k

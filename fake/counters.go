@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"unique"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // who is an identity that is compared at once, however long its names are.
@@ -118,11 +120,11 @@ func (s *series) add(n uint64, sum float64, h *histogram) {
 // reset begins the counters anew that the proxies of a workload keep.
 func (c *counters) reset(namespace, workload string) {
 	for _, s := range c.all {
-		own := name{s.to.namespace, s.to.workload}
+		own := types.NamespacedName{Namespace: s.to.namespace, Name: s.to.workload}
 		if s.key.by == bySource {
-			own = name{s.key.fromNamespace, s.key.fromWorkload}
+			own = types.NamespacedName{Namespace: s.key.fromNamespace, Name: s.key.fromWorkload}
 		}
-		if own == (name{namespace, workload}) {
+		if own == (types.NamespacedName{Namespace: namespace, Name: workload}) {
 			s.now = reading{}
 			c.dirty = true
 		}

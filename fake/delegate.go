@@ -7,18 +7,19 @@ import (
 	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // resolve returns the routes of v, with those of its delegates in their place. A
 // delegate that is not there, or not for the namespace of v, has no routes.
-func resolve(v *virtualService, all map[name]*virtualService) []route {
+func resolve(v *virtualService, all map[types.NamespacedName]*virtualService) []route {
 	var routes []route
 	for i, r := range v.rules {
 		if r.Delegate == nil {
 			routes = appendPlaced(routes, ruleName(i, r), r.routes)
 			continue
 		}
-		id := name{r.Delegate.Namespace, r.Delegate.Name}
+		id := types.NamespacedName{Namespace: r.Delegate.Namespace, Name: r.Delegate.Name}
 		to := all[id]
 		if to == nil || len(to.hosts) > 0 || !to.visible(v.namespace) {
 			continue

@@ -8,17 +8,19 @@ import (
 	"time"
 
 	apps "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/fake/internal/chance"
 )
 
 const deployments = "deployments"
 
 // deployer plays the Deployment controller.
 type deployer struct {
-	all  map[name]*deployment
-	dice dice
+	all  map[types.NamespacedName]*deployment
+	dice chance.Dice
 	// due is when something happens to a Deployment next; zero if nothing will.
 	due time.Time
 	// timer wakes the mesh when the next thing is due.
@@ -28,7 +30,7 @@ type deployer struct {
 
 // deployment is a Deployment and its pods.
 type deployment struct {
-	id   name
+	id   types.NamespacedName
 	plan plan
 	// seen is what the controller will take up at the time of reaction.
 	seen     *plan
@@ -45,7 +47,7 @@ type deployment struct {
 
 // beginDeployments takes up what is there already: its pods run.
 func (m *Mesh) beginDeployments(now time.Time) {
-	m.deployer = deployer{all: map[name]*deployment{}, dice: newDice(m.config.Seed + 1)}
+	m.deployer = deployer{all: map[types.NamespacedName]*deployment{}, dice: chance.New(m.config.Seed + 1)}
 	for _, raw := range m.server.List(resources[deployments], "") {
 		m.seeDeployment(changeOf(deployments, raw), now)
 	}
@@ -61,12 +63,14 @@ func (m *Mesh) beginDeployments(now time.Time) {
 	m.arm(now)
 }
 
-func (d *deployer) ids() []name { return slices.SortedFunc(maps.Keys(d.all), compareNames) }
+func (d *deployer) ids() []types.NamespacedName {
+	return slices.SortedFunc(maps.Keys(d.all), compareNames)
+}
 
 // seeDeployment notes what a Deployment asks for now. A change of the status
 // alone asks for nothing.
 func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
-	id := name{c.Namespace, c.Name}
+	id := types.NamespacedName{Namespace: c.Namespace, Name: c.Name}
 	if c.Type == watch.Deleted {
 		delete(m.deployer.all, id)
 		m.views.push(m.views.latest().world.withDeployed(id, nil), at)

@@ -25,7 +25,7 @@ func (f *flow) pass(n uint64) {
 		f.fail(f.stranger(), n, http.StatusNotFound, "NR", 0)
 		return
 	}
-	late := f.m.dice.binomial(n, float64(f.a.delay.ppm)/million)
+	late := f.m.dice.Binomial(n, float64(f.a.delay.ppm)/million)
 	if late > 0 {
 		delayed := *f
 		delayed.pause = milliseconds(f.a.delay.by)
@@ -37,7 +37,7 @@ func (f *flow) pass(n uint64) {
 // enter lets requests go their ways that have waited for what is injected.
 func (f *flow) enter(n uint64) {
 	a := f.a
-	aborted := f.m.dice.binomial(n, float64(a.abort.ppm)/million)
+	aborted := f.m.dice.Binomial(n, float64(a.abort.ppm)/million)
 	n -= aborted
 	if a.answer != nil {
 		f.fail(f.stranger(), aborted, a.abort.code, "FI", 0)
@@ -48,7 +48,7 @@ func (f *flow) enter(n uint64) {
 	reached := uint64(0)
 	f.divide(n, func(s *share, k uint64) { reached += f.deliver(s, k) })
 	for _, copies := range a.mirrors {
-		f.copy(copies.to, f.m.dice.binomial(reached, float64(copies.ppm)/million))
+		f.copy(copies.to, f.m.dice.Binomial(reached, float64(copies.ppm)/million))
 	}
 }
 
@@ -57,7 +57,7 @@ func (f *flow) divide(n uint64, to func(s *share, k uint64)) {
 	left := total(f.a.split)
 	for i := range f.a.split {
 		s := &f.a.split[i]
-		if k := f.m.dice.portion(n, s.weight, left); k > 0 {
+		if k := f.m.dice.Portion(n, s.weight, left); k > 0 {
 			n -= k
 			if f.passage != nil {
 				f.passage.share = s
@@ -145,7 +145,7 @@ func (f *flow) spread(c *cluster, n uint64) {
 	var failed []tries
 	for i := range c.arms {
 		ready := uint64(c.arms[i].ready)
-		k := f.m.dice.portion(n, ready, left)
+		k := f.m.dice.Portion(n, ready, left)
 		n, left = n-k, left-ready
 		if again := f.serve(c, i, k, tries{twice: f.anywhere()}); again.n > 0 {
 			failed = merge(failed, again, c, i)

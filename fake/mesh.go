@@ -5,7 +5,10 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/fake/internal/chance"
 )
 
 // Config says how a Mesh behaves. The zero value is a mesh whose proxies know
@@ -56,9 +59,9 @@ type Mesh struct {
 
 	mu       sync.Mutex
 	clock    time.Time // everything up to here has happened
-	dice     dice
+	dice     chance.Dice
 	versions map[string]*version
-	crashed  map[name]bool
+	crashed  map[types.NamespacedName]bool
 	counters counters
 	history  history
 	views    views
@@ -83,9 +86,9 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 		config:   c,
 		server:   server,
 		clock:    now,
-		dice:     newDice(c.Seed),
+		dice:     chance.New(c.Seed),
 		versions: map[string]*version{},
-		crashed:  map[name]bool{},
+		crashed:  map[types.NamespacedName]bool{},
 		handlers: map[string]http.Handler{},
 		copies:   make(chan struct{}, maxCopies),
 		running:  newRunning(),
@@ -123,7 +126,7 @@ func (m *Mesh) send(n uint64, c *call) Result {
 	var result Result
 	left := uint64(m.views.proxies)
 	for _, v := range m.views.inForce {
-		k := m.dice.portion(n, v.proxies, left)
+		k := m.dice.Portion(n, v.proxies, left)
 		n, left = n-k, left-v.proxies
 		if k > 0 {
 			f := v.flow(m, c)
@@ -142,7 +145,7 @@ func (m *Mesh) Behave(image string, b Behaviour) {
 // Crash makes the pods of a workload unreachable (503, flag UF) while their
 // endpoints stay, or ends that.
 func (m *Mesh) Crash(namespace, workload string, crashed bool) {
-	m.now(func() { m.crashed[name{namespace, workload}] = crashed })
+	m.now(func() { m.crashed[types.NamespacedName{Namespace: namespace, Name: workload}] = crashed })
 }
 
 // Restart restarts the proxies of a workload: the counters that they keep begin

@@ -12,6 +12,7 @@ import (
 	istio "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // header is what all objects of the mesh have.
@@ -98,7 +99,7 @@ type gateway struct {
 // gateway returns one by namespace/name, nil if there is none.
 func (w world) gateway(id string) *gateway {
 	namespace, id, _ := strings.Cut(id, "/")
-	return w.gateways[name{namespace, id}]
+	return w.gateways[types.NamespacedName{Namespace: namespace, Name: id}]
 }
 
 // hostsFor returns the hosts of one of the servers that are for VirtualServices of

@@ -49,7 +49,7 @@ func (m *Mesh) meet(r Request) *passage {
 	p.flow.result, p.flow.passage = &p.result, p
 	a := p.flow.t.decide(p.flow.c)
 	p.flow.a = a
-	if a != nil && m.dice.binomial(1, float64(a.delay.ppm)/million) > 0 {
+	if a != nil && m.dice.Binomial(1, float64(a.delay.ppm)/million) > 0 {
 		p.flow.pause = milliseconds(a.delay.by)
 	}
 	return p

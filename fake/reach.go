@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/proto"
-
 	networking "istio.io/api/networking/v1alpha3"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // includes reports whether t refuses all that u refuses, for the same proxies. A
@@ -23,7 +23,7 @@ func (t *table) refusesAlike(v *virtualService, u *table) bool {
 	alike := func(a, b *virtualService) bool {
 		return a.namespace == b.namespace && a.name == b.name && t.toldAlike(a, b, u)
 	}
-	own := t.world.virtualServices[name{v.namespace, v.name}]
+	own := t.world.virtualServices[types.NamespacedName{Namespace: v.namespace, Name: v.name}]
 	return own != nil && alike(own, v) && !slices.ContainsFunc(v.hosts, func(host string) bool {
 		return !slices.EqualFunc(t.named(host), u.named(host), alike)
 	})
@@ -51,7 +51,7 @@ func (t *table) delegates(v *virtualService) []*virtualService {
 	var all []*virtualService
 	for _, r := range v.rules {
 		if r.Delegate != nil {
-			if to := t.world.virtualServices[name{r.Delegate.Namespace, r.Delegate.Name}]; to != nil {
+			if to := t.world.virtualServices[types.NamespacedName{Namespace: r.Delegate.Namespace, Name: r.Delegate.Name}]; to != nil {
 				all = append(all, to)
 			}
 		}

@@ -115,7 +115,7 @@ func (d *deployment) instances(now time.Time) []instances {
 		if i < 0 {
 			i = len(ids)
 			ids = append(ids, p.template.id)
-			groups = append(groups, instances{d.id.namespace, d.id.name, p.template.image, p.template.labels, 0})
+			groups = append(groups, instances{d.id.Namespace, d.id.Name, p.template.image, p.template.labels, 0})
 		}
 		groups[i].ready++
 	}
@@ -140,7 +140,7 @@ func (m *Mesh) report(d *deployment, now time.Time) {
 	}
 	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&d.status)
 	if err == nil {
-		err = m.server.Update(resources[deployments], d.id.namespace, d.id.name, func(o map[string]any) { o["status"] = status })
+		err = m.server.Update(resources[deployments], d.id.Namespace, d.id.Name, func(o map[string]any) { o["status"] = status })
 	}
 	if err != nil && !apierrors.IsNotFound(err) { // a Deployment that has just been deleted has no status
 		m.problems = append(m.problems, err)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"net/http"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // serve lets the pods of an arm answer k of the requests that went the same way,
@@ -14,7 +16,7 @@ func (f *flow) serve(c *cluster, arm int, k uint64, h tries) tries {
 		return again
 	}
 	a := &c.arms[arm]
-	if f.m.crashed[name{a.namespace, a.workload}] {
+	if f.m.crashed[types.NamespacedName{Namespace: a.namespace, Name: a.workload}] {
 		f.refuse(a, k, h, &again)
 		return again
 	}
@@ -25,11 +27,11 @@ func (f *flow) serve(c *cluster, arm int, k uint64, h tries) tries {
 	limit, last := f.limit(h)
 	if !math.IsInf(limit, 1) {
 		v = v.within(limit)
-		late := f.m.dice.binomial(k, v.late)
+		late := f.m.dice.Binomial(k, v.late)
 		f.cut(a, late, limit, last, h, &again)
 		k -= late
 	}
-	bad := f.m.dice.binomial(k, v.ErrorRate)
+	bad := f.m.dice.Binomial(k, v.ErrorRate)
 	f.answered(a, k-bad, http.StatusOK, v, h, &again)
 	f.answered(a, bad, v.Status, v, h, &again)
 	return again

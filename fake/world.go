@@ -9,25 +9,21 @@ import (
 
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/serin-go/serin/fake/apiserver"
 )
 
-// name identifies an object of one kind.
-type name struct{ namespace, name string }
-
-func (n name) String() string { return n.namespace + "/" + n.name }
-
 // world is what the mesh knows at one moment. It is never changed: with returns
 // another one.
 type world struct {
-	virtualServices  map[name]*virtualService
-	destinationRules map[name]*destinationRule
-	gateways         map[name]*gateway
-	services         map[name]*service
-	pods             map[name][]instances // of Pod objects
-	deployed         map[name][]instances // of simulated Deployments
+	virtualServices  map[types.NamespacedName]*virtualService
+	destinationRules map[types.NamespacedName]*destinationRule
+	gateways         map[types.NamespacedName]*gateway
+	services         map[types.NamespacedName]*service
+	pods             map[types.NamespacedName][]instances // of Pod objects
+	deployed         map[types.NamespacedName][]instances // of simulated Deployments
 }
 
 // resources are the full names of the resources that the mesh reads.
@@ -51,7 +47,7 @@ func changeOf(resource string, raw json.RawMessage) apiserver.Change {
 	return c
 }
 
-func compareNames(a, b name) int { return strings.Compare(a.String(), b.String()) }
+func compareNames(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) }
 
 // instances are ready pods that differ in nothing but their names.
 type instances struct {
@@ -61,20 +57,20 @@ type instances struct {
 }
 
 // kinds are the resources that the mesh reads.
-var kinds = map[string]func(w *world, id name, raw json.RawMessage) error{
-	"virtualservices": func(w *world, id name, raw json.RawMessage) error {
+var kinds = map[string]func(w *world, id types.NamespacedName, raw json.RawMessage) error{
+	"virtualservices": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.virtualServices, id, raw, decodeVirtualService)
 	},
-	"destinationrules": func(w *world, id name, raw json.RawMessage) error {
+	"destinationrules": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.destinationRules, id, raw, decodeDestinationRule)
 	},
-	"gateways": func(w *world, id name, raw json.RawMessage) error {
+	"gateways": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.gateways, id, raw, decodeGateway)
 	},
-	"services": func(w *world, id name, raw json.RawMessage) error {
+	"services": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.services, id, raw, decodeService)
 	},
-	"pods": func(w *world, id name, raw json.RawMessage) error {
+	"pods": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.pods, id, raw, decodePod)
 	},
 }
@@ -91,27 +87,27 @@ func (w world) with(c apiserver.Change) (world, error) {
 	if c.Type == watch.Deleted {
 		raw = nil
 	}
-	if err := set(&w, name{c.Namespace, c.Name}, raw); err != nil {
+	if err := set(&w, types.NamespacedName{Namespace: c.Namespace, Name: c.Name}, raw); err != nil {
 		return w, fmt.Errorf("fake: %s %s/%s is left as it was: %w", c.Resource.Resource, c.Namespace, c.Name, err)
 	}
 	return w, nil
 }
 
 // withDeployed returns the world with other ready pods of a Deployment.
-func (w world) withDeployed(id name, pods []instances) world {
+func (w world) withDeployed(id types.NamespacedName, pods []instances) world {
 	w.deployed = maps.Clone(w.deployed)
 	if w.deployed == nil {
-		w.deployed = map[name][]instances{}
+		w.deployed = map[types.NamespacedName][]instances{}
 	}
 	w.deployed[id] = pods
 	return w
 }
 
 // put replaces one entry of a map in a copy of it. No document removes it.
-func put[T any](m *map[name]T, id name, raw json.RawMessage, decode func(json.RawMessage) (T, error)) error {
+func put[T any](m *map[types.NamespacedName]T, id types.NamespacedName, raw json.RawMessage, decode func(json.RawMessage) (T, error)) error {
 	next := maps.Clone(*m)
 	if next == nil {
-		next = map[name]T{}
+		next = map[types.NamespacedName]T{}
 	}
 	if raw == nil {
 		delete(next, id)
@@ -164,9 +160,9 @@ func workloadOf(o core.Pod) string {
 // in a fixed order.
 func (w world) endpoints(namespace string, selectors ...map[string]string) []instances {
 	var found []instances
-	collect := func(m map[name][]instances) {
+	collect := func(m map[types.NamespacedName][]instances) {
 		for _, id := range slices.SortedFunc(maps.Keys(m), compareNames) {
-			if id.namespace != namespace {
+			if id.Namespace != namespace {
 				continue
 			}
 			for _, p := range m[id] {

@@ -1,4 +1,4 @@
-package fake
+package chance
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -20,12 +19,12 @@ func TestBinomialDrawsAreBinomial(t *testing.T) {
 	}{{0, 0.5}, {1, 0.3}, {5, 0}, {5, 1}, {5, -1}, {5, 2}, {10, 0.2}, {10, 0.9}, {50, 0.3}, {200, 0.5}, {1000, 0.001}, {1000, 0.02}, {100000, 0.4}, {1e9, 1e-8}} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			const draws = 100_000
-			d := newDice(7)
+			d := New(7)
 			n, p := float64(c.n), min(1, max(0, c.p))
 			seen := map[uint64]float64{}
 			sum, squares := 0.0, 0.0
 			for range draws {
-				k := d.binomial(c.n, c.p)
+				k := d.Binomial(c.n, c.p)
 				seen[k]++
 				sum += float64(k)
 				squares += (float64(k) - n*p) * (float64(k) - n*p)
@@ -46,21 +45,4 @@ func TestBinomialDrawsAreBinomial(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestDurationsAreLognormal(t *testing.T) {
-	v := newVersion(Behaviour{Median: 100 * time.Millisecond, Sigma: 1})
-	for _, n := range []uint64{1, 1_000_000} {
-		var h histogram
-		sum, total := 0.0, uint64(0)
-		for d := newDice(8); total < 1_000_000; total += n {
-			sum += v.durations(d, n, &h)
-		}
-		require.Equal(t, total, h.upTo(len(bounds)))
-		require.InDelta(t, 500_000, float64(h.upTo(bucketOf(100))), 6*500)
-		require.InEpsilon(t, 100*math.Exp(0.5), sum/float64(total), 0.01)
-	}
-	var h histogram
-	require.EqualValues(t, 300, newVersion(Behaviour{Median: 100 * time.Millisecond}).durations(newDice(9), 3, &h))
-	require.EqualValues(t, 3, h[bucketOf(100)])
 }

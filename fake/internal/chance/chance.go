@@ -1,26 +1,29 @@
-package fake
+// Package chance draws the random numbers of a mesh: how many of many requests go
+// which way.
+package chance
 
 import (
 	"math"
 	"math/rand/v2"
 )
 
-// dice draws how many of many requests go which way. Drawing for a crowd at once
-// has the same distribution as drawing for each request alone. It is not safe
+// Dice draw how many of many requests go which way. Drawing for a crowd at once
+// has the same distribution as drawing for each request alone. Dice are not safe
 // for concurrent use.
-type dice struct{ *rand.Rand }
+type Dice struct{ *rand.Rand }
 
-func newDice(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 0x5e217))} }
+// New returns Dice that draw the same for the same seed.
+func New(seed uint64) Dice { return Dice{rand.New(rand.NewPCG(seed, 0x5e217))} }
 
-// binomial draws how many of n independent requests take a way of probability p.
-func (d dice) binomial(n uint64, p float64) uint64 {
+// Binomial draws how many of n independent requests take a way of probability p.
+func (d Dice) Binomial(n uint64, p float64) uint64 {
 	switch {
 	case n == 0 || p <= 0:
 		return 0
 	case p >= 1:
 		return n
 	case p > 0.5:
-		return n - d.binomial(n, 1-p)
+		return n - d.Binomial(n, 1-p)
 	case float64(n)*p < 12:
 		return d.binomialBySkips(n, p)
 	}
@@ -28,7 +31,7 @@ func (d dice) binomial(n uint64, p float64) uint64 {
 }
 
 // binomialBySkips draws the gaps between hits. Its time grows with n*p.
-func (d dice) binomialBySkips(n uint64, p float64) uint64 {
+func (d Dice) binomialBySkips(n uint64, p float64) uint64 {
 	if n == 1 {
 		if d.Float64() < p {
 			return 1
@@ -48,7 +51,7 @@ func (d dice) binomialBySkips(n uint64, p float64) uint64 {
 // binomialByRejection is the algorithm BTRS of W. Hörmann, "The generation of
 // binomial random variates", 1993, for p <= 1/2 and n*p >= 10. Its time does not
 // grow with n.
-func (d dice) binomialByRejection(n, p float64) uint64 {
+func (d Dice) binomialByRejection(n, p float64) uint64 {
 	sd := math.Sqrt(n * p * (1 - p))
 	b := 1.15 + 2.53*sd
 	a := -0.0873 + 0.0248*b + 0.01*p
@@ -79,16 +82,16 @@ func lnFactorial(k float64) float64 {
 	return value
 }
 
-// portion draws the part of n that takes a way of the given weight, of all that
-// is left. Taking portion after portion, each time of the rest, shares n out.
-func (d dice) portion(n, weight, left uint64) uint64 {
-	return d.part(n, float64(weight), float64(left))
+// Portion draws the part of n that takes a way of the given weight, of all that
+// is left. Taking Portion after Portion, each time of the rest, shares n out.
+func (d Dice) Portion(n, weight, left uint64) uint64 {
+	return d.Part(n, float64(weight), float64(left))
 }
 
-// part is portion for weights that need not be whole.
-func (d dice) part(n uint64, weight, left float64) uint64 {
+// Part is Portion for weights that need not be whole.
+func (d Dice) Part(n uint64, weight, left float64) uint64 {
 	if weight >= left-1e-9 { // but for errors of rounding
 		return n
 	}
-	return d.binomial(n, weight/left)
+	return d.Binomial(n, weight/left)
 }
