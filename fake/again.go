@@ -29,7 +29,7 @@ func (f *flow) again(c *cluster, h tries, next []tries) []tries {
 	fresh, left := h.n-old, float64(c.pods)-failed
 	for i := range c.arms {
 		known := h.on(i)
-		weight := float64(c.arms[i].ready) - known
+		weight := float64(c.arms[i].Ready) - known
 		k := f.m.dice.Part(fresh, weight, left)
 		fresh, left = fresh-k, left-weight
 		h.twice = f.anywhere()

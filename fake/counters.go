@@ -3,59 +3,11 @@ package fake
 import (
 	"slices"
 	"strconv"
-	"unique"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-go/serin/fake/internal/endpoint"
 )
-
-// who is an identity that is compared at once, however long its names are.
-type who = unique.Handle[identity]
-
-// identity is the destination of a request in the labels of Istio's metrics.
-type identity struct {
-	workload, namespace string
-	app, service        string // service is the canonical service
-	revision, version   string
-	// host, hostName and hostNamespace are the Service that was called.
-	host, hostName, hostNamespace string
-}
-
-const unknown = "unknown"
-
-// nobody is the destination of a request that reached no pod.
-var nobody = identity{
-	workload: unknown, namespace: unknown, app: unknown, service: unknown, revision: "latest", version: unknown,
-	host: unknown, hostName: unknown, hostNamespace: unknown,
-}
-
-// identify names pods that were reached through a Service.
-func identify(p instances, s *service) who {
-	id := nobody
-	id.host, id.hostName, id.hostNamespace = s.host, s.name, s.namespace
-	id.workload, id.namespace = p.workload, p.namespace
-	id.app = label(p.labels, unknown, "app")
-	id.service = label(p.labels, p.workload, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
-	id.revision = label(p.labels, "latest", "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version")
-	id.version = label(p.labels, unknown, "version")
-	return unique.Make(id)
-}
-
-// nobodyAt is nobody behind a Service.
-func nobodyAt(s *service) who {
-	id := nobody
-	id.host, id.hostName, id.hostNamespace = s.host, s.name, s.namespace
-	return unique.Make(id)
-}
-
-// label returns the first of the labels that is there.
-func label(labels map[string]string, otherwise string, names ...string) string {
-	for _, name := range names {
-		if value := labels[name]; value != "" {
-			return value
-		}
-	}
-	return otherwise
-}
 
 // reporter is the proxy that counts.
 type reporter string
@@ -70,7 +22,7 @@ type seriesKey struct {
 	by            reporter
 	fromWorkload  string
 	fromNamespace string
-	to            who
+	to            endpoint.ID
 	code          int
 	flags         string
 }
@@ -79,7 +31,7 @@ type seriesKey struct {
 type series struct {
 	labels []pair // sorted by name
 	key    seriesKey
-	to     identity
+	to     endpoint.Identity
 	now    reading
 }
 
@@ -120,7 +72,7 @@ func (s *series) add(n uint64, sum float64, h *histogram) {
 // reset begins the counters anew that the proxies of a workload keep.
 func (c *counters) reset(namespace, workload string) {
 	for _, s := range c.all {
-		own := types.NamespacedName{Namespace: s.to.namespace, Name: s.to.workload}
+		own := types.NamespacedName{Namespace: s.to.Namespace, Name: s.to.Workload}
 		if s.key.by == bySource {
 			own = types.NamespacedName{Namespace: s.key.fromNamespace, Name: s.key.fromWorkload}
 		}
@@ -139,7 +91,7 @@ func (s *series) code() string { return strconv.Itoa(s.key.code) }
 func (k seriesKey) instance() string {
 	if k.by == byDestination {
 		to := k.to.Value()
-		return to.workload + "." + to.namespace
+		return to.Workload + "." + to.Namespace
 	}
 	return k.fromWorkload + "." + k.fromNamespace
 }
@@ -158,21 +110,21 @@ type pair struct{ name, value string }
 
 // labelsOf spells the labels of a series as Istio does.
 func labelsOf(k seriesKey) []pair {
-	policy, to := unknown, k.to.Value()
+	policy, to := endpoint.Unknown, k.to.Value()
 	if k.by == byDestination {
 		policy = "mutual_tls"
 	}
 	labels := []pair{
 		{"connection_security_policy", policy},
-		{"destination_app", to.app},
-		{"destination_canonical_revision", to.revision},
-		{"destination_canonical_service", to.service},
-		{"destination_service", to.host},
-		{"destination_service_name", to.hostName},
-		{"destination_service_namespace", to.hostNamespace},
-		{"destination_version", to.version},
-		{"destination_workload", to.workload},
-		{"destination_workload_namespace", to.namespace},
+		{"destination_app", to.App},
+		{"destination_canonical_revision", to.Revision},
+		{"destination_canonical_service", to.Service},
+		{"destination_service", to.Host},
+		{"destination_service_name", to.HostName},
+		{"destination_service_namespace", to.HostNamespace},
+		{"destination_version", to.Version},
+		{"destination_workload", to.Workload},
+		{"destination_workload_namespace", to.Namespace},
 		{"grpc_response_status", ""},
 		{"instance", k.instance()},
 		{"reporter", string(k.by)},

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/serin-go/serin/fake/internal/endpoint"
 )
 
 // clusterKey names a cluster as proxies of a namespace see it.
@@ -15,7 +17,7 @@ type clusterKey struct {
 
 // cluster is the set of pods behind a destination.
 type cluster struct {
-	service *service
+	service endpoint.Service // where it is known
 	arms    []arm
 	pods    uint64 // of all arms
 	missing bool   // no such host, subset or port: flag NC
@@ -23,8 +25,8 @@ type cluster struct {
 
 // arm is the pods of a cluster that answer alike.
 type arm struct {
-	instances
-	identity who
+	endpoint.Group
+	identity endpoint.ID
 }
 
 // cluster returns the pods behind a destination. The answers are kept.
@@ -44,23 +46,23 @@ func (t *table) findCluster(client string, to destination) *cluster {
 		return &cluster{missing: true}
 	}
 	if !slices.Contains(s.ports, to.port) {
-		return &cluster{service: s, missing: true}
+		return &cluster{service: s.called(), missing: true}
 	}
 	selectors := []map[string]string{s.selector}
 	if to.subset != "" {
 		subset := t.subset(client, s, to.subset)
 		if subset == nil {
-			return &cluster{service: s, missing: true}
+			return &cluster{service: s.called(), missing: true}
 		}
 		selectors = append(selectors, subset.Labels)
 	}
-	c := &cluster{service: s}
+	c := &cluster{service: s.called()}
 	if len(s.selector) == 0 {
 		return c // endpoints without a selector are not simulated
 	}
 	for _, p := range t.world.endpoints(s.namespace, selectors...) {
-		c.arms = append(c.arms, arm{p, identify(p, s)})
-		c.pods += uint64(p.ready)
+		c.arms = append(c.arms, arm{p, endpoint.Identify(p, c.service)})
+		c.pods += uint64(p.Ready)
 	}
 	return c
 }

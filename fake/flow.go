@@ -2,7 +2,8 @@ package fake
 
 import (
 	"net/http"
-	"unique"
+
+	"github.com/serin-go/serin/fake/internal/endpoint"
 )
 
 // flow is requests that pass proxies with one table.
@@ -70,27 +71,26 @@ func (f *flow) divide(n uint64, to func(s *share, k uint64)) {
 
 // stranger is the destination in the metrics of a request that has no cluster:
 // sidecars fall back to the host as the client wrote it, gateways do not.
-func (f *flow) stranger() who {
-	id := nobody
+func (f *flow) stranger() endpoint.ID {
 	if f.c.From.Gateway == "" {
-		id.host, id.hostName = f.c.Host, f.c.Host
+		return endpoint.NobodyAt(f.c.Host)
 	}
-	return unique.Make(id)
+	return endpoint.Nobody()
 }
 
 // addressee is the destination in the metrics of a request that reached no pod of
 // a cluster.
-func (f *flow) addressee(s *share) who {
+func (f *flow) addressee(s *share) endpoint.ID {
 	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.to))
 	if c.missing {
 		return f.stranger()
 	}
-	return nobodyAt(c.service)
+	return endpoint.NobodyBehind(c.service)
 }
 
 // fail counts n requests that got no answer of a pod, after some milliseconds in
 // which tries were made.
-func (f *flow) fail(to who, n uint64, code int, flags string, spent float64) {
+func (f *flow) fail(to endpoint.ID, n uint64, code int, flags string, spent float64) {
 	if n == 0 {
 		return
 	}
@@ -122,7 +122,7 @@ func (f *flow) deliver(s *share, n uint64) uint64 {
 		f.passage.reached = true
 	}
 	if c.pods == 0 {
-		f.fail(nobodyAt(c.service), n, http.StatusServiceUnavailable, "UH", 0)
+		f.fail(endpoint.NobodyBehind(c.service), n, http.StatusServiceUnavailable, "UH", 0)
 		return 0
 	}
 	f.spread(c, n)
@@ -144,7 +144,7 @@ func (f *flow) spread(c *cluster, n uint64) {
 	left := c.pods
 	var failed []tries
 	for i := range c.arms {
-		ready := uint64(c.arms[i].ready)
+		ready := uint64(c.arms[i].Ready)
 		k := f.m.dice.Portion(n, ready, left)
 		n, left = n-k, left-ready
 		if again := f.serve(c, i, k, tries{twice: f.anywhere()}); again.n > 0 {
@@ -157,7 +157,7 @@ func (f *flow) spread(c *cluster, n uint64) {
 // anywhere reports whether retries may go to pods that have failed.
 func (f *flow) anywhere() bool { return f.a.retry != nil && f.a.retry.anywhere }
 
-func (f *flow) count(by reporter, to who, n uint64, code int, flags string, t *timing) {
+func (f *flow) count(by reporter, to endpoint.ID, n uint64, code int, flags string, t *timing) {
 	if flags == "" {
 		flags = "-"
 	}

@@ -56,7 +56,7 @@ func (h *tries) fail(c *cluster, arm int) {
 	copy(pods, h.pods)
 	h.dead++
 	pods[arm]++
-	if over := pods[arm] - float64(c.arms[arm].ready); over > 0 {
+	if over := pods[arm] - float64(c.arms[arm].Ready); over > 0 {
 		pods[arm] -= over
 		others := 0.0
 		for i := range pods {
@@ -66,7 +66,7 @@ func (h *tries) fail(c *cluster, arm int) {
 		}
 		for i := range pods {
 			if i != arm && others > 0 {
-				pods[i] = min(pods[i]*(1+over/others), float64(c.arms[i].ready))
+				pods[i] = min(pods[i]*(1+over/others), float64(c.arms[i].Ready))
 			}
 		}
 	}
@@ -100,9 +100,9 @@ func (c *cluster) still(failed []float64, before *cluster) []float64 {
 	}
 	pods := make([]float64, len(c.arms))
 	for i, a := range before.arms {
-		now := slices.IndexFunc(c.arms, func(b arm) bool { return a.identity == b.identity && a.image == b.image })
+		now := slices.IndexFunc(c.arms, func(b arm) bool { return a.identity == b.identity && a.Image == b.Image })
 		if now >= 0 {
-			pods[now] = min(pods[now]+failed[i], float64(c.arms[now].ready))
+			pods[now] = min(pods[now]+failed[i], float64(c.arms[now].Ready))
 		}
 	}
 	return pods

@@ -13,6 +13,8 @@ import (
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-go/serin/fake/internal/endpoint"
 )
 
 // header is what all objects of the mesh have.
@@ -123,6 +125,10 @@ type service struct {
 	host     string
 	selector map[string]string
 	ports    []uint32
+}
+
+func (s *service) called() endpoint.Service {
+	return endpoint.Service{Host: s.host, Name: s.name, Namespace: s.namespace}
 }
 
 func decodeVirtualService(raw json.RawMessage) (*virtualService, error) {

@@ -57,7 +57,7 @@ func (m *Mesh) meet(r Request) *passage {
 
 // take keeps the pods that have a handler.
 func (p *passage) take(c *cluster, arm int, h tries, copied bool) bool {
-	to := answerer{&c.arms[arm], p.m.handlers[c.arms[arm].image]}
+	to := answerer{&c.arms[arm], p.m.handlers[c.arms[arm].Image]}
 	switch {
 	case to.handler == nil:
 		return false

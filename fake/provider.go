@@ -109,6 +109,6 @@ func (s *series) belongs(q metrics.Query) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
 	to := s.to
 	return !q.Signal.GRPC() && q.Reporter.String() == string(s.key.by) &&
-		same(q.Arm.Workload, to.workload) && same(q.Arm.Namespace, to.namespace) &&
-		same(q.Arm.Revision, to.revision) && same(q.Arm.Service, to.host)
+		same(q.Arm.Workload, to.Workload) && same(q.Arm.Namespace, to.Namespace) &&
+		same(q.Arm.Revision, to.Revision) && same(q.Arm.Service, to.Host)
 }

@@ -9,6 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/serin-go/serin/fake/internal/endpoint"
 )
 
 // schedule finds out when something happens next.
@@ -104,8 +106,8 @@ func (m *Mesh) newPod(t *template, now time.Time) pod {
 }
 
 // instances groups the ready pods by their template.
-func (d *deployment) instances(now time.Time) []instances {
-	var groups []instances
+func (d *deployment) instances(now time.Time) []endpoint.Group {
+	var groups []endpoint.Group
 	var ids []string
 	for _, p := range d.pods {
 		if !p.isReady(now) {
@@ -115,9 +117,11 @@ func (d *deployment) instances(now time.Time) []instances {
 		if i < 0 {
 			i = len(ids)
 			ids = append(ids, p.template.id)
-			groups = append(groups, instances{d.id.Namespace, d.id.Name, p.template.image, p.template.labels, 0})
+			groups = append(groups, endpoint.Group{
+				Namespace: d.id.Namespace, Workload: d.id.Name, Image: p.template.image, Labels: p.template.labels,
+			})
 		}
-		groups[i].ready++
+		groups[i].Ready++
 	}
 	return groups
 }

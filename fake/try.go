@@ -16,14 +16,14 @@ func (f *flow) serve(c *cluster, arm int, k uint64, h tries) tries {
 		return again
 	}
 	a := &c.arms[arm]
-	if f.m.crashed[types.NamespacedName{Namespace: a.namespace, Name: a.workload}] {
+	if f.m.crashed[types.NamespacedName{Namespace: a.Namespace, Name: a.Workload}] {
 		f.refuse(a, k, h, &again)
 		return again
 	}
 	if f.passage != nil && f.passage.take(c, arm, h, f.copied) {
 		return again
 	}
-	v := f.m.version(a.image)
+	v := f.m.version(a.Image)
 	limit, last := f.limit(h)
 	if !math.IsInf(limit, 1) {
 		v = v.within(limit)
@@ -128,7 +128,7 @@ func (f *flow) answered(a *arm, k uint64, code int, v *version, h tries, next *t
 }
 
 func (a *arm) outcome(code int, flags string, mirrored bool) Outcome {
-	return Outcome{a.workload, a.identity.Value().revision, a.image, code, flags, mirrored}
+	return Outcome{a.Workload, a.identity.Value().Revision, a.Image, code, flags, mirrored}
 }
 
 // timing is the durations of some requests.

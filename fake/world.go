@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/fake/internal/endpoint"
 )
 
 // world is what the mesh knows at one moment. It is never changed: with returns
@@ -22,8 +23,8 @@ type world struct {
 	destinationRules map[types.NamespacedName]*destinationRule
 	gateways         map[types.NamespacedName]*gateway
 	services         map[types.NamespacedName]*service
-	pods             map[types.NamespacedName][]instances // of Pod objects
-	deployed         map[types.NamespacedName][]instances // of simulated Deployments
+	pods             map[types.NamespacedName][]endpoint.Group // of Pod objects
+	deployed         map[types.NamespacedName][]endpoint.Group // of simulated Deployments
 }
 
 // resources are the full names of the resources that the mesh reads.
@@ -40,7 +41,7 @@ var resources = map[string]string{
 func changeOf(resource string, raw json.RawMessage) apiserver.Change {
 	var o struct{ Metadata meta.ObjectMeta }
 	if err := json.Unmarshal(raw, &o); err != nil {
-		o.Metadata.Name = unknown // what follows says why
+		o.Metadata.Name = endpoint.Unknown // what follows says why
 	}
 	c := apiserver.Change{Type: watch.Added, Namespace: o.Metadata.Namespace, Name: o.Metadata.Name, Object: raw}
 	c.Resource.Resource = resource
@@ -48,13 +49,6 @@ func changeOf(resource string, raw json.RawMessage) apiserver.Change {
 }
 
 func compareNames(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) }
-
-// instances are ready pods that differ in nothing but their names.
-type instances struct {
-	namespace, workload, image string
-	labels                     map[string]string
-	ready                      int
-}
 
 // kinds are the resources that the mesh reads.
 var kinds = map[string]func(w *world, id types.NamespacedName, raw json.RawMessage) error{
@@ -94,10 +88,10 @@ func (w world) with(c apiserver.Change) (world, error) {
 }
 
 // withDeployed returns the world with other ready pods of a Deployment.
-func (w world) withDeployed(id types.NamespacedName, pods []instances) world {
+func (w world) withDeployed(id types.NamespacedName, pods []endpoint.Group) world {
 	w.deployed = maps.Clone(w.deployed)
 	if w.deployed == nil {
-		w.deployed = map[types.NamespacedName][]instances{}
+		w.deployed = map[types.NamespacedName][]endpoint.Group{}
 	}
 	w.deployed[id] = pods
 	return w
@@ -125,7 +119,7 @@ func put[T any](m *map[types.NamespacedName]T, id types.NamespacedName, raw json
 
 // decodePod reads a Pod object: one instance if it is ready, else none. Its
 // workload is its owner, or itself.
-func decodePod(raw json.RawMessage) ([]instances, error) {
+func decodePod(raw json.RawMessage) ([]endpoint.Group, error) {
 	var o core.Pod
 	if err := json.Unmarshal(raw, &o); err != nil {
 		return nil, err
@@ -136,14 +130,14 @@ func decodePod(raw json.RawMessage) ([]instances, error) {
 	if !ready || o.DeletionTimestamp != nil {
 		return nil, nil
 	}
-	p := instances{namespace: o.Namespace, workload: o.Name, labels: o.Labels, ready: 1}
+	p := endpoint.Group{Namespace: o.Namespace, Workload: o.Name, Labels: o.Labels, Ready: 1}
 	if len(o.OwnerReferences) > 0 {
-		p.workload = workloadOf(o)
+		p.Workload = workloadOf(o)
 	}
 	if len(o.Spec.Containers) > 0 {
-		p.image = o.Spec.Containers[0].Image
+		p.Image = o.Spec.Containers[0].Image
 	}
-	return []instances{p}, nil
+	return []endpoint.Group{p}, nil
 }
 
 // workloadOf returns the name of the Deployment above a ReplicaSet, as Istio
@@ -158,15 +152,15 @@ func workloadOf(o core.Pod) string {
 
 // endpoints lists the ready pods of a Service's namespace that carry the labels,
 // in a fixed order.
-func (w world) endpoints(namespace string, selectors ...map[string]string) []instances {
-	var found []instances
-	collect := func(m map[types.NamespacedName][]instances) {
+func (w world) endpoints(namespace string, selectors ...map[string]string) []endpoint.Group {
+	var found []endpoint.Group
+	collect := func(m map[types.NamespacedName][]endpoint.Group) {
 		for _, id := range slices.SortedFunc(maps.Keys(m), compareNames) {
 			if id.Namespace != namespace {
 				continue
 			}
 			for _, p := range m[id] {
-				if p.ready > 0 && p.carries(selectors) {
+				if p.Ready > 0 && p.Carries(selectors) {
 					found = append(found, p)
 				}
 			}
@@ -175,15 +169,4 @@ func (w world) endpoints(namespace string, selectors ...map[string]string) []ins
 	collect(w.deployed)
 	collect(w.pods)
 	return found
-}
-
-func (p instances) carries(selectors []map[string]string) bool {
-	for _, s := range selectors {
-		for key, value := range s {
-			if got, ok := p.labels[key]; !ok || got != value {
-				return false
-			}
-		}
-	}
-	return true
 }
