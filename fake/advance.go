@@ -71,13 +71,13 @@ func (m *Mesh) advance(now time.Time) {
 		m.open(at)
 		m.moveDeployments(at)
 		m.views.learn(at)
-		m.history.scrape(at, &m.counters)
+		m.recorder.Scrape(at)
 	}
 }
 
 // due returns when something happens next.
 func (m *Mesh) due() time.Time {
-	at := m.history.next
+	at := m.recorder.Due()
 	m.inbox.Lock()
 	if len(m.inbox.mail) > 0 {
 		at = earlier(at, m.inbox.mail[0].at)

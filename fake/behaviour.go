@@ -3,10 +3,10 @@ package fake
 import (
 	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/serin-go/serin/fake/internal/chance"
+	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
 // Behaviour is how the pods of one container image behave. The zero value
@@ -27,28 +27,14 @@ type Behaviour struct {
 	NeverReady bool
 }
 
-// bounds are the upper bounds of the buckets of Istio's histogram, in
-// milliseconds. One more bucket is for what is above.
-var bounds = [...]float64{
-	0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000,
-}
-
-type histogram [len(bounds) + 1]uint64
-
-// bucketOf returns the index of the bucket for a duration in milliseconds.
-func bucketOf(ms float64) int {
-	i, _ := slices.BinarySearch(bounds[:], ms)
-	return i
-}
-
 // version is a Behaviour made ready for drawing.
 type version struct {
 	Behaviour
-	median float64                  // in milliseconds
-	below  [len(bounds) + 1]float64 // probability of a bucket or one before it
-	mean   [len(bounds) + 1]float64 // mean duration within the bucket, in milliseconds
-	late   float64                  // probability of a duration that the limit cuts off
-	cuts   map[float64]*version     // the same with limits, in milliseconds
+	median float64                            // in milliseconds
+	below  [len(telemetry.Bounds) + 1]float64 // probability of a bucket or one before it
+	mean   [len(telemetry.Bounds) + 1]float64 // mean duration within the bucket, in milliseconds
+	late   float64                            // probability of a duration that the limit cuts off
+	cuts   map[float64]*version               // the same with limits, in milliseconds
 }
 
 func newVersion(b Behaviour) *version {
@@ -92,8 +78,8 @@ func (v *version) fill(limit float64) {
 	before, partBefore := 0.0, 0.0
 	for i := range v.below {
 		share, part := all, partOfAll
-		if i < len(bounds) && bounds[i] < limit {
-			share, part = v.upTo(bounds[i])
+		if i < len(telemetry.Bounds) && telemetry.Bounds[i] < limit {
+			share, part = v.upTo(telemetry.Bounds[i])
 		}
 		if p := share - before; p > 0 {
 			v.mean[i] = (part - partBefore) / p
@@ -123,7 +109,7 @@ func (v *version) upTo(limit float64) (share, part float64) {
 func normal(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
 // durations draws n durations into h and returns their sum in milliseconds.
-func (v *version) durations(d chance.Dice, n uint64, h *histogram) float64 {
+func (v *version) durations(d chance.Dice, n uint64, h *telemetry.Histogram) float64 {
 	sum, before := 0.0, 0.0
 	if n == 1 {
 		u := d.Float64()

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
 // mirror sends the copies off, as soon as the whole body is there.
@@ -41,5 +43,5 @@ func (p *passage) copy(to answerer, r *http.Request) {
 	case !ended:
 		code, flags = http.StatusServiceUnavailable, "UC"
 	}
-	p.locked(func(f *flow) { f.count(byDestination, to.identity, 1, code, flags, since(began)) })
+	p.locked(func(f *flow) { f.count(telemetry.ByDestination, to.identity, 1, code, flags, since(began)) })
 }

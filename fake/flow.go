@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/serin-go/serin/fake/internal/endpoint"
+	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
 // flow is requests that pass proxies with one table.
@@ -94,8 +95,8 @@ func (f *flow) fail(to endpoint.ID, n uint64, code int, flags string, spent floa
 	if n == 0 {
 		return
 	}
-	t := instant(n, spent+f.pause)
-	f.count(bySource, to, n, code, f.flagged(flags), &t)
+	t := telemetry.Instant(n, spent+f.pause)
+	f.count(telemetry.BySource, to, n, code, f.flagged(flags), &t)
 	f.result.add(Outcome{Code: code, Flags: f.flagged(flags)}, n)
 }
 
@@ -157,10 +158,12 @@ func (f *flow) spread(c *cluster, n uint64) {
 // anywhere reports whether retries may go to pods that have failed.
 func (f *flow) anywhere() bool { return f.a.retry != nil && f.a.retry.anywhere }
 
-func (f *flow) count(by reporter, to endpoint.ID, n uint64, code int, flags string, t *timing) {
+func (f *flow) count(by telemetry.Reporter, to endpoint.ID, n uint64, code int, flags string, t *telemetry.Timing) {
 	if flags == "" {
 		flags = "-"
 	}
-	key := seriesKey{by, f.c.From.Workload, f.c.From.Namespace, to, code, flags}
-	f.m.counters.at(key).add(n, t.sum, &t.buckets)
+	key := telemetry.Key{
+		By: by, FromWorkload: f.c.From.Workload, FromNamespace: f.c.From.Namespace, To: to, Code: code, Flags: flags,
+	}
+	f.m.recorder.Count(key, n, t)
 }

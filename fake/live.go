@@ -4,11 +4,13 @@ import (
 	"math"
 	"net/http"
 	"time"
+
+	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
 // since is the timing of one request.
-func since(began time.Time) *timing {
-	t := instant(1, milliseconds(time.Since(began)))
+func since(began time.Time) *telemetry.Timing {
+	t := telemetry.Instant(1, milliseconds(time.Since(began)))
 	return &t
 }
 
@@ -87,7 +89,7 @@ func (p *passage) next(l *live, e ending, began time.Time) {
 	h := l.tries
 	h.n, h.made, h.spent = 1, h.made+1, milliseconds(time.Since(p.began))
 	p.locked(func(f *flow) {
-		f.count(byDestination, l.identity, 1, e.arrived, e.arrivedWith, since(began))
+		f.count(telemetry.ByDestination, l.identity, 1, e.arrived, e.arrivedWith, since(began))
 		failed := merge(nil, h, l.cluster, l.index)
 		c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, p.share.to))
 		if c.pods == 0 {
@@ -101,7 +103,7 @@ func (p *passage) next(l *live, e ending, began time.Time) {
 
 // conclude counts the last try and answers for a handler that did not: or if an
 // answer has begun, the connection is closed.
-func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e ending, t *timing, unsaid bool) {
+func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e ending, t *telemetry.Timing, unsaid bool) {
 	flags := e.flags
 	if !e.final {
 		_, limit := p.flow.retry(e.how, e.code, l.tries)
@@ -109,9 +111,9 @@ func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e
 	}
 	flags = p.flow.flagged(flags)
 	p.locked(func(f *flow) {
-		f.count(byDestination, l.identity, 1, e.arrived, e.arrivedWith, t)
-		whole := instant(1, t.sum+l.tries.spent+f.pause)
-		f.count(bySource, l.identity, 1, e.code, flags, &whole)
+		f.count(telemetry.ByDestination, l.identity, 1, e.arrived, e.arrivedWith, t)
+		whole := telemetry.Instant(1, t.Sum+l.tries.spent+f.pause)
+		f.count(telemetry.BySource, l.identity, 1, e.code, flags, &whole)
 	})
 	if e.how == answered {
 		return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/fake/internal/chance"
+	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
 // Config says how a Mesh behaves. The zero value is a mesh whose proxies know
@@ -62,8 +63,7 @@ type Mesh struct {
 	dice     chance.Dice
 	versions map[string]*version
 	crashed  map[types.NamespacedName]bool
-	counters counters
-	history  history
+	recorder *telemetry.Recorder
 	views    views
 	streams  []*stream
 	deployer deployer
@@ -92,8 +92,7 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 		handlers: map[string]http.Handler{},
 		copies:   make(chan struct{}, maxCopies),
 		running:  newRunning(),
-		counters: counters{index: map[seriesKey]int{}},
-		history:  history{next: now.Add(c.Scrape), every: c.Scrape, keep: c.Retention},
+		recorder: telemetry.NewRecorder(now, c.Scrape, c.Retention),
 	}
 	for image, b := range c.Versions {
 		m.versions[image] = newVersion(b)
@@ -151,7 +150,7 @@ func (m *Mesh) Crash(namespace, workload string, crashed bool) {
 // Restart restarts the proxies of a workload: the counters that they keep begin
 // at 0 again.
 func (m *Mesh) Restart(namespace, workload string) {
-	m.now(func() { m.counters.reset(namespace, workload) })
+	m.now(func() { m.recorder.Restart(namespace, workload) })
 }
 
 // Stall stops the propagation of changes to all proxies, or ends that: then they

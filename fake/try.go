@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
 // serve lets the pods of an arm answer k of the requests that went the same way,
@@ -87,8 +89,8 @@ func (f *flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tr
 	if k == 0 {
 		return
 	}
-	t := instant(k, limit)
-	f.count(byDestination, a.identity, k, 0, "DC", &t)
+	t := telemetry.Instant(k, limit)
+	f.count(telemetry.ByDestination, a.identity, k, 0, "DC", &t)
 	again, flag := false, ""
 	if !last {
 		again, flag = f.retry(tooLate, 0, h)
@@ -108,12 +110,12 @@ func (f *flow) answered(a *arm, k uint64, code int, v *version, h tries, next *t
 	if k == 0 {
 		return
 	}
-	var t timing
-	t.sum = v.durations(f.m.dice, k, &t.buckets)
-	f.count(byDestination, a.identity, k, code, "", &t)
+	var t telemetry.Timing
+	t.Sum = v.durations(f.m.dice, k, &t.Buckets)
+	f.count(telemetry.ByDestination, a.identity, k, code, "", &t)
 	again, flag := f.retry(answered, code, h)
 	if again {
-		next.add(k, h.spent+t.sum/float64(k))
+		next.add(k, h.spent+t.Sum/float64(k))
 		return
 	}
 	flags := flag
@@ -122,7 +124,7 @@ func (f *flow) answered(a *arm, k uint64, code int, v *version, h tries, next *t
 		if before := h.spent + f.pause; before > 0 {
 			t = v.later(&t, k, before)
 		}
-		f.count(bySource, a.identity, k, code, flags, &t)
+		f.count(telemetry.BySource, a.identity, k, code, flags, &t)
 	}
 	f.result.add(a.outcome(code, flags, f.copied), k)
 }
@@ -131,25 +133,12 @@ func (a *arm) outcome(code int, flags string, mirrored bool) Outcome {
 	return Outcome{a.Workload, a.identity.Value().Revision, a.Image, code, flags, mirrored}
 }
 
-// timing is the durations of some requests.
-type timing struct {
-	sum     float64 // in milliseconds
-	buckets histogram
-}
-
-// instant is the timing of n requests that took the same number of milliseconds.
-func instant(n uint64, ms float64) timing {
-	t := timing{sum: ms * float64(n)}
-	t.buckets[bucketOf(ms)] = n
-	return t
-}
-
 // later is the timing of k answers as a client saw them that had waited before.
-func (v *version) later(t *timing, k uint64, before float64) timing {
-	moved := timing{sum: t.sum + before*float64(k)}
-	for i, n := range t.buckets {
+func (v *version) later(t *telemetry.Timing, k uint64, before float64) telemetry.Timing {
+	moved := telemetry.Timing{Sum: t.Sum + before*float64(k)}
+	for i, n := range t.Buckets {
 		if n > 0 {
-			moved.buckets[bucketOf(v.mean[i]+before)] += n
+			moved.Buckets[telemetry.BucketOf(v.mean[i]+before)] += n
 		}
 	}
 	return moved

@@ -1,4 +1,4 @@
-package fake
+package telemetry
 
 import (
 	"encoding/json"
@@ -16,20 +16,21 @@ const (
 	instantLookback = 5 * time.Minute
 )
 
-// Prometheus returns a handler that answers like the HTTP API of a Prometheus
-// server that scrapes the mesh: GET and POST of /api/v1/query with an instant or
-// a range selector. Anything else is answered 422 with an error of the API's
-// form; functions and operators are not simulated.
-func (m *Mesh) Prometheus() http.Handler {
+// API returns a handler that answers like the HTTP API of a Prometheus server: GET
+// and POST of /api/v1/query with an instant or a range selector. Anything else is
+// answered 422 with an error of the API's form; functions and operators are not
+// simulated. The handler reads the Recorder through look alone, which brings the
+// Recorder up to date and keeps others away meanwhile.
+func API(look func(at func(*Recorder))) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/api/v1/query", m.query)
+	mux.HandleFunc("/api/v1/query", func(w http.ResponseWriter, r *http.Request) { query(look, w, r) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnprocessableEntity, "execution", r.URL.Path+" is not simulated")
 	})
 	return mux
 }
 
-func (m *Mesh) query(w http.ResponseWriter, r *http.Request) {
+func query(look func(func(*Recorder)), w http.ResponseWriter, r *http.Request) {
 	at, err := instantOf(r.FormValue("time"), time.Now())
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "bad_data", "invalid parameter \"time\": "+err.Error())
@@ -41,10 +42,14 @@ func (m *Mesh) query(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.over == 0 {
-		answerQuery(w, model.ValVector, m.vector(s, at))
+		var vector model.Vector
+		look(func(r *Recorder) { vector = r.vector(s, at) })
+		answerQuery(w, model.ValVector, vector)
 		return
 	}
-	answerQuery(w, model.ValMatrix, m.matrix(s, at))
+	var matrix model.Matrix
+	look(func(r *Recorder) { matrix = r.matrix(s, at) })
+	answerQuery(w, model.ValMatrix, matrix)
 }
 
 // instantOf reads the time of a query: seconds since 1970, RFC 3339, or nothing
@@ -78,13 +83,10 @@ func send(w http.ResponseWriter, code int, body any) {
 
 // matrix returns the readings in the range of a selector, up to and including
 // at.
-func (m *Mesh) matrix(s selector, at time.Time) model.Matrix {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.advance(time.Now())
-	rows := m.history.between(at.Add(-s.over), at)
+func (r *Recorder) matrix(s selector, at time.Time) model.Matrix {
+	rows := r.history.between(at.Add(-s.over), at)
 	result := model.Matrix{}
-	for i, one := range m.counters.all {
+	for i, one := range r.counters.all {
 		one.spell(s, func(metric model.Metric, value func(*reading) float64) {
 			stream := &model.SampleStream{Metric: metric}
 			for _, row := range rows {
@@ -104,10 +106,10 @@ func (m *Mesh) matrix(s selector, at time.Time) model.Matrix {
 }
 
 // vector returns the last readings, at most five minutes old, as of at.
-func (m *Mesh) vector(s selector, at time.Time) model.Vector {
+func (r *Recorder) vector(s selector, at time.Time) model.Vector {
 	s.over = instantLookback
 	result := model.Vector{}
-	for _, stream := range m.matrix(s, at) {
+	for _, stream := range r.matrix(s, at) {
 		result = append(result, &model.Sample{
 			Metric:    stream.Metric,
 			Value:     stream.Values[len(stream.Values)-1].Value,
@@ -128,17 +130,17 @@ func (s *series) spell(want selector, f func(model.Metric, func(*reading) float6
 	try(requestsTotal, s.labels, func(r *reading) float64 { return float64(r.requests) })
 	try(durationMetric+"_count", s.labels, func(r *reading) float64 { return float64(r.requests) })
 	try(durationMetric+"_sum", s.labels, func(r *reading) float64 { return r.sum })
-	for i := range len(bounds) + 1 {
+	for i := range len(Bounds) + 1 {
 		try(durationMetric+"_bucket", append(s.labels[:len(s.labels):len(s.labels)], pair{model.BucketLabel, boundText(i)}),
-			func(r *reading) float64 { return float64(r.buckets.upTo(i)) })
+			func(r *reading) float64 { return float64(r.buckets.UpTo(i)) })
 	}
 }
 
 func boundText(bucket int) string {
-	if bucket == len(bounds) {
+	if bucket == len(Bounds) {
 		return "+Inf"
 	}
-	return strconv.FormatFloat(bounds[bucket], 'f', -1, 64)
+	return strconv.FormatFloat(Bounds[bucket], 'f', -1, 64)
 }
 
 func metricOf(name string, labels []pair) model.Metric {

@@ -1,4 +1,4 @@
-package fake
+package telemetry
 
 import (
 	"slices"
@@ -9,28 +9,32 @@ import (
 	"github.com/serin-go/serin/fake/internal/endpoint"
 )
 
-// reporter is the proxy that counts.
-type reporter string
+// Reporter is the proxy that counts.
+type Reporter string
 
+// The proxy of the sender counts, and that of the pod.
 const (
-	bySource      reporter = "source"
-	byDestination reporter = "destination"
+	BySource      Reporter = "source"
+	ByDestination Reporter = "destination"
 )
 
-// seriesKey is all labels of a series.
-type seriesKey struct {
-	by            reporter
-	fromWorkload  string
-	fromNamespace string
-	to            endpoint.ID
-	code          int
-	flags         string
+// Key is all that tells series apart.
+type Key struct {
+	By Reporter
+	// FromWorkload and FromNamespace are those of the sender.
+	FromWorkload, FromNamespace string
+	// To is the destination.
+	To endpoint.ID
+	// Code is the status of the answer; 0 if there was none.
+	Code int
+	// Flags are Envoy's response flags; "-" for none.
+	Flags string
 }
 
 // series is a counter of requests and a histogram of their durations.
 type series struct {
 	labels []pair // sorted by name
-	key    seriesKey
+	key    Key
 	to     endpoint.Identity
 	now    reading
 }
@@ -39,32 +43,32 @@ type series struct {
 type reading struct {
 	requests uint64
 	sum      float64 // of durations, in milliseconds
-	buckets  histogram
+	buckets  Histogram
 }
 
 // counters are the series of a mesh, in the order of their first request.
 type counters struct {
-	index map[seriesKey]int
+	index map[Key]int
 	all   []*series
 	// dirty: something moved since the last scrape.
 	dirty bool
 }
 
-func (c *counters) at(key seriesKey) *series {
+func (c *counters) at(key Key) *series {
 	i, ok := c.index[key]
 	if !ok {
 		i = len(c.all)
 		c.index[key] = i
-		c.all = append(c.all, &series{labels: labelsOf(key), key: key, to: key.to.Value()})
+		c.all = append(c.all, &series{labels: labelsOf(key), key: key, to: key.To.Value()})
 	}
 	c.dirty = true
 	return c.all[i]
 }
 
-func (s *series) add(n uint64, sum float64, h *histogram) {
+func (s *series) add(n uint64, t *Timing) {
 	s.now.requests += n
-	s.now.sum += sum
-	for i, k := range h {
+	s.now.sum += t.Sum
+	for i, k := range t.Buckets {
 		s.now.buckets[i] += k
 	}
 }
@@ -73,8 +77,8 @@ func (s *series) add(n uint64, sum float64, h *histogram) {
 func (c *counters) reset(namespace, workload string) {
 	for _, s := range c.all {
 		own := types.NamespacedName{Namespace: s.to.Namespace, Name: s.to.Workload}
-		if s.key.by == bySource {
-			own = types.NamespacedName{Namespace: s.key.fromNamespace, Name: s.key.fromWorkload}
+		if s.key.By == BySource {
+			own = types.NamespacedName{Namespace: s.key.FromNamespace, Name: s.key.FromWorkload}
 		}
 		if own == (types.NamespacedName{Namespace: namespace, Name: workload}) {
 			s.now = reading{}
@@ -86,32 +90,23 @@ func (c *counters) reset(namespace, workload string) {
 // instance names the proxy that keeps the series.
 func (s *series) instance() string { return s.key.instance() }
 
-func (s *series) code() string { return strconv.Itoa(s.key.code) }
+func (s *series) code() string { return strconv.Itoa(s.key.Code) }
 
-func (k seriesKey) instance() string {
-	if k.by == byDestination {
-		to := k.to.Value()
+func (k Key) instance() string {
+	if k.By == ByDestination {
+		to := k.To.Value()
 		return to.Workload + "." + to.Namespace
 	}
-	return k.fromWorkload + "." + k.fromNamespace
-}
-
-// upTo returns how many durations lie in a bucket or in one before it.
-func (h *histogram) upTo(bucket int) uint64 {
-	var sum uint64
-	for _, k := range h[:bucket+1] {
-		sum += k
-	}
-	return sum
+	return k.FromWorkload + "." + k.FromNamespace
 }
 
 // pair is a label and its value.
 type pair struct{ name, value string }
 
 // labelsOf spells the labels of a series as Istio does.
-func labelsOf(k seriesKey) []pair {
-	policy, to := endpoint.Unknown, k.to.Value()
-	if k.by == byDestination {
+func labelsOf(k Key) []pair {
+	policy, to := endpoint.Unknown, k.To.Value()
+	if k.By == ByDestination {
 		policy = "mutual_tls"
 	}
 	labels := []pair{
@@ -127,12 +122,12 @@ func labelsOf(k seriesKey) []pair {
 		{"destination_workload_namespace", to.Namespace},
 		{"grpc_response_status", ""},
 		{"instance", k.instance()},
-		{"reporter", string(k.by)},
+		{"reporter", string(k.By)},
 		{"request_protocol", "http"},
-		{"response_code", strconv.Itoa(k.code)},
-		{"response_flags", k.flags},
-		{"source_workload", k.fromWorkload},
-		{"source_workload_namespace", k.fromNamespace},
+		{"response_code", strconv.Itoa(k.Code)},
+		{"response_flags", k.Flags},
+		{"source_workload", k.FromWorkload},
+		{"source_workload_namespace", k.FromNamespace},
 	}
 	return slices.DeleteFunc(labels, func(p pair) bool { return p.value == "" })
 }
