@@ -7,12 +7,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/serin-go/serin/fake/internal/relay"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
 // mirror sends the copies off, as soon as the whole body is there.
 func (p *passage) mirror(r *http.Request) {
-	body, whole := p.body.all(r.Context(), p.flow.a.timeout)
+	body, whole := p.body.All(r.Context(), p.flow.a.timeout)
 	if !whole {
 		return
 	}
@@ -21,7 +22,7 @@ func (p *passage) mirror(r *http.Request) {
 		c.Body = io.NopCloser(bytes.NewReader(body))
 		select {
 		case p.m.copies <- struct{}{}:
-			p.m.running.start(func() {
+			p.m.running.Start(func() {
 				defer func() { <-p.m.copies }()
 				p.copy(to, c)
 			})
@@ -32,11 +33,11 @@ func (p *passage) mirror(r *http.Request) {
 
 // copy lets a handler answer a copy, and counts how.
 func (p *passage) copy(to answerer, r *http.Request) {
-	answer := &reply{w: &discard{header: http.Header{}}}
+	answer := relay.Discard()
 	began := time.Now()
-	ended, late := answer.within(p.flow.a.timeout, to.handler, r, p.m.running)
-	answer.cut()
-	code, flags := answer.code, ""
+	ended, late := answer.Within(p.flow.a.timeout, to.handler, r, p.m.running)
+	answer.Cut()
+	code, flags := answer.Code(), ""
 	switch {
 	case late:
 		code, flags = 0, "DC"

@@ -5,13 +5,8 @@ import (
 	"strings"
 )
 
-const (
-	// maxKept is the size of the largest body that is mirrored or sent again, in
-	// bytes.
-	maxKept = 1 << 20
-	// maxCopies is how many mirrored requests may be under way at once.
-	maxCopies = 64
-)
+// maxCopies is how many mirrored requests may be under way at once.
+const maxCopies = 64
 
 // Handle lets a real handler answer the real requests that are routed to pods of
 // an image. Its status and the time that it took are what is counted.
@@ -48,7 +43,7 @@ func (m *Mesh) Entry(from Source) http.Handler {
 
 // Wait waits until no mirrored request is under way, and no handler that took too
 // long still runs.
-func (m *Mesh) Wait() { m.running.wait() }
+func (m *Mesh) Wait() { m.running.Wait() }
 
 func newRequest(from Source, r *http.Request) Request {
 	out := Request{Host: r.Host, Path: r.URL.RequestURI(), Method: r.Method, From: from, Headers: make(map[string]string, len(r.Header))}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/serin-go/serin/fake/internal/relay"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
@@ -22,22 +23,22 @@ func (p *passage) try(w http.ResponseWriter, r *http.Request) {
 	l.tries.spent = milliseconds(time.Since(p.began))
 	sent := p.forward(r, l.tries.made+1)
 	if p.body != nil {
-		sent.Body = p.body.next()
+		sent.Body = p.body.Next()
 	}
 	before := w.Header().Clone()
-	answer := &reply{w: w, left: func() bool { return r.Context().Err() != nil }}
-	answer.hold = func(code int) bool { return p.again(answered, code, l) }
-	answer.edit = func(h http.Header, code int) { p.edit(h, sent, code, p.flow.flagged("")) }
+	answer := &relay.Reply{W: w, Left: func() bool { return r.Context().Err() != nil }}
+	answer.Hold = func(code int) bool { return p.again(answered, code, l) }
+	answer.Edit = func(h http.Header, code int) { p.edit(h, sent, code, p.flow.flagged("")) }
 	limit, last := p.flow.limit(l.tries)
 	began := time.Now()
 	// The handler may change what it got, also when it is late.
-	ended, late := answer.within(durationOf(limit), l.handler, sent.Clone(sent.Context()), p.m.running)
-	unsaid := answer.cut()
+	ended, late := answer.Within(durationOf(limit), l.handler, sent.Clone(sent.Context()), p.m.running)
+	unsaid := answer.Cut()
 	if unsaid {
 		restore(w.Header(), before)
 	}
 	e := endingOf(answer, ended, late, last)
-	if !e.final && (answer.held || unsaid && p.again(e.how, e.code, l)) {
+	if !e.final && (answer.Held() || unsaid && p.again(e.how, e.code, l)) {
 		p.next(l, e, began)
 		return
 	}
@@ -56,7 +57,7 @@ func durationOf(limit float64) time.Duration {
 // no more of the body, of which everything must be there.
 func (p *passage) again(how failure, code int, l *live) bool {
 	again, _ := p.flow.retry(how, code, l.tries)
-	return again && p.body.end()
+	return again && p.body.End()
 }
 
 // ending is how a try of a real request ended.
@@ -69,19 +70,19 @@ type ending struct {
 	arrivedWith string
 }
 
-func endingOf(a *reply, ended, late, last bool) ending {
+func endingOf(a *relay.Reply, ended, late, last bool) ending {
 	switch {
-	case a.complete:
-		return ending{answered, false, a.code, "", a.code, ""}
-	case a.left():
+	case a.Complete():
+		return ending{answered, false, a.Code(), "", a.Code(), ""}
+	case a.Left():
 		return ending{final: true, flags: "DC", arrivedWith: "DC"}
-	case a.held:
+	case a.Held():
 	case late:
 		return ending{tooLate, last, http.StatusGatewayTimeout, "UT", 0, "DC"}
 	case !ended:
 		return ending{hungUp, false, http.StatusServiceUnavailable, "UC", http.StatusServiceUnavailable, "UC"}
 	}
-	return ending{answered, false, a.code, "", a.code, ""}
+	return ending{answered, false, a.Code(), "", a.Code(), ""}
 }
 
 // next sends a request on to another pod that is there now.

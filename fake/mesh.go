@@ -9,6 +9,7 @@ import (
 
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/fake/internal/chance"
+	"github.com/serin-go/serin/fake/internal/relay"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
@@ -70,7 +71,7 @@ type Mesh struct {
 	problems []error
 	handlers map[string]http.Handler // by image
 	copies   chan struct{}           // a token for each mirrored request under way
-	running  *running
+	running  *relay.Background
 }
 
 // NewMesh returns a mesh over the objects of a server. Deployments that are
@@ -91,7 +92,7 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 		crashed:  map[types.NamespacedName]bool{},
 		handlers: map[string]http.Handler{},
 		copies:   make(chan struct{}, maxCopies),
-		running:  newRunning(),
+		running:  relay.NewBackground(),
 		recorder: telemetry.NewRecorder(now, c.Scrape, c.Retention),
 	}
 	for image, b := range c.Versions {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/serin-go/serin/fake/internal/relay"
 )
 
 // passage is the way of one real request.
@@ -20,8 +22,8 @@ type passage struct {
 	reached bool   // it came to the pods of a cluster, or found none
 	live    *live  // nil if no handler is to answer
 	copies  []answerer
-	began   time.Time // after injected delays
-	body    *replay   // nil if nothing is kept
+	began   time.Time   // after injected delays
+	body    *relay.Body // nil if nothing is kept
 }
 
 // answerer is a pod with a handler.
@@ -85,7 +87,7 @@ func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	if len(p.copies) > 0 || p.live != nil && p.flow.a.retry.live() {
-		p.body = newReplay(r.Body)
+		p.body = relay.NewBody(r.Body)
 		duplex(w)
 	}
 	if len(p.copies) > 0 {

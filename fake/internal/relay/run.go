@@ -1,4 +1,4 @@
-package fake
+package relay
 
 import (
 	"context"
@@ -9,21 +9,22 @@ import (
 	"time"
 )
 
-// running counts what runs in the background. newRunning makes one.
-type running struct {
+// Background counts what runs in the background. NewBackground makes one.
+type Background struct {
 	mu   sync.Mutex
 	none *sync.Cond
 	n    int
 }
 
-func newRunning() *running {
-	r := &running{}
+// NewBackground returns a Background in which nothing runs.
+func NewBackground() *Background {
+	r := &Background{}
 	r.none = sync.NewCond(&r.mu)
 	return r
 }
 
-// start runs something in the background.
-func (r *running) start(what func()) {
+// Start runs something in the background.
+func (r *Background) Start(what func()) {
 	r.mu.Lock()
 	r.n++
 	r.mu.Unlock()
@@ -39,7 +40,8 @@ func (r *running) start(what func()) {
 	}()
 }
 
-func (r *running) wait() {
+// Wait waits until nothing runs any more.
+func (r *Background) Wait() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.n > 0 {
@@ -49,7 +51,7 @@ func (r *running) wait() {
 
 // run lets a handler answer, and tells ended whether it came to its end. One that
 // panics has closed the connection.
-func (r *reply) run(h http.Handler, req *http.Request, ended func(bool)) {
+func (r *Reply) run(h http.Handler, req *http.Request, ended func(bool)) {
 	returned := false
 	defer func() {
 		if err := recover(); err != nil {
@@ -76,9 +78,10 @@ func logPanic(req *http.Request, err any) {
 	logger.Printf("fake: panic serving %v: %v\n%s", req.RemoteAddr, err, debug.Stack())
 }
 
-// within runs a handler for a limited time; 0 is without limit. A handler that
-// takes longer sees its context end, and what it writes from then on is dropped.
-func (r *reply) within(limit time.Duration, h http.Handler, req *http.Request, in *running) (ended, late bool) {
+// Within runs a handler for a limited time; 0 is without limit. A handler that
+// takes longer sees its context end, and what it writes from then on is dropped. It
+// runs in the background then.
+func (r *Reply) Within(limit time.Duration, h http.Handler, req *http.Request, in *Background) (ended, late bool) {
 	if limit <= 0 {
 		r.run(h, req, func(returned bool) { ended = returned })
 		return ended, false
@@ -87,14 +90,14 @@ func (r *reply) within(limit time.Duration, h http.Handler, req *http.Request, i
 	defer cancel()
 	r.header = http.Header{}
 	done := make(chan bool, 1)
-	in.start(func() { r.run(h, req.WithContext(ctx), func(returned bool) { done <- returned }) })
+	in.Start(func() { r.run(h, req.WithContext(ctx), func(returned bool) { done <- returned }) })
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case ended = <-done:
 		return ended, false
 	case <-timer.C:
-		r.cut() // before the handler hears of it, and answers
+		r.Cut() // before the handler hears of it, and answers
 		return false, true
 	}
 }

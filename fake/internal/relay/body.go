@@ -1,4 +1,4 @@
-package fake
+package relay
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// replay is a body of which what was read is kept, so that another try can read
-// it again. A nil replay is no body.
-type replay struct {
+// Body is a body of which what was read is kept, so that another try can read
+// it again. A nil Body is none.
+type Body struct {
 	source io.ReadCloser
 
 	mu      sync.Mutex
@@ -22,17 +22,20 @@ type replay struct {
 	reading chan struct{} // closed at the end of the read of source under way, nil if there is none
 }
 
-// newReplay returns nil for no body.
-func newReplay(body io.ReadCloser) *replay {
+// maxKept is the size of the largest body that is kept, in bytes.
+const maxKept = 1 << 20
+
+// NewBody returns nil for no body.
+func NewBody(body io.ReadCloser) *Body {
 	if body == http.NoBody {
 		return nil
 	}
-	return &replay{source: body}
+	return &Body{source: body}
 }
 
-// end ends the reader of this try, and reports whether another try can read the
+// End ends the reader of this try, and reports whether another try can read the
 // whole body.
-func (p *replay) end() (whole bool) {
+func (p *Body) End() (whole bool) {
 	if p == nil {
 		return true
 	}
@@ -42,8 +45,8 @@ func (p *replay) end() (whole bool) {
 	return !p.lost
 }
 
-// next returns a reader from the beginning, and ends the one before it.
-func (p *replay) next() io.ReadCloser {
+// Next returns a reader from the beginning, and ends the one before it.
+func (p *Body) Next() io.ReadCloser {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.turn++
@@ -52,7 +55,7 @@ func (p *replay) next() io.ReadCloser {
 
 // pull reads from source, without the lock, and keeps it. A reader whose turn
 // ends meanwhile loses nothing: the next one finds what came.
-func (p *replay) pull(b []byte, turn int) (int, error) {
+func (p *Body) pull(b []byte, turn int) (int, error) {
 	p.reading = make(chan struct{})
 	p.mu.Unlock()
 	n, err := p.source.Read(b)
@@ -69,9 +72,9 @@ func (p *replay) pull(b []byte, turn int) (int, error) {
 	return n, err
 }
 
-// all waits for the whole body, for a limited time; 0 is without limit. It reports
+// All waits for the whole body, for a limited time; 0 is without limit. It reports
 // whether it came, and is not too large to be kept.
-func (p *replay) all(ctx context.Context, limit time.Duration) (body []byte, whole bool) {
+func (p *Body) All(ctx context.Context, limit time.Duration) (body []byte, whole bool) {
 	if p == nil {
 		return nil, true
 	}
@@ -95,7 +98,7 @@ func (p *replay) all(ctx context.Context, limit time.Duration) (body []byte, who
 }
 
 // fill reads ahead, until it is the turn of the first reader.
-func (p *replay) fill() {
+func (p *Body) fill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := make([]byte, maxPull)
@@ -105,7 +108,7 @@ func (p *replay) fill() {
 }
 
 type replayed struct {
-	of       *replay
+	of       *Body
 	turn, at int
 }
 

@@ -1,4 +1,7 @@
-package fake
+// Package relay passes real HTTP requests on to handlers, and their answers back:
+// bodies that can be read again, answers that can be held back or cut off, and
+// handlers with limited time.
+package relay
 
 import (
 	"bufio"
@@ -11,16 +14,17 @@ import (
 	"sync"
 )
 
-// reply passes the answer of a handler on to the client, until it is cut off. The
-// zero value with w alone does nothing else.
-type reply struct {
-	w http.ResponseWriter
-	// hold, if there is one, reports whether an answer is not for the client.
-	hold func(code int) bool
-	// edit, if there is one, changes the headers of an answer.
-	edit func(h http.Header, code int)
-	// left, if there is one, reports whether the client has left.
-	left func() bool
+// Reply passes the answer of a handler on to the client, until it is cut off. With
+// W alone it does nothing else.
+type Reply struct {
+	// W is the way to the client.
+	W http.ResponseWriter
+	// Hold, if there is one, reports whether an answer is not for the client.
+	Hold func(code int) bool
+	// Edit, if there is one, changes the headers of an answer.
+	Edit func(h http.Header, code int)
+	// Left, if there is one, reports whether the client has left.
+	Left func() bool
 
 	mu       sync.Mutex
 	header   http.Header // of an answer that may be cut off; nil is that of w
@@ -33,49 +37,49 @@ type reply struct {
 
 // Header returns the headers of the answer, which the client sees when its
 // status is written.
-func (r *reply) Header() http.Header {
+func (r *Reply) Header() http.Header {
 	if r.header != nil {
 		return r.header
 	}
-	return r.w.Header()
+	return r.W.Header()
 }
 
 // WriteHeader passes the status on.
-func (r *reply) WriteHeader(code int) {
+func (r *Reply) WriteHeader(code int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.begin(code)
 }
 
-func (r *reply) begin(code int) {
+func (r *Reply) begin(code int) {
 	if r.over || r.held {
 		return
 	}
 	if code < http.StatusOK || r.code != 0 {
-		r.w.WriteHeader(code)
+		r.W.WriteHeader(code)
 		return
 	}
 	r.code = code
-	if r.held = r.hold != nil && r.hold(code); r.held {
+	if r.held = r.Hold != nil && r.Hold(code); r.held {
 		return
 	}
-	maps.Copy(r.w.Header(), r.header)
-	if r.edit != nil {
-		r.edit(r.w.Header(), code)
+	maps.Copy(r.W.Header(), r.header)
+	if r.Edit != nil {
+		r.Edit(r.W.Header(), code)
 	}
-	r.w.WriteHeader(code)
+	r.W.WriteHeader(code)
 	r.check()
 }
 
 // check looks whether the body has the length that was declared.
-func (r *reply) check() {
-	if r.w.Header().Get("Content-Length") == strconv.FormatInt(r.length, 10) {
-		r.complete = r.complete || r.left != nil && !r.left()
+func (r *Reply) check() {
+	if r.W.Header().Get("Content-Length") == strconv.FormatInt(r.length, 10) {
+		r.complete = r.complete || r.Left != nil && !r.Left()
 	}
 }
 
 // Write passes the body on.
-func (r *reply) Write(b []byte) (int, error) {
+func (r *Reply) Write(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
@@ -87,17 +91,17 @@ func (r *reply) Write(b []byte) (int, error) {
 	if r.held {
 		return len(b), nil
 	}
-	n, err := r.w.Write(b)
+	n, err := r.W.Write(b)
 	r.length += int64(n)
 	r.check()
 	return n, err
 }
 
 // Flush is for handlers that ask for an http.Flusher.
-func (r *reply) Flush() { _ = r.FlushError() }
+func (r *Reply) Flush() { _ = r.FlushError() }
 
 // FlushError sends off what is written so far.
-func (r *reply) FlushError() error {
+func (r *Reply) FlushError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
@@ -109,18 +113,18 @@ func (r *reply) FlushError() error {
 	if r.held {
 		return nil
 	}
-	return http.NewResponseController(r.w).Flush()
+	return http.NewResponseController(r.W).Flush()
 }
 
 // Hijack hands the connection over to the handler: nothing is written to it from
 // then on.
-func (r *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (r *Reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over || r.held {
 		return nil, nil, http.ErrHandlerTimeout
 	}
-	conn, buffer, err := http.NewResponseController(r.w).Hijack()
+	conn, buffer, err := http.NewResponseController(r.W).Hijack()
 	if err == nil {
 		r.over, r.complete, r.code = true, true, http.StatusSwitchingProtocols
 	}
@@ -128,10 +132,10 @@ func (r *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // Unwrap lets http.ResponseController find what lies below.
-func (r *reply) Unwrap() http.ResponseWriter { return r.w }
+func (r *Reply) Unwrap() http.ResponseWriter { return r.W }
 
 // end completes an answer.
-func (r *reply) end() {
+func (r *Reply) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.code == 0 {
@@ -141,23 +145,38 @@ func (r *reply) end() {
 		return
 	}
 	var declared []string
-	for name := range strings.SplitSeq(strings.Join(r.w.Header().Values("Trailer"), ","), ",") {
+	for name := range strings.SplitSeq(strings.Join(r.W.Header().Values("Trailer"), ","), ",") {
 		declared = append(declared, http.CanonicalHeaderKey(strings.TrimSpace(name)))
 	}
 	for name, values := range r.header {
 		if strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(declared, name) {
-			r.w.Header()[name] = values
+			r.W.Header()[name] = values
 		}
 	}
 }
 
-// cut ends the answer, and reports whether it had not begun.
-func (r *reply) cut() (unsaid bool) {
+// Code returns the final status of the answer, 0 if there is none yet. It is to be
+// asked after Cut.
+func (r *Reply) Code() int { return r.code }
+
+// Held reports whether the answer was not for the client. It is to be asked after
+// Cut.
+func (r *Reply) Held() bool { return r.held }
+
+// Complete reports whether the client had the whole answer before it left. It is
+// to be asked after Cut.
+func (r *Reply) Complete() bool { return r.complete }
+
+// Cut ends the answer, and reports whether it had not begun.
+func (r *Reply) Cut() (unsaid bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = true
 	return r.code == 0 || r.held
 }
+
+// Discard returns a Reply that drops the answer of a handler.
+func Discard() *Reply { return &Reply{W: &discard{header: http.Header{}}} }
 
 // discard drops an answer.
 type discard struct{ header http.Header }
