@@ -26,7 +26,7 @@ func (m *Mesh) notice(at time.Time, c apiserver.Change) {
 	m.inbox.Lock()
 	m.inbox.mail = append(m.inbox.mail, letter{at, c})
 	m.inbox.Unlock()
-	if c.Resource.Resource == deployments {
+	if c.Resource.Resource == deploymentsResource {
 		time.AfterFunc(0, m.wake)
 	}
 }
@@ -69,7 +69,7 @@ func (m *Mesh) advance(now time.Time) {
 		}
 		m.flowUntil(at)
 		m.open(at)
-		m.moveDeployments(at)
+		m.apply(m.controller.Move(at), at)
 		m.views.learn(at)
 		m.recorder.Scrape(at)
 	}
@@ -86,7 +86,7 @@ func (m *Mesh) due() time.Time {
 	if next, ok := m.views.next(); ok {
 		at = earlier(at, next)
 	}
-	if next := m.deployer.due; !next.IsZero() {
+	if next := m.controller.Due(); !next.IsZero() {
 		at = earlier(at, next)
 	}
 	return at
@@ -110,7 +110,7 @@ func (m *Mesh) open(at time.Time) {
 	m.inbox.mail = m.inbox.mail[n:]
 	m.inbox.Unlock()
 	for _, l := range mail {
-		if l.change.Resource.Resource == deployments {
+		if l.change.Resource.Resource == deploymentsResource {
 			m.seeDeployment(l.change, at)
 			continue
 		}

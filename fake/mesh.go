@@ -9,6 +9,7 @@ import (
 
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/fake/internal/chance"
+	"github.com/serin-go/serin/fake/internal/deployments"
 	"github.com/serin-go/serin/fake/internal/relay"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
@@ -59,19 +60,20 @@ type Mesh struct {
 	server *apiserver.Server
 	inbox  inbox
 
-	mu       sync.Mutex
-	clock    time.Time // everything up to here has happened
-	dice     chance.Dice
-	versions map[string]*version
-	crashed  map[types.NamespacedName]bool
-	recorder *telemetry.Recorder
-	views    views
-	streams  []*stream
-	deployer deployer
-	problems []error
-	handlers map[string]http.Handler // by image
-	copies   chan struct{}           // a token for each mirrored request under way
-	running  *relay.Background
+	mu         sync.Mutex
+	clock      time.Time // everything up to here has happened
+	dice       chance.Dice
+	versions   map[string]*version
+	crashed    map[types.NamespacedName]bool
+	recorder   *telemetry.Recorder
+	views      views
+	streams    []*stream
+	controller *deployments.Controller
+	alarm      alarm
+	problems   []error
+	handlers   map[string]http.Handler // by image
+	copies     chan struct{}           // a token for each mirrored request under way
+	running    *relay.Background
 }
 
 // NewMesh returns a mesh over the objects of a server. Deployments that are

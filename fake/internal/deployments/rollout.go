@@ -1,4 +1,4 @@
-package fake
+package deployments
 
 import (
 	"slices"
