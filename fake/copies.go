@@ -13,7 +13,7 @@ import (
 
 // mirror sends the copies off, as soon as the whole body is there.
 func (p *passage) mirror(r *http.Request) {
-	body, whole := p.body.All(r.Context(), p.flow.a.timeout)
+	body, whole := p.body.All(r.Context(), p.flow.a.Timeout)
 	if !whole {
 		return
 	}
@@ -35,7 +35,7 @@ func (p *passage) mirror(r *http.Request) {
 func (p *passage) copy(to answerer, r *http.Request) {
 	answer := relay.Discard()
 	began := time.Now()
-	ended, late := answer.Within(p.flow.a.timeout, to.handler, r, p.m.running)
+	ended, late := answer.Within(p.flow.a.Timeout, to.handler, r, p.m.running)
 	answer.Cut()
 	code, flags := answer.Code(), ""
 	switch {

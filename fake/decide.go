@@ -3,16 +3,18 @@ package fake
 import (
 	"slices"
 	"strings"
+
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // decide finds the rule for a request, nil if there is none: a pure function of
 // table and request.
-func (t *table) decide(c *call) *action {
+func (t *table) decide(c *rules.Call) *rules.Action {
 	if c.From.Gateway != "" {
 		return t.enter(c)
 	}
 	s, port := t.dialled(c)
-	host := c.host
+	host := c.Bare
 	if s != nil && slices.Contains(s.ports, port) {
 		host = s.host
 	} else {
@@ -22,15 +24,15 @@ func (t *table) decide(c *call) *action {
 		return t.firstMatch([]*virtualService{v}, c, port)
 	}
 	if s != nil {
-		return &action{split: []share{{to: destination{host: s.host, port: port}, weight: 1}}, retry: usual}
+		return rules.Plain(rules.Destination{Host: s.host, Port: port})
 	}
 	return nil
 }
 
 // dialled returns the service that the client of a sidecar names, nil if there is
 // none, and the port.
-func (t *table) dialled(c *call) (*service, uint32) {
-	s := t.services[dial(c.host, c.From.Namespace)]
+func (t *table) dialled(c *rules.Call) (*service, uint32) {
+	s := t.services[rules.Dial(c.Bare, c.From.Namespace)]
 	switch {
 	case c.Port != 0:
 		return s, c.Port
@@ -44,8 +46,8 @@ func (t *table) dialled(c *call) (*service, uint32) {
 // one of those for the name, else for the longest pattern, of which its proxy is
 // told a rule. A service has one at most of those for patterns, and none beside
 // those for its name.
-func (t *table) applies(c *call, host string, service bool, port uint32) *virtualService {
-	e := t.entries[door{gateway: sidecars}]
+func (t *table) applies(c *rules.Call, host string, service bool, port uint32) *virtualService {
+	e := t.entries[door{gateway: rules.Sidecars}]
 	if e == nil {
 		return nil
 	}
@@ -59,7 +61,7 @@ func (t *table) applies(c *call, host string, service bool, port uint32) *virtua
 		return nil
 	}
 	for _, pattern := range e.wildcards {
-		if !covers(pattern, host) {
+		if !rules.Covers(pattern, host) {
 			continue
 		}
 		for _, v := range visible(e.hosts[pattern], c) {
@@ -83,7 +85,7 @@ func (t *table) listens(v *virtualService, port uint32) bool {
 			return s != nil && slices.Contains(s.ports, port)
 		}
 		for _, s := range t.services {
-			if covers(host, s.host) && slices.Contains(s.ports, port) {
+			if rules.Covers(host, s.host) && slices.Contains(s.ports, port) {
 				return true
 			}
 		}
@@ -92,13 +94,13 @@ func (t *table) listens(v *virtualService, port uint32) bool {
 }
 
 // known reports whether the sender's proxy is told any rule of v.
-func (t *table) known(v *virtualService, c *call, port uint32) bool {
-	return slices.ContainsFunc(t.flat[v], func(r route) bool { return r.known(c, port) })
+func (t *table) known(v *virtualService, c *rules.Call, port uint32) bool {
+	return slices.ContainsFunc(t.flat[v], func(r rules.Route) bool { return r.Known(c, port) })
 }
 
 // visible returns those that the sender's proxy sees, the nearest first. The
 // result is not to be changed.
-func visible(all []*virtualService, c *call) []*virtualService {
+func visible(all []*virtualService, c *rules.Call) []*virtualService {
 	if !slices.ContainsFunc(all, func(v *virtualService) bool { return len(v.exportTo) > 0 }) {
 		return all
 	}
@@ -116,17 +118,17 @@ func visible(all []*virtualService, c *call) []*virtualService {
 
 // enter decides about a request to a gateway, which merges all VirtualServices
 // that name the same host.
-func (t *table) enter(c *call) *action {
+func (t *table) enter(c *rules.Call) *rules.Action {
 	port := t.front(c)
 	e := t.entries[door{c.From.Gateway, port}]
 	if e == nil {
 		return nil
 	}
-	if found := t.knownOf(e.hosts[c.host], c, port); len(found) > 0 {
+	if found := t.knownOf(e.hosts[c.Bare], c, port); len(found) > 0 {
 		return t.firstMatch(found, c, port)
 	}
 	for _, pattern := range e.wildcards {
-		if !covers(pattern, c.host) {
+		if !rules.Covers(pattern, c.Bare) {
 			continue
 		}
 		if found := t.knownOf(e.hosts[pattern], c, port); len(found) > 0 {
@@ -137,7 +139,7 @@ func (t *table) enter(c *call) *action {
 }
 
 // knownOf returns those of which the sender's proxy is told a rule.
-func (t *table) knownOf(all []*virtualService, c *call, port uint32) []*virtualService {
+func (t *table) knownOf(all []*virtualService, c *rules.Call, port uint32) []*virtualService {
 	var found []*virtualService
 	for _, v := range visible(all, c) {
 		if t.known(v, c, port) {
@@ -148,7 +150,7 @@ func (t *table) knownOf(all []*virtualService, c *call, port uint32) []*virtualS
 }
 
 // portOf returns the port of the route table that decides.
-func (t *table) portOf(c *call) uint32 {
+func (t *table) portOf(c *rules.Call) uint32 {
 	if c.From.Gateway != "" {
 		return t.front(c)
 	}
@@ -157,7 +159,7 @@ func (t *table) portOf(c *call) uint32 {
 }
 
 // front returns the port of a gateway that a request comes in by.
-func (t *table) front(c *call) uint32 {
+func (t *table) front(c *rules.Call) uint32 {
 	g := t.world.gateway(c.From.Gateway)
 	if c.Port != 0 || g == nil || len(g.servers) == 0 {
 		return c.Port
@@ -167,18 +169,18 @@ func (t *table) front(c *call) uint32 {
 
 // firstMatch walks the rules in their order. Where several objects are merged,
 // routes that match everything come after all others.
-func (t *table) firstMatch(found []*virtualService, c *call, port uint32) *action {
-	var last *action
+func (t *table) firstMatch(found []*virtualService, c *rules.Call, port uint32) *rules.Action {
+	var last *rules.Action
 	for _, v := range found {
 		for _, r := range t.flat[v] {
-			if !r.holds(c, port) {
+			if !r.Holds(c, port) {
 				continue
 			}
-			if len(found) == 1 || !r.open {
-				return r.action
+			if len(found) == 1 || !r.Open {
+				return r.Action
 			}
 			if last == nil {
-				last = r.action
+				last = r.Action
 			}
 			break // what follows a route for everything is never reached
 		}
@@ -189,16 +191,16 @@ func (t *table) firstMatch(found []*virtualService, c *call, port uint32) *actio
 // aim fills in the port of a destination that does not say it: gateways take the
 // only one of the service, sidecars the one that was dialled, even if the service
 // has it not.
-func (t *table) aim(c *call, to destination) destination {
-	if to.port != 0 {
+func (t *table) aim(c *rules.Call, to rules.Destination) rules.Destination {
+	if to.Port != 0 {
 		return to
 	}
 	if c.From.Gateway == "" {
-		_, to.port = t.dialled(c)
-	} else if s := t.services[to.host]; s != nil && len(s.ports) == 1 {
-		to.port = s.ports[0]
+		_, to.Port = t.dialled(c)
+	} else if s := t.services[to.Host]; s != nil && len(s.ports) == 1 {
+		to.Port = s.ports[0]
 	} else {
-		to.port = t.front(c)
+		to.Port = t.front(c)
 	}
 	return to
 }

@@ -7,12 +7,13 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 
 	"github.com/serin-go/serin/fake/internal/endpoint"
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // clusterKey names a cluster as proxies of a namespace see it.
 type clusterKey struct {
 	client string
-	to     destination
+	to     rules.Destination
 }
 
 // cluster is the set of pods behind a destination.
@@ -30,7 +31,7 @@ type arm struct {
 }
 
 // cluster returns the pods behind a destination. The answers are kept.
-func (t *table) cluster(client string, to destination) *cluster {
+func (t *table) cluster(client string, to rules.Destination) *cluster {
 	key := clusterKey{client, to}
 	found, ok := t.clusters[key]
 	if !ok {
@@ -40,17 +41,17 @@ func (t *table) cluster(client string, to destination) *cluster {
 	return found
 }
 
-func (t *table) findCluster(client string, to destination) *cluster {
-	s := t.services[to.host]
+func (t *table) findCluster(client string, to rules.Destination) *cluster {
+	s := t.services[to.Host]
 	if s == nil {
 		return &cluster{missing: true}
 	}
-	if !slices.Contains(s.ports, to.port) {
+	if !slices.Contains(s.ports, to.Port) {
 		return &cluster{service: s.called(), missing: true}
 	}
 	selectors := []map[string]string{s.selector}
-	if to.subset != "" {
-		subset := t.subset(client, s, to.subset)
+	if to.Subset != "" {
+		subset := t.subset(client, s, to.Subset)
 		if subset == nil {
 			return &cluster{service: s.called(), missing: true}
 		}
@@ -118,7 +119,7 @@ func (t *table) rulesFor(namespace, client, host string) []*destinationRule {
 func (t *table) closest(namespace, client, host string) []*destinationRule {
 	var best []*destinationRule
 	for _, r := range t.rules {
-		if r.namespace != namespace || !r.offered(client) || !covers(r.host, host) {
+		if r.namespace != namespace || !r.offered(client) || !rules.Covers(r.host, host) {
 			continue
 		}
 		if len(best) > 0 && best[0].host != r.host {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/serin-go/serin/fake/internal/endpoint"
+	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
@@ -12,12 +13,17 @@ type flow struct {
 	m       *Mesh
 	t       *table // decides
 	pods    *table // knows the clusters, also where t is one of before
-	c       *call
-	a       *action // nil until it is decided, or if there is no rule
-	pause   float64 // milliseconds of an injected delay
-	copied  bool    // these are copies
+	c       *rules.Call
+	a       *rules.Action // nil until it is decided, or if there is no rule
+	pause   float64       // milliseconds of an injected delay
+	copied  bool          // these are copies
 	result  *Result
 	passage *passage // of a real request, else nil
+}
+
+// newFlow returns no requests yet, which pass a proxy that was told h.
+func (m *Mesh) newFlow(h *held, c *rules.Call) flow {
+	return flow{m: m, t: h.deciding(c), pods: h.table(), c: c}
 }
 
 // pass decides about n equal requests and lets them go their ways.
@@ -27,10 +33,10 @@ func (f *flow) pass(n uint64) {
 		f.fail(f.stranger(), n, http.StatusNotFound, "NR", 0)
 		return
 	}
-	late := f.m.dice.Binomial(n, float64(f.a.delay.ppm)/million)
+	late := f.m.dice.Binomial(n, float64(f.a.Delay.PPM)/rules.Million)
 	if late > 0 {
 		delayed := *f
-		delayed.pause = milliseconds(f.a.delay.by)
+		delayed.pause = milliseconds(f.a.Delay.By)
 		delayed.enter(late)
 	}
 	f.enter(n - late)
@@ -39,34 +45,34 @@ func (f *flow) pass(n uint64) {
 // enter lets requests go their ways that have waited for what is injected.
 func (f *flow) enter(n uint64) {
 	a := f.a
-	aborted := f.m.dice.Binomial(n, float64(a.abort.ppm)/million)
+	aborted := f.m.dice.Binomial(n, float64(a.Abort.PPM)/rules.Million)
 	n -= aborted
-	if a.answer != nil {
-		f.fail(f.stranger(), aborted, a.abort.code, "FI", 0)
-		f.fail(f.stranger(), n, a.answer.code, "", 0)
+	if a.Answer != nil {
+		f.fail(f.stranger(), aborted, a.Abort.Code, "FI", 0)
+		f.fail(f.stranger(), n, a.Answer.Code, "", 0)
 		return
 	}
-	f.divide(aborted, func(s *share, k uint64) { f.fail(f.addressee(s), k, a.abort.code, "FI", 0) })
+	f.divide(aborted, func(s *rules.Share, k uint64) { f.fail(f.addressee(s), k, a.Abort.Code, "FI", 0) })
 	reached := uint64(0)
-	f.divide(n, func(s *share, k uint64) { reached += f.deliver(s, k) })
-	for _, copies := range a.mirrors {
-		f.copy(copies.to, f.m.dice.Binomial(reached, float64(copies.ppm)/million))
+	f.divide(n, func(s *rules.Share, k uint64) { reached += f.deliver(s, k) })
+	for _, copies := range a.Mirrors {
+		f.copy(copies.To, f.m.dice.Binomial(reached, float64(copies.PPM)/rules.Million))
 	}
 }
 
 // divide deals n requests out to the destinations by their weights.
-func (f *flow) divide(n uint64, to func(s *share, k uint64)) {
-	left := total(f.a.split)
-	for i := range f.a.split {
-		s := &f.a.split[i]
-		if k := f.m.dice.Portion(n, s.weight, left); k > 0 {
+func (f *flow) divide(n uint64, to func(s *rules.Share, k uint64)) {
+	left := rules.Total(f.a.Split)
+	for i := range f.a.Split {
+		s := &f.a.Split[i]
+		if k := f.m.dice.Portion(n, s.Weight, left); k > 0 {
 			n -= k
 			if f.passage != nil {
 				f.passage.share = s
 			}
 			to(s, k)
 		}
-		left -= s.weight
+		left -= s.Weight
 	}
 }
 
@@ -81,8 +87,8 @@ func (f *flow) stranger() endpoint.ID {
 
 // addressee is the destination in the metrics of a request that reached no pod of
 // a cluster.
-func (f *flow) addressee(s *share) endpoint.ID {
-	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.to))
+func (f *flow) addressee(s *rules.Share) endpoint.ID {
+	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.To))
 	if c.missing {
 		return f.stranger()
 	}
@@ -113,8 +119,8 @@ func (f *flow) flagged(flags string) string {
 
 // deliver sends n requests to the pods of a destination, and returns how many
 // found one.
-func (f *flow) deliver(s *share, n uint64) uint64 {
-	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.to))
+func (f *flow) deliver(s *rules.Share, n uint64) uint64 {
+	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.To))
 	if c.missing {
 		f.fail(f.stranger(), n, http.StatusServiceUnavailable, "NC", 0)
 		return 0
@@ -132,7 +138,7 @@ func (f *flow) deliver(s *share, n uint64) uint64 {
 
 // copy sends n mirrored requests. Those that find no pod are gone without a
 // trace.
-func (f *flow) copy(to destination, n uint64) {
+func (f *flow) copy(to rules.Destination, n uint64) {
 	if c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, to)); n > 0 && !c.missing {
 		copies := *f
 		copies.copied, copies.pause = true, 0
@@ -156,7 +162,7 @@ func (f *flow) spread(c *cluster, n uint64) {
 }
 
 // anywhere reports whether retries may go to pods that have failed.
-func (f *flow) anywhere() bool { return f.a.retry != nil && f.a.retry.anywhere }
+func (f *flow) anywhere() bool { return f.a.Retry != nil && f.a.Retry.Anywhere }
 
 func (f *flow) count(by telemetry.Reporter, to endpoint.ID, n uint64, code int, flags string, t *telemetry.Timing) {
 	if flags == "" {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // An Envoy that refuses a route table keeps the last one that it took for that
@@ -82,18 +84,17 @@ func (v *view) suspect() bool {
 	return false
 }
 
-// flow sends calls by what the proxies have accepted.
-func (h *held) flow(m *Mesh, c *call) flow {
-	told := h.table()
-	f := flow{m: m, t: told, pods: told, c: c}
-	if len(told.bad) > 0 {
-		f.t = h.accepted(c)
+// Deciding returns the table by which the proxy of a call decides: the last one
+// that it took.
+func (h *held) deciding(c *rules.Call) *table {
+	if told := h.table(); len(told.bad) == 0 {
+		return told
 	}
-	return f
+	return h.accepted(c)
 }
 
 // accepted returns the last table that the proxy of a call took.
-func (h *held) accepted(c *call) *table {
+func (h *held) accepted(c *rules.Call) *table {
 	for ; h != nil; h = h.before {
 		if t := h.table(); !t.refuses(c) {
 			return t
@@ -103,12 +104,12 @@ func (h *held) accepted(c *call) *table {
 }
 
 // refuses reports whether the sender's proxy is told a route that it does not take.
-func (t *table) refuses(c *call) bool {
+func (t *table) refuses(c *rules.Call) bool {
 	return slices.ContainsFunc(t.portsOf(c.From), func(port uint32) bool { return t.refusesOn(port, c) })
 }
 
 // portsOf returns the ports of a gateway, or those of all services.
-func (t *table) portsOf(from Source) []uint32 {
+func (t *table) portsOf(from rules.Source) []uint32 {
 	ports := []uint32{80}
 	if from.Gateway == "" {
 		for _, s := range t.services {
@@ -124,8 +125,8 @@ func (t *table) portsOf(from Source) []uint32 {
 }
 
 // refusesOn reports whether the sender's proxy is told such a route for a port.
-func (t *table) refusesOn(port uint32, c *call) bool {
-	at := door{gateway: sidecars}
+func (t *table) refusesOn(port uint32, c *rules.Call) bool {
+	at := door{gateway: rules.Sidecars}
 	if c.From.Gateway != "" {
 		at = door{c.From.Gateway, port}
 	}
@@ -136,13 +137,13 @@ func (t *table) refusesOn(port uint32, c *call) bool {
 }
 
 // tells reports whether such a route is among those of v for a proxy and a port.
-func (t *table) tells(v *virtualService, c *call, port uint32) bool {
+func (t *table) tells(v *virtualService, c *rules.Call, port uint32) bool {
 	for _, r := range t.flat[v] {
 		switch {
-		case !r.known(c, port):
-		case r.refused != nil:
+		case !r.Known(c, port):
+		case r.Refused != nil:
 			return true
-		case r.open:
+		case r.Open:
 			return false
 		}
 	}
@@ -151,7 +152,7 @@ func (t *table) tells(v *virtualService, c *call, port uint32) bool {
 
 // serves reports whether v is in the route table of a port: in a gateway's if it
 // shares a host with it, in a sidecar's if it is the first one for a host.
-func (t *table) serves(e *entry, v *virtualService, c *call, port uint32) bool {
+func (t *table) serves(e *entry, v *virtualService, c *rules.Call, port uint32) bool {
 	if c.From.Gateway != "" {
 		return e.has(v)
 	}
@@ -207,10 +208,10 @@ func (m *Mesh) Refused() []error {
 func (t *table) refusals(v *virtualService) []error {
 	var all []error
 	for _, r := range t.flat[v] {
-		if r.refused != nil {
-			all = append(all, r.refused)
+		if r.Refused != nil {
+			all = append(all, r.Refused)
 		}
-		if r.open && r.port == 0 && len(r.sources) == 0 {
+		if r.Open && r.Everywhere() {
 			break
 		}
 	}

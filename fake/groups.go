@@ -92,9 +92,9 @@ func (h *tries) and(other tries) {
 	}
 }
 
-// still returns which pods have failed, of those that did when the cluster was
+// still returns which pods of a cluster have failed, of those that did when it was
 // another one.
-func (c *cluster) still(failed []float64, before *cluster) []float64 {
+func still(failed []float64, c, before *cluster) []float64 {
 	if failed == nil || c == before {
 		return failed
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/fake/internal/relay"
+	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
@@ -27,7 +28,7 @@ func (p *passage) try(w http.ResponseWriter, r *http.Request) {
 	}
 	before := w.Header().Clone()
 	answer := &relay.Reply{W: w, Left: func() bool { return r.Context().Err() != nil }}
-	answer.Hold = func(code int) bool { return p.again(answered, code, l) }
+	answer.Hold = func(code int) bool { return p.again(rules.Answered, code, l) }
 	answer.Edit = func(h http.Header, code int) { p.edit(h, sent, code, p.flow.flagged("")) }
 	limit, last := p.flow.limit(l.tries)
 	began := time.Now()
@@ -55,14 +56,14 @@ func durationOf(limit float64) time.Duration {
 
 // again reports whether a request that failed is tried again: then this try reads
 // no more of the body, of which everything must be there.
-func (p *passage) again(how failure, code int, l *live) bool {
+func (p *passage) again(how rules.Failure, code int, l *live) bool {
 	again, _ := p.flow.retry(how, code, l.tries)
 	return again && p.body.End()
 }
 
 // ending is how a try of a real request ended.
 type ending struct {
-	how         failure
+	how         rules.Failure
 	final       bool // it is no try's failure but the end of the request
 	code        int  // for the client
 	flags       string
@@ -73,16 +74,16 @@ type ending struct {
 func endingOf(a *relay.Reply, ended, late, last bool) ending {
 	switch {
 	case a.Complete():
-		return ending{answered, false, a.Code(), "", a.Code(), ""}
+		return ending{rules.Answered, false, a.Code(), "", a.Code(), ""}
 	case a.Left():
 		return ending{final: true, flags: "DC", arrivedWith: "DC"}
 	case a.Held():
 	case late:
-		return ending{tooLate, last, http.StatusGatewayTimeout, "UT", 0, "DC"}
+		return ending{rules.TooLate, last, http.StatusGatewayTimeout, "UT", 0, "DC"}
 	case !ended:
-		return ending{hungUp, false, http.StatusServiceUnavailable, "UC", http.StatusServiceUnavailable, "UC"}
+		return ending{rules.HungUp, false, http.StatusServiceUnavailable, "UC", http.StatusServiceUnavailable, "UC"}
 	}
-	return ending{answered, false, a.Code(), "", a.Code(), ""}
+	return ending{rules.Answered, false, a.Code(), "", a.Code(), ""}
 }
 
 // next sends a request on to another pod that is there now.
@@ -92,12 +93,12 @@ func (p *passage) next(l *live, e ending, began time.Time) {
 	p.locked(func(f *flow) {
 		f.count(telemetry.ByDestination, l.identity, 1, e.arrived, e.arrivedWith, since(began))
 		failed := merge(nil, h, l.cluster, l.index)
-		c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, p.share.to))
+		c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, p.share.To))
 		if c.pods == 0 {
 			f.fail(f.addressee(p.share), 1, http.StatusServiceUnavailable, "UH", h.spent)
 			return
 		}
-		failed[0].pods = c.still(failed[0].pods, l.cluster)
+		failed[0].pods = still(failed[0].pods, c, l.cluster)
 		f.repeat(c, failed)
 	})
 }
@@ -116,7 +117,7 @@ func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e
 		whole := telemetry.Instant(1, t.Sum+l.tries.spent+f.pause)
 		f.count(telemetry.BySource, l.identity, 1, e.code, flags, &whole)
 	})
-	if e.how == answered {
+	if e.how == rules.Answered {
 		return
 	}
 	if !unsaid {

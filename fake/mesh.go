@@ -11,6 +11,7 @@ import (
 	"github.com/serin-go/serin/fake/internal/chance"
 	"github.com/serin-go/serin/fake/internal/deployments"
 	"github.com/serin-go/serin/fake/internal/relay"
+	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
@@ -120,18 +121,18 @@ func (m *Mesh) Send(n int, r Request) Result {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	return m.send(uint64(max(0, n)), newCall(r))
+	return m.send(uint64(max(0, n)), r.call())
 }
 
 // send lets n requests enter by the proxies in equal parts.
-func (m *Mesh) send(n uint64, c *call) Result {
+func (m *Mesh) send(n uint64, c *rules.Call) Result {
 	var result Result
 	left := uint64(m.views.proxies)
 	for _, v := range m.views.inForce {
 		k := m.dice.Portion(n, v.proxies, left)
 		n, left = n-k, left-v.proxies
 		if k > 0 {
-			f := v.flow(m, c)
+			f := m.newFlow(v.held, c)
 			f.result = &result
 			f.pass(k)
 		}

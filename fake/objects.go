@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/serin-go/serin/fake/internal/endpoint"
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // header is what all objects of the mesh have.
@@ -76,15 +77,8 @@ type virtualService struct {
 	header
 	hosts    []string
 	gateways []string
-	rules    []rule
+	rules    []rules.Rule
 	refused  bool // no Envoy takes one of its rules
-}
-
-// rule is an http rule with its names qualified, which is never changed, and what
-// it is by itself, without a delegate.
-type rule struct {
-	*networking.HTTPRoute
-	routes []route
 }
 
 type destinationRule struct {
@@ -138,18 +132,18 @@ func decodeVirtualService(raw json.RawMessage) (*virtualService, error) {
 	}
 	v := &virtualService{header: newHeader(o.ObjectMeta, o.Spec.ExportTo)}
 	for _, host := range o.Spec.Hosts {
-		v.hosts = append(v.hosts, qualify(host, o.Namespace))
+		v.hosts = append(v.hosts, rules.Qualify(host, o.Namespace))
 	}
 	for _, name := range o.Spec.Gateways {
-		v.gateways = append(v.gateways, qualifyGateway(name, o.Namespace))
+		v.gateways = append(v.gateways, rules.QualifyGateway(name, o.Namespace))
 	}
 	if len(v.gateways) == 0 {
-		v.gateways = []string{sidecars}
+		v.gateways = []string{rules.Sidecars}
 	}
 	var err error
-	v.rules, err = decodeRules(o.Spec.Http, o.Namespace)
-	v.refused = slices.ContainsFunc(v.rules, func(r rule) bool {
-		return slices.ContainsFunc(r.routes, func(r route) bool { return r.refused != nil })
+	v.rules, err = rules.Decode(o.Spec.Http, o.Namespace)
+	v.refused = slices.ContainsFunc(v.rules, func(r rules.Rule) bool {
+		return slices.ContainsFunc(r.Routes, func(r rules.Route) bool { return r.Refused != nil })
 	})
 	return v, err
 }
@@ -159,7 +153,7 @@ func decodeDestinationRule(raw json.RawMessage) (*destinationRule, error) {
 	if err := json.Unmarshal(raw, &o); err != nil {
 		return nil, err
 	}
-	return &destinationRule{newHeader(o.ObjectMeta, o.Spec.ExportTo), qualify(o.Spec.Host, o.Namespace), o.Spec.Subsets}, nil
+	return &destinationRule{newHeader(o.ObjectMeta, o.Spec.ExportTo), rules.Qualify(o.Spec.Host, o.Namespace), o.Spec.Subsets}, nil
 }
 
 func decodeGateway(raw json.RawMessage) (*gateway, error) {
@@ -176,7 +170,7 @@ func decodeService(raw json.RawMessage) (*service, error) {
 		return nil, err
 	}
 	s := &service{header: newHeader(o.ObjectMeta, nil), selector: o.Spec.Selector}
-	s.host = qualify(o.Name, o.Namespace)
+	s.host = rules.Qualify(o.Name, o.Namespace)
 	for _, p := range o.Spec.Ports {
 		s.ports = append(s.ports, uint32(p.Port))
 	}

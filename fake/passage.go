@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/fake/internal/relay"
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // passage is the way of one real request.
@@ -18,9 +19,9 @@ type passage struct {
 	proxy   int
 	flow    flow
 	result  Result
-	share   *share // the destination that was drawn, nil if there is none
-	reached bool   // it came to the pods of a cluster, or found none
-	live    *live  // nil if no handler is to answer
+	share   *rules.Share // the destination that was drawn, nil if there is none
+	reached bool         // it came to the pods of a cluster, or found none
+	live    *live        // nil if no handler is to answer
 	copies  []answerer
 	began   time.Time   // after injected delays
 	body    *relay.Body // nil if nothing is kept
@@ -47,12 +48,12 @@ func (m *Mesh) meet(r Request) *passage {
 	defer m.mu.Unlock()
 	m.advance(time.Now())
 	p := &passage{m: m, proxy: m.dice.IntN(len(m.views.seen))}
-	p.flow = m.views.seen[p.proxy].flow(m, newCall(r))
+	p.flow = m.newFlow(m.views.seen[p.proxy], r.call())
 	p.flow.result, p.flow.passage = &p.result, p
 	a := p.flow.t.decide(p.flow.c)
 	p.flow.a = a
-	if a != nil && m.dice.Binomial(1, float64(a.delay.ppm)/million) > 0 {
-		p.flow.pause = milliseconds(a.delay.by)
+	if a != nil && m.dice.Binomial(1, float64(a.Delay.PPM)/rules.Million) > 0 {
+		p.flow.pause = milliseconds(a.Delay.By)
 	}
 	return p
 }
@@ -73,7 +74,7 @@ func (p *passage) take(c *cluster, arm int, h tries, copied bool) bool {
 
 func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
-	if p.flow.pause > 0 && !wait(r.Context(), p.flow.a.delay.by) {
+	if p.flow.pause > 0 && !wait(r.Context(), p.flow.a.Delay.By) {
 		p.flow.pause = milliseconds(max(1, time.Since(arrived)))
 		p.locked(func(f *flow) { f.fail(f.stranger(), 1, 0, "DC", 0) })
 		return
@@ -86,7 +87,7 @@ func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 			f.enter(1)
 		}
 	})
-	if len(p.copies) > 0 || p.live != nil && p.flow.a.retry.live() {
+	if len(p.copies) > 0 || p.live != nil && p.flow.a.Retry.Live() {
 		p.body = relay.NewBody(r.Body)
 		duplex(w)
 	}
@@ -133,14 +134,14 @@ func (p *passage) answer(w http.ResponseWriter, r *http.Request) {
 		}
 		a := p.flow.a
 		aborted := strings.Contains(c.Flags, "FI")
-		if a != nil && a.answer != nil && !aborted {
-			body = a.answer.body
+		if a != nil && a.Answer != nil && !aborted {
+			body = a.Answer.Body
 			p.redirect(w, r)
 		}
 		if p.reached {
 			r = p.forward(r, 1)
 		}
-		if a == nil || a.answer == nil || !aborted { // Envoy leaves an aborted redirect as it is
+		if a == nil || a.Answer == nil || !aborted { // Envoy leaves an aborted redirect as it is
 			p.edit(w.Header(), r, code, c.Flags)
 		}
 		writeStatus(w, c.Code)
@@ -162,10 +163,10 @@ func writeStatus(w http.ResponseWriter, code int) {
 
 func (p *passage) redirect(w http.ResponseWriter, r *http.Request) {
 	f := p.flow
-	switch a := f.a.answer; {
-	case a.redirect != nil:
-		w.Header().Set("Location", a.redirect.location(r, f.c.Scheme, f.t.portOf(f.c)))
-	case a.body != "":
+	switch a := f.a.Answer; {
+	case a.Redirect != nil:
+		w.Header().Set("Location", a.Redirect.Location(r, f.c.Scheme, f.t.portOf(f.c)))
+	case a.Body != "":
 		w.Header().Set("Content-Type", "text/plain")
 	}
 }
@@ -177,12 +178,12 @@ func (p *passage) edit(h http.Header, sent *http.Request, code int, flags string
 	if a == nil {
 		return
 	}
-	v := values{sent, h, code, flags}
-	if s := p.share; s != nil && s.changes != nil {
-		s.changes.response.apply(h, v)
+	v := rules.Values{Request: sent, Response: h, Code: code, Flags: flags}
+	if s := p.share; s != nil && s.Changes != nil {
+		s.Changes.Response.Apply(h, v)
 	}
-	if a.changes != nil {
-		a.changes.response.apply(h, v)
+	if a.Changes != nil {
+		a.Changes.Response.Apply(h, v)
 	}
 }
 
@@ -190,21 +191,21 @@ func (p *passage) edit(h http.Header, sent *http.Request, code int, flags string
 func (p *passage) forward(r *http.Request, try int) *http.Request {
 	out := r.Clone(r.Context())
 	a := p.flow.a
-	if s := p.share; s != nil && s.changes != nil {
-		s.changes.request.apply(out.Header, values{request: out})
-		if s.changes.authority != "" {
-			out.Host = s.changes.authority
+	if s := p.share; s != nil && s.Changes != nil {
+		s.Changes.Request.Apply(out.Header, rules.Values{Request: out})
+		if s.Changes.Authority != "" {
+			out.Host = s.Changes.Authority
 		}
 	}
-	if a.changes != nil {
-		a.changes.request.apply(out.Header, values{request: out})
-		if a.changes.authority != "" {
+	if a.Changes != nil {
+		a.Changes.Request.Apply(out.Header, rules.Values{Request: out})
+		if a.Changes.Authority != "" {
 			out.Header.Set("X-Envoy-Original-Host", out.Host)
-			out.Host = a.changes.authority
+			out.Host = a.Changes.Authority
 		}
 	}
-	if a.path != nil {
-		a.path.rewrite(out)
+	if a.Path != nil {
+		a.Path.Rewrite(out)
 	}
 	out.Header.Set("X-Envoy-Attempt-Count", fmt.Sprint(try))
 	return out

@@ -7,6 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	networking "istio.io/api/networking/v1alpha3"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // includes reports whether t refuses all that u refuses, for the same proxies. A
@@ -31,7 +33,7 @@ func (t *table) refusesAlike(v *virtualService, u *table) bool {
 
 // named returns the objects for sidecars that name a host, or a pattern.
 func (t *table) named(host string) []*virtualService {
-	if e := t.entries[door{gateway: sidecars}]; e != nil {
+	if e := t.entries[door{gateway: rules.Sidecars}]; e != nil {
 		return e.hosts[host]
 	}
 	return nil
@@ -41,8 +43,8 @@ func (t *table) named(host string) []*virtualService {
 // delegates, and refuse the same of its routes.
 func (t *table) toldAlike(a, b *virtualService, u *table) bool {
 	return sameReach(a, b) &&
-		slices.EqualFunc(t.flat[a], u.flat[b], func(x, y route) bool {
-			return (x.refused == nil) == (y.refused == nil)
+		slices.EqualFunc(t.flat[a], u.flat[b], func(x, y rules.Route) bool {
+			return (x.Refused == nil) == (y.Refused == nil)
 		}) &&
 		slices.EqualFunc(t.delegates(a), u.delegates(b), sameReach)
 }
@@ -69,7 +71,7 @@ func sameReach(a, b *virtualService) bool {
 		slices.Equal(a.gateways, b.gateways) && slices.EqualFunc(a.rules, b.rules, sameMatches)
 }
 
-func sameMatches(a, b rule) bool {
+func sameMatches(a, b rules.Rule) bool {
 	return slices.EqualFunc(a.Match, b.Match, func(x, y *networking.HTTPMatchRequest) bool { return proto.Equal(x, y) }) &&
 		proto.Equal(a.Delegate, b.Delegate)
 }

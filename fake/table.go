@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // table is a world made ready for deciding about requests.
@@ -13,8 +15,8 @@ type table struct {
 	services map[string]*service // by full host
 	rules    []*destinationRule  // oldest first
 	entries  map[door]*entry
-	flat     map[*virtualService][]route // with delegates resolved
-	bad      []*virtualService           // with a route that no Envoy takes
+	flat     map[*virtualService][]rules.Route // with delegates resolved
+	bad      []*virtualService                 // with a route that no Envoy takes
 	clusters map[clusterKey]*cluster
 }
 
@@ -36,7 +38,7 @@ func compile(w world) *table {
 		services: map[string]*service{},
 		rules:    slices.SortedFunc(maps.Values(w.destinationRules), func(a, b *destinationRule) int { return a.older(b.header) }),
 		entries:  map[door]*entry{},
-		flat:     map[*virtualService][]route{},
+		flat:     map[*virtualService][]rules.Route{},
 		clusters: map[clusterKey]*cluster{},
 	}
 	for _, s := range w.services {
@@ -48,12 +50,12 @@ func compile(w world) *table {
 			continue // a delegate
 		}
 		t.flat[v] = resolve(v, w.virtualServices)
-		if slices.ContainsFunc(t.flat[v], func(r route) bool { return r.refused != nil }) {
+		if slices.ContainsFunc(t.flat[v], func(r rules.Route) bool { return r.Refused != nil }) {
 			t.bad = append(t.bad, v)
 		}
 		for _, g := range v.gateways {
-			if g == sidecars {
-				t.add(door{gateway: sidecars}, v.hosts, v)
+			if g == rules.Sidecars {
+				t.add(door{gateway: rules.Sidecars}, v.hosts, v)
 			} else {
 				t.bind(g, v)
 			}
@@ -73,7 +75,7 @@ func (t *table) bind(gateway string, v *virtualService) {
 		return
 	}
 	for _, s := range g.servers {
-		t.add(door{gateway, s.Port.GetNumber()}, common(g.hostsFor(s, v.namespace), v.hosts), v)
+		t.add(door{gateway, s.Port.GetNumber()}, rules.Common(g.hostsFor(s, v.namespace), v.hosts), v)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
@@ -41,11 +42,11 @@ func (f *flow) serve(c *cluster, arm int, k uint64, h tries) tries {
 
 // retry reports whether requests are to be tried again after a failure, and else
 // the flag of a limit that was reached.
-func (f *flow) retry(how failure, code int, h tries) (again bool, flag string) {
-	switch p := f.a.retry; {
-	case f.copied || !p.wants(how, code):
+func (f *flow) retry(how rules.Failure, code int, h tries) (again bool, flag string) {
+	switch p := f.a.Retry; {
+	case f.copied || !p.Wants(how, code):
 		return false, ""
-	case h.made >= p.attempts:
+	case h.made >= p.Attempts:
 		return false, "URX"
 	}
 	return true, ""
@@ -55,11 +56,11 @@ func (f *flow) retry(how failure, code int, h tries) (again bool, flag string) {
 // the last one because the time of the whole request is over then.
 func (f *flow) limit(h tries) (limit float64, last bool) {
 	whole, one := math.Inf(1), math.Inf(1)
-	if f.a.timeout > 0 {
-		whole = max(0, milliseconds(f.a.timeout)-h.spent)
+	if f.a.Timeout > 0 {
+		whole = max(0, milliseconds(f.a.Timeout)-h.spent)
 	}
-	if p := f.a.retry; p != nil && !f.copied && p.perTry > 0 && (f.a.timeout == 0 || p.perTry < f.a.timeout) {
-		one = milliseconds(p.perTry)
+	if p := f.a.Retry; p != nil && !f.copied && p.PerTry > 0 && (f.a.Timeout == 0 || p.PerTry < f.a.Timeout) {
+		one = milliseconds(p.PerTry)
 	}
 	return min(whole, one), whole <= one
 }
@@ -68,7 +69,7 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // refuse is the end of tries to pods that cannot be reached.
 func (f *flow) refuse(a *arm, k uint64, h tries, next *tries) {
-	again, flag := f.retry(unreachable, 0, h)
+	again, flag := f.retry(rules.Unreachable, 0, h)
 	switch {
 	case again:
 		next.add(k, h.spent)
@@ -93,7 +94,7 @@ func (f *flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tr
 	f.count(telemetry.ByDestination, a.identity, k, 0, "DC", &t)
 	again, flag := false, ""
 	if !last {
-		again, flag = f.retry(tooLate, 0, h)
+		again, flag = f.retry(rules.TooLate, 0, h)
 	}
 	switch {
 	case again:
@@ -113,7 +114,7 @@ func (f *flow) answered(a *arm, k uint64, code int, v *version, h tries, next *t
 	var t telemetry.Timing
 	t.Sum = v.durations(f.m.dice, k, &t.Buckets)
 	f.count(telemetry.ByDestination, a.identity, k, code, "", &t)
-	again, flag := f.retry(answered, code, h)
+	again, flag := f.retry(rules.Answered, code, h)
 	if again {
 		next.add(k, h.spent+t.Sum/float64(k))
 		return

@@ -1,4 +1,4 @@
-package fake
+package rules
 
 import (
 	"cmp"
@@ -14,11 +14,11 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 )
 
-// rewriter makes a new path, without query, of one that a match block accepted.
-type rewriter func(path string) string
+// Rewriter makes a new path, without query, of one that a match block accepted.
+type Rewriter func(path string) string
 
-// rewrite gives a request another path; a query stays.
-func (f rewriter) rewrite(r *http.Request) {
+// Rewrite gives a request another path; a query stays.
+func (f Rewriter) Rewrite(r *http.Request) {
 	whole := r.URL.RequestURI()
 	path, query, asked := strings.Cut(whole, "?")
 	path = f(path)
@@ -37,7 +37,7 @@ func (f rewriter) rewrite(r *http.Request) {
 
 // compileRewrite returns nil if the path stays as it is. The errors say what no
 // Envoy takes, but for bad, which Istio's validation refuses.
-func compileRewrite(r *networking.HTTPRewrite, m *networking.HTTPMatchRequest) (path rewriter, refused, bad error) {
+func compileRewrite(r *networking.HTTPRewrite, m *networking.HTTPMatchRequest) (path Rewriter, refused, bad error) {
 	refused = errors.Join(place("rewrite.uri", badText(r.GetUri())), place("rewrite.authority", badText(r.GetAuthority())))
 	if x := r.GetUriRegexRewrite(); x != nil {
 		pattern, err := regexp.Compile(x.Match)
@@ -55,7 +55,7 @@ func compileRewrite(r *networking.HTTPRewrite, m *networking.HTTPMatchRequest) (
 
 // replace puts uri in the place of what a match block asks for: a prefix, or else
 // the whole path. A block that asks for no path asks for the prefix "/".
-func replace(m *networking.HTTPMatchRequest, uri string) rewriter {
+func replace(m *networking.HTTPMatchRequest, uri string) Rewriter {
 	length := len("/")
 	switch match := m.GetUri().GetMatchType().(type) {
 	case *networking.StringMatch_Prefix:
@@ -69,7 +69,7 @@ func replace(m *networking.HTTPMatchRequest, uri string) rewriter {
 // substitute replaces every match of a pattern as RE2 does: \1 is a group, \\ a
 // backslash. What follows any other backslash is dropped, and where a group is
 // meant that the pattern does not have, the path stays as it is.
-func substitute(pattern *regexp.Regexp, text string) rewriter {
+func substitute(pattern *regexp.Regexp, text string) Rewriter {
 	groups := regexp.MustCompile(`\\([0-9])`).FindAllStringSubmatch(text, -1)
 	if slices.ContainsFunc(groups, func(m []string) bool { return int(m[1][0]-'0') > pattern.NumSubexp() }) {
 		return func(path string) string { return path }
@@ -107,37 +107,37 @@ func expand(b *strings.Builder, text, path string, at []int) {
 	}
 }
 
-// redirect is where a client is sent. What is empty is as in the request.
-type redirect struct {
+// Redirect is where a client is sent. What is empty is as in the request.
+type Redirect struct {
 	scheme, authority string
 	uri               string // with a query, that of the request is dropped
-	prefix            rewriter
+	prefix            Rewriter
 	port              uint32
 	samePort          bool // the port that the request came in by
 	anyPort           bool // the rule says something about the port
 }
 
-func compileRedirect(r *networking.HTTPRedirect, m *networking.HTTPMatchRequest) (*answer, error) {
-	a := &answer{code: int(cmp.Or(r.RedirectCode, http.StatusMovedPermanently))}
-	a.redirect = &redirect{
+func compileRedirect(r *networking.HTTPRedirect, m *networking.HTTPMatchRequest) (*Answer, error) {
+	a := &Answer{Code: int(cmp.Or(r.RedirectCode, http.StatusMovedPermanently))}
+	a.Redirect = &Redirect{
 		scheme: r.Scheme, authority: r.Authority, uri: r.Uri, port: r.GetPort(), anyPort: r.RedirectPort != nil,
 		samePort: r.RedirectPort != nil && r.GetPort() == 0 && r.GetDerivePort() == networking.HTTPRedirect_FROM_REQUEST_PORT,
 	}
 	if r.PrefixRewrite != "" {
-		a.redirect.prefix = replace(m, r.PrefixRewrite)
+		a.Redirect.prefix = replace(m, r.PrefixRewrite)
 	}
 	errs := []error{
 		place("redirect.authority", badText(r.Authority)), place("redirect.uri", badText(r.Uri)),
 		place("redirect.prefixRewrite", badText(r.PrefixRewrite)),
 	}
-	if !slices.Contains([]int{301, 302, 303, 307, 308}, a.code) {
-		errs = append(errs, fmt.Errorf("redirect.redirectCode %d is not supported: istiod writes a route without an action", a.code))
+	if !slices.Contains([]int{301, 302, 303, 307, 308}, a.Code) {
+		errs = append(errs, fmt.Errorf("redirect.redirectCode %d is not supported: istiod writes a route without an action", a.Code))
 	}
 	return a, errors.Join(errs...)
 }
 
-// location returns the URL for the client of a request that came in by a port.
-func (d *redirect) location(r *http.Request, scheme string, port uint32) string {
+// Location returns the URL for the client of a request that came in by a port.
+func (d *Redirect) Location(r *http.Request, scheme string, port uint32) string {
 	was, port := scheme, d.portOf(scheme, port)
 	scheme = cmp.Or(d.scheme, was)
 	host := cmp.Or(d.authority, hostFor(r.Host, was, scheme, port != 0))
@@ -153,7 +153,7 @@ func (d *redirect) location(r *http.Request, scheme string, port uint32) string 
 
 // portOf returns the port to name in the URL, 0 for none: istiod leaves out the
 // port that the scheme has anyway.
-func (d *redirect) portOf(scheme string, entry uint32) uint32 {
+func (d *Redirect) portOf(scheme string, entry uint32) uint32 {
 	port := d.port
 	if d.samePort {
 		port = entry
@@ -179,7 +179,7 @@ func hostFor(host, was, scheme string, another bool) string {
 	return host
 }
 
-func (d *redirect) path(u *url.URL) string {
+func (d *Redirect) path(u *url.URL) string {
 	path, query, asked := strings.Cut(u.RequestURI(), "?")
 	switch {
 	case d.uri != "":

@@ -1,4 +1,4 @@
-package fake
+package rules
 
 import (
 	"cmp"
@@ -12,15 +12,17 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 )
 
-// changes are what a rule or one of its destinations does to the headers of a
+// Changes are what a rule or one of its destinations does to the headers of a
 // request and of its answer. The zero value does nothing.
-type changes struct {
-	request, response edit
-	authority         string // the new Host; "" keeps it
+type Changes struct {
+	// Request and Response are the headers of both.
+	Request, Response Edit
+	// Authority is the new Host; "" keeps it.
+	Authority string
 }
 
-// edit removes headers, then sets some, then adds some.
-type edit struct {
+// Edit removes headers, then sets some, then adds some.
+type Edit struct {
 	remove   []string
 	set, add []field
 }
@@ -33,13 +35,13 @@ type field struct {
 
 // compileHeaders makes a list of changes ready. The errors say what no Envoy
 // takes.
-func compileHeaders(h *networking.Headers) (changes, error) {
+func compileHeaders(h *networking.Headers) (Changes, error) {
 	if h == nil {
-		return changes{}, nil
+		return Changes{}, nil
 	}
 	request, err := compileEdit(h.Request)
 	response, err2 := compileEdit(h.Response)
-	return changes{request, response, authorityIn(h.Request)}, errors.Join(place("request headers", err), place("response headers", err2))
+	return Changes{request, response, authorityIn(h.Request)}, errors.Join(place("request headers", err), place("response headers", err2))
 }
 
 // authorityIn returns the Host among the headers to set, or else among those to
@@ -69,11 +71,11 @@ func untouchable(name string) bool {
 // maxChanges is how many headers Envoy sets and adds by one list.
 const maxChanges = 1000
 
-func compileEdit(o *networking.Headers_HeaderOperations) (edit, error) {
+func compileEdit(o *networking.Headers_HeaderOperations) (Edit, error) {
 	if o == nil {
-		return edit{}, nil
+		return Edit{}, nil
 	}
-	var e edit
+	var e Edit
 	var errs []error
 	for _, name := range o.Remove {
 		if !untouchable(name) {
@@ -108,34 +110,34 @@ func badName(name string) error {
 }
 
 // and is both lists as one.
-func (e edit) and(other edit) edit {
-	return edit{
+func (e Edit) and(other Edit) Edit {
+	return Edit{
 		slices.Concat(e.remove, other.remove), slices.Concat(e.set, other.set), slices.Concat(e.add, other.add),
 	}
 }
 
 // join adds what the only destination of a rule changes, as Istio writes it: the
 // Host of the rule counts before that of the destination.
-func (c *changes) join(own changes) {
-	c.request, c.response = c.request.and(own.request), c.response.and(own.response)
-	c.authority = cmp.Or(c.authority, own.authority)
+func (c *Changes) join(own Changes) {
+	c.Request, c.Response = c.Request.and(own.Request), c.Response.and(own.Response)
+	c.Authority = cmp.Or(c.Authority, own.Authority)
 }
 
 // tooMany reports lists that are longer than Envoy takes.
-func (c *changes) tooMany() error {
-	return errors.Join(place("request headers", c.request.tooMany()), place("response headers", c.response.tooMany()))
+func (c *Changes) tooMany() error {
+	return errors.Join(place("request headers", c.Request.tooMany()), place("response headers", c.Response.tooMany()))
 }
 
-func (e edit) tooMany() error {
+func (e Edit) tooMany() error {
 	if len(e.set)+len(e.add) > maxChanges {
 		return fmt.Errorf("more than %d headers", maxChanges)
 	}
 	return nil
 }
 
-// apply changes headers. All values are made before the first one is set; one
+// Apply changes headers. All values are made before the first one is set; one
 // that is empty changes nothing.
-func (e edit) apply(h http.Header, v values) {
+func (e Edit) Apply(h http.Header, v Values) {
 	for _, name := range e.remove {
 		h.Del(name)
 	}
@@ -152,7 +154,7 @@ func (e edit) apply(h http.Header, v values) {
 	}
 }
 
-func (e edit) render(fields []field, v values) []string {
+func (e Edit) render(fields []field, v Values) []string {
 	rendered := make([]string, len(fields))
 	for i, f := range fields {
 		rendered[i] = f.value.render(v)

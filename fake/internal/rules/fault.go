@@ -1,4 +1,4 @@
-package fake
+package rules
 
 import (
 	"fmt"
@@ -8,41 +8,45 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 )
 
-// fault is a share of requests, in parts per million, that get a status.
-type fault struct {
-	ppm  uint64
-	code int
+// Fault is a share of requests, that get a status.
+type Fault struct {
+	// PPM is the share in parts per million.
+	PPM uint64
+	// Code is the status.
+	Code int
 }
 
-// pause is a share of requests, in parts per million, that are held back.
-type pause struct {
-	ppm uint64
-	by  time.Duration
+// Pause is a share of requests, that are held back.
+type Pause struct {
+	// PPM is the share in parts per million.
+	PPM uint64
+	// By is for how long.
+	By time.Duration
 }
 
 // compileAbort reads an abort. Without a percentage nothing is aborted. A status
 // of gRPC is 200 in HTTP.
-func compileAbort(a *networking.HTTPFaultInjection_Abort) (fault, error) {
+func compileAbort(a *networking.HTTPFaultInjection_Abort) (Fault, error) {
 	switch kind := a.GetErrorType().(type) {
 	case *networking.HTTPFaultInjection_Abort_HttpStatus:
 		code := int(kind.HttpStatus)
-		return fault{partsPerMillion(a.Percentage), code}, place("fault.abort.httpStatus", badStatus(code))
+		return Fault{partsPerMillion(a.Percentage), code}, place("fault.abort.httpStatus", badStatus(code))
 	case *networking.HTTPFaultInjection_Abort_GrpcStatus:
-		return fault{partsPerMillion(a.Percentage), http.StatusOK}, nil
+		return Fault{partsPerMillion(a.Percentage), http.StatusOK}, nil
 	}
-	return fault{}, nil
+	return Fault{}, nil
 }
 
-func compileDelay(d *networking.HTTPFaultInjection_Delay) pause {
+func compileDelay(d *networking.HTTPFaultInjection_Delay) Pause {
 	if d.GetFixedDelay() == nil {
-		return pause{}
+		return Pause{}
 	}
 	ppm := partsPerMillion(d.Percentage)
 	if d.Percentage == nil {
 		//lint:ignore SA1019 people still write it, and Istio still obeys it
 		ppm = uint64(max(0, min(d.Percent, 100))) * 10_000
 	}
-	return pause{ppm, d.GetFixedDelay().AsDuration()}
+	return Pause{ppm, d.GetFixedDelay().AsDuration()}
 }
 
 func badStatus(code int) error {

@@ -1,4 +1,4 @@
-package fake
+package rules
 
 import (
 	"fmt"
@@ -7,41 +7,29 @@ import (
 	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
-	"k8s.io/apimachinery/pkg/types"
 )
 
-// resolve returns the routes of v, with those of its delegates in their place. A
-// delegate that is not there, or not for the namespace of v, has no routes.
-func resolve(v *virtualService, all map[types.NamespacedName]*virtualService) []route {
-	var routes []route
-	for i, r := range v.rules {
-		if r.Delegate == nil {
-			routes = appendPlaced(routes, ruleName(i, r), r.routes)
-			continue
-		}
-		id := types.NamespacedName{Namespace: r.Delegate.Namespace, Name: r.Delegate.Name}
-		to := all[id]
-		if to == nil || len(to.hosts) > 0 || !to.visible(v.namespace) {
-			continue
-		}
-		for j, below := range to.rules {
-			if match, ok := narrowed(r.Match, below.Match); ok && below.Delegate == nil {
-				compiled, err := compileRule(inheriting(r.HTTPRoute, below.HTTPRoute, match))
-				if err == nil { // the parts have been compiled before
-					routes = appendPlaced(routes, fmt.Sprintf("%s: delegate %s: %s", ruleName(i, r), id, ruleName(j, below)), compiled)
-				}
-			}
-		}
+// Delegated returns the routes of a delegate's rule below a rule that has the
+// delegate. There are none if one of them goes beyond that.
+func (r Rule) Delegated(below Rule) []Route {
+	match, ok := narrowed(r.Match, below.Match)
+	if !ok || below.Delegate != nil {
+		return nil
 	}
-	return routes
+	compiled, err := compileRule(inheriting(r.HTTPRoute, below.HTTPRoute, match))
+	if err != nil { // the parts have been compiled before
+		return nil
+	}
+	return compiled
 }
 
-func ruleName(i int, r rule) string { return fmt.Sprintf("http rule %d %q", i, r.Name) }
+// Title names the rule of an index in errors.
+func Title(i int, r Rule) string { return fmt.Sprintf("http rule %d %q", i, r.Name) }
 
-// appendPlaced adds routes, and to what is refused of them where it is.
-func appendPlaced(all []route, where string, routes []route) []route {
+// Append adds routes, and to what is refused of them where it is.
+func Append(all []Route, where string, routes []Route) []Route {
 	for _, r := range routes {
-		r.refused = place(where, r.refused)
+		r.Refused = place(where, r.Refused)
 		all = append(all, r)
 	}
 	return all

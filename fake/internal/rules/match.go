@@ -1,4 +1,4 @@
-package fake
+package rules
 
 import (
 	"errors"
@@ -12,27 +12,31 @@ import (
 )
 
 // condition is one part of a match block, made ready to be asked often.
-type condition func(*call) bool
+type condition func(*Call) bool
 
-// block is one match block of an http rule: all its conditions must hold. The
+// Block is one match block of an http rule: all its conditions must hold. The
 // zero block matches everything.
-type block struct {
+type Block struct {
 	sources  []condition // on the sender, which decide what its proxy is told
 	requests []condition
 	port     uint32 // that the client dialled; 0 is any
-	// open: every request of the sources matches, so that no later block of the
+	// Open: every request of the sources matches, so that no later block of the
 	// same source can ever match.
-	open bool
+	Open bool
 }
 
-// known reports whether the sender's proxy is told of b at all.
-func (b block) known(c *call, port uint32) bool {
+// Known reports whether the sender's proxy is told of b at all.
+func (b Block) Known(c *Call, port uint32) bool {
 	return (b.port == 0 || b.port == port) && all(b.sources, c)
 }
 
-func (b block) holds(c *call, port uint32) bool { return b.known(c, port) && all(b.requests, c) }
+// Everywhere reports whether all proxies are told of b, for all ports.
+func (b Block) Everywhere() bool { return b.port == 0 && len(b.sources) == 0 }
 
-func all(conditions []condition, c *call) bool {
+// Holds reports whether b matches a call to a port.
+func (b Block) Holds(c *Call, port uint32) bool { return b.Known(c, port) && all(b.requests, c) }
+
+func all(conditions []condition, c *Call) bool {
 	for _, ok := range conditions {
 		if !ok(c) {
 			return false
@@ -41,58 +45,14 @@ func all(conditions []condition, c *call) bool {
 	return true
 }
 
-// call is a Request made ready for matching.
-type call struct {
-	Request
-	host  string // without port, lower case
-	path  string // without query
-	query map[string]string
-}
-
-func newCall(r Request) *call {
-	c := &call{Request: r.withDefaults()}
-	c.host = bareHost(c.Host)
-	path, query, _ := strings.Cut(c.Path, "?")
-	c.path, c.query = path, parseQuery(query)
-	return c
-}
-
-// parseQuery returns the first value of each parameter, as it was sent: Envoy
-// does not decode them.
-func parseQuery(query string) map[string]string {
-	if query == "" {
-		return nil
-	}
-	values := map[string]string{}
-	for part := range strings.SplitSeq(query, "&") {
-		key, value, _ := strings.Cut(part, "=")
-		if _, ok := values[key]; !ok {
-			values[key] = value
-		}
-	}
-	return values
-}
-
-// header returns the value of a header by its name in any case, and of one that
-// is there in several cases the first one in the order of the names.
-func (c *call) header(name string) (string, bool) {
-	found, ok := "", false
-	for key := range c.Headers {
-		if strings.EqualFold(key, name) && (!ok || key < found) {
-			found, ok = key, true
-		}
-	}
-	return c.Headers[found], ok
-}
-
 // compileBlock makes a match block ready. It returns what no Envoy takes, and what
 // Istio's validation refuses.
-func compileBlock(m *networking.HTTPMatchRequest) (b block, refused, err error) {
+func compileBlock(m *networking.HTTPMatchRequest) (b Block, refused, err error) {
 	var c blockCompiler
 	c.uri(m)
-	c.text("scheme", m.Scheme, func(c *call) string { return c.Scheme })
-	c.text("method", m.Method, func(c *call) string { return c.Method })
-	c.text("authority", m.Authority, func(c *call) string { return c.Host })
+	c.text("scheme", m.Scheme, func(c *Call) string { return c.Scheme })
+	c.text("method", m.Method, func(c *Call) string { return c.Method })
+	c.text("authority", m.Authority, func(c *Call) string { return c.Host })
 	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
 		c.header(name, m.Headers[name])
 	}
@@ -102,7 +62,7 @@ func compileBlock(m *networking.HTTPMatchRequest) (b block, refused, err error) 
 	for _, name := range slices.Sorted(maps.Keys(m.QueryParams)) {
 		c.parameter(name, m.QueryParams[name])
 	}
-	b = block{compileSources(m), c.conditions, m.Port, len(c.conditions) == 0}
+	b = Block{compileSources(m), c.conditions, m.Port, len(c.conditions) == 0}
 	return b, badMatch(m), errors.Join(c.errs...)
 }
 
@@ -110,14 +70,14 @@ func compileBlock(m *networking.HTTPMatchRequest) (b block, refused, err error) 
 // the gateways counts where there are any.
 func compileSources(m *networking.HTTPMatchRequest) []condition {
 	if len(m.Gateways) > 0 {
-		return []condition{func(c *call) bool { return slices.Contains(m.Gateways, c.From.entry()) }}
+		return []condition{func(c *Call) bool { return slices.Contains(m.Gateways, c.From.entry()) }}
 	}
 	var sources []condition
 	if m.SourceNamespace != "" {
-		sources = append(sources, func(c *call) bool { return c.From.Namespace == m.SourceNamespace })
+		sources = append(sources, func(c *Call) bool { return c.From.Namespace == m.SourceNamespace })
 	}
 	for name, value := range m.SourceLabels {
-		sources = append(sources, func(c *call) bool { return c.From.Labels[name] == value })
+		sources = append(sources, func(c *Call) bool { return c.From.Labels[name] == value })
 	}
 	return sources
 }
@@ -138,7 +98,7 @@ func (b *blockCompiler) uri(m *networking.HTTPMatchRequest) {
 		b.errs = append(b.errs, fmt.Errorf("uri: %w", err))
 		return
 	}
-	b.add(func(c *call) bool { return match(c.path) })
+	b.add(func(c *Call) bool { return match(c.path) })
 }
 
 // everyPath reports the ways to write a match that every path passes.
@@ -146,7 +106,7 @@ func everyPath(m *networking.StringMatch) bool {
 	return m.GetMatchType() == nil || m.GetPrefix() == "/" || m.GetRegex() == ".*"
 }
 
-func (b *blockCompiler) text(what string, m *networking.StringMatch, of func(*call) string) {
+func (b *blockCompiler) text(what string, m *networking.StringMatch, of func(*Call) string) {
 	if m.GetMatchType() == nil {
 		return
 	}
@@ -155,7 +115,7 @@ func (b *blockCompiler) text(what string, m *networking.StringMatch, of func(*ca
 		b.errs = append(b.errs, fmt.Errorf("%s: %w", what, err))
 		return
 	}
-	b.add(func(c *call) bool { return match(of(c)) })
+	b.add(func(c *Call) bool { return match(of(c)) })
 }
 
 func (b *blockCompiler) header(name string, m *networking.StringMatch) {
@@ -164,7 +124,7 @@ func (b *blockCompiler) header(name string, m *networking.StringMatch) {
 		b.errs = append(b.errs, fmt.Errorf("header %s: %w", name, err))
 		return
 	}
-	b.add(func(c *call) bool {
+	b.add(func(c *Call) bool {
 		value, ok := c.header(name)
 		return ok && match(value)
 	})
@@ -179,7 +139,7 @@ func (b *blockCompiler) withoutHeader(name string, m *networking.StringMatch) {
 		return
 	}
 	presence := anything(m)
-	b.add(func(c *call) bool {
+	b.add(func(c *Call) bool {
 		value, ok := c.header(name)
 		if presence {
 			return !ok
@@ -194,7 +154,7 @@ func (b *blockCompiler) parameter(name string, m *networking.StringMatch) {
 		b.errs = append(b.errs, fmt.Errorf("query parameter %s: %w", name, err))
 		return
 	}
-	b.add(func(c *call) bool {
+	b.add(func(c *Call) bool {
 		value, ok := c.query[name]
 		return ok && match(value)
 	})

@@ -1,4 +1,4 @@
-package fake
+package rules
 
 import (
 	"net"
@@ -9,19 +9,19 @@ import (
 
 const clusterDomain = "svc.cluster.local"
 
-// qualify returns the full name of a host that is named by an object of the
+// Qualify returns the full name of a host that is named by an object of the
 // namespace ns. As in Istio, only a name without any dot is short.
-func qualify(host, ns string) string {
+func Qualify(host, ns string) string {
 	if strings.Contains(host, ".") || host == "*" {
 		return strings.ToLower(host)
 	}
 	return strings.ToLower(host) + "." + ns + "." + clusterDomain
 }
 
-// dial returns the full name behind the host of a request, as a resolver of the
+// Dial returns the full name behind the host of a request, as a resolver of the
 // namespace ns finds it: "reviews", "reviews.bookinfo" and "reviews.bookinfo.svc"
 // are short forms of services; a dot at the end says that a name is full.
-func dial(host, ns string) string {
+func Dial(host, ns string) string {
 	if full, ok := strings.CutSuffix(host, "."); ok {
 		return full
 	}
@@ -46,24 +46,24 @@ func bareHost(authority string) string {
 	return strings.ToLower(authority)
 }
 
-// covers reports whether the host pattern, "*", "*.suffix" or a name, holds for
+// Covers reports whether the host pattern, "*", "*.suffix" or a name, holds for
 // host, or for all that the pattern host holds for.
-func covers(pattern, host string) bool {
+func Covers(pattern, host string) bool {
 	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
 		return strings.HasSuffix(host, suffix) && len(host) > len(suffix)
 	}
 	return pattern == host
 }
 
-// common returns the hosts and patterns that both lists cover: where one is
+// Common returns the hosts and patterns that both lists cover: where one is
 // within the other, the narrower one.
-func common(a, b []string) []string {
+func Common(a, b []string) []string {
 	var both []string
 	for _, x := range a {
 		for _, y := range b {
-			if x == y || covers(y, x) {
+			if x == y || Covers(y, x) {
 				both = append(both, x)
-			} else if covers(x, y) {
+			} else if Covers(x, y) {
 				both = append(both, y)
 			}
 		}
@@ -71,10 +71,10 @@ func common(a, b []string) []string {
 	return both
 }
 
-// qualifyGateway returns namespace/name of a gateway named by an object of ns.
+// QualifyGateway returns namespace/name of a gateway named by an object of ns.
 // The word for all sidecars stays as it is.
-func qualifyGateway(name, ns string) string {
-	if name == sidecars || strings.Contains(name, "/") {
+func QualifyGateway(name, ns string) string {
+	if name == Sidecars || strings.Contains(name, "/") {
 		return name
 	}
 	return ns + "/" + name
@@ -84,7 +84,7 @@ func qualifyGateway(name, ns string) string {
 func qualifyRule(r *networking.HTTPRoute, ns string) {
 	to := func(d *networking.Destination) {
 		if d != nil {
-			d.Host = qualify(d.Host, ns)
+			d.Host = Qualify(d.Host, ns)
 		}
 	}
 	for _, d := range r.Route {
@@ -96,7 +96,7 @@ func qualifyRule(r *networking.HTTPRoute, ns string) {
 	}
 	for _, m := range r.Match {
 		for i, name := range m.Gateways {
-			m.Gateways[i] = qualifyGateway(name, ns)
+			m.Gateways[i] = QualifyGateway(name, ns)
 		}
 	}
 	if r.Delegate != nil && r.Delegate.Namespace == "" {
@@ -104,5 +104,5 @@ func qualifyRule(r *networking.HTTPRoute, ns string) {
 	}
 }
 
-// sidecars is the reserved gateway name that stands for all sidecars.
-const sidecars = "mesh"
+// Sidecars is the reserved gateway name that stands for all sidecars.
+const Sidecars = "mesh"

@@ -1,4 +1,4 @@
-package fake
+package rules
 
 import (
 	"fmt"
@@ -10,17 +10,21 @@ import (
 
 // format is the value of a header to be: text, and commands of Envoy's between
 // percent signs.
-type format []func(values) string
+type format []func(Values) string
 
-// values is what a format may refer to.
-type values struct {
-	request  *http.Request
-	response http.Header // nil while there is no answer
-	code     int         // 0 for answers that the proxy gives by itself
-	flags    string
+// Values is what a format may refer to.
+type Values struct {
+	// Request is the one that is sent on.
+	Request *http.Request
+	// Response is the headers of the answer; nil while there is none.
+	Response http.Header
+	// Code is the status; 0 for answers that the proxy gives by itself.
+	Code int
+	// Flags are Envoy's response flags; "" for none.
+	Flags string
 }
 
-func (f format) render(v values) string {
+func (f format) render(v Values) string {
 	var b strings.Builder
 	for _, part := range f {
 		b.WriteString(part(v))
@@ -70,11 +74,11 @@ func compileFormat(text string) (format, error) {
 	return f, nil
 }
 
-func constant(s string) func(values) string { return func(values) string { return s } }
+func constant(s string) func(Values) string { return func(Values) string { return s } }
 
 // compileCommand makes one command ready. Commands that Envoy knows and that are
 // not simulated stay what they are.
-func compileCommand(whole, name, args, limit string) (func(values) string, error) {
+func compileCommand(whole, name, args, limit string) (func(Values) string, error) {
 	kind, known := commands[name]
 	switch {
 	case !known:
@@ -88,11 +92,11 @@ func compileCommand(whole, name, args, limit string) (func(values) string, error
 	case "REQ", "RESP":
 		return compileHeaderCommand(name, args, limit)
 	case "PROTOCOL":
-		return func(v values) string { return v.request.Proto }, nil
+		return func(v Values) string { return v.Request.Proto }, nil
 	case "RESPONSE_CODE":
-		return func(v values) string { return strconv.Itoa(v.code) }, nil
+		return func(v Values) string { return strconv.Itoa(v.Code) }, nil
 	case "RESPONSE_FLAGS":
-		return func(v values) string { return flagsOr(v.flags, "-") }, nil
+		return func(v Values) string { return flagsOr(v.Flags, "-") }, nil
 	}
 	return constant(whole), nil
 }
@@ -106,7 +110,7 @@ func flagsOr(flags, otherwise string) string {
 
 // compileHeaderCommand makes %REQ(name?other):length% ready: the first value of a
 // header, or else that of another one, up to a length.
-func compileHeaderCommand(command, args, limit string) (func(values) string, error) {
+func compileHeaderCommand(command, args, limit string) (func(Values) string, error) {
 	first, second, _ := strings.Cut(args, "?")
 	if strings.Contains(second, "?") {
 		return nil, fmt.Errorf("%s(%s): more than two headers", command, args)
@@ -122,11 +126,11 @@ func compileHeaderCommand(command, args, limit string) (func(values) string, err
 		}
 		length = n
 	}
-	lookup := values.requested
+	lookup := Values.requested
 	if command == "RESP" {
-		lookup = values.responded
+		lookup = Values.responded
 	}
-	return func(v values) string {
+	return func(v Values) string {
 		value, ok := lookup(v, first)
 		if !ok && second != "" {
 			value, _ = lookup(v, second)
@@ -135,8 +139,8 @@ func compileHeaderCommand(command, args, limit string) (func(values) string, err
 	}, nil
 }
 
-func (v values) requested(name string) (string, bool) {
-	switch r := v.request; strings.ToLower(name) {
+func (v Values) requested(name string) (string, bool) {
+	switch r := v.Request; strings.ToLower(name) {
 	case ":path":
 		return r.URL.RequestURI(), true
 	case ":authority", "host":
@@ -150,7 +154,7 @@ func (v values) requested(name string) (string, bool) {
 	}
 }
 
-func (v values) responded(name string) (string, bool) { return firstOf(v.response, name) }
+func (v Values) responded(name string) (string, bool) { return firstOf(v.Response, name) }
 
 func firstOf(h http.Header, name string) (string, bool) {
 	if all := h.Values(name); len(all) > 0 {
