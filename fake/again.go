@@ -1,6 +1,10 @@
 package fake
 
-import "math"
+import (
+	"math"
+
+	"github.com/serin-go/serin/fake/internal/proxies"
+)
 
 // reselections is how often Istio lets Envoy draw a pod that has not failed
 // before: the first draw and five more.
@@ -8,7 +12,7 @@ const reselections = 6
 
 // repeat sends failed requests to other pods of their cluster until none is to
 // be tried again.
-func (f *flow) repeat(c *cluster, failed []tries) {
+func (f *flow) repeat(c *proxies.Cluster, failed []tries) {
 	for len(failed) > 0 {
 		var next []tries
 		for _, h := range failed {
@@ -19,17 +23,17 @@ func (f *flow) repeat(c *cluster, failed []tries) {
 }
 
 // again makes one more try, and adds those that fail to next.
-func (f *flow) again(c *cluster, h tries, next []tries) []tries {
+func (f *flow) again(c *proxies.Cluster, h tries, next []tries) []tries {
 	failed := 0.0 // pods
-	for arm := range c.arms {
+	for arm := range c.Arms {
 		failed += h.on(arm)
 	}
-	miss := math.Pow(failed/float64(c.pods), reselections) // every draw finds a pod that has failed
+	miss := math.Pow(failed/float64(c.Pods), reselections) // every draw finds a pod that has failed
 	old := f.m.dice.Binomial(h.n, miss)
-	fresh, left := h.n-old, float64(c.pods)-failed
-	for i := range c.arms {
+	fresh, left := h.n-old, float64(c.Pods)-failed
+	for i := range c.Arms {
 		known := h.on(i)
-		weight := float64(c.arms[i].Ready) - known
+		weight := float64(c.Arms[i].Ready) - known
 		k := f.m.dice.Part(fresh, weight, left)
 		fresh, left = fresh-k, left-weight
 		h.twice = f.anywhere()

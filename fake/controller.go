@@ -13,7 +13,7 @@ import (
 	"github.com/serin-go/serin/fake/internal/deployments"
 )
 
-const deploymentsResource = "deployments"
+const deploymentsResource = "deployments.apps"
 
 // alarm wakes the mesh at the next moment at which a Deployment moves.
 type alarm struct {
@@ -26,7 +26,7 @@ func (m *Mesh) beginDeployments(now time.Time) {
 	m.controller = deployments.New(deployments.Config{
 		Seed: m.config.Seed + 1, Reaction: m.config.Reaction, Start: m.startOf,
 	})
-	for _, raw := range m.server.List(resources[deploymentsResource], "") {
+	for _, raw := range m.server.List(deploymentsResource, "") {
 		m.seeDeployment(changeOf(deploymentsResource, raw), now)
 	}
 	m.apply(m.controller.Run(now), now)
@@ -45,7 +45,7 @@ func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
 	id := types.NamespacedName{Namespace: c.Namespace, Name: c.Name}
 	if c.Type == watch.Deleted {
 		m.controller.Forget(id)
-		m.views.push(m.views.latest().world.withDeployed(id, nil), at)
+		m.views.Push(m.views.World().WithDeployed(id, nil), at)
 		return
 	}
 	if err := m.controller.See(id, c.Object, at); err != nil {
@@ -56,7 +56,7 @@ func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
 // apply lets proxies learn of pods, and writes the status of their Deployments.
 func (m *Mesh) apply(states []deployments.State, now time.Time) {
 	for _, s := range states {
-		m.views.push(m.views.latest().world.withDeployed(s.ID, s.Ready), now)
+		m.views.Push(m.views.World().WithDeployed(s.ID, s.Ready), now)
 		if err := m.report(s); err != nil {
 			m.problems = append(m.problems, err)
 		}
@@ -67,7 +67,7 @@ func (m *Mesh) apply(states []deployments.State, now time.Time) {
 func (m *Mesh) report(s deployments.State) error {
 	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&s.Status)
 	if err == nil {
-		err = m.server.Update(resources[deploymentsResource], s.ID.Namespace, s.ID.Name, func(o map[string]any) { o["status"] = status })
+		err = m.server.Update(deploymentsResource, s.ID.Namespace, s.ID.Name, func(o map[string]any) { o["status"] = status })
 	}
 	if apierrors.IsNotFound(err) { // a Deployment that has just been deleted has no status
 		return nil

@@ -44,5 +44,5 @@ func (p *passage) copy(to answerer, r *http.Request) {
 	case !ended:
 		code, flags = http.StatusServiceUnavailable, "UC"
 	}
-	p.locked(func(f *flow) { f.count(telemetry.ByDestination, to.identity, 1, code, flags, since(began)) })
+	p.locked(func(f *flow) { f.count(telemetry.ByDestination, to.ID, 1, code, flags, since(began)) })
 }

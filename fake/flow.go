@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/serin-go/serin/fake/internal/endpoint"
+	"github.com/serin-go/serin/fake/internal/proxies"
 	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
@@ -11,8 +12,8 @@ import (
 // flow is requests that pass proxies with one table.
 type flow struct {
 	m       *Mesh
-	t       *table // decides
-	pods    *table // knows the clusters, also where t is one of before
+	t       *proxies.Table // decides
+	pods    *proxies.Table // knows the clusters, also where t is one of before
 	c       *rules.Call
 	a       *rules.Action // nil until it is decided, or if there is no rule
 	pause   float64       // milliseconds of an injected delay
@@ -22,13 +23,13 @@ type flow struct {
 }
 
 // newFlow returns no requests yet, which pass a proxy that was told h.
-func (m *Mesh) newFlow(h *held, c *rules.Call) flow {
-	return flow{m: m, t: h.deciding(c), pods: h.table(), c: c}
+func (m *Mesh) newFlow(h *proxies.Held, c *rules.Call) flow {
+	return flow{m: m, t: h.InForce(c), pods: h.Table(), c: c}
 }
 
 // pass decides about n equal requests and lets them go their ways.
 func (f *flow) pass(n uint64) {
-	f.a = f.t.decide(f.c)
+	f.a = f.t.Decide(f.c)
 	if f.a == nil {
 		f.fail(f.stranger(), n, http.StatusNotFound, "NR", 0)
 		return
@@ -88,11 +89,11 @@ func (f *flow) stranger() endpoint.ID {
 // addressee is the destination in the metrics of a request that reached no pod of
 // a cluster.
 func (f *flow) addressee(s *rules.Share) endpoint.ID {
-	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.To))
-	if c.missing {
+	c := f.pods.Cluster(f.c.From.Namespace, f.t.Aim(f.c, s.To))
+	if c.Missing {
 		return f.stranger()
 	}
-	return endpoint.NobodyBehind(c.service)
+	return endpoint.NobodyBehind(c.Service)
 }
 
 // fail counts n requests that got no answer of a pod, after some milliseconds in
@@ -120,16 +121,16 @@ func (f *flow) flagged(flags string) string {
 // deliver sends n requests to the pods of a destination, and returns how many
 // found one.
 func (f *flow) deliver(s *rules.Share, n uint64) uint64 {
-	c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, s.To))
-	if c.missing {
+	c := f.pods.Cluster(f.c.From.Namespace, f.t.Aim(f.c, s.To))
+	if c.Missing {
 		f.fail(f.stranger(), n, http.StatusServiceUnavailable, "NC", 0)
 		return 0
 	}
 	if f.passage != nil {
 		f.passage.reached = true
 	}
-	if c.pods == 0 {
-		f.fail(endpoint.NobodyBehind(c.service), n, http.StatusServiceUnavailable, "UH", 0)
+	if c.Pods == 0 {
+		f.fail(endpoint.NobodyBehind(c.Service), n, http.StatusServiceUnavailable, "UH", 0)
 		return 0
 	}
 	f.spread(c, n)
@@ -139,7 +140,7 @@ func (f *flow) deliver(s *rules.Share, n uint64) uint64 {
 // copy sends n mirrored requests. Those that find no pod are gone without a
 // trace.
 func (f *flow) copy(to rules.Destination, n uint64) {
-	if c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, to)); n > 0 && !c.missing {
+	if c := f.pods.Cluster(f.c.From.Namespace, f.t.Aim(f.c, to)); n > 0 && !c.Missing {
 		copies := *f
 		copies.copied, copies.pause = true, 0
 		copies.spread(c, n)
@@ -147,11 +148,11 @@ func (f *flow) copy(to rules.Destination, n uint64) {
 }
 
 // spread shares n requests out among the pods of a cluster.
-func (f *flow) spread(c *cluster, n uint64) {
-	left := c.pods
+func (f *flow) spread(c *proxies.Cluster, n uint64) {
+	left := c.Pods
 	var failed []tries
-	for i := range c.arms {
-		ready := uint64(c.arms[i].Ready)
+	for i := range c.Arms {
+		ready := uint64(c.Arms[i].Ready)
 		k := f.m.dice.Portion(n, ready, left)
 		n, left = n-k, left-ready
 		if again := f.serve(c, i, k, tries{twice: f.anywhere()}); again.n > 0 {

@@ -1,6 +1,10 @@
 package fake
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/serin-go/serin/fake/internal/proxies"
+)
 
 // tries are requests that went the same way so far.
 type tries struct {
@@ -25,7 +29,7 @@ func (h *tries) on(arm int) float64 {
 const maxGroups = 32
 
 // merge adds requests that have just failed on a pod of an arm.
-func merge(all []tries, h tries, c *cluster, arm int) []tries {
+func merge(all []tries, h tries, c *proxies.Cluster, arm int) []tries {
 	if h.n == 0 {
 		return all
 	}
@@ -51,12 +55,12 @@ func merge(all []tries, h tries, c *cluster, arm int) []tries {
 
 // fail notes a pod of an arm that was not among those that failed. Where it was
 // so for some of the requests only, it is now for all, and others are instead.
-func (h *tries) fail(c *cluster, arm int) {
-	pods := make([]float64, len(c.arms))
+func (h *tries) fail(c *proxies.Cluster, arm int) {
+	pods := make([]float64, len(c.Arms))
 	copy(pods, h.pods)
 	h.dead++
 	pods[arm]++
-	if over := pods[arm] - float64(c.arms[arm].Ready); over > 0 {
+	if over := pods[arm] - float64(c.Arms[arm].Ready); over > 0 {
 		pods[arm] -= over
 		others := 0.0
 		for i := range pods {
@@ -66,7 +70,7 @@ func (h *tries) fail(c *cluster, arm int) {
 		}
 		for i := range pods {
 			if i != arm && others > 0 {
-				pods[i] = min(pods[i]*(1+over/others), float64(c.arms[i].Ready))
+				pods[i] = min(pods[i]*(1+over/others), float64(c.Arms[i].Ready))
 			}
 		}
 	}
@@ -94,15 +98,15 @@ func (h *tries) and(other tries) {
 
 // still returns which pods of a cluster have failed, of those that did when it was
 // another one.
-func still(failed []float64, c, before *cluster) []float64 {
+func still(failed []float64, c, before *proxies.Cluster) []float64 {
 	if failed == nil || c == before {
 		return failed
 	}
-	pods := make([]float64, len(c.arms))
-	for i, a := range before.arms {
-		now := slices.IndexFunc(c.arms, func(b arm) bool { return a.identity == b.identity && a.Image == b.Image })
+	pods := make([]float64, len(c.Arms))
+	for i, a := range before.Arms {
+		now := slices.IndexFunc(c.Arms, func(b proxies.Arm) bool { return a.ID == b.ID && a.Image == b.Image })
 		if now >= 0 {
-			pods[now] = min(pods[now]+failed[i], float64(c.arms[now].Ready))
+			pods[now] = min(pods[now]+failed[i], float64(c.Arms[now].Ready))
 		}
 	}
 	return pods

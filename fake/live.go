@@ -91,10 +91,10 @@ func (p *passage) next(l *live, e ending, began time.Time) {
 	h := l.tries
 	h.n, h.made, h.spent = 1, h.made+1, milliseconds(time.Since(p.began))
 	p.locked(func(f *flow) {
-		f.count(telemetry.ByDestination, l.identity, 1, e.arrived, e.arrivedWith, since(began))
+		f.count(telemetry.ByDestination, l.ID, 1, e.arrived, e.arrivedWith, since(began))
 		failed := merge(nil, h, l.cluster, l.index)
-		c := f.pods.cluster(f.c.From.Namespace, f.t.aim(f.c, p.share.To))
-		if c.pods == 0 {
+		c := f.pods.Cluster(f.c.From.Namespace, f.t.Aim(f.c, p.share.To))
+		if c.Pods == 0 {
 			f.fail(f.addressee(p.share), 1, http.StatusServiceUnavailable, "UH", h.spent)
 			return
 		}
@@ -113,9 +113,9 @@ func (p *passage) conclude(w http.ResponseWriter, sent *http.Request, l *live, e
 	}
 	flags = p.flow.flagged(flags)
 	p.locked(func(f *flow) {
-		f.count(telemetry.ByDestination, l.identity, 1, e.arrived, e.arrivedWith, t)
+		f.count(telemetry.ByDestination, l.ID, 1, e.arrived, e.arrivedWith, t)
 		whole := telemetry.Instant(1, t.Sum+l.tries.spent+f.pause)
-		f.count(telemetry.BySource, l.identity, 1, e.code, flags, &whole)
+		f.count(telemetry.BySource, l.ID, 1, e.code, flags, &whole)
 	})
 	if e.how == rules.Answered {
 		return

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/fake/internal/chance"
 	"github.com/serin-go/serin/fake/internal/deployments"
+	"github.com/serin-go/serin/fake/internal/proxies"
 	"github.com/serin-go/serin/fake/internal/relay"
 	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
@@ -67,7 +69,7 @@ type Mesh struct {
 	versions   map[string]*version
 	crashed    map[types.NamespacedName]bool
 	recorder   *telemetry.Recorder
-	views      views
+	views      *proxies.Views
 	streams    []*stream
 	controller *deployments.Controller
 	alarm      alarm
@@ -127,12 +129,12 @@ func (m *Mesh) Send(n int, r Request) Result {
 // send lets n requests enter by the proxies in equal parts.
 func (m *Mesh) send(n uint64, c *rules.Call) Result {
 	var result Result
-	left := uint64(m.views.proxies)
-	for _, v := range m.views.inForce {
-		k := m.dice.Portion(n, v.proxies, left)
-		n, left = n-k, left-v.proxies
+	left := uint64(m.views.Len())
+	for _, v := range m.views.Served() {
+		k := m.dice.Portion(n, v.Proxies, left)
+		n, left = n-k, left-v.Proxies
 		if k > 0 {
-			f := m.newFlow(v.held, c)
+			f := m.newFlow(v.Held, c)
 			f.result = &result
 			f.pass(k)
 		}
@@ -161,7 +163,7 @@ func (m *Mesh) Restart(namespace, workload string) {
 // learn at once what they missed. Changes that come after the call are stalled, and
 // so are those before it that a proxy has not learned of yet.
 func (m *Mesh) Stall(stalled bool) {
-	m.now(func() { m.views.stall(stalled, m.clock) })
+	m.now(func() { m.views.Stall(stalled, m.clock) })
 }
 
 // Problems returns what the mesh could not use: objects that cannot be
@@ -172,6 +174,25 @@ func (m *Mesh) Problems() []error {
 	defer m.mu.Unlock()
 	m.advance(time.Now())
 	return append([]error(nil), m.problems...)
+}
+
+// Refused returns the rules now in force that Envoy rejects although the API
+// server and Istio's validation accept them. Each error names the VirtualService,
+// the place in it, and why.
+//
+// An Envoy refuses the whole route table that such a rule is in, and with it some
+// or all of its other tables: for every proxy that is told the rule, no route
+// changes any more until the rule is gone. A proxy that never took a table answers
+// 404 (NR). Rules that only some proxies or none at all are told are listed too.
+func (m *Mesh) Refused() []error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(time.Now())
+	all := m.views.Refused()
+	for i, err := range all {
+		all[i] = fmt.Errorf("fake: %w", err)
+	}
+	return all
 }
 
 // now brings the mesh up to this moment, streams included, and then changes it.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-go/serin/fake/internal/proxies"
 	"github.com/serin-go/serin/fake/internal/relay"
 	"github.com/serin-go/serin/fake/internal/rules"
 )
@@ -29,7 +30,7 @@ type passage struct {
 
 // answerer is a pod with a handler.
 type answerer struct {
-	*arm
+	*proxies.Arm
 	handler http.Handler
 }
 
@@ -37,7 +38,7 @@ type answerer struct {
 // before.
 type live struct {
 	answerer
-	cluster *cluster
+	cluster *proxies.Cluster
 	index   int // of the pod's arm
 	tries   tries
 }
@@ -47,10 +48,10 @@ func (m *Mesh) meet(r Request) *passage {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	p := &passage{m: m, proxy: m.dice.IntN(len(m.views.seen))}
-	p.flow = m.newFlow(m.views.seen[p.proxy], r.call())
+	p := &passage{m: m, proxy: m.dice.IntN(m.views.Len())}
+	p.flow = m.newFlow(m.views.Proxy(p.proxy), r.call())
 	p.flow.result, p.flow.passage = &p.result, p
-	a := p.flow.t.decide(p.flow.c)
+	a := p.flow.t.Decide(p.flow.c)
 	p.flow.a = a
 	if a != nil && m.dice.Binomial(1, float64(a.Delay.PPM)/rules.Million) > 0 {
 		p.flow.pause = milliseconds(a.Delay.By)
@@ -59,8 +60,8 @@ func (m *Mesh) meet(r Request) *passage {
 }
 
 // take keeps the pods that have a handler.
-func (p *passage) take(c *cluster, arm int, h tries, copied bool) bool {
-	to := answerer{&c.arms[arm], p.m.handlers[c.arms[arm].Image]}
+func (p *passage) take(c *proxies.Cluster, arm int, h tries, copied bool) bool {
+	to := answerer{&c.Arms[arm], p.m.handlers[c.Arms[arm].Image]}
 	switch {
 	case to.handler == nil:
 		return false
@@ -106,7 +107,7 @@ func (p *passage) locked(change func(*flow)) {
 	p.m.mu.Lock()
 	defer p.m.mu.Unlock()
 	p.m.advance(time.Now())
-	p.flow.pods = p.m.views.seen[p.proxy].table()
+	p.flow.pods = p.m.views.Proxy(p.proxy).Table()
 	change(&p.flow)
 }
 
@@ -165,7 +166,7 @@ func (p *passage) redirect(w http.ResponseWriter, r *http.Request) {
 	f := p.flow
 	switch a := f.a.Answer; {
 	case a.Redirect != nil:
-		w.Header().Set("Location", a.Redirect.Location(r, f.c.Scheme, f.t.portOf(f.c)))
+		w.Header().Set("Location", a.Redirect.Location(r, f.c.Scheme, f.t.PortOf(f.c)))
 	case a.Body != "":
 		w.Header().Set("Content-Type", "text/plain")
 	}

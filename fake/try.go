@@ -7,18 +7,19 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/serin-go/serin/fake/internal/proxies"
 	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
 // serve lets the pods of an arm answer k of the requests that went the same way,
 // and returns those that are to be tried again.
-func (f *flow) serve(c *cluster, arm int, k uint64, h tries) tries {
+func (f *flow) serve(c *proxies.Cluster, arm int, k uint64, h tries) tries {
 	again := tries{made: h.made + 1, pods: h.pods, dead: h.dead, twice: h.twice}
 	if k == 0 {
 		return again
 	}
-	a := &c.arms[arm]
+	a := &c.Arms[arm]
 	if f.m.crashed[types.NamespacedName{Namespace: a.Namespace, Name: a.Workload}] {
 		f.refuse(a, k, h, &again)
 		return again
@@ -68,13 +69,13 @@ func (f *flow) limit(h tries) (limit float64, last bool) {
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // refuse is the end of tries to pods that cannot be reached.
-func (f *flow) refuse(a *arm, k uint64, h tries, next *tries) {
+func (f *flow) refuse(a *proxies.Arm, k uint64, h tries, next *tries) {
 	again, flag := f.retry(rules.Unreachable, 0, h)
 	switch {
 	case again:
 		next.add(k, h.spent)
 	case !f.copied:
-		f.fail(a.identity, k, http.StatusServiceUnavailable, joined(flag, "UF"), h.spent)
+		f.fail(a.ID, k, http.StatusServiceUnavailable, joined(flag, "UF"), h.spent)
 	}
 }
 
@@ -86,12 +87,12 @@ func joined(first, second string) string {
 }
 
 // cut is the end of tries that took too long: the pods see a client that leaves.
-func (f *flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tries) {
+func (f *flow) cut(a *proxies.Arm, k uint64, limit float64, last bool, h tries, next *tries) {
 	if k == 0 {
 		return
 	}
 	t := telemetry.Instant(k, limit)
-	f.count(telemetry.ByDestination, a.identity, k, 0, "DC", &t)
+	f.count(telemetry.ByDestination, a.ID, k, 0, "DC", &t)
 	again, flag := false, ""
 	if !last {
 		again, flag = f.retry(rules.TooLate, 0, h)
@@ -100,20 +101,20 @@ func (f *flow) cut(a *arm, k uint64, limit float64, last bool, h tries, next *tr
 	case again:
 		next.add(k, h.spent+limit)
 	case f.copied:
-		f.result.add(a.outcome(0, "DC", true), k)
+		f.result.add(outcomeOf(a, 0, "DC", true), k)
 	default:
-		f.fail(a.identity, k, http.StatusGatewayTimeout, joined(flag, "UT"), h.spent+limit)
+		f.fail(a.ID, k, http.StatusGatewayTimeout, joined(flag, "UT"), h.spent+limit)
 	}
 }
 
 // answered is the end of tries that the pods answered with a status.
-func (f *flow) answered(a *arm, k uint64, code int, v *version, h tries, next *tries) {
+func (f *flow) answered(a *proxies.Arm, k uint64, code int, v *version, h tries, next *tries) {
 	if k == 0 {
 		return
 	}
 	var t telemetry.Timing
 	t.Sum = v.durations(f.m.dice, k, &t.Buckets)
-	f.count(telemetry.ByDestination, a.identity, k, code, "", &t)
+	f.count(telemetry.ByDestination, a.ID, k, code, "", &t)
 	again, flag := f.retry(rules.Answered, code, h)
 	if again {
 		next.add(k, h.spent+t.Sum/float64(k))
@@ -125,13 +126,13 @@ func (f *flow) answered(a *arm, k uint64, code int, v *version, h tries, next *t
 		if before := h.spent + f.pause; before > 0 {
 			t = v.later(&t, k, before)
 		}
-		f.count(telemetry.BySource, a.identity, k, code, flags, &t)
+		f.count(telemetry.BySource, a.ID, k, code, flags, &t)
 	}
-	f.result.add(a.outcome(code, flags, f.copied), k)
+	f.result.add(outcomeOf(a, code, flags, f.copied), k)
 }
 
-func (a *arm) outcome(code int, flags string, mirrored bool) Outcome {
-	return Outcome{a.Workload, a.identity.Value().Revision, a.Image, code, flags, mirrored}
+func outcomeOf(a *proxies.Arm, code int, flags string, mirrored bool) Outcome {
+	return Outcome{a.Workload, a.ID.Value().Revision, a.Image, code, flags, mirrored}
 }
 
 // later is the timing of k answers as a client saw them that had waited before.

@@ -1,4 +1,4 @@
-package fake
+package proxies
 
 import (
 	"slices"
@@ -7,9 +7,9 @@ import (
 	"github.com/serin-go/serin/fake/internal/rules"
 )
 
-// decide finds the rule for a request, nil if there is none: a pure function of
+// Decide finds the rule for a request, nil if there is none: a pure function of
 // table and request.
-func (t *table) decide(c *rules.Call) *rules.Action {
+func (t *Table) Decide(c *rules.Call) *rules.Action {
 	if c.From.Gateway != "" {
 		return t.enter(c)
 	}
@@ -31,7 +31,7 @@ func (t *table) decide(c *rules.Call) *rules.Action {
 
 // dialled returns the service that the client of a sidecar names, nil if there is
 // none, and the port.
-func (t *table) dialled(c *rules.Call) (*service, uint32) {
+func (t *Table) dialled(c *rules.Call) (*service, uint32) {
 	s := t.services[rules.Dial(c.Bare, c.From.Namespace)]
 	switch {
 	case c.Port != 0:
@@ -46,7 +46,7 @@ func (t *table) dialled(c *rules.Call) (*service, uint32) {
 // one of those for the name, else for the longest pattern, of which its proxy is
 // told a rule. A service has one at most of those for patterns, and none beside
 // those for its name.
-func (t *table) applies(c *rules.Call, host string, service bool, port uint32) *virtualService {
+func (t *Table) applies(c *rules.Call, host string, service bool, port uint32) *virtualService {
 	e := t.entries[door{gateway: rules.Sidecars}]
 	if e == nil {
 		return nil
@@ -78,7 +78,7 @@ func (t *table) applies(c *rules.Call, host string, service bool, port uint32) *
 
 // listens reports whether sidecars have routes of v on a port: on 80 always, else
 // where one of its hosts is a service with that port.
-func (t *table) listens(v *virtualService, port uint32) bool {
+func (t *Table) listens(v *virtualService, port uint32) bool {
 	return port == 80 || slices.ContainsFunc(v.hosts, func(host string) bool {
 		if !strings.HasPrefix(host, "*") {
 			s := t.services[host]
@@ -94,7 +94,7 @@ func (t *table) listens(v *virtualService, port uint32) bool {
 }
 
 // known reports whether the sender's proxy is told any rule of v.
-func (t *table) known(v *virtualService, c *rules.Call, port uint32) bool {
+func (t *Table) known(v *virtualService, c *rules.Call, port uint32) bool {
 	return slices.ContainsFunc(t.flat[v], func(r rules.Route) bool { return r.Known(c, port) })
 }
 
@@ -118,7 +118,7 @@ func visible(all []*virtualService, c *rules.Call) []*virtualService {
 
 // enter decides about a request to a gateway, which merges all VirtualServices
 // that name the same host.
-func (t *table) enter(c *rules.Call) *rules.Action {
+func (t *Table) enter(c *rules.Call) *rules.Action {
 	port := t.front(c)
 	e := t.entries[door{c.From.Gateway, port}]
 	if e == nil {
@@ -139,7 +139,7 @@ func (t *table) enter(c *rules.Call) *rules.Action {
 }
 
 // knownOf returns those of which the sender's proxy is told a rule.
-func (t *table) knownOf(all []*virtualService, c *rules.Call, port uint32) []*virtualService {
+func (t *Table) knownOf(all []*virtualService, c *rules.Call, port uint32) []*virtualService {
 	var found []*virtualService
 	for _, v := range visible(all, c) {
 		if t.known(v, c, port) {
@@ -149,8 +149,8 @@ func (t *table) knownOf(all []*virtualService, c *rules.Call, port uint32) []*vi
 	return found
 }
 
-// portOf returns the port of the route table that decides.
-func (t *table) portOf(c *rules.Call) uint32 {
+// PortOf returns the port of the route table that decides.
+func (t *Table) PortOf(c *rules.Call) uint32 {
 	if c.From.Gateway != "" {
 		return t.front(c)
 	}
@@ -159,7 +159,7 @@ func (t *table) portOf(c *rules.Call) uint32 {
 }
 
 // front returns the port of a gateway that a request comes in by.
-func (t *table) front(c *rules.Call) uint32 {
+func (t *Table) front(c *rules.Call) uint32 {
 	g := t.world.gateway(c.From.Gateway)
 	if c.Port != 0 || g == nil || len(g.servers) == 0 {
 		return c.Port
@@ -169,7 +169,7 @@ func (t *table) front(c *rules.Call) uint32 {
 
 // firstMatch walks the rules in their order. Where several objects are merged,
 // routes that match everything come after all others.
-func (t *table) firstMatch(found []*virtualService, c *rules.Call, port uint32) *rules.Action {
+func (t *Table) firstMatch(found []*virtualService, c *rules.Call, port uint32) *rules.Action {
 	var last *rules.Action
 	for _, v := range found {
 		for _, r := range t.flat[v] {
@@ -188,10 +188,10 @@ func (t *table) firstMatch(found []*virtualService, c *rules.Call, port uint32) 
 	return last
 }
 
-// aim fills in the port of a destination that does not say it: gateways take the
+// Aim fills in the port of a destination that does not say it: gateways take the
 // only one of the service, sidecars the one that was dialled, even if the service
 // has it not.
-func (t *table) aim(c *rules.Call, to rules.Destination) rules.Destination {
+func (t *Table) Aim(c *rules.Call, to rules.Destination) rules.Destination {
 	if to.Port != 0 {
 		return to
 	}

@@ -1,4 +1,4 @@
-package fake
+package proxies
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package fake
+package proxies
 
 import (
 	"slices"
@@ -16,22 +16,27 @@ type clusterKey struct {
 	to     rules.Destination
 }
 
-// cluster is the set of pods behind a destination.
-type cluster struct {
-	service endpoint.Service // where it is known
-	arms    []arm
-	pods    uint64 // of all arms
-	missing bool   // no such host, subset or port: flag NC
+// Cluster is the set of pods behind a destination.
+type Cluster struct {
+	// Service is the one that was called, if there is one.
+	Service endpoint.Service
+	// Arms are the pods, and Pods is how many all of them are.
+	Arms []Arm
+	Pods uint64
+	// Missing: there is no such host, subset or port (flag NC).
+	Missing bool
 }
 
-// arm is the pods of a cluster that answer alike.
-type arm struct {
+// Arm is the pods of a cluster that answer alike.
+type Arm struct {
 	endpoint.Group
-	identity endpoint.ID
+	// ID is their name in metrics.
+	ID endpoint.ID
 }
 
-// cluster returns the pods behind a destination. The answers are kept.
-func (t *table) cluster(client string, to rules.Destination) *cluster {
+// Cluster returns the pods behind a destination, as clients of a namespace see
+// them. The answers are kept.
+func (t *Table) Cluster(client string, to rules.Destination) *Cluster {
 	key := clusterKey{client, to}
 	found, ok := t.clusters[key]
 	if !ok {
@@ -41,29 +46,29 @@ func (t *table) cluster(client string, to rules.Destination) *cluster {
 	return found
 }
 
-func (t *table) findCluster(client string, to rules.Destination) *cluster {
+func (t *Table) findCluster(client string, to rules.Destination) *Cluster {
 	s := t.services[to.Host]
 	if s == nil {
-		return &cluster{missing: true}
+		return &Cluster{Missing: true}
 	}
 	if !slices.Contains(s.ports, to.Port) {
-		return &cluster{service: s.called(), missing: true}
+		return &Cluster{Service: s.called(), Missing: true}
 	}
 	selectors := []map[string]string{s.selector}
 	if to.Subset != "" {
 		subset := t.subset(client, s, to.Subset)
 		if subset == nil {
-			return &cluster{service: s.called(), missing: true}
+			return &Cluster{Service: s.called(), Missing: true}
 		}
 		selectors = append(selectors, subset.Labels)
 	}
-	c := &cluster{service: s.called()}
+	c := &Cluster{Service: s.called()}
 	if len(s.selector) == 0 {
 		return c // endpoints without a selector are not simulated
 	}
 	for _, p := range t.world.endpoints(s.namespace, selectors...) {
-		c.arms = append(c.arms, arm{p, endpoint.Identify(p, c.service)})
-		c.pods += uint64(p.Ready)
+		c.Arms = append(c.Arms, Arm{p, endpoint.Identify(p, c.Service)})
+		c.Pods += uint64(p.Ready)
 	}
 	return c
 }
@@ -72,7 +77,7 @@ func (t *table) findCluster(client string, to rules.Destination) *cluster {
 // if none there is for the host, in those of the service's namespace. Rules for
 // the same host in one namespace are merged; of two subsets with the same name
 // the older counts. Istio's third place, the root namespace, is left out.
-func (t *table) subset(client string, s *service, name string) *networking.Subset {
+func (t *Table) subset(client string, s *service, name string) *networking.Subset {
 	for _, namespace := range []string{client, s.namespace} {
 		rules := t.rulesFor(namespace, client, s.host)
 		for _, r := range rules {
@@ -93,7 +98,7 @@ func (t *table) subset(client string, s *service, name string) *networking.Subse
 // host, oldest first. Of those that name it, or else have the longest wildcard,
 // Istio merges what is exported alike; of several such groups that the client
 // sees, the youngest counts.
-func (t *table) rulesFor(namespace, client, host string) []*destinationRule {
+func (t *Table) rulesFor(namespace, client, host string) []*destinationRule {
 	var groups [][]*destinationRule
 	for _, r := range t.closest(namespace, client, host) {
 		joined := false
@@ -116,7 +121,7 @@ func (t *table) rulesFor(namespace, client, host string) []*destinationRule {
 
 // closest returns the DestinationRules of a namespace that name a host, or else
 // those of the longest wildcard, oldest first, whether or not the client sees them.
-func (t *table) closest(namespace, client, host string) []*destinationRule {
+func (t *Table) closest(namespace, client, host string) []*destinationRule {
 	var best []*destinationRule
 	for _, r := range t.rules {
 		if r.namespace != namespace || !r.offered(client) || !rules.Covers(r.host, host) {

@@ -1,4 +1,4 @@
-package fake
+package proxies
 
 import (
 	"maps"
@@ -13,7 +13,7 @@ import (
 
 // includes reports whether t refuses all that u refuses, for the same proxies. A
 // false may be an error, a true is none.
-func (t *table) includes(u *table) bool {
+func (t *Table) includes(u *Table) bool {
 	return len(u.bad) <= len(t.bad) && maps.Equal(t.world.services, u.world.services) &&
 		maps.Equal(t.world.gateways, u.world.gateways) &&
 		!slices.ContainsFunc(u.bad, func(v *virtualService) bool { return !t.refusesAlike(v, u) })
@@ -21,7 +21,7 @@ func (t *table) includes(u *table) bool {
 
 // refusesAlike reports whether the same proxies refuse t for the object v as
 // refuse u for it: neither the object nor those that share a host with it differ.
-func (t *table) refusesAlike(v *virtualService, u *table) bool {
+func (t *Table) refusesAlike(v *virtualService, u *Table) bool {
 	alike := func(a, b *virtualService) bool {
 		return a.namespace == b.namespace && a.name == b.name && t.toldAlike(a, b, u)
 	}
@@ -32,7 +32,7 @@ func (t *table) refusesAlike(v *virtualService, u *table) bool {
 }
 
 // named returns the objects for sidecars that name a host, or a pattern.
-func (t *table) named(host string) []*virtualService {
+func (t *Table) named(host string) []*virtualService {
 	if e := t.entries[door{gateway: rules.Sidecars}]; e != nil {
 		return e.hosts[host]
 	}
@@ -41,7 +41,7 @@ func (t *table) named(host string) []*virtualService {
 
 // toldAlike reports whether the same proxies are told a of t and b of u, with its
 // delegates, and refuse the same of its routes.
-func (t *table) toldAlike(a, b *virtualService, u *table) bool {
+func (t *Table) toldAlike(a, b *virtualService, u *Table) bool {
 	return sameReach(a, b) &&
 		slices.EqualFunc(t.flat[a], u.flat[b], func(x, y rules.Route) bool {
 			return (x.Refused == nil) == (y.Refused == nil)
@@ -49,7 +49,7 @@ func (t *table) toldAlike(a, b *virtualService, u *table) bool {
 		slices.EqualFunc(t.delegates(a), u.delegates(b), sameReach)
 }
 
-func (t *table) delegates(v *virtualService) []*virtualService {
+func (t *Table) delegates(v *virtualService) []*virtualService {
 	var all []*virtualService
 	for _, r := range v.rules {
 		if r.Delegate != nil {

@@ -1,4 +1,4 @@
-package fake
+package proxies
 
 import (
 	"cmp"
@@ -93,7 +93,7 @@ type gateway struct {
 }
 
 // gateway returns one by namespace/name, nil if there is none.
-func (w world) gateway(id string) *gateway {
+func (w World) gateway(id string) *gateway {
 	namespace, id, _ := strings.Cut(id, "/")
 	return w.gateways[types.NamespacedName{Namespace: namespace, Name: id}]
 }

@@ -1,4 +1,4 @@
-package fake
+package proxies
 
 import (
 	"cmp"
@@ -9,15 +9,15 @@ import (
 	"github.com/serin-go/serin/fake/internal/rules"
 )
 
-// table is a world made ready for deciding about requests.
-type table struct {
-	world    world
+// Table is a world made ready for deciding about requests.
+type Table struct {
+	world    World
 	services map[string]*service // by full host
 	rules    []*destinationRule  // oldest first
 	entries  map[door]*entry
 	flat     map[*virtualService][]rules.Route // with delegates resolved
 	bad      []*virtualService                 // with a route that no Envoy takes
-	clusters map[clusterKey]*cluster
+	clusters map[clusterKey]*Cluster
 }
 
 // door is where requests come in: a port of a gateway, or sidecars on any port.
@@ -32,14 +32,14 @@ type entry struct {
 	wildcards []string                     // the patterns among them, the longest first
 }
 
-func compile(w world) *table {
-	t := &table{
+func compile(w World) *Table {
+	t := &Table{
 		world:    w,
 		services: map[string]*service{},
 		rules:    slices.SortedFunc(maps.Values(w.destinationRules), func(a, b *destinationRule) int { return a.older(b.header) }),
 		entries:  map[door]*entry{},
 		flat:     map[*virtualService][]rules.Route{},
-		clusters: map[clusterKey]*cluster{},
+		clusters: map[clusterKey]*Cluster{},
 	}
 	for _, s := range w.services {
 		t.services[s.host] = s
@@ -69,7 +69,7 @@ func compile(w world) *table {
 
 // bind opens the doors of a gateway to the hosts that its servers and v have in
 // common.
-func (t *table) bind(gateway string, v *virtualService) {
+func (t *Table) bind(gateway string, v *virtualService) {
 	g := t.world.gateway(gateway)
 	if g == nil {
 		return
@@ -79,7 +79,7 @@ func (t *table) bind(gateway string, v *virtualService) {
 	}
 }
 
-func (t *table) add(d door, hosts []string, v *virtualService) {
+func (t *Table) add(d door, hosts []string, v *virtualService) {
 	e := t.entries[d]
 	if e == nil {
 		e = &entry{hosts: map[string][]*virtualService{}}

@@ -1,4 +1,6 @@
-package fake
+// Package proxies is what the proxies of a mesh know, and what they decide: objects,
+// tables that are made of these, and how changes reach one proxy after the other.
+package proxies
 
 import (
 	"encoding/json"
@@ -8,7 +10,6 @@ import (
 	"strings"
 
 	core "k8s.io/api/core/v1"
-	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -16,9 +17,9 @@ import (
 	"github.com/serin-go/serin/fake/internal/endpoint"
 )
 
-// world is what the mesh knows at one moment. It is never changed: with returns
-// another one.
-type world struct {
+// World is what the mesh knows at one moment. It is never changed: With returns
+// another one. The zero value is empty.
+type World struct {
 	virtualServices  map[types.NamespacedName]*virtualService
 	destinationRules map[types.NamespacedName]*destinationRule
 	gateways         map[types.NamespacedName]*gateway
@@ -27,52 +28,41 @@ type world struct {
 	deployed         map[types.NamespacedName][]endpoint.Group // of simulated Deployments
 }
 
-// resources are the full names of the resources that the mesh reads.
-var resources = map[string]string{
-	"virtualservices":  "virtualservices.networking.istio.io",
-	"destinationrules": "destinationrules.networking.istio.io",
-	"gateways":         "gateways.networking.istio.io",
-	"services":         "services",
-	"pods":             "pods",
-	"deployments":      "deployments.apps",
-}
-
-// changeOf makes the change that brought an object into being.
-func changeOf(resource string, raw json.RawMessage) apiserver.Change {
-	var o struct{ Metadata meta.ObjectMeta }
-	if err := json.Unmarshal(raw, &o); err != nil {
-		o.Metadata.Name = endpoint.Unknown // what follows says why
-	}
-	c := apiserver.Change{Type: watch.Added, Namespace: o.Metadata.Namespace, Name: o.Metadata.Name, Object: raw}
-	c.Resource.Resource = resource
-	return c
-}
-
 func compareNames(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) }
 
+// Resources are the full names of the resources that a World is made of, in a fixed
+// order.
+func Resources() []string {
+	return []string{
+		"destinationrules.networking.istio.io", "gateways.networking.istio.io", "pods", "services",
+		"virtualservices.networking.istio.io",
+	}
+}
+
 // kinds are the resources that the mesh reads.
-var kinds = map[string]func(w *world, id types.NamespacedName, raw json.RawMessage) error{
-	"virtualservices": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
+var kinds = map[string]func(w *World, id types.NamespacedName, raw json.RawMessage) error{
+	"virtualservices": func(w *World, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.virtualServices, id, raw, decodeVirtualService)
 	},
-	"destinationrules": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
+	"destinationrules": func(w *World, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.destinationRules, id, raw, decodeDestinationRule)
 	},
-	"gateways": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
+	"gateways": func(w *World, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.gateways, id, raw, decodeGateway)
 	},
-	"services": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
+	"services": func(w *World, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.services, id, raw, decodeService)
 	},
-	"pods": func(w *world, id types.NamespacedName, raw json.RawMessage) error {
+	"pods": func(w *World, id types.NamespacedName, raw json.RawMessage) error {
 		return put(&w.pods, id, raw, decodePod)
 	},
 }
 
-// with returns the world after a change of one object. An object that cannot be
+// With returns the world after a change of one object. An object that cannot be
 // understood, or that Istio's validation refuses, leaves its last good form in
-// force, as proxies do, and is told by the error.
-func (w world) with(c apiserver.Change) (world, error) {
+// force, as proxies do, and is told by the error. A
+// resource of which a World is not made changes nothing.
+func (w World) With(c apiserver.Change) (World, error) {
 	set, ok := kinds[c.Resource.Resource]
 	if !ok || c.Resource.Group == "gateway.networking.k8s.io" {
 		return w, nil
@@ -82,13 +72,13 @@ func (w world) with(c apiserver.Change) (world, error) {
 		raw = nil
 	}
 	if err := set(&w, types.NamespacedName{Namespace: c.Namespace, Name: c.Name}, raw); err != nil {
-		return w, fmt.Errorf("fake: %s %s/%s is left as it was: %w", c.Resource.Resource, c.Namespace, c.Name, err)
+		return w, fmt.Errorf("%s %s/%s is left as it was: %w", c.Resource.Resource, c.Namespace, c.Name, err)
 	}
 	return w, nil
 }
 
-// withDeployed returns the world with other ready pods of a Deployment.
-func (w world) withDeployed(id types.NamespacedName, pods []endpoint.Group) world {
+// WithDeployed returns the world with other ready pods of a Deployment.
+func (w World) WithDeployed(id types.NamespacedName, pods []endpoint.Group) World {
 	w.deployed = maps.Clone(w.deployed)
 	if w.deployed == nil {
 		w.deployed = map[types.NamespacedName][]endpoint.Group{}
@@ -152,7 +142,7 @@ func workloadOf(o core.Pod) string {
 
 // endpoints lists the ready pods of a Service's namespace that carry the labels,
 // in a fixed order.
-func (w world) endpoints(namespace string, selectors ...map[string]string) []endpoint.Group {
+func (w World) endpoints(namespace string, selectors ...map[string]string) []endpoint.Group {
 	var found []endpoint.Group
 	collect := func(m map[types.NamespacedName][]endpoint.Group) {
 		for _, id := range slices.SortedFunc(maps.Keys(m), compareNames) {

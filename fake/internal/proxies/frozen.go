@@ -1,9 +1,8 @@
-package fake
+package proxies
 
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/serin-go/serin/fake/internal/rules"
 )
@@ -15,11 +14,10 @@ import (
 // proxies hold a chain of views: the one that they were told last, and those before
 // it that may be in force somewhere.
 
-// held is a view that proxies were told, and what is in force where they refuse
-// it.
-type held struct {
+// Held is what proxies were told last, and what is in force where they refuse it.
+type Held struct {
 	*view
-	before *held // nil if there is nothing: all was accepted, or nothing ever
+	before *Held // nil if there is nothing: all was accepted, or nothing ever
 }
 
 // maxHeld bounds the chain of views that different proxies refuse. Beyond it the
@@ -28,14 +26,14 @@ type held struct {
 const maxHeld = 64
 
 // none decides for a proxy that never accepted a table: it knows no route.
-var none = compile(world{})
+var none = compile(World{})
 
 // after returns what proxies hold that are told v while they hold h.
-func (v *view) after(h *held) *held {
+func (v *view) after(h *Held) *Held {
 	if !v.suspect() {
 		return v.hold(nil)
 	}
-	h = h.without(v.table())
+	h = h.without(v.Table())
 	if h.depth() > maxHeld {
 		h = h.hold(h.before.before)
 	}
@@ -44,17 +42,17 @@ func (v *view) after(h *held) *held {
 
 // without leaves out what is in force nowhere where t is refused: whoever refuses
 // t refuses it too.
-func (h *held) without(t *table) *held {
+func (h *Held) without(t *Table) *Held {
 	switch {
 	case h == nil:
 		return nil
-	case h.table().includes(t):
+	case h.Table().includes(t):
 		return h.before.without(t)
 	}
 	return h.hold(h.before.without(t))
 }
 
-func (h *held) depth() int {
+func (h *Held) depth() int {
 	if h == nil {
 		return 0
 	}
@@ -63,13 +61,13 @@ func (h *held) depth() int {
 
 // hold returns the one held of v for what was before, so that proxies with the
 // same past are told apart no further.
-func (v *view) hold(before *held) *held {
+func (v *view) hold(before *Held) *Held {
 	for _, h := range v.holds {
 		if h.before == before {
 			return h
 		}
 	}
-	h := &held{v, before}
+	h := &Held{v, before}
 	v.holds = append(v.holds, h)
 	return h
 }
@@ -78,25 +76,25 @@ func (v *view) hold(before *held) *held {
 func (v *view) suspect() bool {
 	for _, s := range v.world.virtualServices {
 		if s.refused {
-			return len(v.table().bad) > 0
+			return len(v.Table().bad) > 0
 		}
 	}
 	return false
 }
 
-// Deciding returns the table by which the proxy of a call decides: the last one
+// InForce returns the table by which the proxy of a call decides: the last one
 // that it took.
-func (h *held) deciding(c *rules.Call) *table {
-	if told := h.table(); len(told.bad) == 0 {
+func (h *Held) InForce(c *rules.Call) *Table {
+	if told := h.Table(); len(told.bad) == 0 {
 		return told
 	}
 	return h.accepted(c)
 }
 
 // accepted returns the last table that the proxy of a call took.
-func (h *held) accepted(c *rules.Call) *table {
+func (h *Held) accepted(c *rules.Call) *Table {
 	for ; h != nil; h = h.before {
-		if t := h.table(); !t.refuses(c) {
+		if t := h.Table(); !t.refuses(c) {
 			return t
 		}
 	}
@@ -104,12 +102,12 @@ func (h *held) accepted(c *rules.Call) *table {
 }
 
 // refuses reports whether the sender's proxy is told a route that it does not take.
-func (t *table) refuses(c *rules.Call) bool {
+func (t *Table) refuses(c *rules.Call) bool {
 	return slices.ContainsFunc(t.portsOf(c.From), func(port uint32) bool { return t.refusesOn(port, c) })
 }
 
 // portsOf returns the ports of a gateway, or those of all services.
-func (t *table) portsOf(from rules.Source) []uint32 {
+func (t *Table) portsOf(from rules.Source) []uint32 {
 	ports := []uint32{80}
 	if from.Gateway == "" {
 		for _, s := range t.services {
@@ -125,7 +123,7 @@ func (t *table) portsOf(from rules.Source) []uint32 {
 }
 
 // refusesOn reports whether the sender's proxy is told such a route for a port.
-func (t *table) refusesOn(port uint32, c *rules.Call) bool {
+func (t *Table) refusesOn(port uint32, c *rules.Call) bool {
 	at := door{gateway: rules.Sidecars}
 	if c.From.Gateway != "" {
 		at = door{c.From.Gateway, port}
@@ -137,7 +135,7 @@ func (t *table) refusesOn(port uint32, c *rules.Call) bool {
 }
 
 // tells reports whether such a route is among those of v for a proxy and a port.
-func (t *table) tells(v *virtualService, c *rules.Call, port uint32) bool {
+func (t *Table) tells(v *virtualService, c *rules.Call, port uint32) bool {
 	for _, r := range t.flat[v] {
 		switch {
 		case !r.Known(c, port):
@@ -152,7 +150,7 @@ func (t *table) tells(v *virtualService, c *rules.Call, port uint32) bool {
 
 // serves reports whether v is in the route table of a port: in a gateway's if it
 // shares a host with it, in a sidecar's if it is the first one for a host.
-func (t *table) serves(e *entry, v *virtualService, c *rules.Call, port uint32) bool {
+func (t *Table) serves(e *entry, v *virtualService, c *rules.Call, port uint32) bool {
 	if c.From.Gateway != "" {
 		return e.has(v)
 	}
@@ -175,25 +173,16 @@ func (e *entry) has(v *virtualService) bool {
 	return false
 }
 
-// Refused returns the rules now in force that Envoy rejects although the API
-// server and Istio's validation accept them. Each error names the VirtualService,
-// the place in it, and why.
-//
-// An Envoy refuses the whole route table that such a rule is in, and with it some
-// or all of its other tables: for every proxy that is told the rule, no route
-// changes any more until the rule is gone. A proxy that never took a table answers
-// 404 (NR). Rules that only some proxies or none at all are told are listed too.
-func (m *Mesh) Refused() []error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.advance(time.Now())
+// Refused returns what is refused of the views that proxies were told last, each
+// error once. It names the VirtualService, the place in it, and why.
+func (v *Views) Refused() []error {
 	var all []error
 	seen := map[string]bool{}
-	for _, served := range m.views.inForce {
-		t := served.table()
+	for _, served := range v.inForce {
+		t := served.Table()
 		for _, v := range t.bad {
 			for _, why := range t.refusals(v) {
-				err := fmt.Errorf("fake: virtualservices %s/%s: %w", v.namespace, v.name, why)
+				err := fmt.Errorf("virtualservices %s/%s: %w", v.namespace, v.name, why)
 				if !seen[err.Error()] {
 					seen[err.Error()] = true
 					all = append(all, err)
@@ -205,7 +194,7 @@ func (m *Mesh) Refused() []error {
 }
 
 // refusals returns what is refused of v, up to the first route for everything.
-func (t *table) refusals(v *virtualService) []error {
+func (t *Table) refusals(v *virtualService) []error {
 	var all []error
 	for _, r := range t.flat[v] {
 		if r.Refused != nil {
