@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/serin-go/serin/fake/internal/latency"
 	"github.com/serin-go/serin/fake/internal/proxies"
 	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
@@ -28,16 +29,17 @@ func (f *flow) serve(c *proxies.Cluster, arm int, k uint64, h tries) tries {
 		return again
 	}
 	v := f.m.version(a.Image)
+	durations := v.latency
 	limit, last := f.limit(h)
 	if !math.IsInf(limit, 1) {
-		v = v.within(limit)
-		late := f.m.dice.Binomial(k, v.late)
+		durations = durations.Within(limit)
+		late := f.m.dice.Binomial(k, durations.Late)
 		f.cut(a, late, limit, last, h, &again)
 		k -= late
 	}
 	bad := f.m.dice.Binomial(k, v.ErrorRate)
-	f.answered(a, k-bad, http.StatusOK, v, h, &again)
-	f.answered(a, bad, v.Status, v, h, &again)
+	f.answered(a, k-bad, http.StatusOK, durations, h, &again)
+	f.answered(a, bad, v.Status, durations, h, &again)
 	return again
 }
 
@@ -108,12 +110,12 @@ func (f *flow) cut(a *proxies.Arm, k uint64, limit float64, last bool, h tries, 
 }
 
 // answered is the end of tries that the pods answered with a status.
-func (f *flow) answered(a *proxies.Arm, k uint64, code int, v *version, h tries, next *tries) {
+func (f *flow) answered(a *proxies.Arm, k uint64, code int, d *latency.Distribution, h tries, next *tries) {
 	if k == 0 {
 		return
 	}
 	var t telemetry.Timing
-	t.Sum = v.durations(f.m.dice, k, &t.Buckets)
+	t.Sum = d.Draw(f.m.dice, k, &t.Buckets)
 	f.count(telemetry.ByDestination, a.ID, k, code, "", &t)
 	again, flag := f.retry(rules.Answered, code, h)
 	if again {
@@ -124,7 +126,7 @@ func (f *flow) answered(a *proxies.Arm, k uint64, code int, v *version, h tries,
 	if !f.copied {
 		flags = f.flagged(flag)
 		if before := h.spent + f.pause; before > 0 {
-			t = v.later(&t, k, before)
+			t = d.Later(&t, k, before)
 		}
 		f.count(telemetry.BySource, a.ID, k, code, flags, &t)
 	}
@@ -133,15 +135,4 @@ func (f *flow) answered(a *proxies.Arm, k uint64, code int, v *version, h tries,
 
 func outcomeOf(a *proxies.Arm, code int, flags string, mirrored bool) Outcome {
 	return Outcome{a.Workload, a.ID.Value().Revision, a.Image, code, flags, mirrored}
-}
-
-// later is the timing of k answers as a client saw them that had waited before.
-func (v *version) later(t *telemetry.Timing, k uint64, before float64) telemetry.Timing {
-	moved := telemetry.Timing{Sum: t.Sum + before*float64(k)}
-	for i, n := range t.Buckets {
-		if n > 0 {
-			moved.Buckets[telemetry.BucketOf(v.mean[i]+before)] += n
-		}
-	}
-	return moved
 }
