@@ -55,9 +55,9 @@ func (m *Mesh) begin(now time.Time) {
 			w = m.learnOf(w, changeOf(resource, raw))
 		}
 	}
-	m.views = proxies.NewViews(m.config.Delay, m.config.Spread, w, now)
+	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, w, now)
 	m.beginDeployments(now)
-	m.views = proxies.NewViews(m.config.Delay, m.config.Spread, m.views.World(), now) // all proxies know how it begins
+	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, m.net.Views.World(), now) // all proxies know how it begins
 }
 
 // changeOf makes the change that brought an object of a resource, with its group,
@@ -89,20 +89,20 @@ func (m *Mesh) advance(now time.Time) {
 		m.flowUntil(at)
 		m.open(at)
 		m.apply(m.controller.Move(at), at)
-		m.views.Learn(at)
-		m.recorder.Scrape(at)
+		m.net.Views.Learn(at)
+		m.net.Recorder.Scrape(at)
 	}
 }
 
 // due returns when something happens next.
 func (m *Mesh) due() time.Time {
-	at := m.recorder.Due()
+	at := m.net.Recorder.Due()
 	m.inbox.Lock()
 	if len(m.inbox.mail) > 0 {
 		at = earlier(at, m.inbox.mail[0].at)
 	}
 	m.inbox.Unlock()
-	if next, ok := m.views.Next(); ok {
+	if next, ok := m.net.Views.Next(); ok {
 		at = earlier(at, next)
 	}
 	if next := m.controller.Due(); !next.IsZero() {
@@ -133,7 +133,7 @@ func (m *Mesh) open(at time.Time) {
 			m.seeDeployment(l.change, at)
 			continue
 		}
-		m.views.Push(m.learnOf(m.views.World(), l.change), at)
+		m.net.Views.Push(m.learnOf(m.net.Views.World(), l.change), at)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/fake/internal/latency"
+	"github.com/serin-go/serin/fake/internal/traffic"
 )
 
 // Behaviour is how the pods of one container image behave. The zero value
@@ -26,18 +27,16 @@ type Behaviour struct {
 	NeverReady bool
 }
 
-// version is a Behaviour made ready for drawing.
-type version struct {
-	Behaviour
-	latency *latency.Distribution
-}
-
-func newVersion(b Behaviour) *version {
-	if b.Status == 0 {
-		b.Status = http.StatusInternalServerError
+// version makes b ready for drawing.
+func (b Behaviour) version() *traffic.Version {
+	v := &traffic.Version{
+		ErrorRate: b.ErrorRate, Status: b.Status, Durations: latency.New(positive(b.Median, 10*time.Millisecond), b.Sigma),
 	}
-	if math.IsNaN(b.ErrorRate) {
-		b.ErrorRate = 0
+	if v.Status == 0 {
+		v.Status = http.StatusInternalServerError
 	}
-	return &version{b, latency.New(positive(b.Median, 10*time.Millisecond), b.Sigma)}
+	if math.IsNaN(v.ErrorRate) {
+		v.ErrorRate = 0
+	}
+	return v
 }

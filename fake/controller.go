@@ -36,8 +36,8 @@ func (m *Mesh) beginDeployments(now time.Time) {
 // startOf returns how long a new pod of an image takes to become ready, and whether
 // it never does.
 func (m *Mesh) startOf(image string) (after time.Duration, never bool) {
-	v := m.version(image)
-	return positive(v.Start, m.config.Start), v.NeverReady
+	b := m.behaviours[image]
+	return positive(b.Start, m.config.Start), b.NeverReady
 }
 
 // seeDeployment notes what a Deployment asks for now.
@@ -45,7 +45,7 @@ func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
 	id := types.NamespacedName{Namespace: c.Namespace, Name: c.Name}
 	if c.Type == watch.Deleted {
 		m.controller.Forget(id)
-		m.views.Push(m.views.World().WithDeployed(id, nil), at)
+		m.net.Views.Push(m.net.Views.World().WithDeployed(id, nil), at)
 		return
 	}
 	if err := m.controller.See(id, c.Object, at); err != nil {
@@ -56,7 +56,7 @@ func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
 // apply lets proxies learn of pods, and writes the status of their Deployments.
 func (m *Mesh) apply(states []deployments.State, now time.Time) {
 	for _, s := range states {
-		m.views.Push(m.views.World().WithDeployed(s.ID, s.Ready), now)
+		m.net.Views.Push(m.net.Views.World().WithDeployed(s.ID, s.Ready), now)
 		if err := m.report(s); err != nil {
 			m.problems = append(m.problems, err)
 		}

@@ -4,5 +4,5 @@ package fake
 func Kept(m *Mesh) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.views.Kept()
+	return m.net.Views.Kept()
 }

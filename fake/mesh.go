@@ -2,7 +2,6 @@ package fake
 
 import (
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -11,10 +10,9 @@ import (
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/fake/internal/chance"
 	"github.com/serin-go/serin/fake/internal/deployments"
-	"github.com/serin-go/serin/fake/internal/proxies"
-	"github.com/serin-go/serin/fake/internal/relay"
 	"github.com/serin-go/serin/fake/internal/rules"
 	"github.com/serin-go/serin/fake/internal/telemetry"
+	"github.com/serin-go/serin/fake/internal/traffic"
 )
 
 // Config says how a Mesh behaves. The zero value is a mesh whose proxies know
@@ -64,19 +62,13 @@ type Mesh struct {
 	inbox  inbox
 
 	mu         sync.Mutex
-	clock      time.Time // everything up to here has happened
-	dice       chance.Dice
-	versions   map[string]*version
-	crashed    map[types.NamespacedName]bool
-	recorder   *telemetry.Recorder
-	views      *proxies.Views
+	clock      time.Time            // everything up to here has happened
+	behaviours map[string]Behaviour // by image
+	net        *traffic.Net
 	streams    []*stream
 	controller *deployments.Controller
 	alarm      alarm
 	problems   []error
-	handlers   map[string]http.Handler // by image
-	copies     chan struct{}           // a token for each mirrored request under way
-	running    *relay.Background
 }
 
 // NewMesh returns a mesh over the objects of a server. Deployments that are
@@ -89,33 +81,19 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 	c = c.withDefaults()
 	now := time.Now()
 	m := &Mesh{
-		config:   c,
-		server:   server,
-		clock:    now,
-		dice:     chance.New(c.Seed),
-		versions: map[string]*version{},
-		crashed:  map[types.NamespacedName]bool{},
-		handlers: map[string]http.Handler{},
-		copies:   make(chan struct{}, maxCopies),
-		running:  relay.NewBackground(),
-		recorder: telemetry.NewRecorder(now, c.Scrape, c.Retention),
+		config:     c,
+		server:     server,
+		clock:      now,
+		behaviours: map[string]Behaviour{},
 	}
+	m.net = traffic.New(
+		chance.New(c.Seed), telemetry.NewRecorder(now, c.Scrape, c.Retention), Behaviour{}.version(), m.look)
 	for image, b := range c.Versions {
-		m.versions[image] = newVersion(b)
+		m.behave(image, b)
 	}
 	server.OnChange(func(change apiserver.Change) { m.notice(time.Now(), change) })
 	m.begin(now)
 	return m
-}
-
-// version returns how the pods of an image behave.
-func (m *Mesh) version(image string) *version {
-	v, ok := m.versions[image]
-	if !ok {
-		v = newVersion(Behaviour{})
-		m.versions[image] = v
-	}
-	return v
 }
 
 // Send sends n equal requests now and returns what became of them.
@@ -126,54 +104,47 @@ func (m *Mesh) Send(n int, r Request) Result {
 	return m.send(uint64(max(0, n)), r.call())
 }
 
-// send lets n requests enter by the proxies in equal parts.
 func (m *Mesh) send(n uint64, c *rules.Call) Result {
 	var result Result
-	left := uint64(m.views.Len())
-	for _, v := range m.views.Served() {
-		k := m.dice.Portion(n, v.Proxies, left)
-		n, left = n-k, left-v.Proxies
-		if k > 0 {
-			f := m.newFlow(v.Held, c)
-			f.result = &result
-			f.pass(k)
-		}
-	}
+	m.net.Send(n, c, (*tally)(&result))
 	return result
 }
 
 // Behave changes how the pods of an image behave, from now on.
 func (m *Mesh) Behave(image string, b Behaviour) {
-	m.now(func() { m.versions[image] = newVersion(b) })
+	m.now(func() { m.behave(image, b) })
+}
+
+func (m *Mesh) behave(image string, b Behaviour) {
+	m.behaviours[image], m.net.Versions[image] = b, b.version()
 }
 
 // Crash makes the pods of a workload unreachable (503, flag UF) while their
 // endpoints stay, or ends that.
 func (m *Mesh) Crash(namespace, workload string, crashed bool) {
-	m.now(func() { m.crashed[types.NamespacedName{Namespace: namespace, Name: workload}] = crashed })
+	m.now(func() { m.net.Crashed[types.NamespacedName{Namespace: namespace, Name: workload}] = crashed })
 }
 
 // Restart restarts the proxies of a workload: the counters that they keep begin
 // at 0 again.
 func (m *Mesh) Restart(namespace, workload string) {
-	m.now(func() { m.recorder.Restart(namespace, workload) })
+	m.now(func() { m.net.Recorder.Restart(namespace, workload) })
 }
 
 // Stall stops the propagation of changes to all proxies, or ends that: then they
 // learn at once what they missed. Changes that come after the call are stalled, and
 // so are those before it that a proxy has not learned of yet.
 func (m *Mesh) Stall(stalled bool) {
-	m.now(func() { m.views.Stall(stalled, m.clock) })
+	m.now(func() { m.net.Views.Stall(stalled, m.clock) })
 }
 
 // Problems returns what the mesh could not use: objects that cannot be
 // understood or that Istio's validation refuses. The last good form of such an
 // object stays in force.
 func (m *Mesh) Problems() []error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.advance(time.Now())
-	return append([]error(nil), m.problems...)
+	var all []error
+	m.look(func() { all = append(all, m.problems...) })
+	return all
 }
 
 // Refused returns the rules now in force that Envoy rejects although the API
@@ -185,14 +156,20 @@ func (m *Mesh) Problems() []error {
 // changes any more until the rule is gone. A proxy that never took a table answers
 // 404 (NR). Rules that only some proxies or none at all are told are listed too.
 func (m *Mesh) Refused() []error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.advance(time.Now())
-	all := m.views.Refused()
+	var all []error
+	m.look(func() { all = m.net.Views.Refused() })
 	for i, err := range all {
 		all[i] = fmt.Errorf("fake: %w", err)
 	}
 	return all
+}
+
+// look brings the mesh up to this moment, and then lets others see it.
+func (m *Mesh) look(do func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(time.Now())
+	do()
 }
 
 // now brings the mesh up to this moment, streams included, and then changes it.

@@ -63,7 +63,7 @@ func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.
 	defer m.mu.Unlock()
 	m.advance(time.Now())
 	from := windows[0].From.Add(-max(baseLine, 2*m.config.Scrape))
-	all, err := m.recorder.Series(q, from, windows[len(windows)-1].To)
+	all, err := m.net.Recorder.Series(q, from, windows[len(windows)-1].To)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +76,7 @@ func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.
 // form; functions and operators are not simulated.
 func (m *Mesh) Prometheus() http.Handler {
 	return telemetry.API(func(look func(*telemetry.Recorder)) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.advance(time.Now())
-		look(m.recorder)
+		m.look(func() { look(m.net.Recorder) })
 	})
 }
 
@@ -93,6 +90,6 @@ func (m *Mesh) Metrics() http.Handler {
 		m.advance(now)
 		m.flowUntil(now)
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		_ = m.recorder.WriteText(w) // a client that left needs no answer
+		_ = m.net.Recorder.WriteText(w) // a client that left needs no answer
 	})
 }

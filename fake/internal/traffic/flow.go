@@ -1,4 +1,4 @@
-package fake
+package traffic
 
 import (
 	"net/http"
@@ -11,20 +11,20 @@ import (
 
 // flow is requests that pass proxies with one table.
 type flow struct {
-	m       *Mesh
+	net     *Net
 	t       *proxies.Table // decides
 	pods    *proxies.Table // knows the clusters, also where t is one of before
 	c       *rules.Call
 	a       *rules.Action // nil until it is decided, or if there is no rule
 	pause   float64       // milliseconds of an injected delay
 	copied  bool          // these are copies
-	result  *Result
+	result  Tally
 	passage *passage // of a real request, else nil
 }
 
 // newFlow returns no requests yet, which pass a proxy that was told h.
-func (m *Mesh) newFlow(h *proxies.Held, c *rules.Call) flow {
-	return flow{m: m, t: h.InForce(c), pods: h.Table(), c: c}
+func (n *Net) newFlow(h *proxies.Held, c *rules.Call) flow {
+	return flow{net: n, t: h.InForce(c), pods: h.Table(), c: c}
 }
 
 // pass decides about n equal requests and lets them go their ways.
@@ -34,7 +34,7 @@ func (f *flow) pass(n uint64) {
 		f.fail(f.stranger(), n, http.StatusNotFound, "NR", 0)
 		return
 	}
-	late := f.m.dice.Binomial(n, float64(f.a.Delay.PPM)/rules.Million)
+	late := f.net.Dice.Binomial(n, float64(f.a.Delay.PPM)/rules.Million)
 	if late > 0 {
 		delayed := *f
 		delayed.pause = milliseconds(f.a.Delay.By)
@@ -46,7 +46,7 @@ func (f *flow) pass(n uint64) {
 // enter lets requests go their ways that have waited for what is injected.
 func (f *flow) enter(n uint64) {
 	a := f.a
-	aborted := f.m.dice.Binomial(n, float64(a.Abort.PPM)/rules.Million)
+	aborted := f.net.Dice.Binomial(n, float64(a.Abort.PPM)/rules.Million)
 	n -= aborted
 	if a.Answer != nil {
 		f.fail(f.stranger(), aborted, a.Abort.Code, "FI", 0)
@@ -57,7 +57,7 @@ func (f *flow) enter(n uint64) {
 	reached := uint64(0)
 	f.divide(n, func(s *rules.Share, k uint64) { reached += f.deliver(s, k) })
 	for _, copies := range a.Mirrors {
-		f.copy(copies.To, f.m.dice.Binomial(reached, float64(copies.PPM)/rules.Million))
+		f.copy(copies.To, f.net.Dice.Binomial(reached, float64(copies.PPM)/rules.Million))
 	}
 }
 
@@ -66,7 +66,7 @@ func (f *flow) divide(n uint64, to func(s *rules.Share, k uint64)) {
 	left := rules.Total(f.a.Split)
 	for i := range f.a.Split {
 		s := &f.a.Split[i]
-		if k := f.m.dice.Portion(n, s.Weight, left); k > 0 {
+		if k := f.net.Dice.Portion(n, s.Weight, left); k > 0 {
 			n -= k
 			if f.passage != nil {
 				f.passage.share = s
@@ -104,7 +104,7 @@ func (f *flow) fail(to endpoint.ID, n uint64, code int, flags string, spent floa
 	}
 	t := telemetry.Instant(n, spent+f.pause)
 	f.count(telemetry.BySource, to, n, code, f.flagged(flags), &t)
-	f.result.add(Outcome{Code: code, Flags: f.flagged(flags)}, n)
+	f.result.Add(Outcome{Code: code, Flags: f.flagged(flags)}, n)
 }
 
 // flagged puts the flag of an injected delay before others.
@@ -153,7 +153,7 @@ func (f *flow) spread(c *proxies.Cluster, n uint64) {
 	var failed []tries
 	for i := range c.Arms {
 		ready := uint64(c.Arms[i].Ready)
-		k := f.m.dice.Portion(n, ready, left)
+		k := f.net.Dice.Portion(n, ready, left)
 		n, left = n-k, left-ready
 		if again := f.serve(c, i, k, tries{twice: f.anywhere()}); again.n > 0 {
 			failed = merge(failed, again, c, i)
@@ -172,5 +172,5 @@ func (f *flow) count(by telemetry.Reporter, to endpoint.ID, n uint64, code int, 
 	key := telemetry.Key{
 		By: by, FromWorkload: f.c.From.Workload, FromNamespace: f.c.From.Namespace, To: to, Code: code, Flags: flags,
 	}
-	f.m.recorder.Count(key, n, t)
+	f.net.Recorder.Count(key, n, t)
 }

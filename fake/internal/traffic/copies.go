@@ -1,4 +1,4 @@
-package fake
+package traffic
 
 import (
 	"bytes"
@@ -21,9 +21,9 @@ func (p *passage) mirror(r *http.Request) {
 		c := p.forward(r, 1).WithContext(context.WithoutCancel(r.Context()))
 		c.Body = io.NopCloser(bytes.NewReader(body))
 		select {
-		case p.m.copies <- struct{}{}:
-			p.m.running.Start(func() {
-				defer func() { <-p.m.copies }()
+		case p.net.copies <- struct{}{}:
+			p.net.running.Start(func() {
+				defer func() { <-p.net.copies }()
 				p.copy(to, c)
 			})
 		default: // too many are under way
@@ -35,7 +35,7 @@ func (p *passage) mirror(r *http.Request) {
 func (p *passage) copy(to answerer, r *http.Request) {
 	answer := relay.Discard()
 	began := time.Now()
-	ended, late := answer.Within(p.flow.a.Timeout, to.handler, r, p.m.running)
+	ended, late := answer.Within(p.flow.a.Timeout, to.handler, r, p.net.running)
 	answer.Cut()
 	code, flags := answer.Code(), ""
 	switch {

@@ -1,4 +1,4 @@
-package fake
+package traffic
 
 import (
 	"math"
@@ -21,23 +21,23 @@ func (f *flow) serve(c *proxies.Cluster, arm int, k uint64, h tries) tries {
 		return again
 	}
 	a := &c.Arms[arm]
-	if f.m.crashed[types.NamespacedName{Namespace: a.Namespace, Name: a.Workload}] {
+	if f.net.Crashed[types.NamespacedName{Namespace: a.Namespace, Name: a.Workload}] {
 		f.refuse(a, k, h, &again)
 		return again
 	}
 	if f.passage != nil && f.passage.take(c, arm, h, f.copied) {
 		return again
 	}
-	v := f.m.version(a.Image)
-	durations := v.latency
+	v := f.net.version(a.Image)
+	durations := v.Durations
 	limit, last := f.limit(h)
 	if !math.IsInf(limit, 1) {
 		durations = durations.Within(limit)
-		late := f.m.dice.Binomial(k, durations.Late)
+		late := f.net.Dice.Binomial(k, durations.Late)
 		f.cut(a, late, limit, last, h, &again)
 		k -= late
 	}
-	bad := f.m.dice.Binomial(k, v.ErrorRate)
+	bad := f.net.Dice.Binomial(k, v.ErrorRate)
 	f.answered(a, k-bad, http.StatusOK, durations, h, &again)
 	f.answered(a, bad, v.Status, durations, h, &again)
 	return again
@@ -103,7 +103,7 @@ func (f *flow) cut(a *proxies.Arm, k uint64, limit float64, last bool, h tries, 
 	case again:
 		next.add(k, h.spent+limit)
 	case f.copied:
-		f.result.add(outcomeOf(a, 0, "DC", true), k)
+		f.result.Add(outcomeOf(a, 0, "DC", true), k)
 	default:
 		f.fail(a.ID, k, http.StatusGatewayTimeout, joined(flag, "UT"), h.spent+limit)
 	}
@@ -115,7 +115,7 @@ func (f *flow) answered(a *proxies.Arm, k uint64, code int, d *latency.Distribut
 		return
 	}
 	var t telemetry.Timing
-	t.Sum = d.Draw(f.m.dice, k, &t.Buckets)
+	t.Sum = d.Draw(f.net.Dice, k, &t.Buckets)
 	f.count(telemetry.ByDestination, a.ID, k, code, "", &t)
 	again, flag := f.retry(rules.Answered, code, h)
 	if again {
@@ -130,7 +130,7 @@ func (f *flow) answered(a *proxies.Arm, k uint64, code int, d *latency.Distribut
 		}
 		f.count(telemetry.BySource, a.ID, k, code, flags, &t)
 	}
-	f.result.add(outcomeOf(a, code, flags, f.copied), k)
+	f.result.Add(outcomeOf(a, code, flags, f.copied), k)
 }
 
 func outcomeOf(a *proxies.Arm, code int, flags string, mirrored bool) Outcome {

@@ -1,4 +1,4 @@
-package fake
+package traffic
 
 import (
 	"math"
@@ -29,16 +29,16 @@ func (f *flow) again(c *proxies.Cluster, h tries, next []tries) []tries {
 		failed += h.on(arm)
 	}
 	miss := math.Pow(failed/float64(c.Pods), reselections) // every draw finds a pod that has failed
-	old := f.m.dice.Binomial(h.n, miss)
+	old := f.net.Dice.Binomial(h.n, miss)
 	fresh, left := h.n-old, float64(c.Pods)-failed
 	for i := range c.Arms {
 		known := h.on(i)
 		weight := float64(c.Arms[i].Ready) - known
-		k := f.m.dice.Part(fresh, weight, left)
+		k := f.net.Dice.Part(fresh, weight, left)
 		fresh, left = fresh-k, left-weight
 		h.twice = f.anywhere()
 		next = merge(next, f.serve(c, i, k, h), c, i)
-		k = f.m.dice.Part(old, known, failed)
+		k = f.net.Dice.Part(old, known, failed)
 		old, failed = old-k, failed-known
 		h.twice = true
 		next = merge(next, f.serve(c, i, k, h), c, i)

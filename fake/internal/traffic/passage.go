@@ -1,4 +1,4 @@
-package fake
+package traffic
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 
 // passage is the way of one real request.
 type passage struct {
-	m       *Mesh
+	net     *Net
 	proxy   int
 	flow    flow
-	result  Result
+	result  outcomes
 	share   *rules.Share // the destination that was drawn, nil if there is none
 	reached bool         // it came to the pods of a cluster, or found none
 	live    *live        // nil if no handler is to answer
@@ -44,24 +44,24 @@ type live struct {
 }
 
 // meet decides what a request meets, and draws whether it is delayed.
-func (m *Mesh) meet(r Request) *passage {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.advance(time.Now())
-	p := &passage{m: m, proxy: m.dice.IntN(m.views.Len())}
-	p.flow = m.newFlow(m.views.Proxy(p.proxy), r.call())
-	p.flow.result, p.flow.passage = &p.result, p
-	a := p.flow.t.Decide(p.flow.c)
-	p.flow.a = a
-	if a != nil && m.dice.Binomial(1, float64(a.Delay.PPM)/rules.Million) > 0 {
-		p.flow.pause = milliseconds(a.Delay.By)
-	}
+func (n *Net) meet(c *rules.Call) *passage {
+	p := &passage{net: n}
+	n.now(func() {
+		p.proxy = n.Dice.IntN(n.Views.Len())
+		p.flow = n.newFlow(n.Views.Proxy(p.proxy), c)
+		p.flow.result, p.flow.passage = &p.result, p
+		a := p.flow.t.Decide(p.flow.c)
+		p.flow.a = a
+		if a != nil && n.Dice.Binomial(1, float64(a.Delay.PPM)/rules.Million) > 0 {
+			p.flow.pause = milliseconds(a.Delay.By)
+		}
+	})
 	return p
 }
 
 // take keeps the pods that have a handler.
 func (p *passage) take(c *proxies.Cluster, arm int, h tries, copied bool) bool {
-	to := answerer{&c.Arms[arm], p.m.handlers[c.Arms[arm].Image]}
+	to := answerer{&c.Arms[arm], p.net.Handlers[c.Arms[arm].Image]}
 	switch {
 	case to.handler == nil:
 		return false
@@ -104,11 +104,10 @@ func (p *passage) serve(w http.ResponseWriter, r *http.Request) {
 // locked changes counters, and sends requests on to the pods that the proxy knows
 // now.
 func (p *passage) locked(change func(*flow)) {
-	p.m.mu.Lock()
-	defer p.m.mu.Unlock()
-	p.m.advance(time.Now())
-	p.flow.pods = p.m.views.Proxy(p.proxy).Table()
-	change(&p.flow)
+	p.net.now(func() {
+		p.flow.pods = p.net.Views.Proxy(p.proxy).Table()
+		change(&p.flow)
+	})
 }
 
 // wait reports whether the time passed before the client left.

@@ -1,4 +1,4 @@
-package fake
+package traffic
 
 import (
 	"math"
@@ -33,7 +33,7 @@ func (p *passage) try(w http.ResponseWriter, r *http.Request) {
 	limit, last := p.flow.limit(l.tries)
 	began := time.Now()
 	// The handler may change what it got, also when it is late.
-	ended, late := answer.Within(durationOf(limit), l.handler, sent.Clone(sent.Context()), p.m.running)
+	ended, late := answer.Within(durationOf(limit), l.handler, sent.Clone(sent.Context()), p.net.running)
 	unsaid := answer.Cut()
 	if unsaid {
 		restore(w.Header(), before)
