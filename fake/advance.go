@@ -45,10 +45,12 @@ func (m *Mesh) wake() {
 	m.advance(time.Now())
 }
 
-// begin reads everything that is there.
+// begin reads everything that is there, and listens to what comes. Timers wait
+// until it is done.
 func (m *Mesh) begin(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.server.OnChange(func(change apiserver.Change) { m.notice(time.Now(), change) })
 	var w proxies.World
 	for _, resource := range proxies.Resources() {
 		for _, raw := range m.server.List(resource, "") {
@@ -57,7 +59,8 @@ func (m *Mesh) begin(now time.Time) {
 	}
 	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, w, now)
 	m.beginDeployments(now)
-	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, m.net.Views.World(), now) // all proxies know how it begins
+	w = m.net.Views.World() // all proxies know how it begins
+	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, w, now)
 }
 
 // changeOf makes the change that brought an object of a resource, with its group,

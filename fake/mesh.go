@@ -64,7 +64,7 @@ type Mesh struct {
 	mu         sync.Mutex
 	clock      time.Time            // everything up to here has happened
 	behaviours map[string]Behaviour // by image
-	net        *traffic.Net
+	net        *traffic.Net         // what requests meet
 	streams    []*stream
 	controller *deployments.Controller
 	alarm      alarm
@@ -91,7 +91,6 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 	for image, b := range c.Versions {
 		m.behave(image, b)
 	}
-	server.OnChange(func(change apiserver.Change) { m.notice(time.Now(), change) })
 	m.begin(now)
 	return m
 }
@@ -104,6 +103,7 @@ func (m *Mesh) Send(n int, r Request) Result {
 	return m.send(uint64(max(0, n)), r.call())
 }
 
+// send lets n requests flow at the moment up to which everything has happened.
 func (m *Mesh) send(n uint64, c *rules.Call) Result {
 	var result Result
 	m.net.Send(n, c, (*tally)(&result))
@@ -164,7 +164,7 @@ func (m *Mesh) Refused() []error {
 	return all
 }
 
-// look brings the mesh up to this moment, and then lets others see it.
+// look brings the mesh up to this moment, and then does something with it.
 func (m *Mesh) look(do func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

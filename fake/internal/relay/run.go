@@ -79,8 +79,8 @@ func logPanic(req *http.Request, err any) {
 }
 
 // Within runs a handler for a limited time; 0 is without limit. A handler that
-// takes longer sees its context end, and what it writes from then on is dropped. It
-// runs in the background then.
+// takes longer sees its context end, goes on in the background, and what it writes
+// from then on is dropped.
 func (r *Reply) Within(limit time.Duration, h http.Handler, req *http.Request, in *Background) (ended, late bool) {
 	if limit <= 0 {
 		r.run(h, req, func(returned bool) { ended = returned })

@@ -15,7 +15,7 @@ type history struct {
 // row is one reading of all series that there were.
 type row struct {
 	at       time.Time
-	readings []reading // in the order of counters.all
+	readings []reading // in the order of the series
 }
 
 // scrape reads the counters if it is time.

@@ -11,8 +11,9 @@ type Recorder struct {
 	history  history
 }
 
-// NewRecorder returns a Recorder without a series. It is to be scraped every so
-// often from now on, and keeps its readings for some time.
+// NewRecorder returns a Recorder without a series, which keeps its readings for some
+// time. The interval from now to the first reading, and from each to the next one,
+// is given by every.
 func NewRecorder(now time.Time, every, keep time.Duration) *Recorder {
 	return &Recorder{
 		counters: counters{index: map[Key]int{}},

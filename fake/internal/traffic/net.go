@@ -15,8 +15,8 @@ import (
 	"github.com/serin-go/serin/fake/internal/telemetry"
 )
 
-// Net is what requests meet. New makes one. Only Handler, its handlers and Wait are
-// safe for concurrent use.
+// Net is what requests meet. New makes one. Wait and the handlers that Handler
+// returns are safe for concurrent use, all else is not.
 type Net struct {
 	// Dice decide every draw.
 	Dice chance.Dice
@@ -31,7 +31,7 @@ type Net struct {
 	// Handlers answer the real requests to the pods of an image.
 	Handlers map[string]http.Handler
 
-	usual   *Version
+	usual   *Version // of other images
 	now     func(do func())
 	copies  chan struct{} // a token for each mirrored request under way
 	running *relay.Background
@@ -39,10 +39,11 @@ type Net struct {
 
 // Version is how the pods of an image answer.
 type Version struct {
-	// ErrorRate is the share of requests, 0 to 1, that are answered with Status, and
-	// not with 200.
+	// ErrorRate is the share of requests, 0 to 1, that are answered with Status. All
+	// others are answered with 200.
 	ErrorRate float64
-	Status    int
+	// Status is that of failing requests.
+	Status int
 	// Durations are how long answers take.
 	Durations *latency.Distribution
 }
@@ -110,7 +111,8 @@ func (n *Net) Send(k uint64, c *rules.Call, result Tally) {
 	}
 }
 
-// Handler returns a handler through which real requests enter that are called so.
+// Handler returns a handler through which real requests enter. A function says what
+// each of them asks for.
 func (n *Net) Handler(called func(*http.Request) *rules.Call) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil {
