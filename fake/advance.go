@@ -1,12 +1,19 @@
 package fake
 
 import (
-	"maps"
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
 	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/fake/internal/endpoint"
+	"github.com/serin-go/serin/fake/internal/proxies"
 )
 
 // inbox keeps changes until the mesh looks. It has a lock of its own, because
@@ -26,7 +33,7 @@ func (m *Mesh) notice(at time.Time, c apiserver.Change) {
 	m.inbox.Lock()
 	m.inbox.mail = append(m.inbox.mail, letter{at, c})
 	m.inbox.Unlock()
-	if c.Resource.Resource == deployments {
+	if isDeployment(c) {
 		time.AfterFunc(0, m.wake)
 	}
 }
@@ -38,19 +45,34 @@ func (m *Mesh) wake() {
 	m.advance(time.Now())
 }
 
-// begin reads everything that is there.
+// begin reads everything that is there, and listens to what comes. Timers wait
+// until it is done.
 func (m *Mesh) begin(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var w world
-	for _, resource := range slices.Sorted(maps.Keys(kinds)) {
-		for _, raw := range m.server.List(resources[resource], "") {
+	m.server.OnChange(func(change apiserver.Change) { m.notice(time.Now(), change) })
+	var w proxies.World
+	for _, resource := range proxies.Resources() {
+		for _, raw := range m.server.List(resource, "") {
 			w = m.learnOf(w, changeOf(resource, raw))
 		}
 	}
-	m.views = newViews(m.config, &view{world: w, at: now})
+	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, w, now)
 	m.beginDeployments(now)
-	m.views = newViews(m.config, m.views.latest()) // all proxies know how it begins
+	w = m.net.Views.World() // all proxies know how it begins
+	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, w, now)
+}
+
+// changeOf makes the change that brought an object of a resource, with its group,
+// into being.
+func changeOf(resource string, raw json.RawMessage) apiserver.Change {
+	var o struct{ Metadata meta.ObjectMeta }
+	if err := json.Unmarshal(raw, &o); err != nil {
+		o.Metadata.Name = endpoint.Unknown // what follows says why
+	}
+	c := apiserver.Change{Type: watch.Added, Namespace: o.Metadata.Namespace, Name: o.Metadata.Name, Object: raw}
+	c.Resource.Resource, c.Resource.Group, _ = strings.Cut(resource, ".")
+	return c
 }
 
 // advance lets everything happen that is due up to now, in the order of time:
@@ -69,24 +91,24 @@ func (m *Mesh) advance(now time.Time) {
 		}
 		m.flowUntil(at)
 		m.open(at)
-		m.moveDeployments(at)
-		m.views.learn(at)
-		m.history.scrape(at, &m.counters)
+		m.apply(m.controller.Move(at), at)
+		m.net.Views.Learn(at)
+		m.net.Recorder.Scrape(at)
 	}
 }
 
 // due returns when something happens next.
 func (m *Mesh) due() time.Time {
-	at := m.history.next
+	at := m.net.Recorder.Due()
 	m.inbox.Lock()
 	if len(m.inbox.mail) > 0 {
 		at = earlier(at, m.inbox.mail[0].at)
 	}
 	m.inbox.Unlock()
-	if next, ok := m.views.next(); ok {
+	if next, ok := m.net.Views.Next(); ok {
 		at = earlier(at, next)
 	}
-	if next := m.deployer.due; !next.IsZero() {
+	if next := m.controller.Due(); !next.IsZero() {
 		at = earlier(at, next)
 	}
 	return at
@@ -110,20 +132,24 @@ func (m *Mesh) open(at time.Time) {
 	m.inbox.mail = m.inbox.mail[n:]
 	m.inbox.Unlock()
 	for _, l := range mail {
-		if l.change.Resource.Resource == deployments {
+		if isDeployment(l.change) {
 			m.seeDeployment(l.change, at)
 			continue
 		}
-		before := m.views.latest().world
-		m.views.push(m.learnOf(before, l.change), at)
+		m.net.Views.Push(m.learnOf(m.net.Views.World(), l.change), at)
 	}
 }
 
+// isDeployment reports whether a Deployment changed.
+func isDeployment(c apiserver.Change) bool {
+	return c.Resource.Resource == "deployments"
+}
+
 // learnOf returns the world after a change, and keeps what is wrong with it.
-func (m *Mesh) learnOf(w world, c apiserver.Change) world {
-	next, err := w.with(c)
+func (m *Mesh) learnOf(w proxies.World, c apiserver.Change) proxies.World {
+	next, err := w.With(c)
 	if err != nil {
-		m.problems = append(m.problems, err)
+		m.problems = append(m.problems, fmt.Errorf("fake: %w", err))
 	}
 	return next
 }

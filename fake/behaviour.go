@@ -3,8 +3,10 @@ package fake
 import (
 	"math"
 	"net/http"
-	"slices"
 	"time"
+
+	"github.com/serin-go/serin/fake/internal/latency"
+	"github.com/serin-go/serin/fake/internal/traffic"
 )
 
 // Behaviour is how the pods of one container image behave. The zero value
@@ -25,122 +27,16 @@ type Behaviour struct {
 	NeverReady bool
 }
 
-// bounds are the upper bounds of the buckets of Istio's histogram, in
-// milliseconds. One more bucket is for what is above.
-var bounds = [...]float64{
-	0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000,
-}
-
-type histogram [len(bounds) + 1]uint64
-
-// bucketOf returns the index of the bucket for a duration in milliseconds.
-func bucketOf(ms float64) int {
-	i, _ := slices.BinarySearch(bounds[:], ms)
-	return i
-}
-
-// version is a Behaviour made ready for drawing.
-type version struct {
-	Behaviour
-	median float64                  // in milliseconds
-	below  [len(bounds) + 1]float64 // probability of a bucket or one before it
-	mean   [len(bounds) + 1]float64 // mean duration within the bucket, in milliseconds
-	late   float64                  // probability of a duration that the limit cuts off
-	cuts   map[float64]*version     // the same with limits, in milliseconds
-}
-
-func newVersion(b Behaviour) *version {
-	if b.Status == 0 {
-		b.Status = http.StatusInternalServerError
+// version makes b ready for drawing.
+func (b Behaviour) version() *traffic.Version {
+	v := &traffic.Version{
+		ErrorRate: b.ErrorRate, Status: b.Status, Durations: latency.New(positive(b.Median, 10*time.Millisecond), b.Sigma),
 	}
-	b.Median = positive(b.Median, 10*time.Millisecond)
-	if math.IsNaN(b.ErrorRate) {
-		b.ErrorRate = 0
+	if v.Status == 0 {
+		v.Status = http.StatusInternalServerError
 	}
-	if !(b.Sigma > 0) || math.IsInf(b.Sigma, 1) {
-		b.Sigma = 0
+	if math.IsNaN(v.ErrorRate) {
+		v.ErrorRate = 0
 	}
-	v := &version{Behaviour: b, median: milliseconds(b.Median)}
-	v.fill(math.Inf(1))
 	return v
-}
-
-// maxCuts bounds what is kept for limits.
-const maxCuts = 64
-
-// within returns the version with durations up to a limit, and the probability
-// that one is longer.
-func (v *version) within(limit float64) *version {
-	if cut, ok := v.cuts[limit]; ok {
-		return cut
-	}
-	if len(v.cuts) >= maxCuts || v.cuts == nil {
-		v.cuts = map[float64]*version{}
-	}
-	cut := &version{Behaviour: v.Behaviour, median: v.median}
-	cut.fill(limit)
-	v.cuts[limit] = cut
-	return cut
-}
-
-// fill computes share and mean of each bucket, of the durations up to a limit.
-func (v *version) fill(limit float64) {
-	all, partOfAll := v.upTo(limit)
-	v.late = 1 - all
-	before, partBefore := 0.0, 0.0
-	for i := range v.below {
-		share, part := all, partOfAll
-		if i < len(bounds) && bounds[i] < limit {
-			share, part = v.upTo(bounds[i])
-		}
-		if p := share - before; p > 0 {
-			v.mean[i] = (part - partBefore) / p
-		}
-		v.below[i] = 1
-		if all > 0 {
-			v.below[i] = share / all
-		}
-		before, partBefore = share, part
-	}
-}
-
-// upTo returns the share of the durations up to a limit, and their part of the
-// mean.
-func (v *version) upTo(limit float64) (share, part float64) {
-	if v.Sigma == 0 {
-		if v.median > limit {
-			return 0, 0
-		}
-		return 1, v.median
-	}
-	z := (math.Log(limit) - math.Log(v.median)) / v.Sigma
-	return normal(z), math.Exp(math.Log(v.median)+v.Sigma*v.Sigma/2) * normal(z-v.Sigma)
-}
-
-// normal is the distribution function of the standard normal distribution.
-func normal(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
-
-// durations draws n durations into h and returns their sum in milliseconds.
-func (v *version) durations(d dice, n uint64, h *histogram) float64 {
-	sum, before := 0.0, 0.0
-	if n == 1 {
-		u := d.Float64()
-		for i, p := range v.below {
-			if u < p {
-				h[i]++
-				return v.mean[i]
-			}
-		}
-	}
-	for i, p := range v.below {
-		if n == 0 {
-			break
-		}
-		k := d.binomial(n, (p-before)/(1-before))
-		h[i] += k
-		sum += float64(k) * v.mean[i]
-		n -= k
-		before = p
-	}
-	return sum
 }

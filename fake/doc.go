@@ -26,7 +26,8 @@
 // Everything is decided by the seed and by what happens when: same seed, same
 // run.
 //
-// [Judge], [Router] and [Workload] follow scripts, for tests that need no mesh.
+// Package canarytest has a judge, a router and a workload that follow scripts, for
+// tests that need no mesh.
 //
 // # What it does not simulate
 //

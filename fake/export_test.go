@@ -4,11 +4,5 @@ package fake
 func Kept(m *Mesh) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept := map[*view]bool{}
-	for _, h := range m.views.seen {
-		for ; h != nil; h = h.before {
-			kept[h.view] = true
-		}
-	}
-	return len(kept)
+	return m.net.Views.Kept()
 }

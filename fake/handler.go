@@ -3,20 +3,14 @@ package fake
 import (
 	"net/http"
 	"strings"
-)
 
-const (
-	// maxKept is the size of the largest body that is mirrored or sent again, in
-	// bytes.
-	maxKept = 1 << 20
-	// maxCopies is how many mirrored requests may be under way at once.
-	maxCopies = 64
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // Handle lets a real handler answer the real requests that are routed to pods of
 // an image. Its status and the time that it took are what is counted.
 func (m *Mesh) Handle(image string, h http.Handler) {
-	m.now(func() { m.handlers[image] = h })
+	m.now(func() { m.net.Handlers[image] = h })
 }
 
 // Entry returns a handler through which real requests enter the mesh, by the
@@ -37,18 +31,12 @@ func (m *Mesh) Handle(image string, h http.Handler) {
 // Handlers of copies, and those that took too long, may still run when the client
 // has its answer: Wait waits for them.
 func (m *Mesh) Entry(from Source) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body == nil {
-			r = r.WithContext(r.Context())
-			r.Body = http.NoBody
-		}
-		m.meet(newRequest(from, r)).serve(w, r)
-	})
+	return m.net.Handler(func(r *http.Request) *rules.Call { return newRequest(from, r).call() })
 }
 
 // Wait waits until no mirrored request is under way, and no handler that took too
 // long still runs.
-func (m *Mesh) Wait() { m.running.wait() }
+func (m *Mesh) Wait() { m.net.Wait() }
 
 func newRequest(from Source, r *http.Request) Request {
 	out := Request{Host: r.Host, Path: r.URL.RequestURI(), Method: r.Method, From: from, Headers: make(map[string]string, len(r.Header))}

@@ -4,12 +4,14 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/serin-go/serin/fake/internal/rules"
 )
 
 // stream is requests that keep coming.
 type stream struct {
 	rate  float64 // per second
-	call  *call
+	call  *rules.Call
 	since time.Time
 	sent  uint64
 	got   Result
@@ -31,7 +33,7 @@ func (m *Mesh) Load(rate float64, r Request) *Load {
 	if !(rate > 0) { // NaN is none either
 		rate = 0
 	}
-	s := &stream{rate: min(rate, maxRate), call: newCall(r)}
+	s := &stream{rate: min(rate, maxRate), call: r.call()}
 	m.now(func() {
 		s.since = m.clock
 		m.streams = append(m.streams, s)

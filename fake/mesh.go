@@ -1,11 +1,18 @@
 package fake
 
 import (
-	"net/http"
+	"fmt"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/fake/internal/chance"
+	"github.com/serin-go/serin/fake/internal/deployments"
+	"github.com/serin-go/serin/fake/internal/rules"
+	"github.com/serin-go/serin/fake/internal/telemetry"
+	"github.com/serin-go/serin/fake/internal/traffic"
 )
 
 // Config says how a Mesh behaves. The zero value is a mesh whose proxies know
@@ -54,20 +61,14 @@ type Mesh struct {
 	server *apiserver.Server
 	inbox  inbox
 
-	mu       sync.Mutex
-	clock    time.Time // everything up to here has happened
-	dice     dice
-	versions map[string]*version
-	crashed  map[name]bool
-	counters counters
-	history  history
-	views    views
-	streams  []*stream
-	deployer deployer
-	problems []error
-	handlers map[string]http.Handler // by image
-	copies   chan struct{}           // a token for each mirrored request under way
-	running  *running
+	mu         sync.Mutex
+	clock      time.Time            // everything up to here has happened
+	behaviours map[string]Behaviour // by image
+	net        *traffic.Net         // what requests meet
+	streams    []*stream
+	controller *deployments.Controller
+	alarm      alarm
+	problems   []error
 }
 
 // NewMesh returns a mesh over the objects of a server. Deployments that are
@@ -80,34 +81,18 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 	c = c.withDefaults()
 	now := time.Now()
 	m := &Mesh{
-		config:   c,
-		server:   server,
-		clock:    now,
-		dice:     newDice(c.Seed),
-		versions: map[string]*version{},
-		crashed:  map[name]bool{},
-		handlers: map[string]http.Handler{},
-		copies:   make(chan struct{}, maxCopies),
-		running:  newRunning(),
-		counters: counters{index: map[seriesKey]int{}},
-		history:  history{next: now.Add(c.Scrape), every: c.Scrape, keep: c.Retention},
+		config:     c,
+		server:     server,
+		clock:      now,
+		behaviours: map[string]Behaviour{},
 	}
+	m.net = traffic.New(
+		chance.New(c.Seed), telemetry.NewRecorder(now, c.Scrape, c.Retention), Behaviour{}.version(), m.look)
 	for image, b := range c.Versions {
-		m.versions[image] = newVersion(b)
+		m.behave(image, b)
 	}
-	server.OnChange(func(change apiserver.Change) { m.notice(time.Now(), change) })
 	m.begin(now)
 	return m
-}
-
-// version returns how the pods of an image behave.
-func (m *Mesh) version(image string) *version {
-	v, ok := m.versions[image]
-	if !ok {
-		v = newVersion(Behaviour{})
-		m.versions[image] = v
-	}
-	return v
 }
 
 // Send sends n equal requests now and returns what became of them.
@@ -115,57 +100,76 @@ func (m *Mesh) Send(n int, r Request) Result {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	return m.send(uint64(max(0, n)), newCall(r))
+	return m.send(uint64(max(0, n)), r.call())
 }
 
-// send lets n requests enter by the proxies in equal parts.
-func (m *Mesh) send(n uint64, c *call) Result {
+// send lets n requests flow at the moment up to which everything has happened.
+func (m *Mesh) send(n uint64, c *rules.Call) Result {
 	var result Result
-	left := uint64(m.views.proxies)
-	for _, v := range m.views.inForce {
-		k := m.dice.portion(n, v.proxies, left)
-		n, left = n-k, left-v.proxies
-		if k > 0 {
-			f := v.flow(m, c)
-			f.result = &result
-			f.pass(k)
-		}
-	}
+	m.net.Send(n, c, (*tally)(&result))
 	return result
 }
 
 // Behave changes how the pods of an image behave, from now on.
 func (m *Mesh) Behave(image string, b Behaviour) {
-	m.now(func() { m.versions[image] = newVersion(b) })
+	m.now(func() { m.behave(image, b) })
+}
+
+func (m *Mesh) behave(image string, b Behaviour) {
+	m.behaviours[image], m.net.Versions[image] = b, b.version()
 }
 
 // Crash makes the pods of a workload unreachable (503, flag UF) while their
 // endpoints stay, or ends that.
 func (m *Mesh) Crash(namespace, workload string, crashed bool) {
-	m.now(func() { m.crashed[name{namespace, workload}] = crashed })
+	m.now(func() { m.net.Crashed[types.NamespacedName{Namespace: namespace, Name: workload}] = crashed })
 }
 
 // Restart restarts the proxies of a workload: the counters that they keep begin
 // at 0 again.
 func (m *Mesh) Restart(namespace, workload string) {
-	m.now(func() { m.counters.reset(namespace, workload) })
+	m.now(func() { m.net.Recorder.Restart(namespace, workload) })
 }
 
 // Stall stops the propagation of changes to all proxies, or ends that: then they
 // learn at once what they missed. Changes that come after the call are stalled, and
 // so are those before it that a proxy has not learned of yet.
 func (m *Mesh) Stall(stalled bool) {
-	m.now(func() { m.views.stall(stalled, m.clock) })
+	m.now(func() { m.net.Views.Stall(stalled, m.clock) })
 }
 
 // Problems returns what the mesh could not use: objects that cannot be
 // understood or that Istio's validation refuses. The last good form of such an
 // object stays in force.
 func (m *Mesh) Problems() []error {
+	var all []error
+	m.look(func() { all = append(all, m.problems...) })
+	return all
+}
+
+// Refused returns the rules now in force that Envoy rejects although the API
+// server and Istio's validation accept them. Each error names the VirtualService,
+// the place in it, and why.
+//
+// An Envoy refuses the whole route table that such a rule is in, and with it some
+// or all of its other tables: for every proxy that is told the rule, no route
+// changes any more until the rule is gone. A proxy that never took a table answers
+// 404 (NR). Rules that only some proxies or none at all are told are listed too.
+func (m *Mesh) Refused() []error {
+	var all []error
+	m.look(func() { all = m.net.Views.Refused() })
+	for i, err := range all {
+		all[i] = fmt.Errorf("fake: %w", err)
+	}
+	return all
+}
+
+// look brings the mesh up to this moment, and then does something with it.
+func (m *Mesh) look(do func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	return append([]error(nil), m.problems...)
+	do()
 }
 
 // now brings the mesh up to this moment, streams included, and then changes it.

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"net/http"
 	"time"
 
+	"github.com/serin-go/serin/fake/internal/telemetry"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -58,57 +59,37 @@ func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.
 	if err := errors.Join(q.Validate(), metrics.Windows(windows)); err != nil {
 		return nil, err
 	}
-	good, err := goodRequests(q.Signal)
-	if err != nil {
-		return nil, err
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
 	from := windows[0].From.Add(-max(baseLine, 2*m.config.Scrape))
-	var all []metrics.Series
-	for i, s := range m.counters.all {
-		if !s.belongs(q) {
-			continue
-		}
-		one := metrics.Series{Target: s.instance()}
-		for _, row := range m.history.between(from, windows[len(windows)-1].To) {
-			if i < len(row.readings) {
-				r := &row.readings[i]
-				one.Samples = append(one.Samples, metrics.Sample{At: row.at, Total: float64(r.requests), Good: good(s, r)})
-			}
-		}
-		if len(one.Samples) > 0 {
-			all = append(all, one)
-		}
+	all, err := m.net.Recorder.Series(q, from, windows[len(windows)-1].To)
+	if err != nil {
+		return nil, err
 	}
 	return metrics.Increases(all, windows)
 }
 
-// goodRequests returns how to tell the good requests of a reading.
-func goodRequests(signal metrics.Signal) (func(*series, *reading) float64, error) {
-	bound, ok := signal.Bound()
-	if !ok {
-		return func(s *series, r *reading) float64 {
-			if signal.Failed(s.code(), "") {
-				return 0
-			}
-			return float64(r.requests)
-		}, nil
-	}
-	ms := float64(bound) / float64(time.Millisecond)
-	i := slices.Index(bounds[:], ms)
-	if i < 0 {
-		return nil, fmt.Errorf("%w: %g ms", metrics.ErrNoBucket, ms)
-	}
-	return func(_ *series, r *reading) float64 { return float64(r.buckets.upTo(i)) }, nil
+// Prometheus returns a handler that answers like the HTTP API of a Prometheus
+// server that scrapes the mesh: GET and POST of /api/v1/query with an instant or
+// a range selector. Anything else is answered 422 with an error of the API's
+// form; functions and operators are not simulated.
+func (m *Mesh) Prometheus() http.Handler {
+	return telemetry.API(func(look func(*telemetry.Recorder)) {
+		m.look(func() { look(m.net.Recorder) })
+	})
 }
 
-// belongs reports whether the query asks for the series.
-func (s *series) belongs(q metrics.Query) bool {
-	same := func(want, got string) bool { return want == "" || want == got }
-	to := s.to
-	return !q.Signal.GRPC() && q.Reporter.String() == string(s.key.by) &&
-		same(q.Arm.Workload, to.workload) && same(q.Arm.Namespace, to.namespace) &&
-		same(q.Arm.Revision, to.revision) && same(q.Arm.Service, to.host)
+// Metrics returns a handler that writes all counters as they are now, in
+// Prometheus' text format, as a proxy does.
+func (m *Mesh) Metrics() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		now := time.Now()
+		m.advance(now)
+		m.flowUntil(now)
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		_ = m.net.Recorder.WriteText(w) // a client that left needs no answer
+	})
 }

@@ -1,5 +1,7 @@
 package fake
 
+import "github.com/serin-go/serin/fake/internal/rules"
+
 // Request is what a client sends. The zero value is a GET of "/" from a sidecar
 // in namespace default to a host without a name.
 type Request struct {
@@ -35,38 +37,9 @@ type Source struct {
 	Labels map[string]string
 }
 
-// entry returns the name by which VirtualServices know the proxy.
-func (s Source) entry() string {
-	if s.Gateway == "" {
-		return sidecars
-	}
-	return s.Gateway
-}
-
-func (s Source) withDefaults() Source {
-	namespace, workload := "default", "client"
-	if s.Gateway != "" {
-		namespace, workload = "istio-system", "istio-ingressgateway"
-	}
-	if s.Namespace == "" {
-		s.Namespace = namespace
-	}
-	if s.Workload == "" {
-		s.Workload = workload
-	}
-	return s
-}
-
-func (r Request) withDefaults() Request {
-	if r.Path == "" {
-		r.Path = "/"
-	}
-	if r.Method == "" {
-		r.Method = "GET"
-	}
-	if r.Scheme == "" {
-		r.Scheme = "http"
-	}
-	r.From = r.From.withDefaults()
-	return r
+// call makes a Request ready for matching.
+func (r Request) call() *rules.Call {
+	return rules.NewCall(rules.Request{
+		Host: r.Host, Path: r.Path, Method: r.Method, Scheme: r.Scheme, Port: r.Port, Headers: r.Headers, From: rules.Source(r.From),
+	})
 }

@@ -3,6 +3,8 @@ package fake
 import (
 	"net/http"
 	"strings"
+
+	"github.com/serin-go/serin/fake/internal/traffic"
 )
 
 // Outcome is what became of a request.
@@ -101,3 +103,9 @@ func (r *Result) plus(other Result) {
 		r.add(c.Outcome, c.N)
 	}
 }
+
+// tally is a Result that counts.
+type tally Result
+
+// Add counts n requests with an outcome.
+func (t *tally) Add(o traffic.Outcome, n uint64) { (*Result)(t).add(Outcome(o), n) }

@@ -1,0 +1,63 @@
+package telemetry
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serin-go/serin/metrics"
+)
+
+// Series returns the readings of the series that a query asks for, after from, up
+// to and including to.
+func (r *Recorder) Series(q metrics.Query, from, to time.Time) ([]metrics.Series, error) {
+	good, err := goodRequests(q.Signal)
+	if err != nil {
+		return nil, err
+	}
+	var all []metrics.Series
+	for i, s := range r.counters.all {
+		if !s.belongs(q) {
+			continue
+		}
+		one := metrics.Series{Target: s.instance()}
+		for _, row := range r.history.between(from, to) {
+			if i < len(row.readings) {
+				reading := &row.readings[i]
+				one.Samples = append(one.Samples, metrics.Sample{At: row.at, Total: float64(reading.requests), Good: good(s, reading)})
+			}
+		}
+		if len(one.Samples) > 0 {
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+// goodRequests returns how to tell the good requests of a reading.
+func goodRequests(signal metrics.Signal) (func(*series, *reading) float64, error) {
+	bound, ok := signal.Bound()
+	if !ok {
+		return func(s *series, r *reading) float64 {
+			if signal.Failed(s.code(), "") {
+				return 0
+			}
+			return float64(r.requests)
+		}, nil
+	}
+	ms := float64(bound) / float64(time.Millisecond)
+	i := slices.Index(Bounds[:], ms)
+	if i < 0 {
+		return nil, fmt.Errorf("%w: %g ms", metrics.ErrNoBucket, ms)
+	}
+	return func(_ *series, r *reading) float64 { return float64(r.buckets.UpTo(i)) }, nil
+}
+
+// belongs reports whether the query asks for the series.
+func (s *series) belongs(q metrics.Query) bool {
+	same := func(want, got string) bool { return want == "" || want == got }
+	to := s.to
+	return !q.Signal.GRPC() && q.Reporter.String() == string(s.key.By) &&
+		same(q.Arm.Workload, to.Workload) && same(q.Arm.Namespace, to.Namespace) &&
+		same(q.Arm.Revision, to.Revision) && same(q.Arm.Service, to.Host)
+}
