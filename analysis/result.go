@@ -50,15 +50,15 @@ type Result struct {
 	Reason string
 	// Doubt: the evidence speaks against the canary, but not enough for a Fail.
 	Doubt bool
-	// Sight is the evidence that the present step could have shown against the canary, in
-	// nats. At Needed or more, a canary that failed every request would have been failed.
-	// Both are zero if the judge does not know.
+	// Sight is how much evidence against a canary that fails every request the present
+	// step has allowed so far. At Needed or more, such a canary would have been failed.
+	// The unit is nats (natural logarithms). Both are zero if the judge does not know.
 	Sight, Needed float64
 	// StableWorse: stable is worse than its own past, whatever the canary is.
 	StableWorse bool
-	// Carry is handed back with later Requests: at most 512 bytes, of what the judge
-	// knows of times whose counts the store may no longer have. The judge encodes for
-	// itself until when the Carry reaches.
+	// Carry is a memory of the judge, at most 512 bytes: the State keeps it, and later
+	// Requests return it. It is for what the judge knows of times whose counts the store
+	// may drop. Put a time into it, to know which counts it contains.
 	Carry []byte
 	// Values are the numbers behind the verdict, of each arm.
 	Values []Value

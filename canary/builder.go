@@ -58,8 +58,8 @@ func (b Builder) Step(steps ...Step) Builder {
 }
 
 // Weights appends one step for each canary weight, in the given order. The weights may
-// fall. Each step is a copy of like with its weight. If like has a name, the weight is
-// appended to the name.
+// fall. Each step is a copy of like, gates included, with its weight. If like has a name,
+// the weight is appended to the name.
 func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 	var steps []Step
 	for w := range weights {

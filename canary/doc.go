@@ -36,7 +36,8 @@
 //   - A phase is where a rollout is in its life (package canary/phase). A cause is why it
 //     waits or moves (package canary/cause).
 //   - Drift is a change of the traffic that no driver of the rollout made.
-//   - A retreat gives stable all traffic for a while, without ending the rollout.
+//   - A retreat gives stable all traffic for a while, without ending the rollout:
+//     order.StepBack begins it, and order.Resume ends it. After 24 hours it rolls back.
 //   - A driver is a process with a Runner. An owner is the tool that drivers belong to.
 //   - A header route leads requests with a header to the version that they choose.
 //   - A prerequisite is an object that the traffic needs, such as a subset.

@@ -21,9 +21,11 @@ type Checker interface {
 	Check(ctx context.Context, p Plan) ([]Finding, error)
 }
 
-// Check calls each part of the Config that is a [Checker]. The error joins their errors.
-// A rollout does the same in its phase Preparing, and does not leave that phase while a
-// Finding refuses.
+// Check is the preflight check: it calls each part of the Config that is a [Checker], and
+// changes nothing. The Router of package routing renders all steps, Subsets compares the
+// subsets, and workload.Deployments looks for the Deployments. The error joins those of
+// parts that could not tell. A rollout does the same in its phase Preparing, and does not
+// leave that phase while a Finding refuses.
 func (r *Runner) Check(ctx context.Context) ([]Finding, error) {
 	c := &r.c
 	var all []Finding

@@ -2,23 +2,27 @@ package canary
 
 import "time"
 
-// Recommended begins a plan with safe defaults. Change them by the methods of Builder.
+// Recommended begins a plan with safe defaults. The methods of Builder change the
+// settings; Step and Weights append to the steps.
 //
-//   - The canary gets 5, 20 and 50 per cent of the traffic, for at least ten minutes
-//     each. Then it gets all traffic while stable is updated, and the traffic returns to
-//     stable.
+//   - The canary gets the given weights, by default 5, 20 and 50 per cent of the traffic,
+//     for at least ten minutes each. Then it gets all traffic while stable is updated,
+//     and the traffic returns to stable.
 //
 //   - Each step requires a Pass. sequential.Judge needs about 9 000 requests to the
-//     canary for a Pass if none of them fails. At 100 requests a second to the service
-//     that is half an hour of the first step.
+//     canary for a Pass if none of them fails. At 100 requests a second to the service, a
+//     step with 5 per cent takes half an hour.
 //
 //   - There are no deadlines: a step without a Pass waits, and its Events say how many
 //     requests it needs. Lack of requests never rolls back.
 //
-//   - Settle is ten seconds, for a mesh of some hundred proxies. ScrapeLag is 30 seconds,
-//     for Prometheus at its usual interval.
+//   - Settle is ten seconds, for a mesh of some hundred proxies.
 //
-//   - Bake is ten minutes: until then an Abort rolls back.
+//   - ScrapeLag is 30 seconds, for scrape intervals of up to 30 seconds. If Prometheus
+//     scrapes once a minute, which is its own default, set ScrapeLag and
+//     sequential.Tuning.Look to a minute.
+//
+//   - Bake is ten minutes: an Abort during that time still rolls back.
 //
 //   - The engine restores traffic that somebody else changed, five times at most.
 func Recommended(name string, weights ...Weight) Builder {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/serin-go/serin/canary"
 )
@@ -26,16 +27,25 @@ func (r *Router) Check(ctx context.Context, p canary.Plan) ([]canary.Finding, er
 	for _, r := range r.objects {
 		o, err := r.get(ctx)
 		if errors.Is(err, canary.ErrNotFound) {
-			found = append(found, canary.Finding{Problem: fmt.Sprintf("%v does not exist; create it or correct its name", r), Refuses: true})
+			found = append(found, canary.Finding{Problem: fmt.Sprintf("%v does not exist; create it, or correct its name or the namespace of the client", r), Refuses: true})
 			continue
 		} else if err != nil {
 			return found, err
 		}
 		found = append(found, r.check(o)...)
+		var problems []string
+		where := map[string][]string{}
 		for j, t := range all {
 			if _, err := r.render(o, t); err != nil {
-				found = append(found, canary.Finding{Problem: fmt.Sprintf("%s: %v", names[j], err), Refuses: true})
+				text := err.Error()
+				if where[text] == nil {
+					problems = append(problems, text)
+				}
+				where[text] = append(where[text], names[j])
 			}
+		}
+		for _, text := range problems {
+			found = append(found, canary.Finding{Problem: strings.Join(where[text], ", ") + ": " + text, Refuses: true})
 		}
 	}
 	return found, nil

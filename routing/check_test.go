@@ -46,7 +46,7 @@ func TestAPlanThatTheRouterCannotCarryOutIsRefusedBeforeItBegins(t *testing.T) {
 	require.NoError(t, err)
 	found, err = runner.Check(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []canary.Finding{{Problem: "Router: VirtualService prod/review does not exist; create it or correct its name", Refuses: true}}, found)
+	require.Equal(t, []canary.Finding{{Problem: "Router: VirtualService prod/review does not exist; create it, or correct its name or the namespace of the client", Refuses: true}}, found)
 	_, err = runner.Turn(t.Context())
 	require.ErrorIs(t, err, canary.ErrNotFound)
 

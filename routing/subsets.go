@@ -121,6 +121,23 @@ func (s *Subsets) ensure(ctx context.Context, q canary.Question) (canary.Answer,
 	return canary.Answer{Reply: canary.Yes}, nil
 }
 
+var _ canary.Checker = (*Subsets)(nil)
+
+// Check implements [canary.Checker]. It reports a DestinationRule that does not exist, and a
+// subset that has other labels. It writes nothing.
+func (s *Subsets) Check(ctx context.Context, _ canary.Plan) ([]canary.Finding, error) {
+	rule, err := s.c.Client.Get(ctx, s.c.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return []canary.Finding{{Problem: fmt.Sprintf("DestinationRule %s/%s does not exist; create it, or correct its name or the namespace of the client", s.c.Namespace, s.c.Name), Refuses: true}}, nil
+	} else if err != nil {
+		return nil, s.wrap(err)
+	}
+	if _, err := s.missing(rule); err != nil {
+		return []canary.Finding{{Problem: s.wrap(err).Error(), Refuses: true}}, nil
+	}
+	return nil, nil
+}
+
 // add writes the missing subsets, unless Question.Current says that the driver is late.
 func (s *Subsets) add(ctx context.Context, q canary.Question, rule *networking.DestinationRule, missing []Subset, m mark) error {
 	if q.Current != nil {

@@ -74,10 +74,9 @@ type Target struct {
 	Name      string
 	// ID is part of the names of the target's annotations, and tells it from other
 	// targets of the same VirtualService. It has at most 54 lower-case letters, digits,
-	// "-" and ".". "" means the host of stable or of the canary, whichever sorts first,
-	// without the suffix of the namespace. If the arms are subsets, that is the name of
-	// the service. If each version has a host of its own, set an ID that the next rollout
-	// can use too.
+	// "-" and ".". "" means the name of the service: payments for
+	// payments.pay.svc.cluster.local. If each version has a host of its own, "" means the
+	// host that sorts first; then set an ID that the next rollout can use too.
 	ID string
 	// Rules are the rules to steer. If empty, all rules that lead to stable are steered,
 	// with or without a name. They are chosen when the canary or the baseline gets its

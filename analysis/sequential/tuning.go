@@ -48,14 +48,18 @@ type Tuning struct {
 	// sessions stay on a pod. Zero is 1.
 	EventsPerCause float64
 	// Noise is the difference between two healthy arms from block to block: a standard
-	// deviation relative to the rate. Zero is 0.15, and 0.05 for a [Latency]. None is no
-	// noise. The Judge raises Noise to what it observes, unless FixedNoise.
+	// deviation relative to the rate. Raise it if healthy canaries fail. Zero is 0.15,
+	// and 0.05 for a [Latency]. None is no noise. The Judge raises Noise to what it
+	// observes, unless FixedNoise.
 	Noise      float64
 	FixedNoise bool
-	// Block is the length of a block in looks: the time for which noise lasts, and after
-	// which evidence starts afresh. Zero is 4.
+	// Block is the length of a block in looks: the time for which noise lasts. In each
+	// block a part of the evidence starts afresh, so that a canary that turns bad late is
+	// found soon. Zero is 4.
 	Block int
-	// Blocks is how many blocks the rollout will last. Zero is 60.
+	// Blocks is in how many blocks evidence starts afresh: at least as many as the
+	// rollout lasts. Later looks count as well, but start nothing afresh. Zero is 60: an
+	// hour with the default Look and Block.
 	Blocks int
 	// FirstShare is the share of the evidence that starts with the first look. The other
 	// blocks divide the rest. Zero is 0.8.
@@ -70,7 +74,12 @@ type Tuning struct {
 const None = evidence.None
 
 // Margin is a limit for the canary's rate of bad requests: Factor times the baseline's
-// rate plus Extra. The zero value is the default of the metric.
+// rate plus Extra. Factor 1.02 accepts 2 % more bad requests than the baseline has: 0.102
+// % beside 0.1 %. Extra 0.02 accepts two more bad ones of 100 requests: 2.1 % beside 0.1
+// %.
+//
+// A zero Factor is the default of the metric. The zero Margin has the default Extra too.
+// A Fail margin by default is never above the Pass margin.
 type Margin struct {
 	Factor float64 // at least 1
 	Extra  float64 // a share of all requests, at least 0

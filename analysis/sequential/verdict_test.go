@@ -166,6 +166,16 @@ func TestEveryMistakeOfAJudgeIsNamed(t *testing.T) {
 	require.ErrorIs(t, judge.Validate(), metrics.ErrBadQuery)
 }
 
+// What is left zero in a margin is the default, and the default Fail margin makes room for
+// a narrow Pass margin.
+func TestAMarginMayBeGivenInPart(t *testing.T) {
+	judge := judgeOf(newShop(arm{}, arm{}))
+	for _, pass := range []sequential.Margin{{Extra: 0.02}, {Factor: 1.02}, {Factor: 1}, {}} {
+		judge.Metrics = []sequential.Metric{sequential.Rate{Pass: pass}, sequential.Latency{Pass: pass}}
+		require.NoError(t, judge.Validate(), "%+v", pass)
+	}
+}
+
 func TestStrictAsksForMoreEvidence(t *testing.T) {
 	judge := judgeOf(newShop(arm{bad: 0.005}, arm{bad: 0.02}))
 	usual, err := judge.Analyze(t.Context(), request(3600))

@@ -18,7 +18,7 @@ const (
 	Gate              // ends when the gate opens
 	Capacity          // ends when the canary has enough ready pods
 	Paused            // ends with a Resume
-	Drift             // somebody else changed the traffic; ends with a Resume
+	Drift             // somebody else changed the traffic; HoldAndAsk waits for a Resume
 	Unreachable       // a part of the rollout returned an error; ends when it answers
 	Promoting         // ends when stable runs the canary's version
 	Restoring         // ends when stable runs its old version again

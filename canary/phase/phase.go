@@ -23,7 +23,7 @@ type Phase uint8
 // The phases. Promoted, Discarded and RolledBack are final.
 const (
 	Idle            Phase = iota // not begun
-	Preparing                    // stable has all traffic; the canary becomes ready
+	Preparing                    // stable has all traffic; waits for pods, prerequisites, header routes and gates
 	Progressing                  // in one of the plan's steps
 	Retreating                   // stable has all traffic for a while; the step resumes later
 	CompletingShift              // the steps are done; the canary gets all traffic

@@ -30,7 +30,10 @@ type Service struct {
 	// Stable and Canary are the two versions. The canary is to replace stable.
 	Stable, Canary Version
 
-	// Rules, Mirror and Exclusive are those of routing.Target.
+	// ID, Rules, Mirror and Exclusive are those of routing.Target. The ID is part of the
+	// annotation that aborts the rollout: serin-go.github.io/<ID>.abort. By default it is
+	// Name.
+	ID        string
 	Rules     []routing.Rule
 	Mirror    mirror.Methods
 	Exclusive bool
@@ -41,7 +44,9 @@ type Version struct {
 	// Deployment is the name of the Deployment that runs the version.
 	Deployment string
 	// Subset is the subset of the version in the DestinationRule of its host; "" means
-	// that the version has a host of its own.
+	// that the version has a host of its own. The subset must exist: a proxy answers 503
+	// to requests for a missing subset, and these count as requests of no version. A
+	// routing.Subsets in Config.Prerequisites creates and checks subsets.
 	Subset string
 	// Host is the Kubernetes Service of this version alone; "" means Service.Name.
 	Host string
@@ -62,7 +67,7 @@ func (s Service) Target() routing.Target {
 		name = s.Name
 	}
 	return routing.Target{
-		Namespace: s.Namespace, Name: name, Rules: s.Rules, Mirror: s.Mirror, Exclusive: s.Exclusive,
+		ID: s.ID, Namespace: s.Namespace, Name: name, Rules: s.Rules, Mirror: s.Mirror, Exclusive: s.Exclusive,
 		Arms: routing.Arms{Stable: s.destination(s.Stable), Canary: s.destination(s.Canary)},
 	}
 }
@@ -81,11 +86,13 @@ func (s Service) Parts(virtualServices routing.Client[networking.VirtualService]
 	pods, podsErr := workload.New(deployments, workload.Config{
 		Namespace: s.Namespace, Stable: s.Stable.Deployment, Canary: s.Canary.Deployment,
 	})
-	if err := errors.Join(err, podsErr); err != nil {
-		return Parts{}, fmt.Errorf("release: service %s/%s: %w", s.Namespace, s.Name, err)
+	errs := []error{err, podsErr}
+	var router *routing.Router
+	if err == nil {
+		router = routing.NewRouter(rules.Object(virtualServices))
+		errs = append(errs, router.Validate())
 	}
-	router := routing.NewRouter(rules.Object(virtualServices))
-	if err := router.Validate(); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return Parts{}, fmt.Errorf("release: service %s/%s: %w", s.Namespace, s.Name, err)
 	}
 	return Parts{
@@ -102,7 +109,8 @@ func (p Parts) Config(plan canary.Plan) canary.Config {
 }
 
 // Judge returns a judge that compares the canary with stable. The Provider counts the
-// requests of both: metrics/prometheus has one. Without metrics it judges answers of 5xx.
+// requests of both; metrics/prometheus has one. If no metrics are given, the judge
+// compares the shares of 5xx answers.
 func (p Parts) Judge(provider metrics.Sequencer, judged ...sequential.Metric) sequential.Judge {
 	return sequential.Judge{Provider: provider, Canary: p.Canary, Baseline: p.Stable, Metrics: judged}
 }

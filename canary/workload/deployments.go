@@ -106,6 +106,27 @@ func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, c
 	return pin, canary.Answer{Reply: canary.Yes}, err
 }
 
+var _ canary.Checker = (*Deployments)(nil)
+
+// Check implements [canary.Checker]. A stable Deployment that does not exist refuses. A
+// canary Deployment that does not exist, or does not have Config.Images, is a warning,
+// because the rollout waits for it.
+func (d *Deployments) Check(ctx context.Context, _ canary.Plan) ([]canary.Finding, error) {
+	var found []canary.Finding
+	_, err := d.get(ctx, d.config.Stable)
+	switch {
+	case apierrors.IsNotFound(err):
+		found = append(found, canary.Finding{Problem: fmt.Sprintf("stable %s: there is no such Deployment in namespace %s; create it, or correct its name or the namespace of the client", d.config.Stable, d.config.Namespace), Refuses: true})
+	case err != nil:
+		return nil, err
+	}
+	source, missing, err := d.source(ctx)
+	if err == nil && source == nil {
+		found = append(found, canary.Finding{Problem: missing.Reason + "; the rollout will wait"})
+	}
+	return found, err
+}
+
 // source returns the canary Deployment if it exists and has Config.Images. Otherwise it
 // returns nil and an Answer with the reason.
 func (d *Deployments) source(ctx context.Context) (*appsv1.Deployment, canary.Answer, error) {

@@ -49,7 +49,7 @@ func ExampleStandings() {
 
 // What a mistake is answered with.
 func ExampleSettings_Validate() {
-	s := evidence.Settings{Pass: evidence.Margin{Factor: 1.02}, EventsPerCause: 0.5}
+	s := evidence.Settings{Fail: evidence.Margin{Factor: 1.05}, Pass: evidence.Margin{Factor: 1.02}, EventsPerCause: 0.5}
 	fmt.Println(s.Validate(evidence.Errors))
 	// Output:
 	// Factor of the Fail margin is 1.05, above the 1.02 of the Pass margin: lower it to 1.02 or less

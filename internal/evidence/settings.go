@@ -120,8 +120,8 @@ func (s Settings) filled(k Kind) Settings {
 	}
 	fill(&s.Alpha, alpha)
 	fill(&s.Beta, 0.05)
-	fill(&s.Fail, d.fail)
-	fill(&s.Pass, d.pass)
+	s.Pass = s.Pass.or(d.pass)
+	s.Fail = s.Fail.or(Margin{min(d.fail.Factor, s.Pass.Factor), min(d.fail.Extra, s.Pass.Extra)})
 	if s.FailGrid == (Grid{}) {
 		s.FailGrid = d.fails.grid
 		fill(&s.FailWeights, d.fails.weights)
@@ -134,6 +134,16 @@ func (s Settings) filled(k Kind) Settings {
 	fill(&s.FirstShare, 0.8)
 	fill(&s.LookCap, -math.Log(s.Alpha)/looks)
 	return s
+}
+
+// or is the margin, with the default if it is zero, or with the Factor of that if only
+// its Factor is.
+func (m Margin) or(other Margin) Margin {
+	if m == (Margin{}) {
+		return other
+	}
+	fill(&m.Factor, other.Factor)
+	return m
 }
 
 // fill replaces a zero value.

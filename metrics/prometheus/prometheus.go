@@ -30,14 +30,15 @@ type API interface {
 type Config struct {
 	// Names are the names of metrics and labels; the zero value means Istio's.
 	Names metrics.Names
-	// MaxAge is the greatest age of a reading. If the newest reading of an arm is older
-	// than this at the end of the last window, the error is ErrStale. Reference readings
-	// are searched up to MaxAge before the first window. It should be at least two scrape
-	// intervals. Zero means DefaultMaxAge.
+	// MaxAge is the greatest age of a reading, at least two scrape intervals. If the
+	// newest reading of an arm is older at the end of the last window, the error is
+	// ErrStale. A count of a window starts from the last reading before the window, which
+	// may be as old as MaxAge. Zero means DefaultMaxAge.
 	MaxAge time.Duration
-	// Step is the interval at which Values evaluates its query, in whole milliseconds. A
-	// window shorter than Step may contain no point, and then has no value. A different
-	// Step gives different values. Zero means DefaultStep.
+	// Step is the interval at which Values evaluates its query, in whole milliseconds.
+	// The value of a window is the mean of its points, so another Step gives another
+	// mean. A window shorter than Step may have no point, and then has no value. Zero
+	// means DefaultStep.
 	Step time.Duration
 }
 
