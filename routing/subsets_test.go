@@ -44,6 +44,28 @@ func (w world) subsets(t *testing.T, settle time.Duration) *routing.Subsets {
 	return s
 }
 
+// What the subsets would refuse later is told beforehand.
+func TestSubsetsAreCheckedBeforeTheRolloutBegins(t *testing.T) {
+	w := newWorld(t, reviewsRule)
+	found, err := w.subsets(t, 0).Check(t.Context(), canary.Plan{})
+	require.NoError(t, err)
+	require.Empty(t, found)
+	require.NoError(t, w.Update(rulesResource, "prod", "reviews", func(o map[string]any) {
+		o["spec"].(map[string]any)["subsets"].([]any)[0].(map[string]any)["labels"] = map[string]any{"version": "v3"}
+	}))
+	found, err = w.subsets(t, 0).Check(t.Context(), canary.Plan{})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.True(t, found[0].Refuses)
+	require.Contains(t, found[0].Problem, `DestinationRule prod/reviews: subset "v1": subset has other labels`)
+	found, err = newWorld(t, twoRules).subsets(t, 0).Check(t.Context(), canary.Plan{})
+	require.NoError(t, err)
+	require.Contains(t, found[0].Problem, "DestinationRule prod/reviews does not exist")
+	w.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
+	_, err = w.subsets(t, 0).Check(t.Context(), canary.Plan{})
+	require.ErrorContains(t, err, "DestinationRule prod/reviews")
+}
+
 func (w world) rule(t *testing.T) object {
 	t.Helper()
 	doc, ok := w.Get(rulesResource, "prod", "reviews")

@@ -60,11 +60,11 @@ func TestThePartsAreOfTheSameVersions(t *testing.T) {
 
 func TestVersionsMayHaveHostsAndAVirtualServiceOfTheirOwn(t *testing.T) {
 	s := release.Service{
-		Namespace: "shop", Name: "shop", VirtualService: "front", Exclusive: true, Mirror: []string{"GET"}, Rules: []routing.Rule{{Name: "api"}},
+		Namespace: "shop", Name: "shop", ID: "front-shop", VirtualService: "front", Exclusive: true, Mirror: []string{"GET"}, Rules: []routing.Rule{{Name: "api"}},
 		Stable: release.Version{Deployment: "blue", Host: "shop-blue"}, Canary: release.Version{Deployment: "green", Host: "shop-green"},
 	}
 	require.Equal(t, routing.Target{
-		Namespace: "shop", Name: "front", Exclusive: true, Mirror: []string{"GET"}, Rules: []routing.Rule{{Name: "api"}},
+		ID: "front-shop", Namespace: "shop", Name: "front", Exclusive: true, Mirror: []string{"GET"}, Rules: []routing.Rule{{Name: "api"}},
 		Arms: routing.Arms{Stable: routing.Destination{Host: "shop-blue"}, Canary: routing.Destination{Host: "shop-green"}},
 	}, s.Target())
 	_, err := parts(t, s)
@@ -79,5 +79,6 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	_, err = shop.Parts(nil, nil)
-	require.ErrorContains(t, err, "missing")
+	require.ErrorContains(t, err, "workload: the client is missing")
+	require.ErrorContains(t, err, "VirtualService shop/shop: client is missing")
 }

@@ -154,3 +154,22 @@ func TestACanaryThatIsNotThereYetIsNotPinned(t *testing.T) {
 	require.Equal(t, canary.Wait, a.Reply)
 	require.Contains(t, a.Reason, `this rollout is for "reviews:v9"`)
 }
+
+// What is missing is told before the rollout begins; a canary may still come.
+func TestDeploymentsAreCheckedBeforeTheRolloutBegins(t *testing.T) {
+	c := newCluster(t)
+	found, err := c.workload(both).Check(t.Context(), canary.Plan{})
+	require.NoError(t, err)
+	require.Empty(t, found)
+	other := both
+	other.Stable, other.Canary = "reviews-v0", "reviews-v9"
+	found, err = c.workload(other).Check(t.Context(), canary.Plan{})
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	require.Contains(t, found[0].Problem, "stable reviews-v0: there is no such Deployment")
+	require.Contains(t, found[1].Problem, "canary reviews-v9: there is no such Deployment")
+	require.Equal(t, []bool{true, false}, []bool{found[0].Refuses, found[1].Refuses})
+	c.server.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
+	_, err = c.workload(both).Check(t.Context(), canary.Plan{})
+	require.Error(t, err)
+}
