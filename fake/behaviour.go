@@ -9,8 +9,8 @@ import (
 	"github.com/serin-go/serin/fake/internal/traffic"
 )
 
-// Behaviour is how the pods of one container image behave. The zero value
-// answers every request with 200 after 10 ms and is ready when its pod is.
+// Behaviour is how the pods of a container image behave. The zero value answers every
+// request with 200 after 10 ms, and is ready as soon as its pod is.
 type Behaviour struct {
 	// ErrorRate is the share of requests, 0 to 1, that are answered with Status.
 	ErrorRate float64
@@ -18,12 +18,12 @@ type Behaviour struct {
 	Status int
 	// Median is the median of the time that an answer takes; 0 is 10 ms.
 	Median time.Duration
-	// Sigma is the standard deviation of the logarithm of that time, which is
-	// distributed lognormally; 0 makes every answer take Median.
+	// Sigma is the standard deviation of the logarithm of the answer time, which has a
+	// lognormal distribution; 0 makes each answer take Median.
 	Sigma float64
-	// Start is how long a pod takes to become ready; 0 is what the Config says.
+	// Start is how long a pod takes to become ready; 0 is Config.Start.
 	Start time.Duration
-	// NeverReady is an image whose pods never become ready.
+	// NeverReady: the pods never become ready.
 	NeverReady bool
 }
 

@@ -1,33 +1,27 @@
-// Package fake is a service mesh without a cluster, for tests.
+// Package fake is a simulated service mesh for tests. It needs no cluster.
 //
-// A [Mesh] reads its objects from an apiserver.Server and routes requests by
-// them as Istio does: hosts, gateways, match blocks, rule order, weights,
-// mirrors, redirects, direct responses, injected aborts and delays, retries,
-// timeouts, rewrites, changes of headers, delegates, subsets, and who sees which
-// object. An end-to-end test sends the same generated requests to this mesh and to
-// an Envoy 1.40 that istiod 1.31 configures, and compares what becomes of them.
+// A [Mesh] reads its objects from an apiserver.Server and routes requests by them as Istio
+// does: hosts, gateways, match blocks, rule order, weights, mirrors, redirects, direct
+// responses, injected aborts and delays, retries, timeouts, rewrites, header changes,
+// delegates, subsets and visibility. An end-to-end test sends the same generated requests
+// to this mesh and to an Envoy 1.40 that istiod 1.31 configures, and compares the outcomes.
 //
-// Envoy refuses some objects that the API server, Istio's webhook and istiod
-// take, and then keeps its last routes. The mesh does so too, and [Mesh.Refused]
-// names the rules.
+// Envoy rejects some objects that the API server, Istio's webhook and istiod accept, and
+// keeps its last routes. The mesh does the same, and [Mesh.Refused] names the rules.
 //
-// Requests are sent with [Mesh.Send] and [Mesh.Load] in virtual time (a
-// testing/synctest bubble), or are real ones that enter by [Mesh.Entry] and are
-// answered by real handlers ([Mesh.Handle]). What Istio's proxies would count is
-// read through the Mesh itself, a metrics.Provider, through [Mesh.Prometheus] or
-// as text from [Mesh.Metrics].
+// [Mesh.Send] and [Mesh.Load] send simulated requests in virtual time, in a
+// testing/synctest bubble. Real requests enter at [Mesh.Entry], and real handlers answer
+// them ([Mesh.Handle]). The counters of the proxies can be read in three ways: the Mesh is
+// a metrics.Provider, [Mesh.Prometheus] answers queries, and [Mesh.Metrics] writes text.
 //
-// The mesh also plays the Deployment controller: a change of an image takes
-// time, and can fail. Other faults are those of the data plane: proxies learn of
-// changes late, one after the other, or not at all ([Mesh.Stall]), pods stop
-// answering ([Mesh.Crash]), counters begin anew ([Mesh.Restart]). Faults of the
-// API are injected at the apiserver.Server.
+// The mesh also has a Deployment controller: a change of an image takes time, and may
+// fail. Faults of the data plane are late or stopped propagation ([Mesh.Stall]),
+// unreachable pods ([Mesh.Crash]) and restarted counters ([Mesh.Restart]). The
+// apiserver.Server injects faults of the API.
 //
-// Everything is decided by the seed and by what happens when: same seed, same
-// run.
+// The seed and the order of events decide everything: the same seed gives the same run.
 //
-// Package canarytest has a judge, a router and a workload that follow scripts, for
-// tests that need no mesh.
+// Package canarytest has test doubles for tests that need no mesh.
 //
 // # What it does not simulate
 //

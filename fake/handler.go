@@ -7,35 +7,34 @@ import (
 	"github.com/serin-go/serin/fake/internal/rules"
 )
 
-// Handle lets a real handler answer the real requests that are routed to pods of
-// an image. Its status and the time that it took are what is counted.
+// Handle sets the handler that answers real requests for pods of an image. The mesh
+// counts its status and the time that it takes.
 func (m *Mesh) Handle(image string, h http.Handler) {
 	m.now(func() { m.net.Handlers[image] = h })
 }
 
-// Entry returns a handler through which real requests enter the mesh, by the
-// given proxy. Each is routed as Send routes, and answered by the handler of the
-// image of the pod that was drawn; an image without handler answers at once by
-// its Behaviour. Handlers see the path, the Host and the headers that the rule
-// gives a request, and clients those that it gives an answer.
+// Entry returns a handler through which real requests enter the mesh, at the given proxy.
+// The mesh routes each request as Send does. The handler of the chosen pod's image
+// answers it. An image without a handler answers at once, by its Behaviour. Handlers see
+// the path, the Host and the headers as changed by the rule, and so do clients with the
+// answer.
 //
-// Injected delays are waited for. A handler that takes longer than the rule lets
-// it sees its context end, and the client gets 504 at once, or if an answer has
-// begun, the connection is closed. The client sees the last try only. A request
-// is not retried after more than 1 MiB of its body was read.
+// Injected delays take real time. If a handler exceeds the rule's timeout, its context
+// ends, and the client gets 504; if an answer has begun, the connection is closed. The
+// client sees the last try only. A request is not retried after more than 1 MiB of its
+// body was read.
 //
-// Copies for mirrors are sent in the background as soon as the whole body is
-// there, at most 64 at a time, and only of requests with a body up to 1 MiB;
-// others are not mirrored.
+// Copies for mirrors are sent in the background once the whole body has arrived, at most
+// 64 at a time. Requests with a body above 1 MiB are not mirrored.
 //
-// Handlers of copies, and those that took too long, may still run when the client
-// has its answer: Wait waits for them.
+// Handlers of copies, and handlers that exceeded their timeout, may still run when the
+// client has its answer. Wait waits for them.
 func (m *Mesh) Entry(from Source) http.Handler {
 	return m.net.Handler(func(r *http.Request) *rules.Call { return newRequest(from, r).call() })
 }
 
-// Wait waits until no mirrored request is under way, and no handler that took too
-// long still runs.
+// Wait returns when no mirrored request is under way and no handler runs any more that
+// exceeded its timeout.
 func (m *Mesh) Wait() { m.net.Wait() }
 
 func newRequest(from Source, r *http.Request) Request {

@@ -26,9 +26,9 @@ type Load struct {
 // maxRate keeps counts within what a number holds.
 const maxRate = 1e9
 
-// Load sends equal requests at a rate per second, up to a billion, from now on,
-// as time moves. No goroutine runs: requests that were due are made up for when
-// somebody looks, with the outcome that they had had at their time.
+// Load sends equal requests at a rate per second, at most a billion, from now on. No
+// goroutine runs: whenever the mesh is used, requests that were due are sent, with the
+// outcome of the time at which they were due.
 func (m *Mesh) Load(rate float64, r Request) *Load {
 	if !(rate > 0) { // NaN is none either
 		rate = 0
@@ -41,14 +41,14 @@ func (m *Mesh) Load(rate float64, r Request) *Load {
 	return &Load{m, s}
 }
 
-// Result returns what became of the requests so far.
+// Result returns the outcomes so far.
 func (l *Load) Result() Result {
 	var got Result
 	l.m.now(func() { got = slices.Clone(l.s.got) })
 	return got
 }
 
-// Stop ends the stream and returns what became of its requests.
+// Stop ends the stream and returns the outcomes of its requests.
 func (l *Load) Stop() Result {
 	result := l.Result()
 	l.m.now(func() {

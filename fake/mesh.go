@@ -15,13 +15,13 @@ import (
 	"github.com/serin-go/serin/fake/internal/traffic"
 )
 
-// Config says how a Mesh behaves. The zero value is a mesh whose proxies know
-// every change at once. Durations below zero count as zero.
+// Config says how a Mesh behaves. In the zero Config proxies learn of each change at
+// once. Durations below zero count as zero.
 type Config struct {
 	// Seed decides every draw: same seed, same run.
 	Seed uint64
-	// Versions is how pods behave, by the image of their first container. Pods of
-	// other images behave like the zero Behaviour.
+	// Versions is how pods behave, by the image of their first container. Pods of other
+	// images have the zero Behaviour.
 	Versions map[string]Behaviour
 	// Delay is how long a change of an object takes to reach the first proxy, and
 	// Spread how much later it reaches the last one.
@@ -71,11 +71,10 @@ type Mesh struct {
 	problems   []error
 }
 
-// NewMesh returns a mesh over the objects of a server. Deployments that are
-// there already run: their pods are ready. Those that are changed later are
-// rolled out over time.
+// NewMesh returns a mesh over the objects of a server. The pods of Deployments that exist
+// already are ready. Deployments that change later are rolled out over time.
 //
-// The mesh listens to the server as long as that lives, and writes the status of
+// The mesh follows the server for the server's whole life, and writes the status of
 // Deployments. Other listeners (OnChange) must not call the mesh.
 func NewMesh(server *apiserver.Server, c Config) *Mesh {
 	c = c.withDefaults()
@@ -95,7 +94,7 @@ func NewMesh(server *apiserver.Server, c Config) *Mesh {
 	return m
 }
 
-// Send sends n equal requests now and returns what became of them.
+// Send sends n equal requests now and returns their outcomes.
 func (m *Mesh) Send(n int, r Request) Result {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -119,42 +118,40 @@ func (m *Mesh) behave(image string, b Behaviour) {
 	m.behaviours[image], m.net.Versions[image] = b, b.version()
 }
 
-// Crash makes the pods of a workload unreachable (503, flag UF) while their
-// endpoints stay, or ends that.
+// Crash makes the pods of a workload unreachable (503, flag UF) while their endpoints
+// stay, or reachable again.
 func (m *Mesh) Crash(namespace, workload string, crashed bool) {
 	m.now(func() { m.net.Crashed[types.NamespacedName{Namespace: namespace, Name: workload}] = crashed })
 }
 
-// Restart restarts the proxies of a workload: the counters that they keep begin
-// at 0 again.
+// Restart restarts the proxies of a workload: their counters begin at 0 again.
 func (m *Mesh) Restart(namespace, workload string) {
 	m.now(func() { m.net.Recorder.Restart(namespace, workload) })
 }
 
-// Stall stops the propagation of changes to all proxies, or ends that: then they
-// learn at once what they missed. Changes that come after the call are stalled, and
-// so are those before it that a proxy has not learned of yet.
+// Stall stops the propagation of changes to all proxies, or resumes it: then all proxies
+// learn at once what they missed. Earlier changes that have not reached a proxy are
+// stopped too.
 func (m *Mesh) Stall(stalled bool) {
 	m.now(func() { m.net.Views.Stall(stalled, m.clock) })
 }
 
-// Problems returns what the mesh could not use: objects that cannot be
-// understood or that Istio's validation refuses. The last good form of such an
-// object stays in force.
+// Problems returns an error for each object that cannot be decoded or that Istio's
+// validation refuses. The last good form of such an object stays in force.
 func (m *Mesh) Problems() []error {
 	var all []error
 	m.look(func() { all = append(all, m.problems...) })
 	return all
 }
 
-// Refused returns the rules now in force that Envoy rejects although the API
-// server and Istio's validation accept them. Each error names the VirtualService,
-// the place in it, and why.
+// Refused returns the present rules that Envoy rejects although the API server and
+// Istio's validation accept them. Each error names the VirtualService, the place in it,
+// and the cause.
 //
-// An Envoy refuses the whole route table that such a rule is in, and with it some
-// or all of its other tables: for every proxy that is told the rule, no route
-// changes any more until the rule is gone. A proxy that never took a table answers
-// 404 (NR). Rules that only some proxies or none at all are told are listed too.
+// Envoy rejects the whole route table with such a rule, and with it some or all of its
+// other tables. A proxy that receives the rule then keeps its old routes until the rule
+// is gone. A proxy without an earlier table answers 404 (NR). The list also has rules
+// that only some proxies receive, or none.
 func (m *Mesh) Refused() []error {
 	var all []error
 	m.look(func() { all = m.net.Views.Refused() })

@@ -14,9 +14,8 @@ import (
 // baseLine is how long before a window its base lines are looked for, at least.
 const baseLine = 2 * time.Minute
 
-// Counts implements metrics.Provider on the readings that were taken: what was
-// counted since the last one is not seen. Metrics and labels have their standard
-// names.
+// Counts implements metrics.Provider. It uses the readings so far: requests since the
+// last reading are not counted yet. Metrics and labels have their standard names.
 func (m *Mesh) Counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
 	counts, err := m.Sequence(ctx, q, []metrics.Window{w})
 	if err != nil {
@@ -70,18 +69,17 @@ func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.
 	return metrics.Increases(all, windows)
 }
 
-// Prometheus returns a handler that answers like the HTTP API of a Prometheus
-// server that scrapes the mesh: GET and POST of /api/v1/query with an instant or
-// a range selector. Anything else is answered 422 with an error of the API's
-// form; functions and operators are not simulated.
+// Prometheus returns a handler like the HTTP API of a Prometheus server that scrapes the
+// mesh: GET and POST of /api/v1/query with an instant selector or a range selector.
+// Functions and operators are not simulated; such a query is answered with 422.
 func (m *Mesh) Prometheus() http.Handler {
 	return telemetry.API(func(look func(*telemetry.Recorder)) {
 		m.look(func() { look(m.net.Recorder) })
 	})
 }
 
-// Metrics returns a handler that writes all counters as they are now, in
-// Prometheus' text format, as a proxy does.
+// Metrics returns a handler that writes all present counters in Prometheus' text format,
+// as a proxy does.
 func (m *Mesh) Metrics() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		m.mu.Lock()
