@@ -90,11 +90,11 @@ func (b Block) Blindness(canary, other float64) Blindness {
 // the request and on the metric store, so any process may ask at any time. It is safe for
 // concurrent use, and returns when ctx ends.
 //
-// An error is not evidence. The Result beside an error is Blind and has at most Values.
-// No evidence yet is not an error: the verdict is Blind.
+// An error is not evidence. With an error the verdict is Blind, and only the field Values
+// of the Result may be set. No evidence yet is not an error: the verdict is Blind.
 //
-// An Analyzer may also be a [Looker], and may have a method Validate() error, which
-// NewRunner calls.
+// An Analyzer that judges in looks, which are times of equal length, may implement
+// [Looker]. If it has a method Validate() error, NewRunner calls it.
 type Analyzer interface {
 	Analyze(ctx context.Context, r Request) (Result, error)
 }

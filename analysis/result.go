@@ -24,14 +24,15 @@ var verdicts = [...]string{"blind", "inconclusive", "pass", "fail"}
 // String returns the verdict in lower case.
 func (v Verdict) String() string { return enum.Name("Verdict", verdicts[:], v) }
 
-// Blindness is why a verdict is Blind.
+// Blindness is why a judge is Blind, that is, has seen nothing that could have shown
+// harm.
 type Blindness uint8
 
-// The kinds of blindness.
+// Why a judge is Blind.
 const (
 	Unspecified  Blindness = iota // the judge does not say why
 	NoReadings                    // the store lacks data that must exist
-	FewRequests                   // there were few requests, and the store has counted them
+	FewRequests                   // too few requests so far; the store has counted all of them
 	NotAsPlanned                  // the requests are not divided as planned
 	NoBaseline                    // no other arm has traffic to compare with
 )

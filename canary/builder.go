@@ -89,9 +89,9 @@ func (b Builder) Settle(d time.Duration) Builder {
 	return b
 }
 
-// ScrapeLag is how long after a change of traffic the metrics may still show the time
-// before the change: at least one scrape interval. The judge's window begins after that
-// time. With the zero value the judge also counts requests of the step before.
+// ScrapeLag is how far the metrics may lag behind a change of traffic. Set it to at least
+// one scrape interval. The judge's window begins that long after the change. With the
+// zero value the judge also counts requests of the step before.
 func (b Builder) ScrapeLag(d time.Duration) Builder {
 	b.spec.lag = d
 	return b
@@ -126,9 +126,9 @@ func (b Builder) HeaderRoutes() Builder {
 	return b
 }
 
-// Bake is how long after the last change of traffic an Abort still rolls back.
-// Prerequisites and header routes are kept during that time. The zero value is no bake
-// time. A plan that ends with Discard has none.
+// Bake sets the bake time. During this time after the last change of traffic, an Abort
+// still rolls back, and prerequisites and header routes are kept. The zero value is no
+// bake time. A plan that ends with Discard has none.
 func (b Builder) Bake(d time.Duration) Builder {
 	b.spec.bake = d
 	return b

@@ -9,7 +9,7 @@ import (
 )
 
 // CheckState returns an error that wraps ErrBadState if no rollout of this plan can have
-// written s. A State of another plan, and the zero State, are not checked.
+// written s. It returns nil for the zero State and for a State of another plan.
 func (p Plan) CheckState(s State) error {
 	if p.spec == nil || s.Plan != p.spec.digest {
 		return nil

@@ -10,7 +10,7 @@ import (
 type Finding struct {
 	// Problem says what is wrong, where, and what would be right.
 	Problem string
-	// Refuses: the rollout must not begin. Otherwise the Finding is a warning.
+	// Refuses: the rollout must not begin. If it is false, the Finding is a warning.
 	Refuses bool
 }
 

@@ -11,7 +11,8 @@ import (
 type Reason struct {
 	Cause  cause.Cause
 	Detail string
-	// Until is when the wait ends at the latest. It is zero if no time ends the wait.
+	// Until is when the wait ends at the latest. It is zero if the wait has no time
+	// limit.
 	Until time.Time
 }
 

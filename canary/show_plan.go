@@ -13,14 +13,14 @@ func (p Plan) Owner() string { return p.settings().owner }
 // Settle returns how long the mesh needs to apply a change of traffic.
 func (p Plan) Settle() time.Duration { return p.settings().settle }
 
-// ScrapeLag returns how long after a change of traffic the metrics may still show the
-// time before.
+// ScrapeLag returns how far the metrics may lag behind a change of traffic.
 func (p Plan) ScrapeLag() time.Duration { return p.settings().lag }
 
 // Interval returns how often a Runner looks at a rollout that waits.
 func (p Plan) Interval() time.Duration { return p.settings().interval }
 
-// Bake returns how long after the last change of traffic an Abort still rolls back.
+// Bake returns the bake time. During this time after the last change of traffic, an Abort
+// still rolls back.
 func (p Plan) Bake() time.Duration { return p.settings().bake }
 
 // settings are those of the plan; none in the zero Plan.

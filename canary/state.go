@@ -29,9 +29,10 @@ type State struct {
 	Signature string `json:"signature,omitzero"`
 }
 
-// Rollout tells one rollout from all others.
+// Rollout identifies a rollout.
 type Rollout struct {
-	// Plan is the digest of the plan, Name its name, and Revision that of the software.
+	// Plan is the digest of the plan, and Name is its name. Revision is the version of
+	// the software, as given to Plan.For.
 	Plan     string `json:"plan,omitzero"`
 	Name     string `json:"name,omitzero"`
 	Revision string `json:"revision,omitzero"`
@@ -39,7 +40,7 @@ type Rollout struct {
 	Owner string `json:"owner,omitzero"`
 	// End is how the plan ends. A driver with another plan needs it to roll back.
 	End EndKind `json:"end,omitzero"`
-	// Began is when the rollout began. Each rollout of an object has another time.
+	// Began is when the rollout began. No two rollouts of one object have the same Began.
 	Began time.Time `json:"began,omitzero"`
 	// Object is the UID of the object that keeps the State.
 	Object string `json:"object,omitzero"`

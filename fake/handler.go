@@ -15,9 +15,9 @@ func (m *Mesh) Handle(image string, h http.Handler) {
 
 // Entry returns a handler through which real requests enter the mesh, at the given proxy.
 // The mesh routes each request as Send does. The handler of the chosen pod's image
-// answers it. An image without a handler answers at once, by its Behaviour. Handlers see
-// the path, the Host and the headers as changed by the rule, and so do clients with the
-// answer.
+// answers it. An image without a handler answers at once, by its Behaviour. The rule's
+// changes of path, Host and request headers apply before the handler, its changes of
+// response headers before the client.
 //
 // Injected delays take real time. If a handler exceeds the rule's timeout, its context
 // ends, and the client gets 504; if an answer has begun, the connection is closed. The

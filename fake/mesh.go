@@ -118,8 +118,8 @@ func (m *Mesh) behave(image string, b Behaviour) {
 	m.behaviours[image], m.net.Versions[image] = b, b.version()
 }
 
-// Crash makes the pods of a workload unreachable (503, flag UF) while their endpoints
-// stay, or reachable again.
+// Crash makes the pods of a workload unreachable (503, flag UF) if crashed is true; their
+// endpoints stay. If it is false, the pods become reachable again.
 func (m *Mesh) Crash(namespace, workload string, crashed bool) {
 	m.now(func() { m.net.Crashed[types.NamespacedName{Namespace: namespace, Name: workload}] = crashed })
 }

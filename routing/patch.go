@@ -71,7 +71,8 @@ func (p *Patch) Clear(path string) {
 	p.Remove(path)
 }
 
-// Copy appends an operation that adds the value at from to path, as Add does.
+// Copy appends an operation that copies the value at from to path. Like Add, it creates a
+// value or replaces it.
 func (p *Patch) Copy(from, path string) {
 	p.begin("copy", path)
 	p.ops = append(append(p.ops, `","from":"`...), from...)

@@ -35,8 +35,9 @@ type Router struct{ objects []Resource } // the lead first
 
 var _ canary.Router = (*Router)(nil)
 
-// NewRouter returns a Router that stores its State in lead. The objects may be of
-// different kinds.
+// NewRouter returns a Router that writes the same traffic to lead and to all followers,
+// and keeps its State in lead. The objects may be of different kinds. Router says what
+// happens if one of the writes fails.
 func NewRouter(lead Resource, followers ...Resource) *Router {
 	return &Router{append([]Resource{lead}, followers...)}
 }

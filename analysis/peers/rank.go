@@ -69,8 +69,8 @@ type Test struct {
 	Less, Greater, TwoSided float64
 	// Exact says whether the probabilities are exact, not approximated.
 	Exact bool
-	// Sigma and Z belong to the normal approximation, with Z moved by 1/2 pair towards
-	// zero. Both are 0 in an exact test, and if all values are equal.
+	// Sigma is the standard deviation of U, and Z the z-score, in the normal approximation
+	// with a continuity correction of 1/2.
 	Sigma, Z float64
 }
 

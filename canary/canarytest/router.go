@@ -18,10 +18,10 @@ type Router struct {
 	// Room is how many bytes a State may have; a larger one is ErrRefused. Zero is
 	// no bound.
 	Room int
-	// UID is that of the object, to be told in Readings.
+	// UID is Reading.Object of each Reading.
 	UID string
-	// AfterWrite is called when a write has happened; an error is an answer that
-	// was lost.
+	// AfterWrite is called after a successful write. If it returns an error, Write
+	// returns that error although the write is stored, as if its answer were lost.
 	AfterWrite func() error
 
 	mu      sync.Mutex

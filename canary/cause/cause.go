@@ -7,7 +7,7 @@ import "github.com/serin-go/serin/internal/enum"
 // Cause is the kind of a canary.Reason. The zero value is None.
 type Cause uint8
 
-// Causes to wait, each with what ends the wait.
+// Causes of waiting, each with what ends the wait.
 const (
 	None        Cause = iota
 	Settling          // traffic was just written; ends after the plan's Settle
@@ -18,7 +18,7 @@ const (
 	Gate              // ends when the gate opens
 	Capacity          // ends when the canary has enough ready pods
 	Paused            // ends with a Resume
-	Drift             // somebody else changed the traffic; HoldAndAsk waits for a Resume
+	Drift             // somebody else changed the traffic; ends when it is restored, with HoldAndAsk by a Resume
 	Unreachable       // a part of the rollout returned an error; ends when it answers
 	Promoting         // ends when stable runs the canary's version
 	Restoring         // ends when stable runs its old version again

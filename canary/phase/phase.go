@@ -29,7 +29,7 @@ const (
 	CompletingShift              // the steps are done; the canary gets all traffic
 	PromotingStable              // the canary has all traffic; stable is updated to its version
 	Returning                    // the plan's steps are done; traffic returns to stable
-	Baking                       // done but for the bake time, in which an Abort still rolls back
+	Baking                       // done, except that during the bake time an Abort still rolls back
 	RestoringStable              // the canary has all traffic; stable is restored to its old version
 	RollingBack                  // traffic returns to stable because of a failure or an Abort
 	CleaningUp                   // header routes and prerequisites of the canary are removed

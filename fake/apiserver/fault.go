@@ -83,8 +83,8 @@ func Refuse(err error) Fault {
 	return func(context.Context, Call, func() Answer) Answer { return failure(err) }
 }
 
-// After lets the request have its effect, and then the fault answers.
-// After(ServerError()) has its effect and answers 500.
+// After returns a fault that lets the request have its effect and then answers as f does:
+// the client sees an error although the write happened.
 func After(f Fault) Fault {
 	return func(ctx context.Context, call Call, do func() Answer) Answer {
 		do()

@@ -20,10 +20,10 @@ type manifest struct {
 
 // Load creates the objects in a stream of YAML or JSON documents (separated by "---"), or
 // replaces those that exist. A namespaced object without a namespace goes to "default".
-// The status is kept; uid, resourceVersion and the like are not. The schema is checked,
-// and Istio's webhook if it is on; hooks are not called.
+// The status is kept; uid, resourceVersion and the like are not. Load validates the schema
+// and, if it is on, runs Istio's validating webhook. It does not call the test's hooks.
 //
-// If a document is not valid YAML, has a duplicate member, is of an unknown kind, has an
+// If a document is not valid YAML, has a duplicate key, is of an unknown kind, has an
 // unknown field in a core or apps object, or is refused, nothing is loaded. The error
 // then describes the mistakes of each document, by its number. There is one exception: if
 // a document may not replace the existing object, for example with another selector of a

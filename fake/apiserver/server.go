@@ -40,9 +40,8 @@ func New() *Server {
 // no reason, and apierrors.IsBadRequest is true for it.
 func (s *Server) ValidateIstio() { s.webhook.Store(true) }
 
-// PruneUnknown drops the fields of Istio objects that no type knows, as in a cluster
-// whose CRDs have the version that this library was built with. Without it these fields
-// are kept, as in a cluster with newer CRDs.
+// PruneUnknown makes the server drop, from now on, the fields that the Istio Go types of
+// this build do not have. A cluster with CRDs of the same version does so too.
 func (s *Server) PruneUnknown() { s.prune.Store(true) }
 
 // List returns the objects of a resource ("virtualservices.networking.istio.io", "pods")
