@@ -70,7 +70,8 @@ type Test struct {
 	// Exact says whether the probabilities are exact, not approximated.
 	Exact bool
 	// Sigma is the standard deviation of U, and Z the z-score, in the normal approximation
-	// with a continuity correction of 1/2.
+	// with a continuity correction of 1/2. Both are 0 in an exact test, and if all values
+	// are equal.
 	Sigma, Z float64
 }
 
