@@ -52,7 +52,7 @@ func ExampleSettings_Validate() {
 	s := evidence.Settings{Fail: evidence.Margin{Factor: 1.05}, Pass: evidence.Margin{Factor: 1.02}, EventsPerCause: 0.5}
 	fmt.Println(s.Validate(evidence.Errors))
 	// Output:
-	// Factor of the Fail margin is 1.05, above the 1.02 of the Pass margin: lower it to 1.02 or less
+	// the Factor of the Fail margin is 1.05, above the 1.02 of the Pass margin: lower it to 1.02 or less
 	// EventsPerCause is 0.5: use the largest number of events with one cause, 1 or more
 }
 

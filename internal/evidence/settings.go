@@ -177,20 +177,20 @@ func (s Settings) margins(k Kind) (wrong []error) {
 		Margin
 	}{{"Fail", s.Fail}, {"Pass", s.Pass}} {
 		if !(m.Factor >= 1) || math.IsInf(m.Factor, 1) {
-			wrong = append(wrong, fmt.Errorf("Factor of the %s margin is %v: use 1 (an absolute margin) or more", m.name, m.Factor))
+			wrong = append(wrong, fmt.Errorf("the Factor of the %s margin is %v: use 1 (an absolute margin) or more", m.name, m.Factor))
 		}
 		if !(m.Extra >= 0 && m.Extra < 1) {
-			wrong = append(wrong, fmt.Errorf("Extra of the %s margin is %v: use a share of requests from 0 to below 1", m.name, m.Extra))
+			wrong = append(wrong, fmt.Errorf("the Extra of the %s margin is %v: use a share of requests from 0 to below 1", m.name, m.Extra))
 		}
 		if k >= Gauge && m.Extra != 0 {
-			wrong = append(wrong, fmt.Errorf("Extra of the %s margin is %v: this test compares by a factor; use 0", m.name, m.Extra))
+			wrong = append(wrong, fmt.Errorf("the Extra of the %s margin is %v: this test compares by a factor; use 0", m.name, m.Extra))
 		}
 	}
 	if k != Traffic && s.Fail.Factor > s.Pass.Factor {
-		wrong = append(wrong, fmt.Errorf("Factor of the Fail margin is %v, above the %v of the Pass margin: lower it to %[2]v or less", s.Fail.Factor, s.Pass.Factor))
+		wrong = append(wrong, fmt.Errorf("the Factor of the Fail margin is %v, above the %v of the Pass margin: lower it to %[2]v or less", s.Fail.Factor, s.Pass.Factor))
 	}
 	if k != Traffic && s.Fail.Extra > s.Pass.Extra {
-		wrong = append(wrong, fmt.Errorf("Extra of the Fail margin is %v, above the %v of the Pass margin: lower it to %[2]v or less", s.Fail.Extra, s.Pass.Extra))
+		wrong = append(wrong, fmt.Errorf("the Extra of the Fail margin is %v, above the %v of the Pass margin: lower it to %[2]v or less", s.Fail.Extra, s.Pass.Extra))
 	}
 	return wrong
 }

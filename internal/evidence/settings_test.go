@@ -55,8 +55,8 @@ func TestEveryMistakeIsNamedWithWhatWouldBeRight(t *testing.T) {
 	require.Equal(t, strings.Join([]string{
 		"alpha is 1: use a probability above 0 and below 0.5, such as 0.05",
 		"beta is NaN: use a probability above 0 and below 0.5, such as 0.05",
-		"Factor of the Fail margin is 2, above the 1.2 of the Pass margin: lower it to 1.2 or less",
-		"Extra of the Fail margin is 0.5, above the 0.1 of the Pass margin: lower it to 0.1 or less",
+		"the Factor of the Fail margin is 2, above the 1.2 of the Pass margin: lower it to 1.2 or less",
+		"the Extra of the Fail margin is 0.5, above the 0.1 of the Pass margin: lower it to 0.1 or less",
 		"EventsPerCause is 0.5: use the largest number of events with one cause, 1 or more",
 		"Noise is NaN: use a relative noise such as 0.15, at most 10, or None",
 		"the fail grid has 0.5: use multipliers above 1",
@@ -71,9 +71,9 @@ func TestEveryMistakeIsNamedWithWhatWouldBeRight(t *testing.T) {
 	}, "\n"), err.Error())
 
 	err = evidence.Settings{Fail: evidence.Margin{Factor: 0.5}, Pass: evidence.Margin{Factor: inf, Extra: 1}}.Validate(evidence.SLO)
-	require.EqualError(t, err, "Factor of the Fail margin is 0.5: use 1 (an absolute margin) or more\n"+
-		"Factor of the Pass margin is +Inf: use 1 (an absolute margin) or more\n"+
-		"Extra of the Pass margin is 1: use a share of requests from 0 to below 1")
+	require.EqualError(t, err, "the Factor of the Fail margin is 0.5: use 1 (an absolute margin) or more\n"+
+		"the Factor of the Pass margin is +Inf: use 1 (an absolute margin) or more\n"+
+		"the Extra of the Pass margin is 1: use a share of requests from 0 to below 1")
 	require.ErrorContains(t, evidence.Settings{Pass: evidence.Margin{Factor: 1.2, Extra: 0.1}}.Validate(evidence.Gauge), "use 0")
 	require.ErrorContains(t, evidence.Settings{}.Validate(99), "kind 99")
 	require.NoError(t, evidence.Settings{Blocks: 1, Noise: evidence.None}.Validate(evidence.Errors))
