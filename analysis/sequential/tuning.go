@@ -90,7 +90,7 @@ func (t Tuning) mistakes() (errs []error) {
 		errs = append(errs, fmt.Errorf("looks of %v with a Lag of %v; want times above zero, or zero for the defaults", t.Look, t.Lag))
 	}
 	if t.Warmup < 0 {
-		errs = append(errs, fmt.Errorf("Warmup is %d; want a number of looks", t.Warmup))
+		errs = append(errs, fmt.Errorf("the Warmup is %d; want a number of looks", t.Warmup))
 	}
 	if !(t.MaxBad >= 0) {
 		errs = append(errs, fmt.Errorf("MaxBad is %v; want zero or more", t.MaxBad))

@@ -152,7 +152,7 @@ func TestEveryMistakeOfAJudgeIsNamed(t *testing.T) {
 	}
 	_, err = judge.Analyze(t.Context(), request(100))
 	for _, says := range []string{
-		"metric 0 (5xx answers): objective is 2", "metric 1 (5xx answers): Factor of the Fail margin is 0.1",
+		"metric 0 (5xx answers): objective is 2", "metric 1 (5xx answers): the Factor of the Fail margin is 0.1",
 		"metric 2 (latency): the bounds [2ns 1ns] do not increase", "the time Before the rollout is -1ns", "Extra of the Pass margin is 2",
 		"metric 4 (p200 above 1s): objective is 2", "the target 2h0m0s is not between two bounds of the histogram",
 		"metric 6 (): there is no Provider", "it has no Name", "the canary is compared with itself", "Extra of the Pass margin is 0.3: this test compares by a factor",
