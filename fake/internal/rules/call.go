@@ -2,33 +2,18 @@ package rules
 
 import "strings"
 
-// Request is what a client sends, with defaults for what is empty: a GET of "/" by
-// http.
+// Request has the fields of fake.Request.
 type Request struct {
-	// Host is the authority that the client names.
-	Host string
-	// Path is with a query if there is one.
-	Path string
-	// Method is "" for GET, Scheme is "" for http.
-	Method, Scheme string
-	// Port is the port that the client dials; 0 is the first one.
-	Port uint32
-	// Headers are single values by name; case of the names does not matter.
-	Headers map[string]string
-	// From is the proxy that the request passes first.
-	From Source
+	Host, Path, Method, Scheme string
+	Port                       uint32
+	Headers                    map[string]string
+	From                       Source
 }
 
-// Source is a proxy that sends requests: the sidecar of a client, or a gateway. The
-// defaults are a client in namespace default and istio-ingressgateway in
-// istio-system.
+// Source has the fields of fake.Source.
 type Source struct {
-	// Gateway is namespace/name of a Gateway; "" is a sidecar.
-	Gateway string
-	// Namespace and Workload are those of the proxy's pod, and Labels its labels.
-	Namespace string
-	Workload  string
-	Labels    map[string]string
+	Gateway, Namespace, Workload string
+	Labels                       map[string]string
 }
 
 // entry returns the name by which VirtualServices know the proxy.
