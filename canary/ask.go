@@ -118,6 +118,9 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 	case askReady:
 		q.Traffic, q.Pin = d.Traffic, d.Pin
 		return r.ready(ctx, q)
+	case askAlive:
+		q.Traffic, q.Pin = d.Traffic, d.Pin
+		return r.c.Workload.Alive(ctx, q)
 	case askGate:
 		if gate := r.c.Gates[d.Gate]; gate != nil {
 			return gate(ctx)

@@ -132,7 +132,7 @@ func (t *turn) resume(why string) *decision {
 		t.s.PausedFor = min(longest, t.s.PausedFor+max(0, t.o.Now.Sub(t.s.Paused)))
 		t.s.Paused = time.Time{}
 	} else if t.s.Phase == phase.Retreating {
-		t.s.Retreat.Gone = t.o.Now
+		t.s.Retreat.Cause, t.s.Retreat.Gone = cause.SteppedBack, t.o.Now // no cause is waited for any more
 	}
 	r := Reason{Cause: cause.MovedOn, Detail: why}
 	if a := t.o.Answers[askReady]; t.s.Drifting && t.s.Traffic.exceeds(t.o.Traffic) && a.Reply != Yes {

@@ -35,6 +35,11 @@ func (t *turn) finish() *decision {
 // follow goes on with a phase of the table: its traffic is seen, what it asks is
 // answered, then comes the next one.
 func (t *turn) follow(r *row) *decision {
+	if t.s.Phase == phase.CompletingShift {
+		if d := t.alive(); d != nil {
+			return d
+		}
+	}
 	since, d := t.seen()
 	if d != nil {
 		return d

@@ -396,3 +396,95 @@ func TestAFailingCanaryIsTurnedBackOnAnObjectWithoutRoom(t *testing.T) {
 		require.Zero(t, s.read().Traffic)
 	})
 }
+
+// E37, E9: a canary without a ready pod loses its share in that very turn, and gets it back
+// when its pods have been there for a while.
+func TestACanaryWithoutPodsGivesItsShareBackAtOnce(t *testing.T) {
+	gone := []canary.Answer{canary.No.Because("canary v2: no pod is ready, and stable v1 has 3")}
+	waits := []canary.Answer{canary.Wait.Because("0 of 3 replicas available")}
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(30 * time.Second)
+		require.Equal(t, 10*percent, s.read().Traffic.Canary)
+		s.workload.AliveScript, s.workload.ReadyScript = gone, waits
+		at := time.Now()
+		s.turns(10 * time.Second)
+		read := s.read()
+		require.Zero(t, read.Traffic)
+		require.Equal(t, phase.Retreating, read.State.Phase)
+		require.LessOrEqual(t, read.State.Shifted.Sub(at), 10*time.Second)
+		s.heard("no ready pod: canary v2: no pod is ready")
+
+		s.turns(5 * time.Minute)
+		s.workload.AliveScript, s.workload.ReadyScript = nil, nil
+		at = time.Now()
+		s.turns(50 * time.Second)
+		require.Zero(t, s.read().Traffic, "the pods may go again")
+		s.turns(40 * time.Second)
+		require.Equal(t, 10*percent, s.read().Traffic.Canary)
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, phase.Promoted, state.Phase)
+	})
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(30 * time.Second)
+		s.workload.AliveScript, s.workload.ReadyScript = gone, waits
+		at := time.Now()
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.ErrorContains(t, err, "no ready pod of the canary for 10m0s: 0 of 3 replicas available")
+		require.InDelta(t, 10*time.Minute, time.Since(at), float64(time.Minute))
+	})
+}
+
+// A canary whose pods go every minute is given traffic three times, each time after a
+// longer while, and then a person decides.
+func TestACanaryWhosePodsComeAndGoWaitsForAPerson(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(30 * time.Second)
+		var given []time.Time
+		for range 12 * 60 {
+			s.workload.AliveScript, s.workload.ReadyScript = nil, nil
+			if s.read().Traffic.Canary > 0 {
+				given = append(given, time.Now())
+				s.workload.AliveScript = []canary.Answer{canary.No.Because("no pod is ready")}
+			}
+			s.turns(10 * time.Second)
+		}
+		require.Len(t, given, 4, "once, and three times again")
+		require.GreaterOrEqual(t, given[2].Sub(given[1]), 2*time.Minute)
+		require.GreaterOrEqual(t, given[3].Sub(given[2]), 4*time.Minute)
+		s.heard("the canary was without a ready pod 4 times; order a resume, or an abort")
+		s.workload.AliveScript = nil
+		s.send(canary.Command{Order: order.Resume})
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, phase.Promoted, state.Phase)
+	})
+}
+
+// What a person has paused stays paused, and an API that does not answer is no canary
+// without pods.
+func TestARetreatKeepsAPause(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(10 * time.Second)
+		s.send(canary.Command{Order: order.Pause, Why: "lunch"})
+		s.workload.Before = func(method string) error {
+			if method == "Alive" {
+				return errors.New("503")
+			}
+			return nil
+		}
+		s.turns(time.Hour)
+		require.Equal(t, 10*percent, s.read().Traffic.Canary)
+		s.workload.Before = nil
+		s.workload.AliveScript = []canary.Answer{canary.No.Because("no pod is ready")}
+		s.turns(time.Minute)
+		require.Zero(t, s.read().Traffic)
+		s.workload.AliveScript = nil
+		s.turns(time.Hour)
+		require.Zero(t, s.read().Traffic)
+		s.send(canary.Command{Order: order.Resume})
+		s.turns(90 * time.Second)
+		require.NotZero(t, s.read().Traffic.Canary)
+	})
+}

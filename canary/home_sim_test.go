@@ -206,6 +206,7 @@ func (p *somewhere) Pin(context.Context, Question) (Pin, Answer, error) {
 	return Pin{}, a, err
 }
 func (p *somewhere) Ready(context.Context, Question) (Answer, error)   { return p.answer() }
+func (p *somewhere) Alive(context.Context, Question) (Answer, error)   { return p.answer() }
 func (p *somewhere) Promote(context.Context, Question) (Answer, error) { return p.answer() }
 func (p *somewhere) Restore(context.Context, Question) (Answer, error) { return p.answer() }
 func (p *somewhere) Ensure(context.Context, Question) (Answer, error)  { return p.answer() }

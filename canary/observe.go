@@ -17,6 +17,7 @@ const (
 	askPinned       // what is the rollout about? The Workload knows
 	askShown        // does the mesh do State.Traffic? A Verifier knows
 	askReady        // is everything ready for decision.Traffic? Workload and Prerequisite know
+	askAlive        // can the canary answer at all? The Workload knows
 	askJudge        // what does the judge say of decision.Request?
 	askGate         // is decision.Gate open?
 	askPromoted     // make stable run the canary's version: has it?
@@ -25,7 +26,7 @@ const (
 	questions
 )
 
-var questionNames = [...]string{"nothing", "checked", "pinned", "shown", "ready", "judge", "gate", "promoted", "restored", "removed"}
+var questionNames = [...]string{"nothing", "checked", "pinned", "shown", "ready", "alive", "judge", "gate", "promoted", "restored", "removed"}
 
 // String returns the ask in a word.
 func (q ask) String() string { return enum.Name("ask", questionNames[:], q) }

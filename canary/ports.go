@@ -62,6 +62,10 @@ type Workload interface {
 	// Ready says Yes if the canary can take q.Traffic, and No if the versions are not
 	// those of q.Pin.
 	Ready(ctx context.Context, q Question) (Answer, error)
+	// Alive is asked in every turn while the canary has live traffic. It says No if no pod
+	// of the canary can answer but one of stable can: the engine gives stable all traffic in
+	// the same turn, until Ready says Yes again. Otherwise it says Yes.
+	Alive(ctx context.Context, q Question) (Answer, error)
 	// Promote updates stable to the canary's version, unless that has happened. It says
 	// Yes when all pods of stable run it, Wait while they are being replaced, and No if
 	// that failed.

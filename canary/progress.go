@@ -14,6 +14,9 @@ import (
 // moves on when nothing is.
 func (t *turn) progress() *decision {
 	step := &t.steps[t.s.Step]
+	if d := t.alive(); d != nil {
+		return d
+	}
 	d := t.lacking(step)
 	switch {
 	case d == nil:
@@ -22,6 +25,29 @@ func (t *turn) progress() *decision {
 		return d
 	}
 	return t.bounded(step, d) // a count of the judge's errors is no progress
+}
+
+// alive asks whether the canary can answer its live traffic. If not, stable gets all of
+// it. It is nil if the canary can, or if nobody knows.
+func (t *turn) alive() *decision {
+	if !t.o.Workload || !t.exposed() {
+		return nil
+	}
+	switch a := t.o.Answers[askAlive]; a.Reply {
+	case unasked:
+		return t.decide(decision{Ask: askAlive, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case No:
+		paused := t.s.Paused
+		d := t.stepBack(cause.NoPods, a.Reason)
+		t.s.Paused = paused // whoever paused decides when it goes on
+		return d
+	}
+	return nil
+}
+
+// exposed reports whether users are on the canary.
+func (t *turn) exposed() bool {
+	return t.s.Traffic.Canary > 0 || t.o.Traffic.Canary > 0 || t.s.Traffic.Cohorts != ""
 }
 
 // bounded applies the step's deadline to a decision to stay.

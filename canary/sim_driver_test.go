@@ -20,6 +20,7 @@ type driver struct {
 	dead   bool
 	skew   time.Duration
 	seen   any  // the version read last
+	told   bool // in this turn, that the canary has no pod
 	writes bool // the call is one to write
 }
 
@@ -35,6 +36,7 @@ func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 		r.now = func() time.Time { return w.now.Add(d.skew) }
 		for !d.dead {
 			calm := w.faults == 0
+			d.told = false
 			e, err := r.Turn(context.Background())
 			told := w.sim.meddled && errors.Is(err, ErrUnexplained) || w.restored && errors.Is(err, ErrBadState)
 			if err != nil && !d.dead && calm && !told {
@@ -128,6 +130,9 @@ func (d *driver) Read(context.Context) (r Reading, err error) {
 }
 
 func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
+	if d.told && t.Canary > 0 {
+		d.w.broken("%v is written in the turn that was told that the canary has no pod", t)
+	}
 	d.writes = true
 	defer func() { d.writes = false }()
 	return d.call(func() error { return d.w.write(r, t, s) })
@@ -149,12 +154,26 @@ func (d *driver) Ready(_ context.Context, q Question) (a Answer, err error) {
 	d.holdPin(q)
 	err = d.call(func() error {
 		a = Wait.Because("pods are starting")
-		if d.w.rng.IntN(4) > 0 {
+		if d.w.rng.IntN(4) > 0 && !d.w.podless() {
 			a = Answer{Reply: Yes}
 			d.w.ready = true
 		}
 		return nil
 	})
+	return a, err
+}
+
+// Alive tells that the canary has no pod.
+func (d *driver) Alive(_ context.Context, q Question) (a Answer, err error) {
+	d.holdPin(q)
+	err = d.call(func() error {
+		a = Answer{Reply: Yes}
+		if d.w.podless() {
+			a = No.Because("no pod is ready")
+		}
+		return nil
+	})
+	d.told = err == nil && a.Reply == No
 	return a, err
 }
 

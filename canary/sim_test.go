@@ -50,6 +50,7 @@ func simulate(seed uint64) (*world, error) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	w := &world{rng: rng, now: epoch, stable: "old", passed: map[int]bool{}, sighted: map[int]bool{}, begun: map[int64]bool{}, faults: rng.IntN(12)}
 	w.sim = randomScenario(rng)
+	w.deaths = w.sim.deaths
 	if w.sim.meddled || w.sim.commanded {
 		w.meddlings = 1 + rng.IntN(6)
 	}
@@ -135,7 +136,7 @@ func (w *world) interfere() {
 
 // ended compares the end with the one that plan and canary ask for.
 func (w *world) ended() error {
-	if w.sim.meddled || w.sim.commanded || w.sim.badEnd {
+	if w.sim.meddled || w.sim.commanded || w.sim.badEnd || w.sim.deaths > 0 {
 		return nil
 	}
 	want := w.sim.plan.spec.goal()
@@ -166,6 +167,9 @@ func randomScenario(rng *rand.Rand) scenario {
 		s.commanded = true
 	case 2:
 		s.clockSteps = true
+	}
+	if rng.IntN(4) == 0 {
+		s.deaths = 1 + rng.IntN(6)
 	}
 	b := NewPlan("random").Settle(simSettle).ScrapeLag(simLag).Interval(10 * time.Second)
 	if rng.IntN(2) == 0 {

@@ -31,9 +31,11 @@ type world struct {
 	divided   time.Time // when a driver last changed its shares
 	shownFor  Traffic   // what the mesh does, since shown
 	shown     time.Time
-	faults    int  // faults still to come
-	refused   bool // something was, since the object was written
-	meddlings int  // changes by somebody else still to come
+	faults    int       // faults still to come
+	refused   bool      // something was, since the object was written
+	deaths    int       // of the canary's pods, still to come
+	podsBack  time.Time // when they are there again
+	meddlings int       // changes by somebody else still to come
 
 	stable       string // "old", "moving", "new"
 	toward       string
@@ -64,6 +66,7 @@ type scenario struct {
 	meddled    bool // somebody else changes the object
 	commanded  bool
 	clockSteps bool
+	deaths     int // how often the canary loses its pods
 }
 
 const (
@@ -84,9 +87,16 @@ func (w *world) broken(format string, args ...any) {
 	}
 }
 
+// podless reports whether the canary has no pod.
+func (w *world) podless() bool { return w.now.Before(w.podsBack) }
+
 // lapse lets time pass.
 func (w *world) lapse(d time.Duration) {
 	w.now = w.now.Add(d)
+	if w.deaths > 0 && w.traffic.Canary > 0 && w.rng.IntN(32) == 0 {
+		w.deaths--
+		w.podsBack = w.now.Add(pick(w.rng, 10*time.Second, 3*time.Minute, 20*time.Minute))
+	}
 	if w.stable == "moving" && !w.now.Before(w.whole) {
 		w.stable = w.toward
 	}

@@ -22,6 +22,11 @@ import (
 // rollout is the whole library on the simulated mesh, through real clients.
 func rollout(t *testing.T, server *apiserver.Server, judge analysis.Analyzer) *canary.Runner {
 	t.Helper()
+	return rolloutWith(t, server, judge, func(*workload.Config, workload.Watcher) {})
+}
+
+func rolloutWith(t *testing.T, server *apiserver.Server, judge analysis.Analyzer, change func(*workload.Config, workload.Watcher)) *canary.Runner {
+	t.Helper()
 	judged := canary.Pass
 	plan, err := canary.NewPlan("reviews-2").
 		Settle(5*time.Second).ScrapeLag(30*time.Second).Interval(10*time.Second).
@@ -39,7 +44,9 @@ func rollout(t *testing.T, server *apiserver.Server, judge analysis.Analyzer) *c
 		Canary: routing.Destination{Host: "reviews", Subset: "v2"},
 	}, Exclusive: true})
 	require.NoError(t, err)
-	pods, err := workload.New(client.AppsV1().Deployments(ns), workload.Config{Namespace: ns, Stable: "reviews-v1", Canary: "reviews-v2"})
+	config := workload.Config{Namespace: ns, Stable: "reviews-v1", Canary: "reviews-v2"}
+	change(&config, client.AppsV1().Deployments(ns))
+	pods, err := workload.New(client.AppsV1().Deployments(ns), config)
 	require.NoError(t, err)
 	runner, err := canary.NewRunner(canary.Config{
 		Plan:     plan,
@@ -87,6 +94,39 @@ func TestAWholeRolloutOnTheMesh(t *testing.T) {
 				require.EqualValues(t, 1000, end.To("reviews-v1"))
 				require.Equal(t, c.image, end[0].Image)
 				require.Zero(t, end.Mirrored("reviews-v2"))
+			})
+		})
+	}
+}
+
+// E9, E37: a canary that is scaled to 0 in a step loses its traffic as soon as the Runner
+// looks, and with a watch that is at once. It gets it back when its pods are there again.
+func TestACanaryScaledToZeroLosesItsTrafficAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		watch bool
+		most  uint64 // requests that may be lost, of 100 a second
+	}{
+		"polled each 10 seconds": {false, 40 * 13}, // 40 % for an interval and the push
+		"watched":                {true, 40 * 4},   // and for the push alone
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := bookinfo(t)
+				setWeights(t, server, 100, 0)
+				mesh := fake.NewMesh(server, fake.Config{Seed: 6, Delay: time.Second, Spread: 2 * time.Second})
+				load := mesh.Load(100, client)
+				time.AfterFunc(7*time.Minute+3*time.Second, func() { setSpec(t, server, "reviews-v2", "replicas", 0) })
+				time.AfterFunc(11*time.Minute, func() { setSpec(t, server, "reviews-v2", "replicas", 1) })
+				state, err := rolloutWith(t, server, analysis.Threshold{Provider: mesh, Canary: reviewsV2, Max: 0.02}, func(config *workload.Config, w workload.Watcher) {
+					if c.watch {
+						config.Watcher = w
+					}
+				}).Run(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, phase.Promoted, state.Phase, state.Reason)
+				lost := load.Stop().Broken()
+				t.Logf("%s: %d lost", name, lost)
+				require.LessOrEqual(t, lost, c.most)
 			})
 		})
 	}

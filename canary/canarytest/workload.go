@@ -14,9 +14,9 @@ import (
 type Workload struct {
 	// Pinned is what Pin says.
 	Pinned canary.Pin
-	// ReadyScript, PromoteScript and RestoreScript are the answers in their
+	// ReadyScript, AliveScript, PromoteScript and RestoreScript are the answers in their
 	// order; when one is used up, its last answer is repeated. Empty is Yes.
-	ReadyScript, PromoteScript, RestoreScript []canary.Answer
+	ReadyScript, AliveScript, PromoteScript, RestoreScript []canary.Answer
 	// Before is called first with the name of the method, if it is set; an error
 	// ends the call, and nothing has happened.
 	Before func(method string) error
@@ -42,6 +42,14 @@ func (w *Workload) Ready(ctx context.Context, _ canary.Question) (canary.Answer,
 		return canary.Answer{}, err
 	}
 	return w.answer("Ready", w.ReadyScript), nil
+}
+
+// Alive implements canary.Workload.
+func (w *Workload) Alive(ctx context.Context, _ canary.Question) (canary.Answer, error) {
+	if err := w.enter(ctx, "Alive", canary.Fence{}); err != nil {
+		return canary.Answer{}, err
+	}
+	return w.answer("Alive", w.AliveScript), nil
 }
 
 // Promote implements canary.Workload.

@@ -34,6 +34,11 @@ type Config struct {
 	// Stable and Canary are the names of the Deployments.
 	Stable, Canary string
 
+	// Watcher makes Run look as soon as the canary Deployment changes, so that a canary that
+	// loses its pods loses its traffic at once. It is usually the Client. Without a Watcher
+	// Run looks at the plan's interval.
+	Watcher Watcher
+
 	// Images is the version to roll out: the image of each container, by name. If the
 	// canary's spec has other images, Ready answers Wait and Promote answers No. If
 	// Images is empty, Promote copies the canary's images for all containers that stable
@@ -120,6 +125,14 @@ func (d *Deployments) Check(ctx context.Context, _ canary.Plan) ([]canary.Findin
 	case err != nil:
 		return nil, err
 	}
+	if d.config.Watcher != nil {
+		w, err := d.watch(ctx)
+		if err != nil {
+			found = append(found, canary.Finding{Problem: fmt.Sprintf("canary %s cannot be watched, so the rollout looks at its interval only: %v", d.config.Canary, err)})
+		} else {
+			w.Stop()
+		}
+	}
 	source, missing, err := d.source(ctx)
 	if err == nil && source == nil {
 		found = append(found, canary.Finding{Problem: missing.Reason + "; the rollout will wait"})
@@ -175,6 +188,27 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 		return canary.No.Because("canary %s: %s", source.Name, why), err
 	}
 	return serving("canary", source), nil
+}
+
+// Alive answers No if the canary Deployment has no ready replica, or does not exist, and
+// the stable Deployment has one. It does not matter what the canary's pods run, and for
+// how long they have been ready.
+func (d *Deployments) Alive(ctx context.Context, _ canary.Question) (canary.Answer, error) {
+	source, err := d.get(ctx, d.config.Canary)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return canary.Answer{}, err
+	}
+	if err == nil && source.Status.ReadyReplicas > 0 {
+		return canary.Answer{Reply: canary.Yes}, nil
+	}
+	stable, err := d.get(ctx, d.config.Stable)
+	switch {
+	case err != nil:
+		return canary.Answer{}, err
+	case stable.Status.ReadyReplicas == 0:
+		return canary.Yes.Because("neither canary %s nor stable %s has a ready pod", d.config.Canary, d.config.Stable), nil
+	}
+	return canary.No.Because("canary %s: no pod is ready, and stable %s has %d", d.config.Canary, d.config.Stable, stable.Status.ReadyReplicas), nil
 }
 
 // Promote changes stable to the canary's version. It answers Yes when stable is

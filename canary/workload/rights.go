@@ -6,8 +6,8 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// Rights returns the rights to get both Deployments and, if the plan promotes stable, to
-// patch the stable one.
+// Rights returns the rights to get both Deployments, to watch the canary if there is a
+// Config.Watcher, and to patch stable if the plan promotes it.
 func (d *Deployments) Rights(plan canary.Plan) []authorizationv1.ResourceAttributes {
 	may := func(verb, name string) authorizationv1.ResourceAttributes {
 		return authorizationv1.ResourceAttributes{
@@ -15,6 +15,9 @@ func (d *Deployments) Rights(plan canary.Plan) []authorizationv1.ResourceAttribu
 		}
 	}
 	all := []authorizationv1.ResourceAttributes{may("get", d.config.Stable), may("get", d.config.Canary)}
+	if d.config.Watcher != nil {
+		all = append(all, may("watch", d.config.Canary))
+	}
 	if plan.End().Kind == canary.PromoteStable {
 		all = append(all, may("patch", d.config.Stable))
 	}
