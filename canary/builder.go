@@ -156,6 +156,15 @@ func (b Builder) MaxJudgeErrors(n int) Builder {
 	return b
 }
 
+// BlindLimit is how long users may be on the canary while the judge lacks readings: its
+// store returns errors, or lacks data that must exist. After that time stable gets all
+// traffic until the readings are back (phase.Retreating). The zero value means four looks
+// of the judge, and 30 seconds at least.
+func (b Builder) BlindLimit(d time.Duration) Builder {
+	b.spec.blind = d
+	return b
+}
+
 // End says what happens after the last step. The zero End lets the canary keep all
 // traffic.
 func (b Builder) End(e End) Builder {

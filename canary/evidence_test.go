@@ -25,7 +25,7 @@ func TestAStepThatMustNotFailIsNotLeftBlindly(t *testing.T) {
 		goesOn  bool
 	}{{analysis.Blind, false}, {analysis.Inconclusive, true}, {analysis.Pass, true}, {analysis.Verdict(9), false}} {
 		story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
-			s.judge.Script = []canarytest.Ruling{{Verdict: c.verdict, Blindness: analysis.NoReadings, Reason: "what it says"}}
+			s.judge.Script = []canarytest.Ruling{{Verdict: c.verdict, Blindness: analysis.FewRequests, Reason: "what it says"}}
 			if c.goesOn {
 				_, err := s.run()
 				require.NoError(t, err, c.verdict)

@@ -31,7 +31,7 @@ func TestNoPartKeepsATurnFromItsDecision(t *testing.T) {
 	} {
 		want := map[string]string{"hangs": "no answer within 10s", "panics": "it panicked: nil map", "errs": "503"}[name]
 		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Second, Deadline: 5 * time.Minute, LeaveGates: []string{"friday"}}
-		plan := canary.NewPlan("p").Step(step)
+		plan := canary.NewPlan("p").Step(step).BlindLimit(time.Hour)
 		parts := map[string]func(*canary.Config){
 			"judge": func(c *canary.Config) {
 				c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {

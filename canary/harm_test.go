@@ -332,7 +332,7 @@ func TestARevisionIsNeverCutAndAPlanNeverChanges(t *testing.T) {
 func TestErrorsOfTheJudgeStopNoDeadline(t *testing.T) {
 	for action, want := range map[canary.OnDeadline]error{canary.DeadlineRollBack: canary.ErrRolledBack, canary.DeadlineAdvance: nil} {
 		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Deadline: 5 * time.Minute, OnDeadline: action}
-		story(t, canary.NewPlan("p").MaxJudgeErrors(10_000).Step(step), func(t *testing.T, s *stage) {
+		story(t, canary.NewPlan("p").MaxJudgeErrors(10_000).BlindLimit(time.Hour).Step(step), func(t *testing.T, s *stage) {
 			s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}}
 			began := time.Now()
 			_, err := s.run()
@@ -453,7 +453,7 @@ func TestACanaryWhosePodsComeAndGoWaitsForAPerson(t *testing.T) {
 		require.Len(t, given, 4, "once, and three times again")
 		require.GreaterOrEqual(t, given[2].Sub(given[1]), 2*time.Minute)
 		require.GreaterOrEqual(t, given[3].Sub(given[2]), 4*time.Minute)
-		s.heard("the canary was without a ready pod 4 times; order a resume, or an abort")
+		s.heard("this has happened 4 times; order a resume, or an abort")
 		s.workload.AliveScript = nil
 		s.send(canary.Command{Order: order.Resume})
 		state, err := s.run()
@@ -486,5 +486,60 @@ func TestARetreatKeepsAPause(t *testing.T) {
 		s.send(canary.Command{Order: order.Resume})
 		s.turns(90 * time.Second)
 		require.NotZero(t, s.read().Traffic.Canary)
+	})
+}
+
+// E38: users are not left on a canary that nobody can judge. Stable gets everything after
+// the blind limit, and the step goes on when the readings are back.
+func TestACanaryWithoutReadingsGivesItsShareBack(t *testing.T) {
+	for name, missing := range map[string]canarytest.Ruling{
+		"the store errs":        {Err: errors.New("prometheus is down")},
+		"the store has nothing": {Blindness: analysis.NoReadings, Reason: "no requests to stable yet: the store knows no series"},
+	} {
+		for limit, within := range map[time.Duration]time.Duration{0: time.Minute, 5 * time.Second: 25 * time.Second} {
+			t.Run(fmt.Sprint(name, limit), func(t *testing.T) {
+				story(t, twoSteps().BlindLimit(limit), func(t *testing.T, s *stage) {
+					s.turns(30 * time.Second)
+					s.judge.Script = []canarytest.Ruling{missing}
+					at := time.Now()
+					s.turns(2 * time.Minute)
+					read := s.read()
+					require.Equal(t, phase.Retreating, read.State.Phase)
+					require.Zero(t, read.Traffic)
+					require.Less(t, read.State.Shifted.Sub(at), within)
+					s.heard("no readings")
+					s.turns(5 * time.Hour)
+					require.Zero(t, s.read().Traffic)
+					s.judge.Script = nil
+					s.turns(90 * time.Second)
+					require.Equal(t, 10*percent, s.read().Traffic.Canary)
+					state, err := s.run()
+					require.NoError(t, err)
+					require.Equal(t, phase.Promoted, state.Phase)
+				})
+			})
+		}
+	}
+}
+
+// Few requests are no want of readings, a gap shorter than the limit is none either, and
+// what the readings say when they are back may fail the canary.
+func TestOnlyAWantOfReadingsIsARetreat(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.judge.Script = []canarytest.Ruling{{Blindness: analysis.FewRequests, Reason: "no requests yet"}}
+		s.turns(10 * time.Hour)
+		require.Equal(t, 10*percent, s.read().Traffic.Canary)
+		s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}}
+		s.turns(20 * time.Second)
+		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive}}
+		s.turns(time.Hour)
+		require.Equal(t, 10*percent, s.read().Traffic.Canary)
+		require.Zero(t, s.read().State.Blind)
+		s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}}
+		s.turns(2 * time.Minute)
+		require.Equal(t, phase.Retreating, s.read().State.Phase)
+		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Fail, Reason: "all failed"}}
+		_, err := s.run()
+		require.ErrorContains(t, err, "all failed")
 	})
 }

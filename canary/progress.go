@@ -119,12 +119,15 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 	if !t.o.Judged.Asked {
 		return lack, t.decide(decision{Ask: askJudge, Request: t.request(window)})
 	}
-	return t.judged(step, late)
+	return t.judged(step, late, window.From)
 }
 
 // judged is what the judge's answer means to the step.
-func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
+func (t *turn) judged(step *Step, late bool, from time.Time) (lack Reason, d *decision) {
 	j := &t.o.Judged
+	if d := t.unread(from); d != nil {
+		return lack, d
+	}
 	if j.Err != nil {
 		return t.judgeError(j.Err, late)
 	}
@@ -132,8 +135,8 @@ func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 	switch {
 	case j.Result.Verdict == analysis.Fail:
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
-	case t.s.JudgeErrors > 0:
-		t.s.JudgeErrors = 0
+	case t.s.JudgeErrors > 0, !t.s.Blind.IsZero() && !j.unread():
+		t.s.JudgeErrors, t.s.Blind = 0, time.Time{}
 		return lack, t.write(t.o.Traffic, Reason{Cause: cause.Verdict, Detail: "the judge returns results again"})
 	case j.Result.Verdict == analysis.Pass || late:
 		return lack, nil
@@ -141,6 +144,49 @@ func (t *turn) judged(step *Step, late bool) (lack Reason, d *decision) {
 		return lack, nil
 	}
 	return Reason{Cause: cause.Verdict, Detail: j.Result.Reason}, nil
+}
+
+// unread reports whether the judge lacks readings: its store errs, or does not have what
+// it should.
+func (j *judgement) unread() bool {
+	return j.Err != nil || j.Result.Verdict == analysis.Blind && j.Result.Blindness == analysis.NoReadings
+}
+
+// unread counts the time without readings while the canary has live traffic. After the
+// blind limit stable gets everything. It is nil if nothing is to be done about it.
+func (t *turn) unread(from time.Time) *decision {
+	j := &t.o.Judged
+	steps := t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift
+	look := cmp.Or(t.o.Look, t.interval)
+	switch {
+	case !j.unread() || !steps || t.s.Traffic.Canary == 0 || t.s.PromoteNow:
+		return nil
+	case t.s.Blind.IsZero():
+		if t.o.Now.Before(from.Add(look)) {
+			return nil // the first reading is not due
+		}
+		t.s.Blind = t.o.Now
+		return t.write(t.o.Traffic, Reason{Cause: cause.JudgeError, Detail: j.words(), Until: t.o.Now.Add(t.blindLimit(look))})
+	case t.o.Now.Before(t.s.Blind.Add(t.blindLimit(look))):
+		return nil
+	}
+	paused := t.s.Paused
+	d := t.stepBack(cause.NoReadings, fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words()))
+	t.s.Paused = paused
+	return d
+}
+
+// blindLimit is how long users may be on a canary without readings.
+func (t *turn) blindLimit(look time.Duration) time.Duration {
+	return cmp.Or(t.spec.blind, max(4*look, 30*time.Second))
+}
+
+// words are what the judge says of its want of readings.
+func (j *judgement) words() string {
+	if j.Err != nil {
+		return j.Err.Error()
+	}
+	return j.Result.Reason
 }
 
 // judgeError counts an error of the judge, where the plan has a limit for them.

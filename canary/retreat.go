@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
 )
@@ -26,7 +27,7 @@ func (t *turn) retreat() *decision {
 	if !t.s.Paused.IsZero() {
 		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason, Until: until})
 	}
-	if r.Cause == cause.NoPods {
+	if r.Cause == cause.NoPods || r.Cause == cause.NoReadings {
 		if d := t.recover(); d != nil {
 			return d
 		}
@@ -49,35 +50,63 @@ const (
 	maxResumes = 3                // of one cause in 24 hours
 )
 
-// recover waits until the canary has pods again, for long enough. It is nil when the step
-// may be entered again.
+// recover waits until the cause is gone for long enough. It is nil when the step may be
+// entered again.
 func (t *turn) recover() *decision {
 	r := &t.s.Retreat
-	a := t.o.Answers[askReady]
-	if a.Reply == unasked {
-		return t.decide(decision{Ask: askReady, Traffic: t.steps[t.s.Step].Traffic, Pin: t.s.Pin})
+	gone, why, d := t.mended()
+	if d != nil {
+		return d
 	}
 	n := r.resumed(t.o.Now)
-	stay := r.Gone.Add(recovering << n)
-	switch ready := a.Reply == Yes; {
-	case a.Reply == No:
-		return t.rollBack("the canary cannot take " + t.steps[t.s.Step].Traffic.String() + ": " + a.Reason)
-	case !ready && !r.Gone.IsZero():
+	last := r.Since.Add(maxRetreat)
+	switch stay := r.Gone.Add(recovering << n); {
+	case !gone && !r.Gone.IsZero():
 		r.Gone = time.Time{}
-		return t.write(t.o.Traffic, Reason{Cause: cause.NoPods, Detail: a.Reason})
-	case !ready && !t.o.Now.Before(r.Since.Add(grace)):
-		return t.rollBack(fmt.Sprintf("no ready pod of the canary for %v: %s", grace, a.Reason))
-	case !ready:
-		return t.stay(Reason{Cause: cause.NoPods, Detail: a.Reason, Until: r.Since.Add(grace)})
+		return t.write(t.o.Traffic, Reason{Cause: r.Cause, Detail: why, Until: last})
+	case !gone && r.Cause == cause.NoPods:
+		last = r.Since.Add(grace)
+		if !t.o.Now.Before(last) {
+			return t.rollBack(fmt.Sprintf("no ready pod of the canary for %v: %s", grace, why))
+		}
+		return t.stay(Reason{Cause: r.Cause, Detail: why, Until: last})
+	case !gone:
+		return t.stay(Reason{Cause: r.Cause, Detail: why, Until: last})
 	case n >= maxResumes:
-		return t.stay(Reason{Cause: cause.NoPods, Detail: fmt.Sprintf("the canary was without a ready pod %d times; order a resume, or an abort", n+1), Until: r.Since.Add(maxRetreat)})
+		return t.stay(Reason{Cause: r.Cause, Detail: fmt.Sprintf("this has happened %d times; order a resume, or an abort", n+1), Until: last})
 	case r.Gone.IsZero():
 		r.Gone = t.o.Now
-		return t.write(t.o.Traffic, Reason{Cause: cause.NoPods, Detail: "the canary has its pods again: " + a.Reason})
+		return t.write(t.o.Traffic, Reason{Cause: r.Cause, Detail: "the cause is gone: " + why, Until: t.o.Now.Add(recovering << n)})
 	case t.o.Now.Before(stay):
-		return t.stay(Reason{Cause: cause.NoPods, Detail: "the canary has its pods again", Until: stay})
+		return t.stay(Reason{Cause: r.Cause, Detail: "the cause is gone", Until: stay})
 	}
 	return nil
+}
+
+// mended asks whether the cause of the Retreat is gone.
+func (t *turn) mended() (gone bool, why string, d *decision) {
+	step := &t.steps[t.s.Step]
+	if t.s.Retreat.Cause == cause.NoReadings {
+		j := &t.o.Judged
+		since := t.s.Shifted.Add(t.settle)
+		switch w := t.window(since); {
+		case !w.To.After(w.From):
+			return false, "the first metrics of this time are not available yet", nil
+		case !j.Asked:
+			return false, "", t.decide(decision{Ask: askJudge, Request: t.request(w)})
+		case j.Err == nil && j.Result.Verdict == analysis.Fail:
+			return false, "", t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
+		}
+		return !j.unread(), j.words(), nil
+	}
+	switch a := t.o.Answers[askReady]; a.Reply {
+	case unasked:
+		return false, "", t.decide(decision{Ask: askReady, Traffic: step.Traffic, Pin: t.s.Pin})
+	case No:
+		return false, "", t.rollBack("the canary cannot take " + step.Traffic.String() + ": " + a.Reason)
+	default:
+		return a.Reply == Yes, a.Reason, nil
+	}
 }
 
 // resumed counts the returns from a Retreat of the same cause in 24 hours.

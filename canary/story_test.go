@@ -144,7 +144,7 @@ func TestLowTrafficHoldsAndIsNoReasonToRollBack(t *testing.T) {
 func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}
 	down := []canarytest.Ruling{{Err: errors.New("prometheus is down")}}
-	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
+	story(t, canary.NewPlan("p").Step(step).BlindLimit(2*time.Hour), func(t *testing.T, s *stage) {
 		s.judge.Script = down
 		require.Equal(t, phase.Progressing, s.turns(time.Hour).Phase)
 		s.heard("judge error: prometheus is down")
