@@ -42,11 +42,9 @@ func (p Plan) next(s State, o observation) (State, decision) {
 		return s, decision{Err: errNoPlan}
 	}
 	t := turn{spec: p.spec, s: s, o: o}
-	d := t.next()
-	if d.Ask != askNothing || !d.Write {
-		return s, *d
-	}
-	return t.s, *d
+	t.next()
+	next, d := t.attend(s)
+	return next, *d
 }
 
 // turn is one call of next. Its methods return the decision, or nil if they have

@@ -27,7 +27,7 @@ func (t *turn) retreat() *decision {
 	if !t.s.Paused.IsZero() {
 		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason, Until: until})
 	}
-	if r.Cause == cause.NoPods || r.Cause == cause.NoReadings {
+	if r.Cause == cause.NoPods || r.Cause == cause.NoReadings || r.Cause == cause.NoDriver {
 		if d := t.recover(); d != nil {
 			return d
 		}
@@ -86,7 +86,10 @@ func (t *turn) recover() *decision {
 // mended asks whether the cause of the Retreat is gone.
 func (t *turn) mended() (gone bool, why string, d *decision) {
 	step := &t.steps[t.s.Step]
-	if t.s.Retreat.Cause == cause.NoReadings {
+	switch t.s.Retreat.Cause {
+	case cause.NoDriver:
+		return true, "a driver is back", nil
+	case cause.NoReadings:
 		j := &t.o.Judged
 		since := t.s.Shifted.Add(t.settle)
 		switch w := t.window(since); {

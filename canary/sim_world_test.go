@@ -195,6 +195,9 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 	if t.exceeds(w.traffic) && !w.prerequisite && !w.restored {
 		w.broken("%v is shifted to what no prerequisite holds: %v", after.Phase, t)
 	}
+	if t.Canary > 0 && !after.Phase.Final() && after.LookBy.IsZero() && after.Command.Order == order.None {
+		w.broken("users are on the canary in %v, and nobody has to look", after.Phase)
+	}
 	if err := t.Validate(); err != nil {
 		w.broken("invalid traffic was written: %v", err)
 	}
@@ -220,7 +223,9 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 	}
 	moved := after.Phase == phase.Progressing && (before.Phase != phase.Progressing || before.Step != after.Step)
 	if moved {
-		w.entered = append(w.entered, after.Step)
+		if n := len(w.entered); before.Phase != phase.Retreating || n == 0 || w.entered[n-1] != after.Step { // a Retreat enters its step again
+			w.entered = append(w.entered, after.Step)
+		}
 		if !w.ready {
 			w.broken("step %d was entered while the canary was not ready", after.Step)
 		}

@@ -1,0 +1,86 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
+)
+
+// While users are on the canary, a driver must look at the rollout before State.LookBy,
+// which is at most lookAhead ahead. Each driver moves it on when half of that is over.
+const lookAhead = 10 * time.Minute
+
+// attend keeps LookBy in the State that is to be written, and writes a State for that
+// alone if it is time.
+func (t *turn) attend(s State) (State, *decision) {
+	d := &t.d
+	if d.Ask != askNothing || d.Err != nil {
+		return s, d
+	}
+	next, traffic := s, t.o.Traffic
+	if d.Write {
+		next, traffic = t.s, d.Traffic
+	}
+	switch {
+	case next.Phase == phase.Idle || next.Phase.Final() || traffic.Canary == 0 && traffic.Cohorts == "":
+		next.LookBy = time.Time{}
+		return next, d
+	case !d.Write && t.o.Now.Before(s.LookBy.Add(-lookAhead/2)):
+		d.After = min(d.After, s.LookBy.Add(-lookAhead/2).Sub(t.o.Now))
+		return s, d
+	case !d.Write:
+		next.Serial = next.nextSerial()
+		d.Write, d.Traffic = true, traffic
+	}
+	next.LookBy = t.o.Now.Add(lookAhead)
+	d.After = min(d.After, lookAhead/2)
+	return next, d
+}
+
+// Sweep gives stable all traffic where users are on a canary and nobody has driven its
+// rollout since State.LookBy, which is at most ten minutes ahead. Each Router is that of
+// one target. The next driver of the rollout enters its step again. Call Sweep from time
+// to time, from a process that outlives the drivers: a cron job, or a controller.
+//
+// The error joins those of Routers that could not be read or written, and names rollouts
+// that only a driver can help, because stable may be between two versions.
+func Sweep(ctx context.Context, routers ...Router) error {
+	var errs []error
+	for i, r := range routers {
+		if r == nil || isNil(r) {
+			errs = append(errs, fmt.Errorf("canary: sweep: %w: Router %d is nil", ErrRefused, i))
+			continue
+		}
+		errs = append(errs, sweep(ctx, r))
+	}
+	return errors.Join(errs...)
+}
+
+func sweep(ctx context.Context, r Router) error {
+	reading, err := r.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("canary: sweep: %w", err)
+	}
+	now := time.Now().Round(0).UTC()
+	s := reading.State
+	if s.LookBy.IsZero() || s.Phase.Final() || now.Before(s.LookBy.Add(maxSkew)) {
+		return nil
+	}
+	since := s.LookBy.Add(-lookAhead).Format(time.RFC3339)
+	switch s.Phase {
+	case phase.Progressing, phase.CompletingShift:
+	default:
+		return fmt.Errorf("canary: sweep: %q is %v, and nobody has driven it since %s: start a driver of its plan, or order an abort", s.Name, s.Phase, since)
+	}
+	t := turn{spec: &spec{interval: defaultInterval}, s: s, o: observation{Now: now, Traffic: reading.Traffic}}
+	t.stepBack(cause.NoDriver, "nobody has driven the rollout since "+since)
+	t.s.LookBy = time.Time{}
+	if err := r.Write(ctx, reading, t.d.Traffic, t.s); err != nil && !isConflict(err) { // somebody drives it after all
+		return fmt.Errorf("canary: sweep: %q: %w", s.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package canary_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/phase"
+)
+
+// E35: a rollout whose driver is gone is found by anybody, and goes on with the next one.
+func TestASweepGivesStableTheTrafficOfARolloutWithoutADriver(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive}}
+		s.turns(time.Hour)
+		read := s.read()
+		require.Equal(t, 10*percent, read.Traffic.Canary)
+		left := time.Until(read.State.LookBy)
+		require.Greater(t, left, 4*time.Minute, "a driver moves it on")
+		require.LessOrEqual(t, left, 10*time.Minute)
+		writes := s.router.Writes()
+		s.turns(time.Hour)
+		require.InDelta(t, 12, s.router.Writes()-writes, 2, "by a write in five minutes")
+
+		require.NoError(t, canary.Sweep(t.Context(), s.router))
+		require.Equal(t, 10*percent, s.read().Traffic.Canary, "it is driven")
+		<-time.After(12 * time.Minute) // nobody drives
+		require.NoError(t, canary.Sweep(t.Context(), s.router))
+		read = s.read()
+		require.Zero(t, read.Traffic)
+		require.Equal(t, phase.Retreating, read.State.Phase)
+		require.Contains(t, read.State.Reason, "nobody has driven the rollout since 2000-01-01T0")
+		writes = s.router.Writes()
+		require.NoError(t, canary.Sweep(t.Context(), s.router))
+		require.Equal(t, writes, s.router.Writes(), "once is enough")
+
+		s.judge.Script = nil
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, phase.Promoted, state.Phase)
+		require.Zero(t, s.read().State.LookBy)
+		require.NoError(t, canary.Sweep(t.Context(), s.router))
+	})
+}
+
+// A sweep cannot give stable the traffic while it is between two versions, and says so.
+func TestASweepSaysWhatOnlyADriverCanHelp(t *testing.T) {
+	story(t, s2(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods")}
+		for s.read().State.Phase != phase.PromotingStable {
+			s.turns(30 * time.Second)
+		}
+		<-time.After(12 * time.Minute)
+		before := s.read()
+		err := canary.Sweep(t.Context(), s.router, new(canarytest.Router))
+		require.ErrorContains(t, err, `"reviews" is PromotingStable, and nobody has driven it since`)
+		require.ErrorContains(t, err, "start a driver of its plan, or order an abort")
+		require.Equal(t, before.State, s.read().State)
+	})
+	broken := &canarytest.Router{BeforeRead: func() error { return errors.New("503") }}
+	require.ErrorContains(t, canary.Sweep(t.Context(), broken, nil), "503")
+	require.ErrorContains(t, canary.Sweep(t.Context(), broken, nil), "Router 1 is nil")
+}
