@@ -29,6 +29,8 @@ func (t *turn) attend(s State) (State, *decision) {
 	case next.Phase == phase.Idle || next.Phase.Final() || traffic.Canary == 0 && traffic.Cohorts == "":
 		next.LookBy = time.Time{}
 		return next, d
+	case !d.Write && t.o.Abort != "": // a write would take the annotation away, and with it the order
+		return s, d
 	case !d.Write && t.o.Now.Before(s.LookBy.Add(-lookAhead/2)):
 		d.After = min(d.After, s.LookBy.Add(-lookAhead/2).Sub(t.o.Now))
 		return s, d
@@ -79,6 +81,7 @@ func sweep(ctx context.Context, r Router) error {
 	t := turn{spec: &spec{interval: defaultInterval}, s: s, o: observation{Now: now, Traffic: reading.Traffic}}
 	t.stepBack(cause.NoDriver, "nobody has driven the rollout since "+since)
 	t.s.LookBy = time.Time{}
+	reading.Abort = "" // the annotation is for a driver
 	if err := r.Write(ctx, reading, t.d.Traffic, t.s); err != nil && !isConflict(err) { // somebody drives it after all
 		return fmt.Errorf("canary: sweep: %q: %w", s.Name, err)
 	}
