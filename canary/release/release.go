@@ -79,13 +79,15 @@ func (s Service) destination(v Version) routing.Destination {
 	return routing.Destination{Host: v.Host, Subset: v.Subset}
 }
 
-// Parts returns the parts, or an error with every mistake in s. The clients must be for
-// s.Namespace. Parts reads and writes nothing in the cluster.
+// Parts returns the parts, or an error with every mistake in s. The clients are those for
+// s.Namespace. If the client of the Deployments can watch, as the typed client can, Run
+// looks as soon as the canary Deployment changes, which needs the right to watch it.
+// Parts reads and writes nothing.
 func (s Service) Parts(virtualServices routing.Client[networking.VirtualService], deployments workload.Client) (Parts, error) {
 	rules, err := routing.NewHTTP(s.Target())
-	pods, podsErr := workload.New(deployments, workload.Config{
-		Namespace: s.Namespace, Stable: s.Stable.Deployment, Canary: s.Canary.Deployment,
-	})
+	config := workload.Config{Namespace: s.Namespace, Stable: s.Stable.Deployment, Canary: s.Canary.Deployment}
+	config.Watcher, _ = deployments.(workload.Watcher)
+	pods, podsErr := workload.New(deployments, config)
 	errs := []error{err, podsErr}
 	var router *routing.Router
 	if err == nil {

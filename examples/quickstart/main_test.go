@@ -67,7 +67,7 @@ func TestTheSameProgramRunsOnACluster(t *testing.T) {
 	require.Equal(t, promoted, run(t.Context(), args, &out), out.String())
 	l.stop()
 	require.Zero(t, l.broken(), l)
-	require.Equal(t, 5, w.api.Requests()[apiserver.Request{Verb: "create", Resource: "selfsubjectaccessreviews.authorization.k8s.io"}],
+	require.Equal(t, 6, w.api.Requests()[apiserver.Request{Verb: "create", Resource: "selfsubjectaccessreviews.authorization.k8s.io"}],
 		"each right is asked for once")
 	text, ok := w.api.Get("deployments.apps", namespace, "reviews-v1")
 	require.True(t, ok)
