@@ -34,7 +34,7 @@ func (e Event) LogValue() slog.Value {
 		all = append(all, slog.Int("missed", e.Missed))
 	}
 	if e.Err != nil {
-		all = append(all, slog.String("error", e.Err.Error()))
+		all = append(all, slog.String("error", oneLine(e.Err.Error())))
 	}
 	return slog.GroupValue(all...)
 }
@@ -56,5 +56,5 @@ func appendText(all []slog.Attr, key, text string) []slog.Attr {
 	if text == "" {
 		return all
 	}
-	return append(all, slog.String(key, text))
+	return append(all, slog.String(key, oneLine(text)))
 }

@@ -16,7 +16,7 @@ type Reason struct {
 	Until time.Time
 }
 
-// String returns the reason in words.
+// String returns the reason in words, in one line and without control characters.
 func (r Reason) String() string {
 	var b strings.Builder
 	b.WriteString(r.Cause.String())
@@ -26,7 +26,7 @@ func (r Reason) String() string {
 	}
 	if r.Detail != "" {
 		b.WriteString(": ")
-		b.WriteString(r.Detail)
+		b.WriteString(oneLine(r.Detail))
 	}
 	return b.String()
 }

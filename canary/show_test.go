@@ -89,3 +89,12 @@ func TestWeightsWithoutAUnitAreTold(t *testing.T) {
 	_, err := canary.NewPlan("p").Weights(canary.List(1, 5), like).End(canary.End{Kind: canary.Discard}).Build()
 	require.ErrorContains(t, err, "if these are percentages, write 1*canary.Percent")
 }
+
+// E29: what servers say is printed in one line, without control characters.
+func TestAReasonIsCleaned(t *testing.T) {
+	r := canary.Reason{Cause: cause.JudgeError, Detail: "\x1b[31mred\x1b[0m\nalert\u202e"}
+	text := r.String()
+	require.NotContains(t, text, "\x1b")
+	require.NotContains(t, text, "\n")
+	require.Contains(t, text, "judge error: ")
+}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -158,7 +159,7 @@ func (p *Provider) sequence(
 func (p *Provider) ask(ctx context.Context, query string, at time.Time) (model.Value, error) {
 	answer, warnings, err := p.api.Query(ctx, query, at)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, redacted(err))
 	}
 	if len(warnings) > 0 {
 		return nil, fmt.Errorf("%w: %s", metrics.ErrPartial, strings.Join(warnings, "; "))
@@ -179,4 +180,19 @@ func fresh(series []metrics.Series, at time.Time, maxAge time.Duration) error {
 		return fmt.Errorf("%w: the newest reading is %v old, at most %v is allowed", metrics.ErrStale, age.Round(time.Second), maxAge)
 	}
 	return nil
+}
+
+// redacted is an error without the password and the query in the URL of the server, which
+// may hold a token.
+func redacted(err error) error {
+	var failed *url.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	server, parseErr := url.Parse(failed.URL)
+	if parseErr != nil {
+		return &url.Error{Op: failed.Op, URL: "the server", Err: failed.Err}
+	}
+	server.RawQuery, server.Fragment = "", ""
+	return &url.Error{Op: failed.Op, URL: server.Redacted(), Err: failed.Err}
 }

@@ -217,3 +217,18 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// E29: what a URL may hold is not for logs.
+func TestATokenInTheURLIsNotInTheError(t *testing.T) {
+	c, err := api.NewClient(api.Config{Address: "http://ann:secret@127.0.0.1:1/?token=hush"})
+	require.NoError(t, err)
+	p := provider(t, v1.NewAPI(c), prometheus.Config{})
+	_, err = p.Counts(t.Context(), httpErrors, minute)
+	require.ErrorIs(t, err, metrics.ErrUnavailable)
+	require.ErrorContains(t, err, "127.0.0.1:1")
+	_, valuesErr := p.Values(t.Context(), "up", []metrics.Window{minute})
+	for _, err := range []error{err, valuesErr} {
+		require.NotContains(t, err.Error(), "secret")
+		require.NotContains(t, err.Error(), "hush")
+	}
+}
