@@ -81,7 +81,7 @@ func sweep(ctx context.Context, r Router) error {
 	t := turn{spec: &spec{interval: defaultInterval}, s: s, o: observation{Now: now, Traffic: reading.Traffic}}
 	t.stepBack(cause.NoDriver, "nobody has driven the rollout since "+since)
 	t.s.LookBy = time.Time{}
-	reading.Abort = "" // the annotation is for a driver
+	reading.Abort = ""                                                                  // the annotation is for a driver
 	if err := r.Write(ctx, reading, t.d.Traffic, t.s); err != nil && !isConflict(err) { // somebody drives it after all
 		return fmt.Errorf("canary: sweep: %q: %w", s.Name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -106,9 +107,10 @@ func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, c
 	if err != nil || source == nil {
 		return canary.Pin{}, missing, err
 	}
-	version, err := version(source)
-	pin := canary.Pin{Version: version, Capacity: strconv.Itoa(int(stable.Status.AvailableReplicas))}
-	return pin, canary.Answer{Reply: canary.Yes}, err
+	is, err := version(source)
+	was, stableErr := version(stable)
+	pin := canary.Pin{Version: is + " " + was, Capacity: strconv.Itoa(int(stable.Status.AvailableReplicas))}
+	return pin, canary.Answer{Reply: canary.Yes}, errors.Join(err, stableErr)
 }
 
 var _ canary.Checker = (*Deployments)(nil)
@@ -156,14 +158,30 @@ func (d *Deployments) source(ctx context.Context) (*appsv1.Deployment, canary.An
 	return source, canary.Answer{}, nil
 }
 
-// changed says why d does not run the pinned version; "" if it does, or if nothing was
-// pinned.
-func changed(d *appsv1.Deployment, pin canary.Pin) (string, error) {
-	is, err := version(d)
-	if err != nil || pin.Version == "" || is == pin.Version {
+// pinned returns the versions of canary and stable in a Pin; "" for one that is not in it.
+func pinned(pin canary.Pin) (source, stable string) {
+	source, stable, _ = strings.Cut(pin.Version, " ")
+	return source, stable
+}
+
+// changed says why the canary does not run the pinned version; "" if it does, or if
+// nothing was pinned.
+func changed(source *appsv1.Deployment, pin canary.Pin) (string, error) {
+	is, err := version(source)
+	if want, _ := pinned(pin); err != nil || want == "" || is == want {
 		return "", err
 	}
 	return "its pod template has changed since the rollout began; begin a new rollout for another version", nil
+}
+
+// edited says that somebody has changed stable since the rollout began; "" if not, or if
+// this rollout has promoted it. A promotion would overwrite the change.
+func edited(stable *appsv1.Deployment, r record, q canary.Question) (string, error) {
+	is, err := version(stable)
+	if _, want := pinned(q.Pin); err != nil || want == "" || is == want || r.promoted(q.Fence.Rollout) {
+		return "", err
+	}
+	return fmt.Sprintf("stable %s: somebody has changed its pod template since the rollout began, and a promotion would overwrite that: abort, and begin a new rollout", stable.Name), nil
 }
 
 // Ready answers Yes if q.Traffic neither sends nor mirrors requests to the canary, or if
@@ -177,12 +195,22 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 	if t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
 		return canary.Answer{Reply: canary.Yes, Reason: "no traffic for the canary"}, nil
 	}
-	if _, err := d.get(ctx, d.config.Stable); err != nil {
+	stable, err := d.get(ctx, d.config.Stable)
+	if err != nil {
 		return canary.Answer{}, err
 	}
 	source, missing, err := d.source(ctx)
 	if err != nil || source == nil {
 		return missing, err
+	}
+	if q.Promotes {
+		r, err := readRecord(stable)
+		if err != nil {
+			return canary.Answer{}, d.about(d.config.Stable, err)
+		}
+		if why, err := edited(stable, r, q); err != nil || why != "" {
+			return canary.Wait.Because("%s", why), err
+		}
 	}
 	if why, err := changed(source, q.Pin); err != nil || why != "" {
 		return canary.No.Because("canary %s: %s", source.Name, why), err

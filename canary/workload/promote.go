@@ -39,6 +39,9 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 	if why, err := changed(source, q.Pin); err != nil || why != "" {
 		return stay(stable, r, canary.No.Because("canary %s: %s", source.Name, why)), err
 	}
+	if why, err := edited(stable, r, q); err != nil || why != "" {
+		return stay(stable, r, canary.Wait.Because("%s", why)), err
+	}
 	if !r.promoted(f.Rollout) {
 		if a := serving("canary", source); a.Reply != canary.Yes {
 			return stay(stable, r, a), nil

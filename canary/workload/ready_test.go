@@ -1,8 +1,10 @@
 package workload_test
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -172,4 +174,103 @@ func TestDeploymentsAreCheckedBeforeTheRolloutBegins(t *testing.T) {
 	c.server.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
 	_, err = c.workload(both).Check(t.Context(), canary.Plan{})
 	require.Error(t, err)
+}
+
+// E32: what somebody has changed in stable since the rollout began is not overwritten by a
+// promotion; a restart is no change, and the rollout's own promotion is none either.
+func TestAStableThatSomebodyChangedHoldsThePromotion(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	pin, _, err := w.Pin(t.Context(), canary.Question{})
+	require.NoError(t, err)
+	q := canary.Question{Traffic: canary.Traffic{Canary: canary.Full}, Fence: at(7), Pin: pin, Promotes: true}
+	c.change("reviews-v1", func(d *appsv1.Deployment) {
+		metav1.SetMetaDataAnnotation(&d.Spec.Template.ObjectMeta, "kubectl.kubernetes.io/restartedAt", "2026-05-04T12:00:00Z")
+	})
+	a, err := w.Ready(t.Context(), q)
+	require.NoError(t, err)
+	require.NotContains(t, a.Reason, "stable")
+
+	c.setImage("reviews-v1", "reviews:v1-fixed")
+	before := c.get("reviews-v1").Spec
+	for name, ask := range map[string]call{"ready": w.Ready, "promote": w.Promote} {
+		a, err := ask(t.Context(), q)
+		require.NoError(t, err, name)
+		require.Equal(t, canary.Wait, a.Reply, name)
+		require.Contains(t, a.Reason, "stable reviews-v1: somebody has changed its pod template since the rollout began", name)
+	}
+	require.Equal(t, before, c.get("reviews-v1").Spec)
+	q.Promotes = false
+	a, err = w.Ready(t.Context(), q)
+	require.NoError(t, err)
+	require.NotContains(t, a.Reason, "stable", "a trial overwrites nothing")
+
+	c.setImage("reviews-v1", "reviews:v1")
+	q.Promotes = true
+	a, err = w.Promote(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, "stable reviews-v1: its pod template is updated; waiting for the new pods", a.Reason)
+	a, err = w.Promote(t.Context(), q)
+	require.NoError(t, err)
+	require.NotContains(t, a.Reason, "somebody", "the change is the rollout's own")
+}
+
+// E9: No only if the canary has no ready pod and stable has one.
+func TestACanaryIsAliveWithAReadyPod(t *testing.T) {
+	ready := func(n int32) func(*appsv1.Deployment) {
+		return func(d *appsv1.Deployment) { d.Status.ReadyReplicas = n }
+	}
+	for name, c := range map[string]struct {
+		canary, stable int32
+		want           canary.Reply
+		says           string
+	}{
+		"both":    {1, 3, canary.Yes, ""},
+		"neither": {0, 0, canary.Yes, "neither canary reviews-v2 nor stable reviews-v1 has a ready pod"},
+		"dead":    {0, 3, canary.No, "canary reviews-v2: no pod is ready, and stable reviews-v1 has 3"},
+		"alone":   {1, 0, canary.Yes, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newCluster(t)
+			k.change("reviews-v2", ready(c.canary))
+			k.change("reviews-v1", ready(c.stable))
+			a, err := k.workload(both).Alive(t.Context(), canary.Question{})
+			require.NoError(t, err)
+			require.Equal(t, canary.Answer{Reply: c.want, Reason: c.says}, a)
+		})
+	}
+	k := newCluster(t)
+	k.change("reviews-v1", ready(3))
+	gone := both
+	gone.Canary = "reviews-v9"
+	a, err := k.workload(gone).Alive(t.Context(), canary.Question{})
+	require.NoError(t, err)
+	require.Equal(t, canary.No, a.Reply, "a Deployment that is gone has no pods")
+	k.server.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
+	_, err = k.workload(both).Alive(t.Context(), canary.Question{})
+	require.Error(t, err)
+}
+
+// Whoever watches the canary looks when it changes, and also after a watch that ended.
+func TestTheCanaryIsWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		config := both
+		config.Watcher = c.client.(workload.Watcher)
+		ctx, end := context.WithCancel(t.Context())
+		woken := c.workload(config).Wake(ctx)
+		<-woken // it is there
+		for range 3 {
+			c.setImage("reviews-v2", "reviews:v3")
+			<-woken
+			c.setImage("reviews-v1", "reviews:v3")
+			c.setImage("reviews-v2", "reviews:v4")
+			<-woken
+		}
+		end()
+		for range woken {
+		}
+		_, open := <-c.workload(both).Wake(t.Context())
+		require.False(t, open, "there is nobody to watch")
+	})
 }
