@@ -1,0 +1,29 @@
+package order_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary/order"
+)
+
+func TestEachValueHasANameOfItsOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for v := order.StepBack; ; v-- {
+		text, err := v.MarshalText()
+		require.NoError(t, err)
+		require.Equal(t, v.String(), string(text))
+		require.False(t, seen[v.String()], v)
+		seen[v.String()] = true
+		var again order.Order
+		require.NoError(t, again.UnmarshalText(text))
+		require.Equal(t, v, again)
+		if v == 0 {
+			break
+		}
+	}
+	_, err := (order.StepBack + 1).MarshalText()
+	require.Error(t, err)
+	require.ErrorContains(t, new(order.Order).UnmarshalText([]byte("nothing like it")), "want one of ")
+}
