@@ -24,6 +24,8 @@ type Server struct {
 	FailEvery int64
 	// Takes is how long request n takes, from 1 on; nil is no time.
 	Takes func(n int64) time.Duration
+	// Broken makes every request fail with 500, from when it is set.
+	Broken atomic.Bool
 
 	served, failed, unsafe atomic.Int64
 }
@@ -40,7 +42,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done(): // nobody waits for the answer any more
 		}
 	}
-	if s.FailEvery > 0 && n%s.FailEvery == 0 {
+	if s.Broken.Load() || s.FailEvery > 0 && n%s.FailEvery == 0 {
 		s.failed.Add(1)
 		http.Error(w, "no stars", http.StatusInternalServerError)
 		return
