@@ -36,8 +36,12 @@
 //   - A phase is where a rollout is in its life (package canary/phase). A cause is why it
 //     waits or moves (package canary/cause).
 //   - Drift is a change of the traffic that no driver of the rollout made.
-//   - A retreat gives stable all traffic for a while, without ending the rollout:
-//     order.StepBack begins it, and order.Resume ends it. After 24 hours it rolls back.
+//   - A retreat gives stable all traffic for a while, without ending the rollout: the canary
+//     has no ready pod, the judge has no readings (Builder.BlindLimit), nobody drives the
+//     rollout (Sweep), or a person orders order.StepBack. The step resumes when the cause has
+//     been gone for a minute, doubled each time, at most three times in 24 hours, or by
+//     order.Resume. Without a ready pod the rollout rolls back after ten minutes, otherwise
+//     after 24 hours.
 //   - A driver is a process with a Runner. An owner is the tool that drivers belong to.
 //   - A header route leads requests with a header to the version that they choose.
 //   - A prerequisite is an object that the traffic needs, such as a subset.
@@ -57,6 +61,8 @@
 //   - After a rollback stable has all traffic, and nothing is mirrored. Traffic never goes
 //     to a stable workload that is between two versions.
 //   - A failing judge rolls back at any time in a step, whatever else the step waits for.
+//   - Users do not stay on a canary that cannot answer or that nobody can judge: stable gets
+//     all traffic in the turn in which the canary has no ready pod, and after the blind limit.
 //   - From every State, even one that cannot be decoded, an Abort leads to stable. Each
 //     driver of the owner obeys it, whatever its plan. An Abort by annotation
 //     (Reading.Abort) is obeyed by every driver.
