@@ -57,6 +57,7 @@ func (r *Runner) judge(ctx context.Context, q analysis.Request) (analysis.Result
 func (o *observation) note(d decision, a Answer, err error) {
 	if err != nil {
 		a = Wait.Because("no answer: %v", err)
+		o.Erred[d.Ask] = true
 	} else if a.Reply == unasked {
 		a = Wait.Because("%s", a.Reason)
 	}

@@ -165,6 +165,14 @@ func (b Builder) BlindLimit(d time.Duration) Builder {
 	return b
 }
 
+// ErrorLimit is how long errors may keep the promotion of stable from going on: errors of
+// the Workload, and a judge without readings. After that time stable is restored, and the
+// rollout rolls back. The zero value means 15 minutes.
+func (b Builder) ErrorLimit(d time.Duration) Builder {
+	b.spec.errors = d
+	return b
+}
+
 // End says what happens after the last step. The zero End lets the canary keep all
 // traffic.
 func (b Builder) End(e End) Builder {

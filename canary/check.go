@@ -81,6 +81,7 @@ func (s *spec) settingProblems() mistakes {
 	all.checkTime("interval", s.interval)
 	all.checkTime("bake", s.bake)
 	all.checkTime("blindLimit", s.blind)
+	all.checkTime("errorLimit", s.errors)
 	if s.end.Kind == Discard && s.bake > 0 {
 		all.add("bake", "end", "%v; a plan that ends with %q has nothing to bake", s.bake, Discard)
 	}

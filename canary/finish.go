@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -164,7 +165,16 @@ func (sp *spec) trafficIn(p phase.Phase, s *State) Traffic {
 
 func (t *turn) notPromoted(a Answer) *decision {
 	deadline := t.s.Entered.Add(t.end.Deadline)
+	erred := t.o.Erred[askPromoted]
 	switch {
+	case erred && t.s.Failing.IsZero():
+		t.s.Failing = t.o.Now
+		return t.write(t.o.Traffic, Reason{Cause: cause.Promoting, Detail: a.Reason, Until: t.o.Now.Add(t.errorLimit())})
+	case erred && !t.o.Now.Before(t.s.Failing.Add(t.errorLimit())):
+		return t.promotionFailed(fmt.Sprintf("for %v: %s", t.errorLimit(), a.Reason))
+	case !erred && !t.s.Failing.IsZero():
+		t.s.Failing = time.Time{}
+		return t.write(t.o.Traffic, Reason{Cause: cause.Promoting, Detail: "the workload answers again: " + a.Reason})
 	case a.Reply == No:
 		return t.promotionFailed(a.Reason)
 	case t.end.Deadline > 0 && !t.o.Now.Before(deadline):
@@ -172,6 +182,9 @@ func (t *turn) notPromoted(a Answer) *decision {
 	}
 	return t.stay(Reason{Cause: cause.Promoting, Detail: a.Reason})
 }
+
+// errorLimit is how long errors are borne that keep a rollout from going on.
+func (t *turn) errorLimit() time.Duration { return cmp.Or(t.spec.errors, 15*time.Minute) }
 
 func (t *turn) promotionFailed(why string) *decision {
 	why = "stable could not be promoted: " + why

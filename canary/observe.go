@@ -67,7 +67,9 @@ type observation struct {
 	// Answers holds the answer to each ask, by ask; that to askJudge
 	// is in Judged.
 	Answers [questions]Answer
-	Judged  judgement
+	// Erred marks the questions whose Answer stands for an error.
+	Erred  [questions]bool
+	Judged judgement
 }
 
 // Judgement is what came of asking the judge.

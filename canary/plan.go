@@ -27,7 +27,7 @@ type spec struct {
 	headerRoutes          bool
 	drift                 drift
 	judgeErrors           int
-	blind                 time.Duration
+	blind, errors         time.Duration
 	end                   End
 
 	// What follows belongs to a plan. The rest then has its defaults; author is

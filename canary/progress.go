@@ -158,20 +158,28 @@ func (t *turn) unread(from time.Time) *decision {
 	j := &t.o.Judged
 	steps := t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift
 	look := cmp.Or(t.o.Look, t.interval)
+	limit := t.errorLimit()
+	if steps {
+		limit = t.blindLimit(look)
+	}
 	switch {
-	case !j.unread() || !steps || t.s.Traffic.Canary == 0 || t.s.PromoteNow:
+	case !j.unread() || t.s.Traffic.Canary == 0 || t.s.PromoteNow && steps:
 		return nil
 	case t.s.Blind.IsZero():
 		if t.o.Now.Before(from.Add(look)) {
 			return nil // the first reading is not due
 		}
 		t.s.Blind = t.o.Now
-		return t.write(t.o.Traffic, Reason{Cause: cause.JudgeError, Detail: j.words(), Until: t.o.Now.Add(t.blindLimit(look))})
-	case t.o.Now.Before(t.s.Blind.Add(t.blindLimit(look))):
+		return t.write(t.o.Traffic, Reason{Cause: cause.JudgeError, Detail: j.words(), Until: t.o.Now.Add(limit)})
+	case t.o.Now.Before(t.s.Blind.Add(limit)):
 		return nil
 	}
+	why := fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())
+	if !steps { // stable may be between two versions
+		return t.rollBack(why)
+	}
 	paused := t.s.Paused
-	d := t.stepBack(cause.NoReadings, fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words()))
+	d := t.stepBack(cause.NoReadings, why)
 	t.s.Paused = paused
 	return d
 }

@@ -62,7 +62,7 @@ func (s *spec) shown() string {
 	if s.headerRoutes {
 		flags = append(flags, "header routes")
 	}
-	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("interval", s.interval), lasting("bake", s.bake), lasting("blind limit", s.blind), "on drift " + s.drift.shown(), counted("judge errors", s.judgeErrors)}, flags...)...)
+	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("interval", s.interval), lasting("bake", s.bake), lasting("blind limit", s.blind), lasting("error limit", s.errors), "on drift " + s.drift.shown(), counted("judge errors", s.judgeErrors)}, flags...)...)
 }
 
 // shown is what a step asks for beside its traffic.
