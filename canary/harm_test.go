@@ -543,3 +543,52 @@ func TestOnlyAWantOfReadingsIsARetreat(t *testing.T) {
 		require.ErrorContains(t, err, "all failed")
 	})
 }
+
+// E8, E24: whatever error the Workload has, a promotion comes to an end, also without a
+// deadline, and no error makes the driver turn without a pause.
+func TestAPromotionThatOnlyErrsIsRolledBack(t *testing.T) {
+	for name, err := range map[string]error{
+		"forbidden": canary.ErrForbidden, "refused": canary.ErrRefused, "unreachable": errors.New("503"),
+		"conflict": canary.ErrConflict, "fenced": canary.FencedError{Serial: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, twoSteps().End(canary.End{Kind: canary.PromoteStable}), func(t *testing.T, s *stage) {
+				s.workload.Before = func(method string) error {
+					if method == "Promote" {
+						return fmt.Errorf("no right to patch Deployments: %w", err)
+					}
+					return nil
+				}
+				for s.read().State.Phase != phase.PromotingStable {
+					s.turns(10 * time.Second)
+				}
+				began, turns := time.Now(), len(s.said)
+				_, rolled := s.run()
+				require.ErrorContains(t, rolled, "stable could not be promoted: for 15m0s: no answer: no right to patch Deployments")
+				require.InDelta(t, 15*time.Minute, time.Since(began), float64(2*time.Minute))
+				require.Less(t, len(s.said)-turns, 120, "a turn in ten seconds")
+			})
+		})
+	}
+	story(t, twoSteps().End(canary.End{Kind: canary.PromoteStable}).ErrorLimit(time.Hour), func(t *testing.T, s *stage) {
+		began := time.Now()
+		s.workload.Before = func(method string) error {
+			if method == "Promote" && time.Since(began) < 40*time.Minute {
+				return errors.New("503")
+			}
+			return nil
+		}
+		state, err := s.run()
+		require.NoError(t, err)
+		require.Equal(t, phase.Promoted, state.Phase)
+	})
+	story(t, twoSteps().End(canary.End{Kind: canary.PromoteStable}), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods")}
+		for s.read().State.Phase != phase.PromotingStable {
+			s.turns(10 * time.Second)
+		}
+		s.judge.Script = []canarytest.Ruling{{Err: errors.New("prometheus is down")}}
+		_, err := s.run()
+		require.ErrorContains(t, err, "no readings for 15m")
+	})
+}
