@@ -120,13 +120,9 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 		q.Traffic, q.Pin = d.Traffic, d.Pin
 		return r.ready(ctx, q)
 	case askAlive:
-		q.Traffic, q.Pin = d.Traffic, d.Pin
 		return r.c.Workload.Alive(ctx, q)
 	case askGate:
-		if gate := r.c.Gates[d.Gate]; gate != nil {
-			return gate(ctx)
-		}
-		return Wait.Because("%s (order %q to open it)", d.Gate, order.Approve), nil
+		return r.gate(ctx, d.Gate)
 	case askPromoted:
 		return r.c.Workload.Promote(ctx, q)
 	case askRestored:
@@ -135,6 +131,13 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 		return prerequisites(r.c.Prerequisites).cleanup(ctx, q)
 	}
 	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)
+}
+
+func (r *Runner) gate(ctx context.Context, name string) (Answer, error) {
+	if gate := r.c.Gates[name]; gate != nil {
+		return gate(ctx)
+	}
+	return Wait.Because("%s (order %q to open it)", name, order.Approve), nil
 }
 
 // ready asks the Workload first, so that nothing is put up for a canary that is

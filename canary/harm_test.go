@@ -416,7 +416,6 @@ func TestACanaryWithoutPodsGivesItsShareBackAtOnce(t *testing.T) {
 
 		s.turns(5 * time.Minute)
 		s.workload.AliveScript, s.workload.ReadyScript = nil, nil
-		at = time.Now()
 		s.turns(50 * time.Second)
 		require.Zero(t, s.read().Traffic, "the pods may go again")
 		s.turns(40 * time.Second)
@@ -431,7 +430,7 @@ func TestACanaryWithoutPodsGivesItsShareBackAtOnce(t *testing.T) {
 		at := time.Now()
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
-		require.ErrorContains(t, err, "no ready pod of the canary for 10m0s: 0 of 3 replicas available")
+		require.ErrorContains(t, err, "no ready pod for 10m0s: 0 of 3 replicas available")
 		require.InDelta(t, 10*time.Minute, time.Since(at), float64(time.Minute))
 	})
 }

@@ -28,11 +28,8 @@ var ErrNotNow = errors.New("not now")
 // Send does not know the plan. If the plan has no such gate, an Approve has no effect,
 // and the next Event says so.
 func Send(ctx context.Context, r Router, c Command) error {
-	if r == nil || isNil(r) {
-		return fmt.Errorf("canary: %w: the Router is nil", ErrRefused)
-	}
-	if _, err := c.Order.MarshalText(); err != nil || c.Order == order.None {
-		return fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
+	if err := c.sendable(r); err != nil {
+		return err
 	}
 	need := trust(c.Order != order.Abort)
 	return change(ctx, r, need, func(reading Reading, bad error) (Traffic, State, error) {
@@ -54,6 +51,17 @@ func Send(ctx context.Context, r Router, c Command) error {
 		s.Serial = s.nextSerial()
 		return reading.Traffic, s, nil // the traffic as it is: a command hides no drift
 	})
+}
+
+// sendable reports what is wrong with the command whatever the State.
+func (c Command) sendable(r Router) error {
+	if r == nil || isNil(r) {
+		return fmt.Errorf("canary: %w: the Router is nil", ErrRefused)
+	}
+	if _, err := c.Order.MarshalText(); err != nil || c.Order == order.None {
+		return fmt.Errorf("canary: %w: there is no order %q", ErrNotNow, c.Order)
+	}
+	return nil
 }
 
 // refusal tells why the command cannot be written into s; "" if it can.

@@ -158,10 +158,7 @@ func (t *turn) unread(from time.Time) *decision {
 	j := &t.o.Judged
 	steps := t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift
 	look := cmp.Or(t.o.Look, t.interval)
-	limit := t.errorLimit()
-	if steps {
-		limit = t.blindLimit(look)
-	}
+	limit := t.blindLimit(look, steps)
 	switch {
 	case !j.unread() || t.s.Traffic.Canary == 0 || t.s.PromoteNow && steps:
 		return nil
@@ -184,8 +181,12 @@ func (t *turn) unread(from time.Time) *decision {
 	return d
 }
 
-// blindLimit is how long users may be on a canary without readings.
-func (t *turn) blindLimit(look time.Duration) time.Duration {
+// blindLimit is how long users may be on a canary without readings. While stable may be
+// between two versions it is the error limit.
+func (t *turn) blindLimit(look time.Duration, steps bool) time.Duration {
+	if !steps {
+		return t.errorLimit()
+	}
 	return cmp.Or(t.spec.blind, max(4*look, 30*time.Second))
 }
 

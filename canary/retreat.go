@@ -55,30 +55,37 @@ const (
 func (t *turn) recover() *decision {
 	r := &t.s.Retreat
 	gone, why, d := t.mended()
-	if d != nil {
-		return d
+	until := r.Since.Add(maxRetreat)
+	if r.Cause == cause.NoPods {
+		until = r.Since.Add(grace)
 	}
-	n := r.resumed(t.o.Now)
-	last := r.Since.Add(maxRetreat)
-	switch stay := r.Gone.Add(recovering << n); {
-	case !gone && !r.Gone.IsZero():
+	switch {
+	case d != nil:
+		return d
+	case gone:
+		return t.recovered(why)
+	case !r.Gone.IsZero():
 		r.Gone = time.Time{}
-		return t.write(t.o.Traffic, Reason{Cause: r.Cause, Detail: why, Until: last})
-	case !gone && r.Cause == cause.NoPods:
-		last = r.Since.Add(grace)
-		if !t.o.Now.Before(last) {
-			return t.rollBack(fmt.Sprintf("no ready pod of the canary for %v: %s", grace, why))
-		}
-		return t.stay(Reason{Cause: r.Cause, Detail: why, Until: last})
-	case !gone:
-		return t.stay(Reason{Cause: r.Cause, Detail: why, Until: last})
+		return t.write(t.o.Traffic, Reason{Cause: r.Cause, Detail: why, Until: until})
+	case !t.o.Now.Before(until):
+		return t.rollBack(fmt.Sprintf("%v for %v: %s", r.Cause, until.Sub(r.Since), why))
+	}
+	return t.stay(Reason{Cause: r.Cause, Detail: why, Until: until})
+}
+
+// recovered waits after the cause is gone, longer each time. It is nil when that is over.
+func (t *turn) recovered(why string) *decision {
+	r := &t.s.Retreat
+	n := r.resumed(t.o.Now)
+	wait := recovering << min(n, maxResumes)
+	switch until := r.Gone.Add(wait); {
 	case n >= maxResumes:
-		return t.stay(Reason{Cause: r.Cause, Detail: fmt.Sprintf("this has happened %d times; order a resume, or an abort", n+1), Until: last})
+		return t.stay(Reason{Cause: r.Cause, Detail: fmt.Sprintf("this has happened %d times; order a resume, or an abort", n+1), Until: r.Since.Add(maxRetreat)})
 	case r.Gone.IsZero():
 		r.Gone = t.o.Now
-		return t.write(t.o.Traffic, Reason{Cause: r.Cause, Detail: "the cause is gone: " + why, Until: t.o.Now.Add(recovering << n)})
-	case t.o.Now.Before(stay):
-		return t.stay(Reason{Cause: r.Cause, Detail: "the cause is gone", Until: stay})
+		return t.write(t.o.Traffic, Reason{Cause: r.Cause, Detail: "the cause is gone: " + why, Until: t.o.Now.Add(wait)})
+	case t.o.Now.Before(until):
+		return t.stay(Reason{Cause: r.Cause, Detail: "the cause is gone", Until: until})
 	}
 	return nil
 }

@@ -18,29 +18,37 @@ const lookAhead = 10 * time.Minute
 // alone if it is time.
 func (t *turn) attend(s State) (State, *decision) {
 	d := &t.d
-	if d.Ask != askNothing || d.Err != nil {
-		return s, d
-	}
-	next, traffic := s, t.o.Traffic
-	if d.Write {
-		next, traffic = t.s, d.Traffic
-	}
 	switch {
-	case next.Phase == phase.Idle || next.Phase.Final() || traffic.Canary == 0 && traffic.Cohorts == "":
-		next.LookBy = time.Time{}
-		return next, d
-	case !d.Write && t.o.Abort != "": // a write would take the annotation away, and with it the order
+	case d.Ask != askNothing || d.Err != nil:
 		return s, d
-	case !d.Write && t.o.Now.Before(s.LookBy.Add(-lookAhead/2)):
-		d.After = min(d.After, s.LookBy.Add(-lookAhead/2).Sub(t.o.Now))
+	case d.Write:
+		t.s.LookBy = t.lookBy(&t.s, d.Traffic)
+		if !t.s.LookBy.IsZero() {
+			d.After = min(d.After, lookAhead/2)
+		}
+		return t.s, d
+	case t.o.Abort != "": // a write would take the annotation away, and with it the order
 		return s, d
-	case !d.Write:
-		next.Serial = next.nextSerial()
-		d.Write, d.Traffic = true, traffic
 	}
-	next.LookBy = t.o.Now.Add(lookAhead)
-	d.After = min(d.After, lookAhead/2)
-	return next, d
+	by := t.lookBy(&s, t.o.Traffic)
+	due := s.LookBy.Add(-lookAhead / 2)
+	switch {
+	case by.IsZero():
+	case t.o.Now.Before(due):
+		d.After = min(d.After, due.Sub(t.o.Now))
+	default:
+		s.Serial, s.LookBy = s.nextSerial(), by
+		d.Write, d.Traffic, d.After = true, t.o.Traffic, min(d.After, lookAhead/2)
+	}
+	return s, d
+}
+
+// lookBy is when somebody must look again; zero if no users are on the canary.
+func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
+	if s.Phase == phase.Idle || s.Phase.Final() || traffic.Canary == 0 && traffic.Cohorts == "" {
+		return time.Time{}
+	}
+	return t.o.Now.Add(lookAhead)
 }
 
 // Sweep gives stable all traffic where users are on a canary and nobody has driven its

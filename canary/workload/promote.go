@@ -30,17 +30,8 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 	if err != nil {
 		return move{}, err
 	}
-	if wrong := c.wrongImage(source); wrong != "" {
-		return stay(stable, r, canary.No.Because("canary %s: %s", source.Name, wrong)), nil
-	}
-	if r.promoted(f.Rollout) && r.Canary != mark {
-		return stay(stable, r, canary.No.Because("canary %s: its pod template was changed after it was promoted to %s", source.Name, stable.Name)), nil
-	}
-	if why, err := changed(source, q.Pin); err != nil || why != "" {
-		return stay(stable, r, canary.No.Because("canary %s: %s", source.Name, why)), err
-	}
-	if why, err := edited(stable, r, q); err != nil || why != "" {
-		return stay(stable, r, canary.Wait.Because("%s", why)), err
+	if a, err := c.unfit(stable, r, source, mark, q); err != nil || a.Reply != canary.Yes {
+		return stay(stable, r, a), err
 	}
 	if !r.promoted(f.Rollout) {
 		if a := serving("canary", source); a.Reply != canary.Yes {
@@ -55,6 +46,24 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 		return move{}, err
 	}
 	return reach(stable, to, r), nil
+}
+
+// unfit says why stable must not be promoted to what the canary runs now: No if the canary
+// is not what was judged, and Wait if stable is not what the rollout began with.
+func (c Config) unfit(stable *appsv1.Deployment, r record, source *appsv1.Deployment, mark string, q canary.Question) (canary.Answer, error) {
+	if wrong := c.wrongImage(source); wrong != "" {
+		return canary.No.Because("canary %s: %s", source.Name, wrong), nil
+	}
+	if r.promoted(q.Fence.Rollout) && r.Canary != mark {
+		return canary.No.Because("canary %s: its pod template was changed after it was promoted to %s", source.Name, stable.Name), nil
+	}
+	if why, err := changed(source, q.Pin); err != nil || why != "" {
+		return canary.No.Because("canary %s: %s", source.Name, why), err
+	}
+	if why, err := edited(stable, r, q); err != nil || why != "" {
+		return canary.Wait.Because("%s", why), err
+	}
+	return canary.Answer{Reply: canary.Yes}, nil
 }
 
 // promoted returns the pod template of stable with the version of the source.
