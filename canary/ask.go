@@ -118,6 +118,7 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 		return r.c.Verifier.Verify(ctx, d.Traffic, s.Shifted)
 	case askReady:
 		q.Traffic, q.Pin = d.Traffic, d.Pin
+		q.Promotes = q.Promotes && !rowOf(s.Phase).moved // on a way back nothing is overwritten that should stay
 		return r.ready(ctx, q)
 	case askAlive:
 		return r.c.Workload.Alive(ctx, q)

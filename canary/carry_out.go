@@ -72,7 +72,7 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 		t.HeaderRoutes, s.Traffic.HeaderRoutes = false, false
 		err = try()
 	}
-	if errors.Is(err, ErrRefused) && s.leadsBack() {
+	if errors.Is(err, ErrRefused) && (s.leadsBack() || s.Phase == phase.Retreating) {
 		*s = s.smallest()
 		err = try()
 	}

@@ -45,7 +45,7 @@ var means = [...]func(s State) bool{
 	order.None:  func(State) bool { return false },
 	order.Pause: func(s State) bool { return rowOf(s.Phase).pausable && s.Paused.IsZero() },
 	order.Resume: func(s State) bool {
-		return !s.Paused.IsZero() || s.Drifting || s.Phase == phase.Retreating && s.Retreat.Gone.IsZero()
+		return !s.Paused.IsZero() || s.Drifting || s.Phase == phase.Retreating && (s.Retreat.Cause != cause.SteppedBack || s.Retreat.Gone.IsZero())
 	},
 	order.Abort:   func(s State) bool { return s.Phase != phase.Idle && !rowOf(s.Phase).final && !s.leadsBack() },
 	order.Promote: func(s State) bool { return s.Phase == phase.Progressing && !s.PromoteNow },

@@ -169,12 +169,12 @@ func (t *turn) notPromoted(a Answer) *decision {
 	switch {
 	case erred && t.s.Failing.IsZero():
 		t.s.Failing = t.o.Now
-		return t.write(t.o.Traffic, Reason{Cause: cause.Promoting, Detail: a.Reason, Until: t.o.Now.Add(t.errorLimit())})
+		return t.note(Reason{Cause: cause.Promoting, Detail: a.Reason, Until: t.o.Now.Add(t.errorLimit())})
 	case erred && !t.o.Now.Before(t.s.Failing.Add(t.errorLimit())):
 		return t.promotionFailed(fmt.Sprintf("for %v: %s", t.errorLimit(), a.Reason))
 	case !erred && !t.s.Failing.IsZero():
 		t.s.Failing = time.Time{}
-		return t.write(t.o.Traffic, Reason{Cause: cause.Promoting, Detail: "the workload answers again: " + a.Reason})
+		return t.note(Reason{Cause: cause.Promoting, Detail: "the workload answers again: " + a.Reason})
 	case a.Reply == No:
 		return t.promotionFailed(a.Reason)
 	case t.end.Deadline > 0 && !t.o.Now.Before(deadline):

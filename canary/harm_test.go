@@ -430,7 +430,7 @@ func TestACanaryWithoutPodsGivesItsShareBackAtOnce(t *testing.T) {
 		at := time.Now()
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
-		require.ErrorContains(t, err, "no ready pod for 10m0s: 0 of 3 replicas available")
+		require.ErrorContains(t, err, "no ready pod for 10m0s: canary v2: no pod is ready")
 		require.InDelta(t, 10*time.Minute, time.Since(at), float64(time.Minute))
 	})
 }

@@ -259,7 +259,7 @@ func (t *turn) firstSerial() int64 { return max(t.s.Serial, t.o.Now.UnixMilli())
 
 func (t *turn) clockWentBack() bool {
 	most := t.o.Now.Add(maxSkew)
-	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Promotion, t.s.Baked, t.s.Retreat.Since} {
+	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Promotion, t.s.Baked, t.s.Retreat.Since, t.s.Retreat.Gone, t.s.Blind, t.s.Failing} {
 		if at.After(most) {
 			return true
 		}
@@ -271,7 +271,7 @@ func (t *turn) clockWentBack() bool {
 // cannot hold a rollout for as long as it was ahead.
 func (t *turn) rewind() *decision {
 	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
-	for _, at := range [...]*time.Time{&t.s.Promotion, &t.s.Baked, &t.s.Retreat.Since} {
+	for _, at := range [...]*time.Time{&t.s.Promotion, &t.s.Baked, &t.s.Retreat.Since, &t.s.Retreat.Gone, &t.s.Blind, &t.s.Failing} {
 		if !at.IsZero() {
 			*at = t.o.Now
 		}

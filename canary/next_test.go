@@ -24,7 +24,7 @@ func inStep(p canary.Plan, step int, t canary.Traffic) canary.State {
 		Serial: 7, Rollout: canary.Rollout{Plan: p.Digest(), Name: p.Name(), End: p.End().Kind, Began: noon},
 		Place: canary.Place{Phase: phase.Progressing, Step: step, Traffic: t},
 	}
-	s.Entered, s.Shifted, s.LookBy = noon, noon, noon.Add(time.Hour)
+	s.Entered, s.Shifted, s.LookBy = noon, noon, noon.Add(10*time.Minute)
 	return s
 }
 

@@ -90,7 +90,7 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 		t := turn{spec: r.c.Plan.spec, s: reading.State, o: observation{Now: r.now(), Traffic: reading.Traffic}}
 		t.fresh()
 		t.enter(phase.Progressing, step, reading.Traffic, "adopted"+c.credit())
-		t.s.LookBy = t.o.Now.Add(lookAhead)
+		t.s.LookBy = t.lookBy(&t.s, reading.Traffic)
 		return reading.Traffic, t.s, nil
 	})
 }

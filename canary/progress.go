@@ -37,18 +37,20 @@ func (t *turn) alive() *decision {
 	case unasked:
 		return t.decide(decision{Ask: askAlive, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	case No:
-		paused := t.s.Paused
-		d := t.stepBack(cause.NoPods, a.Reason)
-		t.s.Paused = paused // whoever paused decides when it goes on
+		d := t.fallBack(cause.NoPods, a.Reason) // stable gets everything, even if it is between two versions
+		t.s.Failing = t.o.Now
 		return d
 	}
 	return nil
 }
 
-// exposed reports whether users are on the canary.
+// exposed reports whether users are on the canary, or are to be.
 func (t *turn) exposed() bool {
-	return t.s.Traffic.Canary > 0 || t.o.Traffic.Canary > 0 || t.s.Traffic.Cohorts != ""
+	return t.o.Traffic.users() || t.s.Traffic.users() && !t.s.Drifting
 }
+
+// users reports whether the traffic sends live requests to the canary.
+func (t Traffic) users() bool { return t.Canary > 0 || t.Cohorts != "" }
 
 // bounded applies the step's deadline to a decision to stay.
 func (t *turn) bounded(step *Step, d *decision) *decision {
@@ -137,7 +139,7 @@ func (t *turn) judged(step *Step, late bool, from time.Time) (lack Reason, d *de
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
 	case t.s.JudgeErrors > 0, !t.s.Blind.IsZero() && !j.unread():
 		t.s.JudgeErrors, t.s.Blind = 0, time.Time{}
-		return lack, t.write(t.o.Traffic, Reason{Cause: cause.Verdict, Detail: "the judge returns results again"})
+		return lack, t.note(Reason{Cause: cause.Verdict, Detail: "the judge returns results again"})
 	case j.Result.Verdict == analysis.Pass || late:
 		return lack, nil
 	case j.Result.Verdict == analysis.Inconclusive && step.Requires == NoFailure:
@@ -160,25 +162,22 @@ func (t *turn) unread(from time.Time) *decision {
 	look := cmp.Or(t.o.Look, t.interval)
 	limit := t.blindLimit(look, steps)
 	switch {
-	case !j.unread() || t.s.Traffic.Canary == 0 || t.s.PromoteNow && steps:
+	case !j.unread() || !t.exposed() || t.s.PromoteNow:
 		return nil
 	case t.s.Blind.IsZero():
 		if t.o.Now.Before(from.Add(look)) {
 			return nil // the first reading is not due
 		}
 		t.s.Blind = t.o.Now
-		return t.write(t.o.Traffic, Reason{Cause: cause.JudgeError, Detail: j.words(), Until: t.o.Now.Add(limit)})
+		return t.note(Reason{Cause: cause.JudgeError, Detail: j.words(), Until: t.o.Now.Add(limit)})
 	case t.o.Now.Before(t.s.Blind.Add(limit)):
 		return nil
 	}
 	why := fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())
-	if !steps { // stable may be between two versions
+	if !steps || t.s.Recalled { // stable may be between two versions
 		return t.rollBack(why)
 	}
-	paused := t.s.Paused
-	d := t.stepBack(cause.NoReadings, why)
-	t.s.Paused = paused
-	return d
+	return t.fallBack(cause.NoReadings, why)
 }
 
 // blindLimit is how long users may be on a canary without readings. While stable may be

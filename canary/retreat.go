@@ -21,11 +21,11 @@ func (t *turn) retreat() *decision {
 	}
 	r := &t.s.Retreat
 	until := r.Since.Add(maxRetreat)
+	if !t.s.Paused.IsZero() {
+		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
+	}
 	if !t.o.Now.Before(until) {
 		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", maxRetreat, t.s.Reason))
-	}
-	if !t.s.Paused.IsZero() {
-		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason, Until: until})
 	}
 	if r.Cause == cause.NoPods || r.Cause == cause.NoReadings || r.Cause == cause.NoDriver {
 		if d := t.recover(); d != nil {
@@ -55,22 +55,32 @@ const (
 func (t *turn) recover() *decision {
 	r := &t.s.Retreat
 	gone, why, d := t.mended()
-	until := r.Since.Add(maxRetreat)
-	if r.Cause == cause.NoPods {
-		until = r.Since.Add(grace)
-	}
 	switch {
 	case d != nil:
 		return d
 	case gone:
 		return t.recovered(why)
+	case r.Cause == cause.NoPods:
+		return t.podless(why)
 	case !r.Gone.IsZero():
 		r.Gone = time.Time{}
-		return t.write(t.o.Traffic, Reason{Cause: r.Cause, Detail: why, Until: until})
-	case !t.o.Now.Before(until):
-		return t.rollBack(fmt.Sprintf("%v for %v: %s", r.Cause, until.Sub(r.Since), why))
+		return t.note(Reason{Cause: r.Cause, Detail: why})
 	}
-	return t.stay(Reason{Cause: r.Cause, Detail: why, Until: until})
+	return t.stay(Reason{Cause: r.Cause, Detail: why, Until: r.Since.Add(maxRetreat)})
+}
+
+// podless waits for the canary's pods, as long as the grace. Failing is since when there
+// are none.
+func (t *turn) podless(why string) *decision {
+	until := t.s.Failing.Add(grace)
+	switch {
+	case t.s.Failing.IsZero():
+		t.s.Failing, t.s.Retreat.Gone = t.o.Now, time.Time{}
+		return t.note(Reason{Cause: cause.NoPods, Detail: why, Until: t.o.Now.Add(grace)})
+	case !t.o.Now.Before(until):
+		return t.rollBack(fmt.Sprintf("%v for %v: %s", cause.NoPods, grace, why))
+	}
+	return t.stay(Reason{Cause: cause.NoPods, Detail: why, Until: until})
 }
 
 // recovered waits after the cause is gone, longer each time. It is nil when that is over.
@@ -78,45 +88,68 @@ func (t *turn) recovered(why string) *decision {
 	r := &t.s.Retreat
 	n := r.resumed(t.o.Now)
 	wait := recovering << min(n, maxResumes)
+	last := r.Since.Add(maxRetreat)
 	switch until := r.Gone.Add(wait); {
-	case n >= maxResumes:
-		return t.stay(Reason{Cause: r.Cause, Detail: fmt.Sprintf("this has happened %d times; order a resume, or an abort", n+1), Until: r.Since.Add(maxRetreat)})
 	case r.Gone.IsZero():
-		r.Gone = t.o.Now
-		return t.write(t.o.Traffic, Reason{Cause: r.Cause, Detail: "the cause is gone: " + why, Until: t.o.Now.Add(wait)})
+		r.Gone, t.s.Failing = t.o.Now, time.Time{}
+		return t.note(Reason{Cause: r.Cause, Detail: "the cause is gone: " + why, Until: t.o.Now.Add(wait)})
+	case n >= maxResumes:
+		return t.stay(Reason{Cause: r.Cause, Detail: fmt.Sprintf("this has happened %d times; order a resume, or an abort", n+1), Until: last})
+	case t.s.Recalled:
+		return t.stay(Reason{Cause: r.Cause, Detail: "stable may be between two versions; order an abort", Until: last})
 	case t.o.Now.Before(until):
 		return t.stay(Reason{Cause: r.Cause, Detail: "the cause is gone", Until: until})
 	}
+	t.reopen()
 	return nil
 }
 
-// mended asks whether the cause of the Retreat is gone.
+// reopen opens the gates that an order opened when the step was entered before.
+func (t *turn) reopen() {
+	for _, gate := range t.steps[t.s.Step].EnterGates {
+		if t.o.Gates[gate] == nil && !slices.Contains(t.s.Approved, gate) && len(t.s.Approved) < maxGates {
+			t.s.Approved = append(slices.Clip(t.s.Approved), gate)
+		}
+	}
+}
+
+// mended asks whether the cause of the Retreat is gone. If that cannot be told, it stays.
 func (t *turn) mended() (gone bool, why string, d *decision) {
-	step := &t.steps[t.s.Step]
 	switch t.s.Retreat.Cause {
 	case cause.NoDriver:
 		return true, "a driver is back", nil
 	case cause.NoReadings:
-		j := &t.o.Judged
-		since := t.s.Shifted.Add(t.settle)
-		switch w := t.window(since); {
-		case !w.To.After(w.From):
-			return false, "the first metrics of this time are not available yet", nil
-		case !j.Asked:
-			return false, "", t.decide(decision{Ask: askJudge, Request: t.request(w)})
-		case j.Err == nil && j.Result.Verdict == analysis.Fail:
-			return false, "", t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
-		}
-		return !j.unread(), j.words(), nil
+		return t.readable()
 	}
-	switch a := t.o.Answers[askReady]; a.Reply {
-	case unasked:
-		return false, "", t.decide(decision{Ask: askReady, Traffic: step.Traffic, Pin: t.s.Pin})
-	case No:
-		return false, "", t.rollBack("the canary cannot take " + step.Traffic.String() + ": " + a.Reason)
-	default:
-		return a.Reply == Yes, a.Reason, nil
+	alive, ready := t.o.Answers[askAlive], t.o.Answers[askReady]
+	traffic := t.steps[t.s.Step].Traffic
+	switch {
+	case alive.Reply == unasked:
+		return false, "", t.decide(decision{Ask: askAlive, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case alive.Reply == No:
+		return false, alive.Reason, nil
+	case ready.Reply == unasked:
+		return false, "", t.decide(decision{Ask: askReady, Traffic: traffic, Pin: t.s.Pin})
+	case ready.Reply == No:
+		return false, "", t.rollBack("the canary cannot take " + traffic.String() + ": " + ready.Reason)
+	case ready.Reply == Yes && !t.o.Erred[askAlive]:
+		return true, ready.Reason, nil
 	}
+	return false, "", t.stay(Reason{Cause: cause.Capacity, Detail: ready.Reason, Until: t.s.Retreat.Since.Add(maxRetreat)})
+}
+
+// readable asks whether the judge has its readings again.
+func (t *turn) readable() (back bool, why string, d *decision) {
+	j := &t.o.Judged
+	switch w := t.window(t.s.Shifted.Add(t.settle)); {
+	case !w.To.After(w.From):
+		return false, "the first metrics of this time are not available yet", nil
+	case !j.Asked:
+		return false, "", t.decide(decision{Ask: askJudge, Request: t.request(w)})
+	case j.Err == nil && j.Result.Verdict == analysis.Fail:
+		return false, "", t.rollBack("the judge failed step \"" + t.steps[t.s.Step].Name + "\": " + j.Result.Reason)
+	}
+	return !j.unread(), j.words(), nil
 }
 
 // resumed counts the returns from a Retreat of the same cause in 24 hours.
@@ -127,6 +160,18 @@ func (r *retreat) resumed(now time.Time) (n int) {
 		}
 	}
 	return n
+}
+
+// fallBack is a Retreat that nobody ordered. What a person has said stays: a pause, and
+// somebody else's traffic that waits for an order.
+func (t *turn) fallBack(why cause.Cause, detail string) *decision {
+	paused, command := t.s.Paused, t.s.Command
+	if t.s.Drifting && paused.IsZero() {
+		paused = t.o.Now
+	}
+	d := t.stepBack(why, detail)
+	t.s.Paused, t.s.Command = paused, command
+	return d
 }
 
 // stepBack gives stable everything for a while.

@@ -86,7 +86,7 @@ func (w *world) schedule() {
 				return
 			}
 		}
-		if calls > 50_000 {
+		if calls > 150_000 { // a Retreat waits a day for a person, with two drivers
 			// Both may remember a rollout that is over and whose record somebody
 			// removes again and again: they have said so and leave it alone.
 			if !w.sim.meddled || w.state.Phase != phase.Idle {

@@ -34,7 +34,7 @@ func (t *turn) attend(s State) (State, *decision) {
 	due := s.LookBy.Add(-lookAhead / 2)
 	switch {
 	case by.IsZero():
-	case t.o.Now.Before(due):
+	case t.o.Now.Before(due) && !s.LookBy.After(by.Add(maxSkew)):
 		d.After = min(d.After, due.Sub(t.o.Now))
 	default:
 		s.Serial, s.LookBy = s.nextSerial(), by
@@ -45,7 +45,7 @@ func (t *turn) attend(s State) (State, *decision) {
 
 // lookBy is when somebody must look again; zero if no users are on the canary.
 func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
-	if s.Phase == phase.Idle || s.Phase.Final() || traffic.Canary == 0 && traffic.Cohorts == "" {
+	if s.Phase == phase.Idle || s.Phase.Final() || !traffic.users() {
 		return time.Time{}
 	}
 	return t.o.Now.Add(lookAhead)
@@ -77,20 +77,22 @@ func sweep(ctx context.Context, r Router) error {
 	}
 	now := time.Now().Round(0).UTC()
 	s := reading.State
-	if s.LookBy.IsZero() || s.Phase.Final() || now.Before(s.LookBy.Add(maxSkew)) {
+	if s.LookBy.IsZero() || s.Phase.Final() || !reading.Traffic.users() || now.Before(s.LookBy.Add(maxSkew)) {
 		return nil
 	}
 	since := s.LookBy.Add(-lookAhead).Format(time.RFC3339)
-	switch s.Phase {
-	case phase.Progressing, phase.CompletingShift:
-	default:
+	if s.Recalled || s.Phase != phase.Progressing && s.Phase != phase.CompletingShift {
 		return fmt.Errorf("canary: sweep: %q is %v, and nobody has driven it since %s: start a driver of its plan, or order an abort", s.Name, s.Phase, since)
 	}
 	t := turn{spec: &spec{interval: defaultInterval}, s: s, o: observation{Now: now, Traffic: reading.Traffic}}
-	t.stepBack(cause.NoDriver, "nobody has driven the rollout since "+since)
+	t.fallBack(cause.NoDriver, "nobody has driven the rollout since "+since)
 	t.s.LookBy = time.Time{}
-	reading.Abort = ""                                                                  // the annotation is for a driver
-	if err := r.Write(ctx, reading, t.d.Traffic, t.s); err != nil && !isConflict(err) { // somebody drives it after all
+	reading.Abort = "" // the annotation is for a driver
+	err = r.Write(ctx, reading, t.d.Traffic, t.s)
+	if errors.Is(err, ErrRefused) {
+		err = r.Write(ctx, reading, t.d.Traffic, t.s.smallest()) // the object may have no room for more
+	}
+	if err != nil && !isConflict(err) { // or somebody drives it after all
 		return fmt.Errorf("canary: sweep: %q: %w", s.Name, err)
 	}
 	return nil

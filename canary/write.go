@@ -29,6 +29,14 @@ func (t *turn) write(traffic Traffic, r Reason) *decision {
 	return t.decide(decision{Write: true, Traffic: traffic, Reason: r})
 }
 
+// note writes the State with the traffic as it is, and looks again after the interval: what
+// changes with each look must not make a driver turn without a pause.
+func (t *turn) note(r Reason) *decision {
+	d := t.write(t.o.Traffic, r)
+	d.After = t.interval
+	return d
+}
+
 // shift writes new traffic within a step or phase.
 func (t *turn) shift(traffic Traffic, r Reason) *decision {
 	t.closeBlock()
