@@ -102,7 +102,8 @@ func (r *Runner) question(s State, reading Reading) Question {
 		}
 		return err
 	}
-	return Question{s.Fence(), s.Traffic, s.Pin, r.c.Plan.End().Kind == PromoteStable, current}
+	promotes := r.c.Plan.End().Kind == PromoteStable && !rowOf(s.Phase).moved
+	return Question{s.Fence(), s.Traffic, s.Pin, promotes, current}
 }
 
 func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, o *observation) (Answer, error) {
@@ -118,7 +119,6 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 		return r.c.Verifier.Verify(ctx, d.Traffic, s.Shifted)
 	case askReady:
 		q.Traffic, q.Pin = d.Traffic, d.Pin
-		q.Promotes = q.Promotes && !rowOf(s.Phase).moved // on a way back nothing is overwritten that should stay
 		return r.ready(ctx, q)
 	case askAlive:
 		return r.c.Workload.Alive(ctx, q)

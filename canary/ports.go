@@ -41,7 +41,7 @@ type Question struct {
 	// Pin is what Workload.Pin returned when the rollout began. It is zero before, and in
 	// a rollout that adopted its traffic.
 	Pin Pin
-	// Promotes says that the rollout will promote stable if it succeeds.
+	// Promotes says that the rollout will promote stable if it succeeds, and has not begun to.
 	Promotes bool
 	// Current returns an ErrConflict if somebody has written the Router's object since
 	// the decision to ask. Call it before you create something that no later Cleanup

@@ -70,6 +70,11 @@ func Sweep(ctx context.Context, routers ...Router) error {
 	return errors.Join(errs...)
 }
 
+// abandoned reports whether nobody has driven the rollout for too long.
+func (s *State) abandoned(now time.Time) bool {
+	return !s.LookBy.IsZero() && !s.Phase.Final() && now.After(s.LookBy.Add(maxSkew))
+}
+
 func sweep(ctx context.Context, r Router) error {
 	reading, err := r.Read(ctx)
 	if err != nil {
@@ -77,7 +82,7 @@ func sweep(ctx context.Context, r Router) error {
 	}
 	now := time.Now().Round(0).UTC()
 	s := reading.State
-	if s.LookBy.IsZero() || s.Phase.Final() || !reading.Traffic.users() || now.Before(s.LookBy.Add(maxSkew)) {
+	if !s.abandoned(now) || !reading.Traffic.users() {
 		return nil
 	}
 	since := s.LookBy.Add(-lookAhead).Format(time.RFC3339)
