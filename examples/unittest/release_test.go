@@ -3,6 +3,7 @@ package unittest_test
 import (
 	_ "embed"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,8 +75,11 @@ func TestAVersionThatTurnsBadInTheNightIsRolledBackWithinMinutes(t *testing.T) {
 func TestAnAPIServerThatFailsOftenCostsTimeAndNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
+		var mu sync.Mutex // the driver calls, and its watch of the canary
 		dice := rand.New(rand.NewPCG(1, 1))
 		c.api.Hook(func(apiserver.Call) apiserver.Fault {
+			mu.Lock()
+			defer mu.Unlock()
 			switch dice.IntN(7) {
 			case 0:
 				return apiserver.ServerError()
