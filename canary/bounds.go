@@ -132,7 +132,6 @@ func (b *bounds) orders(o *orders) {
 
 func (b *bounds) evidence(e *evidence) {
 	b.count("dropped", int64(e.Dropped), maxCount)
-	b.count("judgeErrors", int64(e.JudgeErrors), maxCount)
 	b.count("carry", int64(len(e.Carry)), maxCarry)
 	b.count("frozen", int64(len(e.Frozen)), maxCarry)
 }

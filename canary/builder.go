@@ -149,13 +149,6 @@ func (b Builder) DriftLimit(n int) Builder {
 	return b
 }
 
-// MaxJudgeErrors is how many errors of the judge in a row roll back. With the zero value
-// errors of the judge never roll back.
-func (b Builder) MaxJudgeErrors(n int) Builder {
-	b.spec.judgeErrors = n
-	return b
-}
-
 // BlindLimit is how long users may be on the canary while the judge lacks readings: its
 // store returns errors, or lacks data that must exist. After that time stable gets all
 // traffic until the readings are back (phase.Retreating). The zero value means four looks

@@ -85,9 +85,6 @@ func (s *spec) settingProblems() mistakes {
 	if s.end.Kind == Discard && s.bake > 0 {
 		all.add("bake", "end", "%v; a plan that ends with %q has nothing to bake", s.bake, Discard)
 	}
-	if s.judgeErrors < 0 {
-		all.add("maxJudgeErrors", "", "%d is negative; zero is no limit", s.judgeErrors)
-	}
 	var drift mistakes
 	if s.drift.Limit < 0 {
 		drift.add("limit", "", "%d is negative", s.drift.Limit)

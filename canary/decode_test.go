@@ -24,7 +24,7 @@ func TestEveryMistakeOfAPlanIsToldInTheOrderOfTheDocument(t *testing.T) {
 	require.Equal(t, `canary: plan "shop": line 3: owner: found 7, want a string in quotes
 line 4: settle: duration "ten": want a form such as 1m30s
 line 5: verify: found "yes", want true or false
-line 6: maxJudgeErrors: -1 is negative; zero is no limit
+line 6: interval: -1s is negative
 line 7: drift limit: found 1.5, want a whole number of at most 64 bits
 line 9: steps 1 "dark" hold: -1m0s is negative
 line 10: steps 2 canary: found 20, want a percentage in quotes or with its sign, such as "12.5%"
@@ -34,13 +34,13 @@ line 11: steps 3 "dark" leaveGates: found null, want a list; leave the field out
 line 12: steps 4: found a list, want an object
 line 14: end: found a list, want an object
 line 15: name: the field stands twice
-line 16: weather: there is no such field; want one of name, revision, owner, settle, scrapeLag, interval, bake, verify, headerRoutes, drift, maxJudgeErrors, blindLimit, errorLimit, steps, end`,
+line 16: weather: there is no such field; want one of name, revision, owner, settle, scrapeLag, interval, bake, verify, headerRoutes, drift, blindLimit, errorLimit, steps, end`,
 		planError(t, `{
 "name": "p",
 "owner": 7,
 "settle": "ten",
 "verify": "yes",
-"maxJudgeErrors": -1,
+"interval": "-1s",
 "drift": {"limit": 1.5},
 "steps": [
 	{"name": "dark", "mirror": "100%", "hold": "-1m"},
@@ -108,7 +108,7 @@ func TestNoDocumentIsAnAttack(t *testing.T) {
 		"long names":     {`{"name":"` + fill("n") + `"}`, "name: it has more than 128 bytes"},
 		"a long step":    {`{"name":"p","steps":[{"name":"` + fill("n") + `","hold":5}]}`, `nnn..." hold: found 5`},
 		"a long weight":  {`{"name":"p","steps":[{"canary":"` + fill("9") + `"}]}`, `999..."`},
-		"a long number":  {`{"name":"p","maxJudgeErrors":` + fill("9") + `}`, "found 9999"},
+		"a long number":  {`{"name":"p","interval":` + fill("9") + `}`, "found 9999"},
 		"commas":         {`[` + fill("0,") + `0]`, "found a list"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -184,9 +184,9 @@ func TestTheDecoderKnowsTypesByTheirTagsAlone(t *testing.T) {
 }
 
 func TestTheNearestWordIsFound(t *testing.T) {
-	names := []string{"name", "steps", "hold", "maxJudgeErrors"}
+	names := []string{"name", "steps", "hold", "blindLimit"}
 	for word, want := range map[string]string{
-		"step": "steps", "Stepz": "steps", "hodl": "hold", "holdd": "hold", "maxJugdeErrors": "maxJudgeErrors", "maxjudgeerrors": "maxJudgeErrors",
+		"step": "steps", "Stepz": "steps", "hodl": "hold", "holdd": "hold", "blidnLimit": "blindLimit", "blindlimit": "blindLimit",
 		"weather": "", "": "", "x": "", "stp": "steps", strings.Repeat("n", 1000): "",
 	} {
 		require.Equal(t, want, nearest(word, names), word)

@@ -11,21 +11,20 @@ import (
 
 // planDoc is the encoded form of a Plan.
 type planDoc struct {
-	Name           string    `json:"name"`
-	Revision       string    `json:"revision,omitzero"`
-	Owner          string    `json:"owner,omitzero"`
-	Settle         duration  `json:"settle,omitzero"`
-	ScrapeLag      duration  `json:"scrapeLag,omitzero"`
-	Interval       duration  `json:"interval,omitzero"`
-	Bake           duration  `json:"bake,omitzero"`
-	Verify         bool      `json:"verify,omitzero"`
-	HeaderRoutes   bool      `json:"headerRoutes,omitzero"`
-	Drift          driftDoc  `json:"drift,omitzero"`
-	MaxJudgeErrors int       `json:"maxJudgeErrors,omitzero"`
-	BlindLimit     duration  `json:"blindLimit,omitzero"`
-	ErrorLimit     duration  `json:"errorLimit,omitzero"`
-	Steps          []stepDoc `json:"steps"`
-	End            endDoc    `json:"end,omitzero"`
+	Name         string    `json:"name"`
+	Revision     string    `json:"revision,omitzero"`
+	Owner        string    `json:"owner,omitzero"`
+	Settle       duration  `json:"settle,omitzero"`
+	ScrapeLag    duration  `json:"scrapeLag,omitzero"`
+	Interval     duration  `json:"interval,omitzero"`
+	Bake         duration  `json:"bake,omitzero"`
+	Verify       bool      `json:"verify,omitzero"`
+	HeaderRoutes bool      `json:"headerRoutes,omitzero"`
+	Drift        driftDoc  `json:"drift,omitzero"`
+	BlindLimit   duration  `json:"blindLimit,omitzero"`
+	ErrorLimit   duration  `json:"errorLimit,omitzero"`
+	Steps        []stepDoc `json:"steps"`
+	End          endDoc    `json:"end,omitzero"`
 }
 
 type driftDoc struct {
@@ -77,7 +76,7 @@ func (s *spec) encode() ([]byte, error) {
 	doc := planDoc{
 		Name: s.name, Revision: s.revision, Owner: s.owner,
 		Settle: duration(s.settle), ScrapeLag: duration(s.lag), Interval: duration(s.interval),
-		Bake: duration(s.bake), Verify: s.verify, HeaderRoutes: s.headerRoutes, Drift: driftDoc(s.drift), MaxJudgeErrors: s.judgeErrors, BlindLimit: duration(s.blind), ErrorLimit: duration(s.errors),
+		Bake: duration(s.bake), Verify: s.verify, HeaderRoutes: s.headerRoutes, Drift: driftDoc(s.drift), BlindLimit: duration(s.blind), ErrorLimit: duration(s.errors),
 		Steps: make([]stepDoc, len(s.steps)),
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
 	}
@@ -116,7 +115,6 @@ func (s spec) plan() (Plan, error) {
 //	bake: 0s
 //	verify: false
 //	headerRoutes: false
-//	maxJudgeErrors: 0
 //	blindLimit: 0s           # four looks, 30s at least
 //	errorLimit: 0s           # 15m
 //	drift:
@@ -167,7 +165,7 @@ func (doc planDoc) builder() Builder {
 	}
 	b := NewPlan(doc.Name).Owner(doc.Owner).
 		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).
-		OnDrift(doc.Drift.Policy).DriftLimit(doc.Drift.Limit).MaxJudgeErrors(doc.MaxJudgeErrors).BlindLimit(time.Duration(doc.BlindLimit)).ErrorLimit(time.Duration(doc.ErrorLimit)).
+		OnDrift(doc.Drift.Policy).DriftLimit(doc.Drift.Limit).BlindLimit(time.Duration(doc.BlindLimit)).ErrorLimit(time.Duration(doc.ErrorLimit)).
 		Step(steps...).
 		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
 	b.spec.bake, b.spec.verify, b.spec.headerRoutes = time.Duration(doc.Bake), doc.Verify, doc.HeaderRoutes

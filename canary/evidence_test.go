@@ -103,7 +103,7 @@ func TestATooLongCarryTakesNothingFromTheVerdict(t *testing.T) {
 // An error is no look: what was carried before stays.
 func TestAnErrorOfTheJudgeForgetsNothing(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Requires: canary.NoFailure, Hold: time.Minute, LeaveGates: []string{"door"}}
-	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(1000), func(t *testing.T, s *stage) {
+	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
 		s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}, {Verdict: analysis.Pass, Carry: []byte("known")}, {Err: errors.New("503")}}
 		s.turns(10 * time.Minute)
 		require.Equal(t, "known", string(s.read().State.Carry))

@@ -332,7 +332,7 @@ func TestARevisionIsNeverCutAndAPlanNeverChanges(t *testing.T) {
 func TestErrorsOfTheJudgeStopNoDeadline(t *testing.T) {
 	for action, want := range map[canary.OnDeadline]error{canary.DeadlineRollBack: canary.ErrRolledBack, canary.DeadlineAdvance: nil} {
 		step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Deadline: 5 * time.Minute, OnDeadline: action}
-		story(t, canary.NewPlan("p").MaxJudgeErrors(10_000).BlindLimit(time.Hour).Step(step), func(t *testing.T, s *stage) {
+		story(t, canary.NewPlan("p").BlindLimit(time.Hour).Step(step), func(t *testing.T, s *stage) {
 			s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}}
 			began := time.Now()
 			_, err := s.run()

@@ -26,7 +26,6 @@ type spec struct {
 	verify                bool
 	headerRoutes          bool
 	drift                 drift
-	judgeErrors           int
 	blind, errors         time.Duration
 	end                   End
 

@@ -47,7 +47,7 @@ func TestABuilderIsAValueThatCanBeVaried(t *testing.T) {
 }
 
 func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
-	_, err := canary.NewPlan("").Owner(strings.Repeat("o", 200)).Settle(-1).ScrapeLag(-1).Interval(-1).MaxJudgeErrors(-1).
+	_, err := canary.NewPlan("").Owner(strings.Repeat("o", 200)).Settle(-1).ScrapeLag(-1).Interval(-1).BlindLimit(-1).ErrorLimit(-1).
 		OnDrift(9).DriftLimit(-1).
 		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 101 * percent}, Hold: -1, Deadline: -1, OnDeadline: 7, Requires: 7, LeaveGates: []string{"g", "g"}}).
 		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 60 * percent, Baseline: 60 * percent}, Hold: 2, Deadline: 1}).
@@ -61,7 +61,7 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 		End(canary.End{Kind: canary.Stay, Deadline: -1}).
 		Build()
 	for _, want := range []string{
-		"name: it is missing", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "maxJudgeErrors: -1",
+		"name: it is missing", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "blindLimit: -1ns", "errorLimit: -1ns",
 		"drift policy: drift 9 has no name", "drift limit: -1", "weights: the sequence is empty", "weights: more than 1000;",
 		`steps 1 "a" canary: 101%; a share`, `steps 1 "a" hold: -1ns`, `steps 1 "a" leaveGates: ["g" "g"] has a gate twice`, `steps 1 "a" deadline: -1ns`, "onDeadline 7 has no name", "requirement 7 has no name",
 		`steps 2 "a" name: "a" is the name of step 1 as well`, `steps 2 "a" baseline: 60%, which is more than 100% together with 60% of canary`,
@@ -79,7 +79,7 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 }
 
 func TestAPlanIsTheSameAfterJSONAndYAML(t *testing.T) {
-	plan := mustBuild(t, s2().Verify().Interval(5*time.Second).MaxJudgeErrors(3).OnDrift(canary.Adopt).DriftLimit(2).
+	plan := mustBuild(t, s2().Verify().Interval(5*time.Second).BlindLimit(time.Minute).ErrorLimit(time.Hour).OnDrift(canary.Adopt).DriftLimit(2).
 		Step(canary.Step{Name: "soak", Traffic: canary.Traffic{Canary: canary.Full, Cohorts: "staff"}, LeaveGates: []string{"release"}, Requires: canary.NoFailure,
 			Deadline: time.Hour, OnDeadline: canary.DeadlineAdvance}))
 	data, err := json.Marshal(plan)
@@ -121,15 +121,15 @@ func TestDecodingIsStrictAndNamesThePlace(t *testing.T) {
 	for document, want := range map[string]string{
 		`{"name":"p","stepz":[]}`: "stepz: there is no such field; did you mean steps?",
 		`{"name":"p","name":"q"}`: "name: the field stands twice",
-		`{"name":"p","steps":[{"canary":"100%","hold":"1m","Hold":"2m"}]}`:               "steps 1 Hold: the field stands twice",
-		`{"name":"p","steps":[{"canary":"100%"},{"canary":"5","name":"x"}]}`:             `steps 2 "x" canary: weight "5"`,
-		`{"name":"p","steps":[{"canary":"100%","holdd":"1m"}]}`:                          `steps 1 holdd: there is no such field; did you mean hold?`,
-		`{"name":"p","steps":[{"canary":"100%","hold":"1 minute"}]}`:                     "want a form such as 1m30s",
-		`{"name":"p","steps":[{"canary":"100%","requires":"maybe"}]}`:                    `want one of pass, no failure, nothing`,
-		`{"name":"p","steps":[{"canary":"100%"}],"end":{"kind":"away"}}`:                 `want one of stay, promote stable, discard`,
-		`{"name":"p","steps":[{"canary":"100%"}],"maxJudgeErrors":99999999999999999999}`: "maxJudgeErrors",
-		`{"name":"p","steps":[{"name":"a","canary":"5%"},{"name":"a","canary":"100%"}]}`: `steps 2 "a" name: "a" is the name of step 1 as well`,
-		`{"name":"p","steps":[{"canary":"99999%"}]}`:                                     "between 0% and 100%",
+		`{"name":"p","steps":[{"canary":"100%","hold":"1m","Hold":"2m"}]}`:                "steps 1 Hold: the field stands twice",
+		`{"name":"p","steps":[{"canary":"100%"},{"canary":"5","name":"x"}]}`:              `steps 2 "x" canary: weight "5"`,
+		`{"name":"p","steps":[{"canary":"100%","holdd":"1m"}]}`:                           `steps 1 holdd: there is no such field; did you mean hold?`,
+		`{"name":"p","steps":[{"canary":"100%","hold":"1 minute"}]}`:                      "want a form such as 1m30s",
+		`{"name":"p","steps":[{"canary":"100%","requires":"maybe"}]}`:                     `want one of pass, no failure, nothing`,
+		`{"name":"p","steps":[{"canary":"100%"}],"end":{"kind":"away"}}`:                  `want one of stay, promote stable, discard`,
+		`{"name":"p","steps":[{"canary":"100%"}],"drift":{"limit":99999999999999999999}}`: "drift limit",
+		`{"name":"p","steps":[{"name":"a","canary":"5%"},{"name":"a","canary":"100%"}]}`:  `steps 2 "a" name: "a" is the name of step 1 as well`,
+		`{"name":"p","steps":[{"canary":"99999%"}]}`:                                      "between 0% and 100%",
 		`{"name":"p"} {}`: "invalid character",
 	} {
 		var plan canary.Plan

@@ -130,15 +130,18 @@ func (t *turn) judged(step *Step, late bool, from time.Time) (lack Reason, d *de
 	if d := t.unread(from); d != nil {
 		return lack, d
 	}
-	if j.Err != nil {
-		return t.judgeError(j.Err, late)
+	if j.Err == nil {
+		t.s.Carry = j.Result.Carry // for the next write
 	}
-	t.s.Carry = j.Result.Carry // for the next write
 	switch {
+	case j.Err != nil && (late || t.s.PromoteNow):
+		return lack, nil
+	case j.Err != nil: // no evidence, so it holds even a step that needs no pass
+		return Reason{Cause: cause.JudgeError, Detail: j.Err.Error()}, nil
 	case j.Result.Verdict == analysis.Fail:
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
-	case t.s.JudgeErrors > 0, !t.s.Blind.IsZero() && !j.unread():
-		t.s.JudgeErrors, t.s.Blind = 0, time.Time{}
+	case !t.s.Blind.IsZero() && !j.unread():
+		t.s.Blind = time.Time{}
 		return lack, t.note(Reason{Cause: cause.Verdict, Detail: "the judge returns results again"})
 	case j.Result.Verdict == analysis.Pass || late:
 		return lack, nil
@@ -195,27 +198,6 @@ func (j *judgement) words() string {
 		return j.Err.Error()
 	}
 	return j.Result.Reason
-}
-
-// judgeError counts an error of the judge, where the plan has a limit for them.
-// Errors in a row are no evidence, so they hold even a step that needs no pass.
-func (t *turn) judgeError(err error, late bool) (lack Reason, d *decision) {
-	if t.s.PromoteNow {
-		return lack, nil
-	}
-	if t.judgeErrors > 0 && !late {
-		t.s.JudgeErrors = min(t.s.JudgeErrors+1, maxCount)
-		if t.s.JudgeErrors >= t.judgeErrors {
-			return lack, t.rollBack(fmt.Sprintf("the judge returned %d errors in a row: %v", t.s.JudgeErrors, err))
-		}
-		d = t.write(t.o.Traffic, Reason{Cause: cause.JudgeError, Detail: err.Error()})
-		d.After = t.interval
-		return lack, d
-	}
-	if late {
-		return lack, nil
-	}
-	return Reason{Cause: cause.JudgeError, Detail: err.Error()}, nil
 }
 
 // advance enters the next step, or ends the plan, when everything is ready for

@@ -62,7 +62,7 @@ func (s *spec) shown() string {
 	if s.headerRoutes {
 		flags = append(flags, "header routes")
 	}
-	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("interval", s.interval), lasting("bake", s.bake), lasting("blind limit", s.blind), lasting("error limit", s.errors), "on drift " + s.drift.shown(), counted("judge errors", s.judgeErrors)}, flags...)...)
+	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("interval", s.interval), lasting("bake", s.bake), lasting("blind limit", s.blind), lasting("error limit", s.errors), "on drift " + s.drift.shown()}, flags...)...)
 }
 
 // shown is what a step asks for beside its traffic.
@@ -76,13 +76,6 @@ func (s Step) shown() string {
 }
 
 func (d drift) shown() string { return fmt.Sprintf("%v, %d times at most", d.Policy, d.Limit) }
-
-func counted(name string, n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("at most %d %s", n, name)
-}
 
 func (e End) shown() string {
 	parts := join(", ", e.Kind.String(), lasting("deadline", e.Deadline))

@@ -143,9 +143,6 @@ type evidence struct {
 	// 512 bytes.
 	Carry  []byte `json:"carry,omitempty"`
 	Frozen []byte `json:"frozen,omitempty"`
-	// JudgeErrors counts the errors of the judge since its last result. It is
-	// kept only under a plan that limits them.
-	JudgeErrors int `json:"judgeErrors,omitzero"`
 }
 
 // History is how a rollout came to its place.

@@ -33,7 +33,7 @@ func fullest(text string) State {
 		},
 		clock:     clock{at, at, at, at, longest, at, at, at, at, at},
 		orders:    orders{Command: Command{order.StepBack, name(maxName), name(maxName), at, name(maxReason)}, Skipped: true, PromoteNow: true},
-		evidence:  evidence{Dropped: maxCount, Carry: bytes.Repeat([]byte{0xff}, maxCarry), Frozen: bytes.Repeat([]byte{0xff}, maxCarry), JudgeErrors: maxCount},
+		evidence:  evidence{Dropped: maxCount, Carry: bytes.Repeat([]byte{0xff}, maxCarry), Frozen: bytes.Repeat([]byte{0xff}, maxCarry)},
 		History:   History{Reason: name(maxReason), Drifts: maxCount, Drifting: true, Recalled: true},
 		Signature: name(maxSignature),
 	}

@@ -141,37 +141,13 @@ func TestLowTrafficHoldsAndIsNoReasonToRollBack(t *testing.T) {
 	})
 }
 
-func TestErrorsOfTheMetricStoreHoldAndRollBackOnlyIfThePlanSaysSo(t *testing.T) {
+func TestErrorsOfTheMetricStoreHoldUntilTheBlindLimit(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}}
 	down := []canarytest.Ruling{{Err: errors.New("prometheus is down")}}
 	story(t, canary.NewPlan("p").Step(step).BlindLimit(2*time.Hour), func(t *testing.T, s *stage) {
 		s.judge.Script = down
 		require.Equal(t, phase.Progressing, s.turns(time.Hour).Phase)
 		s.heard("judge error: prometheus is down")
-	})
-	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(t *testing.T, s *stage) {
-		s.judge.Script = down
-		_, err := s.run()
-		require.ErrorContains(t, err, "the judge returned 3 errors in a row: prometheus is down")
-	})
-	story(t, canary.NewPlan("p").Step(step).MaxJudgeErrors(3), func(t *testing.T, s *stage) {
-		s.judge.Script = append(down, append(down, canarytest.Ruling{}, down[0], down[0], canarytest.Ruling{Verdict: analysis.Pass})...)
-		_, err := s.run()
-		require.NoError(t, err, "two errors, a look, two errors: never three in a row")
-	})
-}
-
-// Errors in a row are counted within a step: the next one begins anew.
-func TestErrorsOfTheJudgeAreThoseOfAStep(t *testing.T) {
-	first := canary.Step{Traffic: canary.Traffic{Canary: 10 * percent}, Deadline: 15 * time.Second, OnDeadline: canary.DeadlineAdvance}
-	plan := canary.NewPlan("p").Settle(time.Second).ScrapeLag(time.Second).Interval(5*time.Second).MaxJudgeErrors(4).
-		Step(first, canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
-	story(t, plan, func(t *testing.T, s *stage) {
-		down := canarytest.Ruling{Err: errors.New("prometheus is down")}
-		s.judge.Script = []canarytest.Ruling{down, down, down, down, down, {Verdict: analysis.Pass}}
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
 	})
 }
 

@@ -67,7 +67,7 @@ func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *dec
 	s.Paused, s.PausedFor = time.Time{}, 0
 	s.Skipped, s.Approved, s.Drifting = false, open, false
 	s.Retreat = retreat{Resumed: s.Retreat.Resumed}
-	s.JudgeErrors, s.Blind, s.Failing = 0, time.Time{}, time.Time{}
+	s.Blind, s.Failing = time.Time{}, time.Time{}
 	s.Command = Command{}
 	switch to {
 	case phase.PromotingStable:

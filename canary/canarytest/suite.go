@@ -78,7 +78,7 @@ func state(n int) canary.State {
 	s.LookBy, s.Blind, s.Failing, s.Promotion, s.Baked = at, at, at, at, at
 	s.Command = canary.Command{Order: order.Pause, By: "me", At: at, Why: "lunch"}
 	s.Approved, s.Skipped, s.PromoteNow = []string{"gate"}, true, true
-	s.Dropped, s.Carry, s.Frozen, s.JudgeErrors = 1, []byte("carry"), []byte{0}, 2
+	s.Dropped, s.Carry, s.Frozen = 1, []byte("carry"), []byte{0}
 	return s
 }
 

@@ -56,7 +56,7 @@ func TestAPlanIsWhatItsJSONIs(t *testing.T) {
 		"name: p\nsteps: [{canary: 100%}]":                                                                                 `{"name":"p","steps":[{"canary":"100%"}]}`,
 		"---\nname: p # a comment\nsteps:\n  - canary: 100%\n...\n":                                                        `{"name":"p","steps":[{"canary":"100%"}]}`,
 		"\ufeffname: p\r\nsteps:\r\n- canary: 100%\r\n":                                                                    `{"name":"p","steps":[{"canary":"100%"}]}`,
-		"name: !!str 20\nverify: True\nmaxJudgeErrors: 0x10\nsteps: [{canary: 100%}]":                                      `{"name":"20","verify":true,"maxJudgeErrors":16,"steps":[{"canary":"100%"}]}`,
+		"name: !!str 20\nverify: True\ndrift: {limit: 0x10}\nsteps: [{canary: 100%}]":                                      `{"name":"20","verify":true,"drift":{"limit":16},"steps":[{"canary":"100%"}]}`,
 		"name: 2026-01-02\nowner: yes\nsteps: [{canary: 100%, deadline: 1h}]\nend:\n  kind: >-\n    promote\n    stable\n": `{"name":"2026-01-02","owner":"yes","steps":[{"canary":"100%","deadline":"1h"}],"end":{"kind":"promote stable"}}`,
 		"name: \"<\\u2028&\"\nsteps:\n- canary: 100%\n  name: |-\n    a\n":                                                 `{"name":"<\u2028&","steps":[{"canary":"100%","name":"a"}]}`,
 		"name: &n p\nowner: *n\nsteps: [{canary: 100%}]":                                                                   `{"name":"p","owner":"p","steps":[{"canary":"100%"}]}`,
@@ -109,7 +109,7 @@ func TestWhatIsNoPlanAtAllIsAnError(t *testing.T) {
 		"name: p\nend: &a {<<: *a, <<: *a}": "planfile: line 2: lists and maps are nested more than 16 levels deep",
 		"name: \xff":                        "planfile: the text is not UTF-8",
 		"name: p\nname: q\nsteps: []":       "line 2: name: the field stands twice",
-		"name: p\nmaxJudgeErrors: 1e400\nsteps: [{canary: .nan}]": `line 2: maxJudgeErrors: found "1e400"`,
+		"name: p\ndrift: {limit: 1e400}\nsteps: [{canary: .nan}]": `line 2: drift limit: found "1e400"`,
 		"name: p\nsteps:\n- canary: 100%\n  hold:\n":              "line 4: steps 1 hold: found null, want a duration",
 		"name: p\ntrue: 1\n": "line 2: true: there is no such field",
 		"x: &x {canary: 1%}\nname: p\nsteps:\n- <<: *x\n  hold: 1":           "line 1: x: there is no such field",
@@ -172,7 +172,7 @@ func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"name: p\nsteps:\n- &a {canary: 1%, hold: 1m}\n- {<<: *a, canary: 100%}\nend: {kind: promote stable}\n",
 		"name: p\nsteps: [{canary: 20}, [], {<<: [*a]}]", "a: &a [*a]", "? !!str [a]\n: - |\n  b\n", "name: 'p'\r\nsteps: ~\n---\n...", `{"name":"\ud83d\ude00","steps":[{"canary":"100%"}]}`,
-		"name: 0x1F\nmaxJudgeErrors: 0o7\nsteps: [{canary: .inf}]\n# end",
+		"name: 0x1F\ndrift: {limit: 0o7}\nsteps: [{canary: .inf}]\n# end",
 	} {
 		f.Add([]byte(text))
 	}
