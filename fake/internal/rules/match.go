@@ -107,25 +107,31 @@ func everyPath(m *networking.StringMatch) bool {
 }
 
 func (b *blockCompiler) text(what string, m *networking.StringMatch, of func(*Call) string) {
-	if m.GetMatchType() == nil {
-		return
+	if m.GetMatchType() != nil {
+		b.value(what, m, func(c *Call) (string, bool) { return of(c), true })
 	}
+}
+
+func (b *blockCompiler) header(name string, m *networking.StringMatch) {
+	b.value("header "+name, m, func(c *Call) (string, bool) { return c.header(name) })
+}
+
+func (b *blockCompiler) parameter(name string, m *networking.StringMatch) {
+	b.value("query parameter "+name, m, func(c *Call) (string, bool) {
+		value, ok := c.query[name]
+		return value, ok
+	})
+}
+
+// value adds the condition that there is a value, and that it matches.
+func (b *blockCompiler) value(what string, m *networking.StringMatch, of func(*Call) (string, bool)) {
 	match, err := compileValue(m)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("%s: %w", what, err))
 		return
 	}
-	b.add(func(c *Call) bool { return match(of(c)) })
-}
-
-func (b *blockCompiler) header(name string, m *networking.StringMatch) {
-	match, err := compileValue(m)
-	if err != nil {
-		b.errs = append(b.errs, fmt.Errorf("header %s: %w", name, err))
-		return
-	}
 	b.add(func(c *Call) bool {
-		value, ok := c.header(name)
+		value, ok := of(c)
 		return ok && match(value)
 	})
 }
@@ -145,18 +151,6 @@ func (b *blockCompiler) withoutHeader(name string, m *networking.StringMatch) {
 			return !ok
 		}
 		return !match(value)
-	})
-}
-
-func (b *blockCompiler) parameter(name string, m *networking.StringMatch) {
-	match, err := compileValue(m)
-	if err != nil {
-		b.errs = append(b.errs, fmt.Errorf("query parameter %s: %w", name, err))
-		return
-	}
-	b.add(func(c *Call) bool {
-		value, ok := c.query[name]
-		return ok && match(value)
 	})
 }
 
