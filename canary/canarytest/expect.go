@@ -20,6 +20,14 @@ func rewrite(ctx context.Context, r canary.Router, t canary.Traffic, s canary.St
 	return nil
 }
 
+// passOn writes by one Router what the other must read.
+func passOn(ctx context.Context, from, to canary.Router, t canary.Traffic, s canary.State) error {
+	if err := rewrite(ctx, from, t, s); err != nil {
+		return fmt.Errorf("%v: %w", t, err)
+	}
+	return expect(ctx, to, t, s)
+}
+
 // expect reads and compares.
 func expect(ctx context.Context, r canary.Router, t canary.Traffic, s canary.State) error {
 	reading, err := r.Read(ctx)
