@@ -30,9 +30,7 @@ func TestAPausedRolloutStaysUntilItIsResumed(t *testing.T) {
 		require.Equal(t, 10*percent, s.read().Traffic.Canary)
 		s.heard("paused: pause by ann: lunch")
 		s.send(canary.Command{Order: order.Resume, By: "ann"})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 }
 
@@ -54,9 +52,7 @@ func TestAPauseDoesNotUseUpTheDeadline(t *testing.T) {
 		s.send(canary.Command{Order: order.Pause})
 		s.turns(time.Hour)
 		s.send(canary.Command{Order: order.Resume})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 }
 
@@ -173,9 +169,7 @@ func TestPromoteGoesToTheEndWithoutWaitingForVerdicts(t *testing.T) {
 		s.turns(time.Minute)
 		s.send(canary.Command{Order: order.Promote, By: "ann"})
 		began := time.Now()
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 		require.Less(t, time.Since(began), time.Minute)
 	})
 }
@@ -201,9 +195,7 @@ func TestAGateOpensByCommandOrByGates(t *testing.T) {
 		s.turns(time.Minute)
 		s.heard(`no gate "other" is ahead, but ["release"]`)
 		s.send(canary.Command{Order: order.Approve, Gate: "release", By: "ann"})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 	answer := canary.Wait.Because("ticket 7 is open")
 	gates := func(c *canary.Config) {
@@ -230,9 +222,7 @@ func TestOnlyARetryLeavesAFinalPhase(t *testing.T) {
 
 		s.judge.Script = rulings(analysis.Pass)
 		s.send(canary.Command{Order: order.Retry, By: "ann", Why: "v2 is mended"})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		state := s.promotes()
 		require.Equal(t, "retry by ann: v2 is mended", state.Trace[0].Reason)
 		require.ErrorIs(t, canary.Send(t.Context(), s.router, canary.Command{Order: order.Retry}), canary.ErrNotNow)
 	})
@@ -314,9 +304,7 @@ func TestAnApprovalIsKeptForItsGateAndUsedOnce(t *testing.T) {
 		require.Equal(t, 1, state.Step)
 		require.Empty(t, state.Approved)
 		s.send(canary.Command{Order: order.Approve, Gate: "qa"})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	}, func(c *canary.Config) {
 		c.Gates = map[string]canary.Gate{"calendar": func(context.Context) (canary.Answer, error) { return friday, nil }}
 	})

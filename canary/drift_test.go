@@ -63,9 +63,7 @@ func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
 		state := s.turns(30 * time.Second)
 		require.Equal(t, edit, s.read().Traffic)
 		require.Equal(t, edit, state.Traffic)
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 	story(t, policy(canary.HoldAndAsk), func(t *testing.T, s *stage) {
 		s.turns(time.Second)
@@ -75,9 +73,7 @@ func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
 		require.True(t, state.Drifting)
 		s.heard("drift: the traffic of somebody else stays until an order")
 		s.send(canary.Command{Order: order.Resume})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 	story(t, policy(canary.HoldAndAsk), func(t *testing.T, s *stage) {
 		s.turns(time.Second)
@@ -125,9 +121,7 @@ func TestTrafficThatNoStateExplainsIsRefusedWithTheWaysOut(t *testing.T) {
 		require.ErrorContains(t, s.runner.AdoptAt(t.Context(), 2, canary.Command{}), "has no step 2; it has 2")
 		require.NoError(t, s.runner.AdoptAt(t.Context(), 0, canary.Command{By: "ann"}))
 		require.Equal(t, 30*percent, s.read().Traffic.Canary)
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.router.Meddle(canary.Traffic{Canary: 30 * percent})
@@ -220,9 +214,7 @@ func TestTransientErrorsAreTriedAgainAndRefusalsAreNot(t *testing.T) {
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.router.AfterWrite = func() error { return errors.New("the answer was lost") }
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		refused := 0

@@ -136,9 +136,7 @@ func TestPromoteWaitsForNothingButAFailingJudgeRollsBack(t *testing.T) {
 	story(t, gated, func(t *testing.T, s *stage) {
 		s.turns(30 * time.Second)
 		s.send(canary.Command{Order: order.Promote})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		s.workload.ReadyScript = []canary.Answer{{Reply: canary.Yes}, canary.Wait.Because("1 of 10 pods")}
@@ -228,9 +226,7 @@ func TestWhatHappensInTheBakeTimeEnds(t *testing.T) {
 		require.Equal(t, phase.Baking, s.turns(10*time.Minute).Phase)
 		s.workload.ReadyScript = []canary.Answer{canary.No.Because("its pod template is not the one that the rollout began with")}
 		s.send(canary.Command{Order: order.Abort, Why: "orders are lost"})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 		s.heard("orders are lost; it is too late to roll back")
 	})
 	story(t, s2().Bake(time.Hour).DriftLimit(1), func(t *testing.T, s *stage) {
@@ -377,9 +373,7 @@ func TestAStepBackAfterTheStepsBeginsTheLastOneAgain(t *testing.T) {
 		s.send(canary.Command{Order: order.Resume})
 		s.turnsFor(90 * time.Second)
 		require.Equal(t, 50*percent, s.read().Traffic.Canary)
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 }
 
@@ -394,152 +388,6 @@ func TestAFailingCanaryIsTurnedBackOnAnObjectWithoutRoom(t *testing.T) {
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.Zero(t, s.read().Traffic)
-	})
-}
-
-// E37, E9: a canary without a ready pod loses its share in that very turn, and gets it back
-// when its pods have been there for a while.
-func TestACanaryWithoutPodsGivesItsShareBackAtOnce(t *testing.T) {
-	gone := []canary.Answer{canary.No.Because("canary v2: no pod is ready, and stable v1 has 3")}
-	waits := []canary.Answer{canary.Wait.Because("0 of 3 replicas available")}
-	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.turns(30 * time.Second)
-		require.Equal(t, 10*percent, s.read().Traffic.Canary)
-		s.workload.AliveScript, s.workload.ReadyScript = gone, waits
-		at := time.Now()
-		s.turns(10 * time.Second)
-		read := s.read()
-		require.Zero(t, read.Traffic)
-		require.Equal(t, phase.Retreating, read.State.Phase)
-		require.LessOrEqual(t, read.State.Shifted.Sub(at), 10*time.Second)
-		s.heard("no ready pod: canary v2: no pod is ready")
-
-		s.turns(5 * time.Minute)
-		s.workload.AliveScript, s.workload.ReadyScript = nil, nil
-		s.turns(50 * time.Second)
-		require.Zero(t, s.read().Traffic, "the pods may go again")
-		s.turns(40 * time.Second)
-		require.Equal(t, 10*percent, s.read().Traffic.Canary)
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
-	})
-	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.turns(30 * time.Second)
-		s.workload.AliveScript, s.workload.ReadyScript = gone, waits
-		at := time.Now()
-		_, err := s.run()
-		require.ErrorIs(t, err, canary.ErrRolledBack)
-		require.ErrorContains(t, err, "no ready pod for 10m0s: canary v2: no pod is ready")
-		require.InDelta(t, 10*time.Minute, time.Since(at), float64(time.Minute))
-	})
-}
-
-// A canary whose pods go every minute is given traffic three times, each time after a
-// longer while, and then a person decides.
-func TestACanaryWhosePodsComeAndGoWaitsForAPerson(t *testing.T) {
-	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.turns(30 * time.Second)
-		var given []time.Time
-		for range 12 * 60 {
-			s.workload.AliveScript, s.workload.ReadyScript = nil, nil
-			if s.read().Traffic.Canary > 0 {
-				given = append(given, time.Now())
-				s.workload.AliveScript = []canary.Answer{canary.No.Because("no pod is ready")}
-			}
-			s.turns(10 * time.Second)
-		}
-		require.Len(t, given, 4, "once, and three times again")
-		require.GreaterOrEqual(t, given[2].Sub(given[1]), 2*time.Minute)
-		require.GreaterOrEqual(t, given[3].Sub(given[2]), 4*time.Minute)
-		s.heard("this has happened 4 times; order a resume, or an abort")
-		s.workload.AliveScript = nil
-		s.send(canary.Command{Order: order.Resume})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
-	})
-}
-
-// What a person has paused stays paused, and an API that does not answer is no canary
-// without pods.
-func TestARetreatKeepsAPause(t *testing.T) {
-	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.turns(10 * time.Second)
-		s.send(canary.Command{Order: order.Pause, Why: "lunch"})
-		s.workload.Before = func(method string) error {
-			if method == "Alive" {
-				return errors.New("503")
-			}
-			return nil
-		}
-		s.turns(time.Hour)
-		require.Equal(t, 10*percent, s.read().Traffic.Canary)
-		s.workload.Before = nil
-		s.workload.AliveScript = []canary.Answer{canary.No.Because("no pod is ready")}
-		s.turns(time.Minute)
-		require.Zero(t, s.read().Traffic)
-		s.workload.AliveScript = nil
-		s.turns(time.Hour)
-		require.Zero(t, s.read().Traffic)
-		s.send(canary.Command{Order: order.Resume})
-		s.turns(90 * time.Second)
-		require.NotZero(t, s.read().Traffic.Canary)
-	})
-}
-
-// E38: users are not left on a canary that nobody can judge. Stable gets everything after
-// the blind limit, and the step goes on when the readings are back.
-func TestACanaryWithoutReadingsGivesItsShareBack(t *testing.T) {
-	for name, missing := range map[string]canarytest.Ruling{
-		"the store errs":        {Err: errors.New("prometheus is down")},
-		"the store has nothing": {Blindness: analysis.NoReadings, Reason: "no requests to stable yet: the store knows no series"},
-	} {
-		for limit, within := range map[time.Duration]time.Duration{0: time.Minute, 5 * time.Second: 25 * time.Second} {
-			t.Run(fmt.Sprint(name, limit), func(t *testing.T) {
-				story(t, twoSteps().BlindLimit(limit), func(t *testing.T, s *stage) {
-					s.turns(30 * time.Second)
-					s.judge.Script = []canarytest.Ruling{missing}
-					at := time.Now()
-					s.turns(2 * time.Minute)
-					read := s.read()
-					require.Equal(t, phase.Retreating, read.State.Phase)
-					require.Zero(t, read.Traffic)
-					require.Less(t, read.State.Shifted.Sub(at), within)
-					s.heard("no readings")
-					s.turns(5 * time.Hour)
-					require.Zero(t, s.read().Traffic)
-					s.judge.Script = nil
-					s.turns(90 * time.Second)
-					require.Equal(t, 10*percent, s.read().Traffic.Canary)
-					state, err := s.run()
-					require.NoError(t, err)
-					require.Equal(t, phase.Promoted, state.Phase)
-				})
-			})
-		}
-	}
-}
-
-// Few requests are no want of readings, a gap shorter than the limit is none either, and
-// what the readings say when they are back may fail the canary.
-func TestOnlyAWantOfReadingsIsARetreat(t *testing.T) {
-	story(t, twoSteps(), func(t *testing.T, s *stage) {
-		s.judge.Script = []canarytest.Ruling{{Blindness: analysis.FewRequests, Reason: "no requests yet"}}
-		s.turns(10 * time.Hour)
-		require.Equal(t, 10*percent, s.read().Traffic.Canary)
-		s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}}
-		s.turns(20 * time.Second)
-		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive}}
-		s.turns(time.Hour)
-		require.Equal(t, 10*percent, s.read().Traffic.Canary)
-		require.Zero(t, s.read().State.Blind)
-		s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}}
-		s.turns(2 * time.Minute)
-		require.Equal(t, phase.Retreating, s.read().State.Phase)
-		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Fail, Reason: "all failed"}}
-		_, err := s.run()
-		require.ErrorContains(t, err, "all failed")
 	})
 }
 
@@ -577,9 +425,7 @@ func TestAPromotionThatOnlyErrsIsRolledBack(t *testing.T) {
 			}
 			return nil
 		}
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 	story(t, twoSteps().End(canary.End{Kind: canary.PromoteStable}), func(t *testing.T, s *stage) {
 		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods")}

@@ -120,9 +120,7 @@ func TestAnAbortThatComesTooLateIsTakenAway(t *testing.T) {
 		_, err := s.run()
 		require.NoError(t, err)
 		s.router.Abort("no")
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 		require.Equal(t, canary.Full, s.read().Traffic.Canary, "it was the end that was wanted")
 		require.Empty(t, s.read().Abort)
 		s.heard("an abort came too late, the rollout is over: no")
@@ -157,9 +155,7 @@ func TestNoRefusalEndsARunWhileUsersAreOnTheCanary(t *testing.T) {
 					return nil
 				}
 				time.AfterFunc(3*time.Hour, func() { mended.Store(true) })
-				state, err := s.run()
-				require.NoError(t, err)
-				require.Equal(t, phase.Promoted, state.Phase)
+				s.promotes()
 				s.heard("error: rule b")
 			})
 			story(t, s2(), func(t *testing.T, s *stage) {
@@ -376,9 +372,7 @@ func TestAnObjectThatIsMadeAnewInMidRolloutGoesOn(t *testing.T) {
 		s.turnsFor(90 * time.Second)
 		s.router.UID = "second"
 		s.restore(backup{})
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		state := s.promotes()
 		require.Equal(t, "second", state.Object)
 	})
 }

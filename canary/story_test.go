@@ -61,6 +61,15 @@ func (s *stage) run() (canary.State, error) {
 	return state, err
 }
 
+// promotes runs the rollout, which must be promoted.
+func (s *stage) promotes() canary.State {
+	s.t.Helper()
+	state, err := s.run()
+	require.NoError(s.t, err)
+	require.Equal(s.t, phase.Promoted, state.Phase)
+	return state
+}
+
 // turns takes turns for as long as d, and returns the last State.
 func (s *stage) turns(d time.Duration) canary.State {
 	ctx, cancel := context.WithTimeout(s.t.Context(), d)
@@ -105,9 +114,7 @@ func TestAHealthyCanaryIsPromotedStepByStep(t *testing.T) {
 	story(t, s2(), func(t *testing.T, s *stage) {
 		began := time.Now()
 		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3 pods"), canary.Wait.Because("2 of 3 pods"), {Reply: canary.Yes}}
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		state := s.promotes()
 		require.Zero(t, s.read().Traffic)
 		require.True(t, s.workload.Promoted())
 		require.Greater(t, time.Since(began), 6*time.Minute)
@@ -169,9 +176,7 @@ func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
 	})
 	story(t, plan(canary.DeadlineAdvance), func(t *testing.T, s *stage) {
 		s.judge.Script = unsure
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 }
 
@@ -227,9 +232,7 @@ func missingForAMoment(t *testing.T, missing error) {
 			}
 			return nil
 		}
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 	})
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		began := time.Now()
@@ -254,9 +257,7 @@ func TestAnObjectThatIsDeletedUnderWayEndsNoRun(t *testing.T) {
 			}
 			return nil
 		}
-		state, err := s.run()
-		require.NoError(t, err)
-		require.Equal(t, phase.Promoted, state.Phase)
+		s.promotes()
 		s.heard("VirtualService shop/shop: not found")
 	})
 }
