@@ -20,17 +20,20 @@ import (
 	"github.com/serin-go/serin/routing"
 )
 
-// Load returns the objects as JSON, by file and place. The root is that of the project;
-// the corpus lies beside it, and where that is not there, the project's own objects
-// are returned. Each rule and each destination has a field that no type knows.
+// Load returns the objects as JSON, by file and place: the project's own, and those of the
+// corpus where it lies beside the project. The root is that of the project. Objects that
+// a rollout steers are left out. Each rule and each destination has a field that no type
+// knows.
 func Load(root string) (map[string][]byte, error) {
-	files, err := filepath.Glob(filepath.Join(root, "../shared/corpus/virtualservice/*.yaml"))
-	if len(files) == 0 && err == nil {
-		files, err = filepath.Glob(filepath.Join(root, "routing/testdata/*.yaml"))
-	}
+	files, err := filepath.Glob(filepath.Join(root, "routing/testdata/*.yaml"))
 	if err != nil || len(files) == 0 {
 		return nil, fmt.Errorf("no objects below %s: %w", root, err)
 	}
+	others, err := filepath.Glob(filepath.Join(root, "../shared/corpus/virtualservice/*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, others...)
 	all := map[string][]byte{}
 	for _, file := range files {
 		if err := load(all, file); err != nil {
@@ -53,10 +56,10 @@ func load(all map[string][]byte, file string) error {
 		} else if err != nil {
 			return err
 		}
-		if doc["kind"] != "VirtualService" {
+		meta, _ := doc["metadata"].(map[string]any)
+		if doc["kind"] != "VirtualService" || steered(meta) {
 			continue
 		}
-		meta := doc["metadata"].(map[string]any)
 		if meta["namespace"] == nil {
 			meta["namespace"] = "default"
 		}
@@ -65,6 +68,16 @@ func load(all map[string][]byte, file string) error {
 			return err
 		}
 	}
+}
+
+func steered(meta map[string]any) bool {
+	annotations, _ := meta["annotations"].(map[string]any)
+	for name := range annotations {
+		if strings.HasPrefix(name, "serin-go.github.io/") {
+			return true
+		}
+	}
+	return false
 }
 
 func inject(spec any) {
