@@ -158,11 +158,20 @@ func (b Builder) BlindLimit(d time.Duration) Builder {
 	return b
 }
 
-// ErrorLimit is how long errors may keep the promotion of stable from going on: errors of
-// the Workload, and a judge without readings. After that time stable is restored, and the
-// rollout rolls back. The zero value means 15 minutes.
+// ErrorLimit is how long errors may keep a rollout from going on while users are on the
+// canary: a part of the Router that cannot be read, a refused write, and during the
+// promotion of stable also errors of the Workload and a judge without readings. After that
+// time the rollout rolls back, and stable is restored if it was changed. The zero value
+// means 15 minutes.
 func (b Builder) ErrorLimit(d time.Duration) Builder {
 	b.spec.errors = d
+	return b
+}
+
+// PauseLimit is how long a rollout may be paused, and how long stable may have all traffic
+// in a Retreat. After that time the rollout rolls back. The zero value means 24 hours.
+func (b Builder) PauseLimit(d time.Duration) Builder {
+	b.spec.pause = d
 	return b
 }
 

@@ -3,13 +3,14 @@ package canary
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
-	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// carryOut decides, and does what was decided. What somebody changed and cannot be put
-// back keeps nobody from judging.
+// carryOut decides, and does what was decided. While users are on the canary, a refusal
+// is one more thing to decide on.
 func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Reading, o *observation) (Event, error) {
 	next, d, err := r.decide(ctx, state, reading, o)
 	if err != nil {
@@ -22,8 +23,8 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 	}
 	if d.Write {
 		err := r.write(ctx, reading, d.Traffic, &next)
-		if errors.Is(err, ErrRefused) && d.Reason.Cause == cause.Drift && o.Refused == "" && r.last.exposed() {
-			o.Refused = err.Error() // it is judged all the same
+		if errors.Is(err, ErrRefused) && o.Refused == "" && !next.leadsBack() && r.last.exposed() {
+			o.Refused = err.Error() // it is judged all the same, and not left so for ever
 			return r.carryOut(ctx, e, state, reading, o)
 		}
 		if err != nil {
@@ -47,7 +48,11 @@ func (r *Runner) decide(ctx context.Context, state State, reading Reading, o *ob
 		if err := r.answer(ctx, d, state, reading, o); err != nil {
 			return next, d, err
 		}
+		before := o.Now
 		o.Now = r.now() // finding the answer may have taken long, and times are written down
+		if took := o.Now.Sub(before); took > r.limit+maxSkew {
+			return next, d, fmt.Errorf("canary: %w: one question took %v, so this process was suspended, or its clock was set", ErrConflict, took.Round(time.Second))
+		}
 	}
 }
 

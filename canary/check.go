@@ -82,6 +82,7 @@ func (s *spec) settingProblems() mistakes {
 	all.checkTime("bake", s.bake)
 	all.checkTime("blindLimit", s.blind)
 	all.checkTime("errorLimit", s.errors)
+	all.checkTime("pauseLimit", s.pause)
 	if s.end.Kind == Discard && s.bake > 0 {
 		all.add("bake", "end", "%v; a plan that ends with %q has nothing to bake", s.bake, Discard)
 	}

@@ -126,11 +126,22 @@ func (t *turn) obey() *decision {
 	return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: why})
 }
 
+// unpause ends a pause. After one that the deadline made, the step has its time again.
+func (t *turn) unpause() {
+	lasted := t.o.Now.Sub(t.s.Paused)
+	if gated(t.s.Phase) && len(t.steps) > 0 {
+		if step := &t.steps[t.s.Step]; step.Deadline > 0 && !t.s.Paused.Before(t.deadline(step)) {
+			lasted = t.o.Now.Sub(t.s.Entered) - t.s.PausedFor
+		}
+	}
+	t.s.PausedFor = min(longest, t.s.PausedFor+max(0, lasted))
+	t.s.Paused = time.Time{}
+}
+
 // resume ends a pause or a Retreat and puts traffic back that had drifted.
 func (t *turn) resume(why string) *decision {
 	if !t.s.Paused.IsZero() {
-		t.s.PausedFor = min(longest, t.s.PausedFor+max(0, t.o.Now.Sub(t.s.Paused)))
-		t.s.Paused = time.Time{}
+		t.unpause()
 	} else if t.s.Phase == phase.Retreating {
 		t.s.Retreat.Cause, t.s.Retreat.Gone = cause.SteppedBack, t.o.Now // no cause is waited for any more
 	}

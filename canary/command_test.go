@@ -28,7 +28,7 @@ func TestAPausedRolloutStaysUntilItIsResumed(t *testing.T) {
 		state := s.turns(5 * time.Hour)
 		require.Equal(t, 0, state.Step)
 		require.Equal(t, 10*percent, s.read().Traffic.Canary)
-		s.heard("paused: pause by ann: lunch")
+		s.heard("paused until 00:00:30: pause by ann: lunch")
 		s.send(canary.Command{Order: order.Resume, By: "ann"})
 		s.promotes()
 	})

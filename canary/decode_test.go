@@ -34,7 +34,7 @@ line 11: steps 3 "dark" leaveGates: found null, want a list; leave the field out
 line 12: steps 4: found a list, want an object
 line 14: end: found a list, want an object
 line 15: name: the field stands twice
-line 16: weather: there is no such field; want one of name, revision, owner, settle, scrapeLag, interval, bake, verify, headerRoutes, drift, blindLimit, errorLimit, steps, end`,
+line 16: weather: there is no such field; want one of name, revision, owner, settle, scrapeLag, interval, bake, verify, headerRoutes, drift, blindLimit, errorLimit, pauseLimit, steps, end`,
 		planError(t, `{
 "name": "p",
 "owner": 7,
@@ -64,7 +64,7 @@ func TestAMistakeHasNoFalseFollower(t *testing.T) {
 		`{"name":"p","steps":[{"canery":"100%"}]}`:                                    "steps 1 canery: there is no such field; did you mean canary?",
 		`{"name":"p","steps":[{"canary":"1%"}],"end":{"kind":"away"}}`:                `end kind: end "away" is not known; want one of stay, promote stable, discard`,
 		`{"name":"p","steps":[{"canary":"100%","hold":"1h","deadline":5}]}`:           "steps 1 deadline: found 5, want a duration such as 1m30s",
-		`{"name":"p","steps":[{"canary":"100%","deadlin":"1h","onDeadline":"wait"}]}`: "steps 1 deadlin: there is no such field; did you mean deadline?",
+		`{"name":"p","steps":[{"canary":"100%","deadlin":"1h","onDeadline":"pause"}]}`: "steps 1 deadlin: there is no such field; did you mean deadline?",
 		`{"name":"p","steps":[{"name":3,"canary":"1%"},{"canary":"100%","name":4}]}`:  "steps 1 name: found 3, want a string in quotes\nsteps 2 name: found 4, want a string in quotes",
 		`[]`: "found a list, want an object",
 	} {

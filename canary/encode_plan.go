@@ -23,6 +23,7 @@ type planDoc struct {
 	Drift        driftDoc  `json:"drift,omitzero"`
 	BlindLimit   duration  `json:"blindLimit,omitzero"`
 	ErrorLimit   duration  `json:"errorLimit,omitzero"`
+	PauseLimit   duration  `json:"pauseLimit,omitzero"`
 	Steps        []stepDoc `json:"steps"`
 	End          endDoc    `json:"end,omitzero"`
 }
@@ -76,7 +77,8 @@ func (s *spec) encode() ([]byte, error) {
 	doc := planDoc{
 		Name: s.name, Revision: s.revision, Owner: s.owner,
 		Settle: duration(s.settle), ScrapeLag: duration(s.lag), Interval: duration(s.interval),
-		Bake: duration(s.bake), Verify: s.verify, HeaderRoutes: s.headerRoutes, Drift: driftDoc(s.drift), BlindLimit: duration(s.blind), ErrorLimit: duration(s.errors),
+		Bake: duration(s.bake), Verify: s.verify, HeaderRoutes: s.headerRoutes, Drift: driftDoc(s.drift),
+		BlindLimit: duration(s.blind), ErrorLimit: duration(s.errors), PauseLimit: duration(s.pause),
 		Steps: make([]stepDoc, len(s.steps)),
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
 	}
@@ -117,6 +119,7 @@ func (s spec) plan() (Plan, error) {
 //	headerRoutes: false
 //	blindLimit: 0s           # four looks, 30s at least
 //	errorLimit: 0s           # 15m
+//	pauseLimit: 0s           # 24h
 //	drift:
 //	  policy: reassert       # or adopt, hold, roll back
 //	  limit: 5               # the default
@@ -128,7 +131,7 @@ func (s spec) plan() (Plan, error) {
 //	  cohorts: ""            # names with commas between them
 //	  hold: 0s
 //	  deadline: 0s           # none
-//	  onDeadline: roll back  # or wait, advance
+//	  onDeadline: advance    # or roll back, pause
 //	  enterGates: []
 //	  leaveGates: []
 //	  requires: pass         # or no failure, nothing
@@ -165,7 +168,7 @@ func (doc planDoc) builder() Builder {
 	}
 	b := NewPlan(doc.Name).Owner(doc.Owner).
 		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).
-		OnDrift(doc.Drift.Policy).DriftLimit(doc.Drift.Limit).BlindLimit(time.Duration(doc.BlindLimit)).ErrorLimit(time.Duration(doc.ErrorLimit)).
+		OnDrift(doc.Drift.Policy).DriftLimit(doc.Drift.Limit).BlindLimit(time.Duration(doc.BlindLimit)).ErrorLimit(time.Duration(doc.ErrorLimit)).PauseLimit(time.Duration(doc.PauseLimit)).
 		Step(steps...).
 		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
 	b.spec.bake, b.spec.verify, b.spec.headerRoutes = time.Duration(doc.Bake), doc.Verify, doc.HeaderRoutes

@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -60,13 +59,16 @@ func (t *turn) follow(r *row) *decision {
 // leave goes on to the phase that follows, if nothing holds this one.
 func (t *turn) leave() *decision {
 	until := t.s.Baked.Add(t.bake)
+	answers := t.answers()
 	switch {
-	case t.o.Trouble != "":
+	case t.o.Trouble != "" || t.o.Refused != "":
 		return t.outOfReach()
+	case answers && t.s.Phase == phase.Baking:
+		return t.note(Reason{Cause: cause.Unreachable, Detail: "all parts answer again"})
 	case t.s.Phase == phase.Baking && t.o.Now.Before(until):
 		return t.stay(Reason{cause.Hold, "waits for the end of the bake time", until})
 	case !t.s.Paused.IsZero():
-		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
+		return t.paused()
 	}
 	return t.reach(t.after(t.s.Phase), t.reasonToLeave())
 }
@@ -182,9 +184,6 @@ func (t *turn) notPromoted(a Answer) *decision {
 	}
 	return t.stay(Reason{Cause: cause.Promoting, Detail: a.Reason})
 }
-
-// errorLimit is how long errors are borne that keep a rollout from going on.
-func (t *turn) errorLimit() time.Duration { return cmp.Or(t.spec.errors, 15*time.Minute) }
 
 func (t *turn) promotionFailed(why string) *decision {
 	why = "stable could not be promoted: " + why

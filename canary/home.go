@@ -86,9 +86,3 @@ func (s State) smallest() State {
 	s.Reason = clip(s.Reason, 60)
 	return s
 }
-
-// outOfReach stays: nothing goes further, and no way back is over, while a part of
-// the Router cannot be read.
-func (t *turn) outOfReach() *decision {
-	return t.stay(Reason{Cause: cause.Unreachable, Detail: t.o.Trouble})
-}

@@ -176,7 +176,7 @@ func (t *turn) unexplained() *decision {
 // prepare waits for the canary and enters the first step.
 func (t *turn) prepare() *decision {
 	if !t.s.Paused.IsZero() {
-		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
+		return t.paused()
 	}
 	if d := t.cleared(); d != nil {
 		return d

@@ -44,7 +44,7 @@ type observation struct {
 	Trouble string
 	// Loss is what became of the State given to next, if it is remembered and the
 	// Router does not have it.
-	// Refused is why what somebody changed cannot be put back; "" if that was not tried.
+	// Refused is why what was decided before could not be written in this turn.
 	Refused string
 	Loss    loss
 	// Age is since when it is remembered.

@@ -26,7 +26,7 @@ type spec struct {
 	verify                bool
 	headerRoutes          bool
 	drift                 drift
-	blind, errors         time.Duration
+	blind, errors, pause  time.Duration // limits
 	end                   End
 
 	// What follows belongs to a plan. The rest then has its defaults; author is

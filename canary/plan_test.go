@@ -47,11 +47,11 @@ func TestABuilderIsAValueThatCanBeVaried(t *testing.T) {
 }
 
 func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
-	_, err := canary.NewPlan("").Owner(strings.Repeat("o", 200)).Settle(-1).ScrapeLag(-1).Interval(-1).BlindLimit(-1).ErrorLimit(-1).
+	_, err := canary.NewPlan("").Owner(strings.Repeat("o", 200)).Settle(-1).ScrapeLag(-1).Interval(-1).BlindLimit(-1).ErrorLimit(-1).PauseLimit(-1).
 		OnDrift(9).DriftLimit(-1).
 		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 101 * percent}, Hold: -1, Deadline: -1, OnDeadline: 7, Requires: 7, LeaveGates: []string{"g", "g"}}).
 		Step(canary.Step{Name: "a", Traffic: canary.Traffic{Canary: 60 * percent, Baseline: 60 * percent}, Hold: 2, Deadline: 1}).
-		Step(canary.Step{Name: "gate only", OnDeadline: canary.DeadlineWait}).
+		Step(canary.Step{Name: "gate only", OnDeadline: canary.DeadlinePause}).
 		Step(canary.Step{Name: strings.Repeat("n", 200), Traffic: canary.Traffic{Canary: percent, Mirror: -1}}).
 		Weights(canary.Linear(percent, 0, percent*2), canary.Step{}).
 		Weights(func(yield func(canary.Weight) bool) {
@@ -61,11 +61,11 @@ func TestBuildReturnsEveryMistakeWithItsPlace(t *testing.T) {
 		End(canary.End{Kind: canary.Stay, Deadline: -1}).
 		Build()
 	for _, want := range []string{
-		"name: it is missing", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "blindLimit: -1ns", "errorLimit: -1ns",
+		"name: it is missing", "owner: it has more than 128 bytes", "settle: -1ns", "scrapeLag: -1ns", "interval: -1ns", "blindLimit: -1ns", "errorLimit: -1ns", "pauseLimit: -1ns",
 		"drift policy: drift 9 has no name", "drift limit: -1", "weights: the sequence is empty", "weights: more than 1000;",
 		`steps 1 "a" canary: 101%; a share`, `steps 1 "a" hold: -1ns`, `steps 1 "a" leaveGates: ["g" "g"] has a gate twice`, `steps 1 "a" deadline: -1ns`, "onDeadline 7 has no name", "requirement 7 has no name",
 		`steps 2 "a" name: "a" is the name of step 1 as well`, `steps 2 "a" baseline: 60%, which is more than 100% together with 60% of canary`,
-		`steps 2 "a" deadline: 1ns is over before the hold of 2ns`, `steps 3 "gate only" onDeadline: it is "wait" but there is no deadline`,
+		`steps 2 "a" deadline: 1ns is over before the hold of 2ns`, `steps 3 "gate only" onDeadline: it is "pause" but there is no deadline`,
 		`steps 3 "gate only": the canary gets nothing that could be judged`, `n..." name: it has more than 128 bytes`, "mirror: -0.0001%",
 		"end deadline: -1ns", `end: a deadline and holdOnFailure belong to "promote stable"`, `"stay" needs a last step that gives the canary 100%`,
 	} {
@@ -99,10 +99,10 @@ func TestTheDigestOfAPlanLasts(t *testing.T) {
 	plan := mustBuild(t, canary.NewPlan("p<&>").
 		Step(canary.Step{
 			Name: "a\u2028<", Traffic: canary.Traffic{Canary: percent, Mirror: 3}, Hold: 5 * time.Second, Deadline: 9 * time.Second,
-			OnDeadline: canary.DeadlineWait, LeaveGates: []string{"g"},
+			OnDeadline: canary.DeadlinePause, LeaveGates: []string{"g"},
 		}).
 		End(canary.End{Kind: canary.Discard}))
-	require.Equal(t, "ac746a25b0ef981f", plan.Digest())
+	require.Equal(t, "13e6268230fc1f16", plan.Digest())
 }
 
 func TestARevisionIsARolloutOfItsOwn(t *testing.T) {

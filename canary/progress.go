@@ -17,6 +17,7 @@ func (t *turn) progress() *decision {
 	if d := t.alive(); d != nil {
 		return d
 	}
+	answers := t.answers()
 	d := t.lacking(step)
 	switch {
 	case d == nil:
@@ -24,7 +25,10 @@ func (t *turn) progress() *decision {
 	case d.Ask != askNothing || d.Write && d.Reason.Cause != cause.JudgeError:
 		return d
 	}
-	return t.bounded(step, d) // a count of the judge's errors is no progress
+	if answers && !d.Write {
+		return t.note(Reason{Cause: cause.Unreachable, Detail: "all parts answer again"})
+	}
+	return t.bounded(step, d) // a note of the judge's errors is no progress
 }
 
 // alive asks whether the canary can answer its live traffic. If not, stable gets all of
@@ -57,16 +61,21 @@ func (t *turn) bounded(step *Step, d *decision) *decision {
 	if step.Deadline == 0 || !t.s.Paused.IsZero() || t.s.Phase == phase.Retreating {
 		return d
 	}
-	deadline := t.deadline(step)
-	left := deadline.Sub(t.o.Now)
-	if left > 0 {
+	if left := t.deadline(step).Sub(t.o.Now); left > 0 {
 		d.After = min(d.After, left)
 		return d
 	}
-	if step.OnDeadline == DeadlineRollBack {
-		return t.rollBack(fmt.Sprintf("step %q missed its deadline of %v: %v", step.Name, step.Deadline, d.Reason))
+	advance := step.OnDeadline == DeadlineAdvance
+	why := fmt.Sprintf("step %q missed its deadline of %v: %v", step.Name, step.Deadline, d.Reason)
+	switch {
+	case advance && d.Reason.Cause == cause.Hold: // which ends by itself
+		return d
+	case step.OnDeadline == DeadlinePause, advance && d.Reason.Cause == cause.Verdict && t.o.Judged.inconclusive():
+		t.s.Paused = t.o.Now
+		t.record(why)
+		return t.note(Reason{Cause: cause.Paused, Detail: t.s.Reason, Until: t.o.Now.Add(t.pauseLimit())})
 	}
-	return d
+	return t.rollBack(why)
 }
 
 func (t *turn) deadline(step *Step) time.Time {
@@ -86,12 +95,12 @@ func (t *turn) lacking(step *Step) *decision {
 		return d
 	}
 	switch {
-	case t.o.Trouble != "":
+	case t.o.Trouble != "" || t.o.Refused != "":
 		return t.outOfReach()
 	case t.s.Drifting:
 		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "the traffic of somebody else stays until an order: resume restores the step's traffic, abort rolls back")})
 	case !t.s.Paused.IsZero():
-		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
+		return t.paused()
 	case t.s.PromoteNow:
 		return nil
 	}
@@ -110,22 +119,18 @@ func (t *turn) judge(step *Step, since time.Time) (lack Reason, d *decision) {
 	if step.Requires == Nothing {
 		return lack, nil
 	}
-	late := step.Deadline > 0 && step.OnDeadline == DeadlineAdvance && !t.o.Now.Before(t.deadline(step))
 	window := t.window(since)
-	if !window.To.After(window.From) {
-		if !late {
-			lack = Reason{cause.Verdict, "the first metrics of this step are not available yet", window.From}
-		}
-		return lack, nil
-	}
-	if !t.o.Judged.Asked {
+	switch {
+	case !window.To.After(window.From):
+		return Reason{cause.Verdict, "the first metrics of this step are not available yet", window.From}, nil
+	case !t.o.Judged.Asked:
 		return lack, t.decide(decision{Ask: askJudge, Request: t.request(window)})
 	}
-	return t.judged(step, late, window.From)
+	return t.judged(step, window.From)
 }
 
 // judged is what the judge's answer means to the step.
-func (t *turn) judged(step *Step, late bool, from time.Time) (lack Reason, d *decision) {
+func (t *turn) judged(step *Step, from time.Time) (lack Reason, d *decision) {
 	j := &t.o.Judged
 	if d := t.unread(from); d != nil {
 		return lack, d
@@ -134,7 +139,7 @@ func (t *turn) judged(step *Step, late bool, from time.Time) (lack Reason, d *de
 		t.s.Carry = j.Result.Carry // for the next write
 	}
 	switch {
-	case j.Err != nil && (late || t.s.PromoteNow):
+	case j.Err != nil && t.s.PromoteNow:
 		return lack, nil
 	case j.Err != nil: // no evidence, so it holds even a step that needs no pass
 		return Reason{Cause: cause.JudgeError, Detail: j.Err.Error()}, nil
@@ -143,12 +148,22 @@ func (t *turn) judged(step *Step, late bool, from time.Time) (lack Reason, d *de
 	case !t.s.Blind.IsZero() && !j.unread():
 		t.s.Blind = time.Time{}
 		return lack, t.note(Reason{Cause: cause.Verdict, Detail: "the judge returns results again"})
-	case j.Result.Verdict == analysis.Pass || late:
-		return lack, nil
-	case j.Result.Verdict == analysis.Inconclusive && step.Requires == NoFailure:
+	case j.Result.Verdict == analysis.Pass, j.inconclusive() && (step.Requires == NoFailure || t.unproven(step)):
 		return lack, nil
 	}
 	return Reason{Cause: cause.Verdict, Detail: j.Result.Reason}, nil
+}
+
+// inconclusive reports whether the judge has seen enough to find a disaster, and no more.
+func (j *judgement) inconclusive() bool {
+	return j.Asked && j.Err == nil && j.Result.Verdict == analysis.Inconclusive
+}
+
+// unproven reports whether the step, which is not the last one, may be left without a Pass:
+// its deadline is over, and nothing speaks against the canary.
+func (t *turn) unproven(step *Step) bool {
+	late := step.Deadline > 0 && !t.o.Now.Before(t.deadline(step))
+	return late && step.OnDeadline == DeadlineAdvance && !t.o.Judged.Result.Doubt && t.s.Step < len(t.steps)-1
 }
 
 // unread reports whether the judge lacks readings: its store errs, or does not have what
@@ -183,15 +198,6 @@ func (t *turn) unread(from time.Time) *decision {
 	return t.fallBack(cause.NoReadings, why)
 }
 
-// blindLimit is how long users may be on a canary without readings. While stable may be
-// between two versions it is the error limit.
-func (t *turn) blindLimit(look time.Duration, steps bool) time.Duration {
-	if !steps {
-		return t.errorLimit()
-	}
-	return cmp.Or(t.spec.blind, max(4*look, 30*time.Second))
-}
-
 // words are what the judge says of its want of readings.
 func (j *judgement) words() string {
 	if j.Err != nil {
@@ -213,6 +219,9 @@ func (t *turn) advance() *decision {
 	why := "step done"
 	if t.o.Judged.Asked && t.o.Judged.Err == nil {
 		why = t.o.Judged.Result.Verdict.String() + ": " + t.o.Judged.Result.Reason
+		if t.steps[t.s.Step].Requires == Pass && t.o.Judged.inconclusive() && !t.s.PromoteNow {
+			why = "unproven, " + why
+		}
 	}
 	return t.enterWhenReady(next, why)
 }

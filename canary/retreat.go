@@ -10,9 +10,6 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// maxRetreat bounds a Retreat.
-const maxRetreat = 24 * time.Hour
-
 // retreat waits until the cause is gone, and then enters the step again, when its
 // gates are open and everything is ready for its traffic.
 func (t *turn) retreat() *decision {
@@ -20,12 +17,12 @@ func (t *turn) retreat() *decision {
 		return d
 	}
 	r := &t.s.Retreat
-	until := r.Since.Add(maxRetreat)
-	if !t.s.Paused.IsZero() {
-		return t.stay(Reason{Cause: cause.Paused, Detail: t.s.Reason})
-	}
-	if !t.o.Now.Before(until) {
-		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", maxRetreat, t.s.Reason))
+	until := r.Since.Add(t.pauseLimit())
+	switch {
+	case !t.o.Now.Before(until):
+		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", t.pauseLimit(), t.s.Reason))
+	case !t.s.Paused.IsZero():
+		return t.paused()
 	}
 	if r.Cause == cause.NoPods || r.Cause == cause.NoReadings || r.Cause == cause.NoDriver {
 		if d := t.recover(); d != nil {
@@ -66,7 +63,7 @@ func (t *turn) recover() *decision {
 		r.Gone = time.Time{}
 		return t.note(Reason{Cause: r.Cause, Detail: why})
 	}
-	return t.stay(Reason{Cause: r.Cause, Detail: why, Until: r.Since.Add(maxRetreat)})
+	return t.stay(Reason{Cause: r.Cause, Detail: why, Until: r.Since.Add(t.pauseLimit())})
 }
 
 // podless waits for the canary's pods, as long as the grace. Failing is since when there
@@ -88,7 +85,7 @@ func (t *turn) recovered(why string) *decision {
 	r := &t.s.Retreat
 	n := r.resumed(t.o.Now)
 	wait := recovering << min(n, maxResumes)
-	last := r.Since.Add(maxRetreat)
+	last := r.Since.Add(t.pauseLimit())
 	switch until := r.Gone.Add(wait); {
 	case r.Gone.IsZero():
 		r.Gone, t.s.Failing = t.o.Now, time.Time{}
@@ -135,7 +132,7 @@ func (t *turn) mended() (gone bool, why string, d *decision) {
 	case ready.Reply == Yes && !t.o.Erred[askAlive]:
 		return true, ready.Reason, nil
 	}
-	return false, "", t.stay(Reason{Cause: cause.Capacity, Detail: ready.Reason, Until: t.s.Retreat.Since.Add(maxRetreat)})
+	return false, "", t.stay(Reason{Cause: cause.Capacity, Detail: ready.Reason, Until: t.s.Retreat.Since.Add(t.pauseLimit())})
 }
 
 // readable asks whether the judge has its readings again.
@@ -155,7 +152,7 @@ func (t *turn) readable() (back bool, why string, d *decision) {
 // resumed counts the returns from a Retreat of the same cause in 24 hours.
 func (r *retreat) resumed(now time.Time) (n int) {
 	for _, one := range r.Resumed {
-		if one.Cause == r.Cause && now.Sub(one.At) < maxRetreat {
+		if one.Cause == r.Cause && now.Sub(one.At) < 24*time.Hour {
 			n++
 		}
 	}

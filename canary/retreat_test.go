@@ -180,14 +180,16 @@ func TestOnlyAWantOfReadingsIsARetreat(t *testing.T) {
 }
 
 func TestAPersonsWordOutlivesARetreat(t *testing.T) {
-	t.Run("a pause, longer than a Retreat may last", func(t *testing.T) {
+	t.Run("a pause, longer than its cause", func(t *testing.T) {
 		holding(t, twoSteps(), func(t *testing.T, s *stage) {
 			s.send(canary.Command{Order: order.Pause, By: "ann", Why: "weekend"})
 			s.turns(10 * time.Second)
 			s.losesPods(20 * time.Second)
-			s.turns(48 * time.Hour)
+			s.turns(23 * time.Hour)
 			require.Zero(t, s.read().Traffic)
 			require.NotZero(t, s.read().State.Paused)
+			_, err := s.run()
+			require.ErrorContains(t, err, "paused for 24h0m0s: ")
 		})
 	})
 	t.Run("a pause, when it is swept", func(t *testing.T) {

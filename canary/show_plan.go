@@ -62,13 +62,13 @@ func (s *spec) shown() string {
 	if s.headerRoutes {
 		flags = append(flags, "header routes")
 	}
-	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("interval", s.interval), lasting("bake", s.bake), lasting("blind limit", s.blind), lasting("error limit", s.errors), "on drift " + s.drift.shown()}, flags...)...)
+	return join(", ", append([]string{named("owner", s.owner), lasting("settle", s.settle), lasting("scrape lag", s.lag), lasting("interval", s.interval), lasting("bake", s.bake), lasting("blind limit", s.blind), lasting("error limit", s.errors), lasting("pause limit", s.pause), "on drift " + s.drift.shown()}, flags...)...)
 }
 
 // shown is what a step asks for beside its traffic.
 func (s Step) shown() string {
 	deadline := lasting("deadline", s.Deadline)
-	if s.Deadline > 0 && s.OnDeadline != DeadlineRollBack {
+	if s.Deadline > 0 && s.OnDeadline != DeadlineAdvance {
 		deadline += ", then " + s.OnDeadline.String()
 	}
 	return join("; ", lasting("hold", s.Hold), named("requires", s.Requires.String()), deadline,

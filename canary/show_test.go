@@ -36,12 +36,12 @@ func ExamplePlan_String() {
 }
 
 func TestAPlanTellsItsSettings(t *testing.T) {
-	plan := mustBuild(t, half(canary.Stay).Step(canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Hour, OnDeadline: canary.DeadlineWait}).
+	plan := mustBuild(t, half(canary.Stay).Step(canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Hour, OnDeadline: canary.DeadlinePause}).
 		Owner("bot").Settle(time.Second).ScrapeLag(2*time.Second).Interval(3*time.Second).Bake(4*time.Second).OnDrift(canary.Adopt).DriftLimit(2))
 	require.Equal(t, []time.Duration{1e9, 2e9, 3e9, 4e9}, []time.Duration{plan.Settle(), plan.ScrapeLag(), plan.Interval(), plan.Bake()})
 	require.Equal(t, "bot", plan.Owner())
 	require.Contains(t, plan.String(), "owner bot, settle 1s, scrape lag 2s, interval 3s, bake 4s, on drift adopt, 2 times at most\n")
-	require.Contains(t, plan.String(), "deadline 1h0m0s, then wait\nthen stay")
+	require.Contains(t, plan.String(), "deadline 1h0m0s, then pause\nthen stay")
 	require.Equal(t, 10*time.Second, mustBuild(t, half(canary.Discard)).Interval(), "the default")
 
 	var none canary.Plan

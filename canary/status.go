@@ -73,9 +73,9 @@ func (t *turn) waits(now time.Time) (what string, until time.Time) {
 	case s.Phase.Final():
 		return "over: " + s.Reason, until
 	case !s.Paused.IsZero():
-		return "paused: " + s.Reason, until
+		return "paused: " + s.Reason, s.Paused.Add(t.pauseLimit())
 	case s.Phase == phase.Retreating:
-		return "stable has all traffic: " + s.Reason, s.Retreat.Since.Add(maxRetreat)
+		return "stable has all traffic: " + s.Reason, s.Retreat.Since.Add(t.pauseLimit())
 	case now.Before(settled):
 		return "waits for the mesh to apply the traffic", settled
 	case s.Phase == phase.Preparing:

@@ -55,7 +55,7 @@ func TestAStatusSaysWhereARolloutIs(t *testing.T) {
 		require.Contains(t, status(), `canary 10%; waits for the judge; orders: `)
 		s.send(canary.Command{Order: order.Pause, Why: "lunch"})
 		s.turns(time.Minute)
-		require.Contains(t, status(), "; paused: pause: lunch; orders: resume, abort, ")
+		require.Contains(t, status(), "; paused: pause: lunch until 2000-01-02T00:01:15Z; orders: resume, abort, ")
 		s.send(canary.Command{Order: order.Resume})
 		s.send(canary.Command{Order: order.Abort})
 		s.turns(time.Second)

@@ -39,17 +39,22 @@ func (s Step) clone() Step {
 	return s
 }
 
-// OnDeadline is what happens when a step misses its Deadline.
+// OnDeadline is what happens when a step misses its Deadline. While stable has all traffic
+// in a Retreat, and while the rollout is paused, the deadline stands still.
 type OnDeadline uint8
 
 // The answers to a missed deadline.
 const (
-	DeadlineRollBack OnDeadline = iota // the zero value: roll back
-	DeadlineWait                       // stay in the step, and report it
-	DeadlineAdvance                    // go on without a Pass; hold, gates and capacity are still required
+	// DeadlineAdvance, the zero value, goes on without a Pass if the verdict is
+	// Inconclusive. In the last step, or if the judge is in doubt, the rollout is paused
+	// instead. If anything but a Pass is lacking, it rolls back: no evidence is not good
+	// evidence.
+	DeadlineAdvance  OnDeadline = iota
+	DeadlineRollBack            // roll back
+	DeadlinePause               // pause; after a Resume the step has its Deadline again
 )
 
-var onDeadlineNames = [...]string{"roll back", "wait", "advance"}
+var onDeadlineNames = [...]string{"advance", "roll back", "pause"}
 
 // String returns the name as it stands in an encoded plan.
 func (a OnDeadline) String() string { return enum.Name("OnDeadline", onDeadlineNames[:], a) }
@@ -108,7 +113,7 @@ func (s Step) problems() mistakes {
 	if s.Deadline > 0 && s.Deadline <= s.Hold {
 		all.add("deadline", "hold", "%v is over before the hold of %v; make it longer", s.Deadline, s.Hold)
 	}
-	if s.Deadline == 0 && s.OnDeadline != DeadlineRollBack {
+	if s.Deadline == 0 && s.OnDeadline != DeadlineAdvance {
 		all.add("onDeadline", "deadline", "it is %q but there is no deadline", s.OnDeadline)
 	}
 	if t := s.Traffic; s.Requires == Pass && t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {

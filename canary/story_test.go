@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 )
 
@@ -159,24 +161,47 @@ func TestErrorsOfTheMetricStoreHoldUntilTheBlindLimit(t *testing.T) {
 }
 
 func TestADeadlineMeansWhatThePlanSays(t *testing.T) {
-	step := canary.Step{Name: "all", Traffic: canary.Traffic{Canary: canary.Full}, Deadline: time.Minute}
-	plan := func(a canary.OnDeadline) canary.Builder {
-		step.OnDeadline = a
-		return canary.NewPlan("p").Step(step)
+	after := func(action canary.OnDeadline, step int, ruling canarytest.Ruling, then func(t *testing.T, s *stage)) {
+		steps := []canary.Step{{Name: "some", Traffic: canary.Traffic{Canary: 10 * percent}}, {Name: "all", Traffic: canary.Traffic{Canary: canary.Full}}}
+		steps[step].Deadline, steps[step].OnDeadline = time.Minute, action
+		story(t, canary.NewPlan("p").Step(steps...), func(t *testing.T, s *stage) {
+			s.judge.Script = slices.Concat(slices.Repeat(rulings(analysis.Pass), step), []canarytest.Ruling{ruling})
+			then(t, s)
+		})
 	}
-	unsure := []canarytest.Ruling{{Reason: "about 300 more requests"}}
-	story(t, plan(canary.DeadlineRollBack), func(t *testing.T, s *stage) {
-		s.judge.Script = unsure
+	blind := canarytest.Ruling{Reason: "about 300 more requests"}
+	unsure := canarytest.Ruling{Verdict: analysis.Inconclusive, Reason: "about 300 more requests"}
+	back := func(t *testing.T, s *stage) {
 		_, err := s.run()
-		require.ErrorContains(t, err, `step "all" missed its deadline of 1m0s: waiting for a verdict: about 300 more requests`)
-	})
-	story(t, plan(canary.DeadlineWait), func(t *testing.T, s *stage) {
-		s.judge.Script = unsure
-		require.Equal(t, phase.Progressing, s.turns(time.Hour).Phase)
-	})
-	story(t, plan(canary.DeadlineAdvance), func(t *testing.T, s *stage) {
-		s.judge.Script = unsure
-		s.promotes()
+		require.ErrorContains(t, err, "missed its deadline of 1m0s: waiting for a verdict: about 300 more requests")
+	}
+	paused := func(t *testing.T, s *stage) {
+		s.turns(12 * time.Hour)
+		require.NotZero(t, s.read().State.Paused)
+		require.NotZero(t, s.read().Traffic.Canary)
+		s.send(canary.Command{Order: order.Resume})
+		s.turns(50 * time.Second)
+		require.Zero(t, s.read().State.Paused, "the step has its time again")
+		s.turns(20 * time.Second)
+		require.NotZero(t, s.read().State.Paused)
+		began := time.Now()
+		_, err := s.run()
+		require.ErrorContains(t, err, "paused for 24h0m0s: step ")
+		require.Less(t, time.Since(began), 25*time.Hour)
+	}
+	after(canary.DeadlineRollBack, 0, blind, back)
+	after(canary.DeadlineRollBack, 0, unsure, back)
+	after(canary.DeadlineAdvance, 0, blind, back)
+	after(canary.DeadlineAdvance, 1, blind, back)
+	after(canary.DeadlineAdvance, 1, unsure, paused)
+	after(canary.DeadlinePause, 0, blind, paused)
+	after(canary.DeadlinePause, 0, unsure, paused)
+	doubtful := unsure
+	doubtful.Doubt = true
+	after(canary.DeadlineAdvance, 0, doubtful, paused)
+	after(canary.DeadlineAdvance, 0, unsure, func(t *testing.T, s *stage) {
+		require.Equal(t, 1, s.turns(80*time.Second).Step)
+		s.heard("moved on: unproven, inconclusive: about 300 more requests")
 	})
 }
 

@@ -22,6 +22,7 @@ type Judge struct {
 type Ruling struct {
 	Verdict   analysis.Verdict
 	Blindness analysis.Blindness
+	Doubt     bool
 	Reason    string
 	Carry     []byte
 	Err       error
@@ -43,7 +44,7 @@ func (j *Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Resul
 	if ruling.Err != nil {
 		return analysis.Result{}, ruling.Err
 	}
-	return analysis.Result{Verdict: ruling.Verdict, Blindness: ruling.Blindness, Reason: ruling.Reason, Carry: ruling.Carry}, nil
+	return analysis.Result{Verdict: ruling.Verdict, Blindness: ruling.Blindness, Doubt: ruling.Doubt, Reason: ruling.Reason, Carry: ruling.Carry}, nil
 }
 
 // Asked returns what the judge was asked so far.
