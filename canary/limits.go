@@ -46,6 +46,9 @@ func (t *turn) answers() bool {
 // Router cannot be read or refuses. Users are left on the canary for the error limit.
 func (t *turn) outOfReach() *decision {
 	r := Reason{Cause: cause.Unreachable, Detail: cmp.Or(t.o.Trouble, t.o.Refused)}
+	if t.held != "" {
+		r = Reason{Cause: cause.Drift, Detail: t.held}
+	}
 	if !t.exposed() || t.s.leadsBack() {
 		return t.stay(r)
 	}

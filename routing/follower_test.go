@@ -358,3 +358,46 @@ func TestAdoptedTrafficIsThatOfEveryObject(t *testing.T) {
 	require.NoError(t, router.Write(t.Context(), reading, share(40), progressing(share(40), 2)))
 	require.Equal(t, "v1 60, v2 40", w.document(t, "reviews").weights(t, "b"))
 }
+
+// E6: somebody makes the lead's rule a redirect. The rollout is judged, its State is
+// written, and stable gets everything as soon as the rule can be read again.
+func TestALeadThatCannotBeReadKeepsNobodyFromJudging(t *testing.T) {
+	w := newWorld(t, twoRules, gatewayRules)
+	r := w.withFollower(t)
+	write(t, r, share(50))
+	change := func(with func(rule document) document) {
+		require.NoError(t, w.Update(virtualServices, "prod", "reviews", func(o map[string]any) {
+			rules := o["spec"].(document)["http"].([]any)
+			rules[1] = with(rules[1].(document))
+		}))
+	}
+	var before document
+	change(func(rule document) document {
+		before = rule
+		return document{"name": "b", "redirect": document{"uri": "/moved"}}
+	})
+	reading, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.ErrorIs(t, reading.Trouble, canary.ErrRefused)
+	require.Equal(t, share(50), reading.Traffic, "as the State says")
+
+	noted := progressing(share(50), reading.State.Serial+1)
+	require.NoError(t, r.Write(t.Context(), reading, share(50), noted), "a note needs no rule")
+	reading, err = r.Read(t.Context())
+	require.NoError(t, err)
+	require.ErrorIs(t, r.Write(t.Context(), reading, share(60), progressing(share(60), noted.Serial+1)), canary.ErrRefused)
+
+	back := progressing(canary.Traffic{}, noted.Serial+1)
+	back.Phase, back.Outcome = phase.RollingBack, phase.RolledBack
+	require.ErrorIs(t, r.Write(t.Context(), reading, canary.Traffic{}, back), canary.ErrRefused, "it is told")
+	require.Equal(t, "v1 100", w.document(t, "gateway").weights(t, "b"))
+	_, err = r.Read(t.Context())
+	require.ErrorIs(t, err, canary.ErrRefused, "it waits for a person")
+
+	change(func(document) document { return before })
+	reading, err = r.Read(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, reading.Trouble)
+	require.Equal(t, phase.RollingBack, reading.State.Phase)
+	require.Equal(t, share(50), reading.Traffic, "which is seen, and taken back by the engine")
+}

@@ -63,7 +63,9 @@ func (r *Router) id() string { return cmp.Or(r.lead().id(), "rollout") }
 // Read implements [canary.Router]. The Version of the Reading is a []metav1.Object: the
 // objects as read, the lead first, and nil for a follower that could not be read. Do not
 // change these objects. The Traffic is that of the lead, or of the first follower that
-// differs from the State.
+// differs from the State. If somebody changed
+// the lead so that its traffic cannot be read, while a rollout has users on the canary, the
+// Traffic is that of the State, and the error is in the Trouble of the Reading.
 func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	lead, err := r.lead().get(ctx)
 	if err != nil {
@@ -75,11 +77,15 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 		badState = r.wrap(badState)
 	}
 	want := reading.State.Traffic
-	if reading.Traffic, err = r.lead().read(lead, want); err != nil {
+	var trouble []error
+	switch reading.Traffic, err = r.lead().read(lead, want); {
+	case err != nil && (badState != nil || !exposed(reading.State)):
 		return canary.Reading{}, err
+	case err != nil:
+		reading.Traffic = want
+		trouble = append(trouble, err)
 	}
 	objects := []metav1.Object{lead}
-	var trouble []error
 	for _, f := range r.objects[1:] {
 		o, t, err := follower(ctx, f, want)
 		switch {
@@ -94,6 +100,11 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 	}
 	reading.Version, reading.Trouble = objects, errors.Join(trouble...)
 	return reading, badState
+}
+
+// exposed reports whether a rollout that goes on has users on the canary.
+func exposed(s canary.State) bool {
+	return !s.Phase.Final() && (s.Traffic.Canary > 0 || s.Traffic.Cohorts != "")
 }
 
 // follower returns a follower and its traffic.
@@ -117,7 +128,7 @@ func (r *Router) Write(ctx context.Context, reading canary.Reading, t canary.Tra
 		return r.wrap(ErrForeignReading)
 	}
 	patches, owed := make([]Patch, len(objects)), []error(nil)
-	if asFound := t == reading.Traffic && t != s.Traffic; !asFound {
+	if asFound := t == reading.Traffic && (t != s.Traffic || t == reading.State.Traffic); !asFound {
 		var err error
 		if patches, owed, err = r.render(objects, t, isBack(t, reading)); err != nil {
 			return err
@@ -144,7 +155,8 @@ func isBack(t canary.Traffic, reading canary.Reading) bool {
 }
 
 // render returns the patches of all objects. In a rollback, the error of a follower that
-// cannot have the traffic is added to owed, and the others are still patched. A follower
+// cannot have the traffic is added to owed, and the others are still patched: so a lead
+// whose rules somebody changed keeps a State that says where the rollout is. An object
 // that can no longer have header routes is rolled back without them.
 func (r *Router) render(objects []metav1.Object, t canary.Traffic, back bool) (patches []Patch, owed []error, err error) {
 	patches = make([]Patch, len(objects))
@@ -158,7 +170,7 @@ func (r *Router) render(objects []metav1.Object, t canary.Traffic, back bool) (p
 		}
 		switch {
 		case err == nil:
-		case i == 0 || !back:
+		case !back:
 			return nil, nil, err
 		default:
 			owed = append(owed, err)
