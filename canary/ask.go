@@ -116,7 +116,11 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 		o.Pin = pin
 		return a, err
 	case askShown:
-		return r.c.Verifier.Verify(ctx, d.Traffic, s.Shifted)
+		since := s.Shifted
+		if s.Phase == phase.Preparing && d.Traffic == (Traffic{}) {
+			since = time.Time{} // nothing was written yet
+		}
+		return r.c.Verifier.Verify(ctx, d.Traffic, since)
 	case askReady:
 		q.Traffic, q.Pin = d.Traffic, d.Pin
 		return r.ready(ctx, q)

@@ -115,7 +115,7 @@ func (t *turn) closeBlock() {
 		return
 	}
 	since := s.Verified
-	if !t.verify {
+	if !t.verifies() {
 		since = s.Shifted.Add(t.settle)
 	} else if since.IsZero() {
 		return

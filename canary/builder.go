@@ -80,7 +80,7 @@ func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 }
 
 // Settle is how long the mesh needs to apply a change of traffic. The change counts as
-// done after that time, or, under Verify, the Verifier is asked after that time. Make
+// done after that time, or, with a Config.Verifier, the Verifier is asked after that time. Make
 // Settle longer than these three together: a write to the API server, the push to all
 // proxies, and the clock difference of two drivers. The zero value counts a change as
 // done when it is written.
@@ -104,8 +104,8 @@ func (b Builder) Interval(d time.Duration) Builder {
 	return b
 }
 
-// Verify makes each change of traffic wait until Config.Verifier has seen the mesh apply
-// it. Without Verify a change counts as done after Settle.
+// Verify makes NewRunner refuse a Config without a Verifier, so that nobody drives the plan
+// who cannot see what the mesh does.
 func (b Builder) Verify() Builder {
 	b.spec.verify = true
 	return b

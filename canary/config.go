@@ -29,7 +29,10 @@ type Config struct {
 	// Gates maps the name of a gate to the function that opens it. A gate of the plan
 	// without a function opens by an order.Approve, and a gate with a function does not.
 	Gates map[string]Gate
-	// Verifier is needed by a plan with Verify. Other plans do not use it.
+	// Verifier sees whether the mesh routes as written: before the first share, before a
+	// step counts as seen, and before a rollout is over. Without one, a change counts as
+	// done after Builder.Settle, even if a proxy never applied it. A plan with Verify needs
+	// one.
 	Verifier Verifier
 	// Observers receive an Event for each turn. Give at least one: only Events say why a
 	// rollout waits.

@@ -57,15 +57,15 @@ line 16: weather: there is no such field; want one of name, revision, owner, set
 
 func TestAMistakeHasNoFalseFollower(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"name":"p","step":[{"canary":"100%"}]}`:                                     "step: there is no such field; did you mean steps?",
-		`{"name":"p","steps":{}}`:                                                     "steps: found an object, want a list",
-		`{"nam":"p","steps":[{"canary":"100%"}]}`:                                     "nam: there is no such field; did you mean name?",
-		`{"name":"p","steps":[{"canary":100}]}`:                                       `steps 1 canary: found 100, want a percentage in quotes or with its sign, such as "12.5%"`,
-		`{"name":"p","steps":[{"canery":"100%"}]}`:                                    "steps 1 canery: there is no such field; did you mean canary?",
-		`{"name":"p","steps":[{"canary":"1%"}],"end":{"kind":"away"}}`:                `end kind: end "away" is not known; want one of stay, promote stable, discard`,
-		`{"name":"p","steps":[{"canary":"100%","hold":"1h","deadline":5}]}`:           "steps 1 deadline: found 5, want a duration such as 1m30s",
+		`{"name":"p","step":[{"canary":"100%"}]}`:                                      "step: there is no such field; did you mean steps?",
+		`{"name":"p","steps":{}}`:                                                      "steps: found an object, want a list",
+		`{"nam":"p","steps":[{"canary":"100%"}]}`:                                      "nam: there is no such field; did you mean name?",
+		`{"name":"p","steps":[{"canary":100}]}`:                                        `steps 1 canary: found 100, want a percentage in quotes or with its sign, such as "12.5%"`,
+		`{"name":"p","steps":[{"canery":"100%"}]}`:                                     "steps 1 canery: there is no such field; did you mean canary?",
+		`{"name":"p","steps":[{"canary":"1%"}],"end":{"kind":"away"}}`:                 `end kind: end "away" is not known; want one of stay, promote stable, discard`,
+		`{"name":"p","steps":[{"canary":"100%","hold":"1h","deadline":5}]}`:            "steps 1 deadline: found 5, want a duration such as 1m30s",
 		`{"name":"p","steps":[{"canary":"100%","deadlin":"1h","onDeadline":"pause"}]}`: "steps 1 deadlin: there is no such field; did you mean deadline?",
-		`{"name":"p","steps":[{"name":3,"canary":"1%"},{"canary":"100%","name":4}]}`:  "steps 1 name: found 3, want a string in quotes\nsteps 2 name: found 4, want a string in quotes",
+		`{"name":"p","steps":[{"name":3,"canary":"1%"},{"canary":"100%","name":4}]}`:   "steps 1 name: found 3, want a string in quotes\nsteps 2 name: found 4, want a string in quotes",
 		`[]`: "found a list, want an object",
 	} {
 		_, got, _ := strings.Cut(planError(t, text), `": `)

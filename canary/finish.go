@@ -40,12 +40,15 @@ func (t *turn) follow(r *row) *decision {
 			return d
 		}
 	}
-	since, d := t.seen()
-	if d != nil {
-		return d
+	since, unseen := t.seen()
+	if unseen != nil && (since.IsZero() || !r.judged) {
+		return unseen
 	}
 	if d := t.watch(r, since); d != nil {
 		return d
+	}
+	if unseen != nil {
+		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	}
 	if d := t.granted(r); d != nil {
 		return d

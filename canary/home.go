@@ -65,7 +65,7 @@ func (t *turn) senseless() bool {
 func (t *turn) homeward() *spec {
 	return &spec{
 		name: t.s.Name, revision: t.s.Revision, owner: t.s.Owner, digest: t.s.Plan, end: End{Kind: t.s.End},
-		settle: t.settle, interval: t.interval, verify: t.verify, drift: drift{Limit: maxCount},
+		settle: t.settle, interval: t.interval, drift: drift{Limit: maxCount},
 	}
 }
 

@@ -184,6 +184,9 @@ func (t *turn) prepare() *decision {
 	if d := t.pin(); d != nil {
 		return d
 	}
+	if d := t.quiet(); d != nil {
+		return d
+	}
 	if d := t.putUp(); d != nil {
 		return d
 	}

@@ -55,6 +55,8 @@ type observation struct {
 	// Workload and Prerequisite: there is one, to be asked for its Pin when the
 	// rollout begins, and to be taken down in the end.
 	Workload, Prerequisite bool
+	// Verifier: there is one, to be asked whether the mesh routes as written.
+	Verifier bool
 	// Look is how long a look of the judge is; zero if it does not say.
 	Look time.Duration
 	// Gates are those that open by themselves, and Opened the answers to askGate.

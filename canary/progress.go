@@ -86,15 +86,16 @@ func (t *turn) deadline(step *Step) time.Time {
 // users' safety comes before what only a person or time can end. It is nil if
 // nothing is lacking.
 func (t *turn) lacking(step *Step) *decision {
-	since, d := t.seen()
-	if d != nil {
-		return d
+	since, unseen := t.seen()
+	if unseen != nil && (since.IsZero() || !t.exposed()) {
+		return unseen
 	}
 	verdict, d := t.judge(step, since)
-	if d != nil {
-		return d
-	}
 	switch {
+	case d != nil:
+		return d
+	case unseen != nil: // a failing canary goes back all the same
+		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	case t.o.Trouble != "" || t.o.Refused != "":
 		return t.outOfReach()
 	case t.s.Drifting:
@@ -135,7 +136,7 @@ func (t *turn) judged(step *Step, from time.Time) (lack Reason, d *decision) {
 	if d := t.unread(from); d != nil {
 		return lack, d
 	}
-	if j.Err == nil {
+	if j.Err == nil && !(t.verifies() && t.s.Verified.IsZero()) {
 		t.s.Carry = j.Result.Carry // for the next write
 	}
 	switch {

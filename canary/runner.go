@@ -13,9 +13,13 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// Verifier sees what the proxies do, as opposed to what was written.
+// Verifier sees what the proxies do, as opposed to what was written. Package canary/verify
+// has one that reads the mesh's metrics.
 type Verifier interface {
-	// Verify says Yes when all proxies route by t, which was written at the time since.
+	// Verify says Yes when all proxies route by t, which was written at the time since, and
+	// Wait if some do not, naming them. A zero time means that t is what has always been.
+	// An error means that it cannot be told. If the canary has no live traffic, an error is
+	// borne for the plan's ErrorLimit, and then the rollout goes on without having seen it.
 	Verify(ctx context.Context, t Traffic, since time.Time) (Answer, error)
 }
 
@@ -143,7 +147,7 @@ func (r *Runner) read(ctx context.Context) (reading Reading, err error) {
 func (r *Runner) observe(reading Reading, now time.Time) observation {
 	o := observation{
 		Now: now, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort,
-		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: len(r.c.Prerequisites) > 0,
+		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: len(r.c.Prerequisites) > 0, Verifier: r.c.Verifier != nil,
 	}
 	if reading.Trouble != nil {
 		o.Trouble = reading.Trouble.Error()

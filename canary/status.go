@@ -113,7 +113,7 @@ func (t *turn) closed(gates []string) string {
 func (t *turn) stepWaits(now, settled time.Time) (what string, until time.Time) {
 	s, step := &t.s, &t.steps[t.s.Step]
 	since := settled
-	if t.verify {
+	if !s.Verified.IsZero() {
 		since = s.Verified
 	}
 	deadline := time.Time{}
@@ -123,7 +123,7 @@ func (t *turn) stepWaits(now, settled time.Time) (what string, until time.Time) 
 	switch until := since.Add(step.Hold); {
 	case s.Drifting:
 		return "waits for an order: somebody changed the traffic", deadline
-	case t.verify && since.IsZero():
+	case t.verify && s.Verified.IsZero():
 		return "waits until the mesh routes as written", deadline
 	case now.Before(until) && !s.Skipped:
 		return "waits for the end of the hold", until

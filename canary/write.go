@@ -94,26 +94,3 @@ func (t *turn) record(why string) {
 	move := Transition{At: t.o.Now, Phase: s.Phase, Step: s.Step, Reason: s.Reason}
 	s.Trace = append(slices.Clip(s.Trace[max(0, len(s.Trace)-maxTrace+1):]), move)
 }
-
-// seen tells since when the mesh does the traffic of the State. If it does not,
-// the decision says what to do about that.
-func (t *turn) seen() (since time.Time, d *decision) {
-	settled := t.s.Shifted.Add(t.settle)
-	switch {
-	case t.verify && !t.s.Verified.IsZero():
-		return t.s.Verified, nil
-	case t.o.Now.Before(settled):
-		return since, t.stay(Reason{cause.Settling, t.s.Traffic.String(), settled})
-	case !t.verify:
-		return settled, nil
-	}
-	switch a := t.o.Answers[askShown]; a.Reply {
-	case unasked:
-		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
-	case Yes:
-		t.s.Verified = t.o.Now
-		return since, t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
-	default:
-		return since, t.stay(Reason{Cause: cause.Verifying, Detail: a.Reason})
-	}
-}

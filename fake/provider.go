@@ -61,12 +61,41 @@ func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	from := windows[0].From.Add(-max(baseLine, 2*m.config.Scrape))
-	all, err := m.net.Recorder.Series(q, from, windows[len(windows)-1].To)
+	all, err := m.net.Recorder.Series(q, m.history(windows[0]), windows[len(windows)-1].To)
 	if err != nil {
 		return nil, err
 	}
 	return metrics.Increases(all, windows)
+}
+
+func (m *Mesh) history(w metrics.Window) time.Time {
+	return w.From.Add(-max(baseLine, 2*m.config.Scrape))
+}
+
+// Proxies implements metrics.ProxyCounter.
+func (m *Mesh) Proxies(ctx context.Context, q metrics.Query, w metrics.Window) (map[metrics.Proxy]metrics.Counts, error) {
+	counts, err := m.proxies(ctx, q, w)
+	if err != nil {
+		return nil, fmt.Errorf("fake: %s: %w", q, err)
+	}
+	return counts, nil
+}
+
+func (m *Mesh) proxies(ctx context.Context, q metrics.Query, w metrics.Window) (map[metrics.Proxy]metrics.Counts, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
+	}
+	if err := errors.Join(q.Validate(), w.Validate()); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(time.Now())
+	all, err := m.net.Recorder.Proxies(q, m.history(w), w.To)
+	if err != nil {
+		return nil, err
+	}
+	return metrics.ProxyIncreases(all, w)
 }
 
 // Prometheus returns a handler like the HTTP API of a Prometheus server that scrapes the

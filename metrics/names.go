@@ -27,6 +27,10 @@ type Names struct {
 	ResponseCode string // response_code
 	GRPCStatus   string // grpc_response_status
 
+	// SourceWorkload and SourceNamespace are the labels of the client.
+	SourceWorkload  string // source_workload
+	SourceNamespace string // source_workload_namespace
+
 	// Instance is the label for the scraped proxy; "" means instance.
 	Instance string
 }
@@ -45,6 +49,9 @@ func (n Names) OrStandard() Names {
 		ResponseCode: cmp.Or(n.ResponseCode, "response_code"),
 		GRPCStatus:   cmp.Or(n.GRPCStatus, "grpc_response_status"),
 		Instance:     cmp.Or(n.Instance, "instance"),
+
+		SourceWorkload:  cmp.Or(n.SourceWorkload, "source_workload"),
+		SourceNamespace: cmp.Or(n.SourceNamespace, "source_workload_namespace"),
 	}
 }
 

@@ -14,6 +14,8 @@ type Verifier struct {
 	// Script is the answers in their order. When it is used up, the last one is
 	// repeated.
 	Script []canary.Answer
+	// Err, if it is set, is returned instead of an answer.
+	Err error
 
 	mu    sync.Mutex
 	asked []canary.Traffic
@@ -26,6 +28,9 @@ func (v *Verifier) Verify(ctx context.Context, t canary.Traffic, _ time.Time) (c
 	v.asked = append(v.asked, t)
 	if err := ctx.Err(); err != nil {
 		return canary.Answer{}, err
+	}
+	if v.Err != nil {
+		return canary.Answer{}, v.Err
 	}
 	return scripted(v.Script, len(v.asked)), nil
 }

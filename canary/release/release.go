@@ -6,11 +6,13 @@ package release
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/verify"
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/metrics"
 	"github.com/serin-go/serin/mirror"
@@ -108,6 +110,13 @@ func (s Service) Parts(virtualServices routing.Client[networking.VirtualService]
 // judge, the observers and everything else.
 func (p Parts) Config(plan canary.Plan) canary.Config {
 	return canary.Config{Plan: plan, Router: p.Router, Workload: p.Workload}
+}
+
+// Verifier returns a canary.Verifier that sees in the metrics whether the proxies route as
+// written. The lag is how far the metrics may lag behind the requests, at least one scrape
+// interval; zero means verify.DefaultLag.
+func (p Parts) Verifier(provider metrics.ProxyCounter, lag time.Duration) verify.Metrics {
+	return verify.Metrics{Provider: provider, Stable: p.Stable, Canary: p.Canary, Lag: lag}
 }
 
 // Judge returns a judge that compares the canary with stable. The Provider counts the

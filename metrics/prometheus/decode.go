@@ -12,9 +12,8 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// decode returns the counters in the answer to selector: once for each bound, or once if
-// there are no bounds.
-func decode(answer model.Value, q metrics.Query, bounds []time.Duration, n metrics.Names) ([][]metrics.Series, error) {
+// asMatrix returns the answer to selector as what it must be.
+func asMatrix(answer model.Value) (model.Matrix, error) {
 	matrix, ok := answer.(model.Matrix)
 	if !ok {
 		return nil, fmt.Errorf("%w: the answer is a %T, not a matrix", metrics.ErrNotCounter, answer)
@@ -24,6 +23,12 @@ func decode(answer model.Value, q metrics.Query, bounds []time.Duration, n metri
 			return nil, fmt.Errorf("%w: %s holds native histograms", metrics.ErrNotCounter, stream.Metric)
 		}
 	}
+	return matrix, nil
+}
+
+// decode returns the counters in the matrix: once for each bound, or once if there are no
+// bounds.
+func decode(matrix model.Matrix, q metrics.Query, bounds []time.Duration, n metrics.Names) ([][]metrics.Series, error) {
 	if len(bounds) > 0 {
 		return decodeBuckets(matrix, bounds, n)
 	}

@@ -131,15 +131,11 @@ func (p *Provider) sequence(
 		return nil, err
 	}
 	w := metrics.Window{From: windows[0].From, To: windows[len(windows)-1].To}
-	selector, err := selector(q, bounds, p.config.Names, w.Length()+p.config.MaxAge)
+	matrix, err := p.readings(ctx, q, bounds, w)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := p.ask(ctx, selector, w.To)
-	if err != nil {
-		return nil, err
-	}
-	all, err := decode(answer, q, bounds, p.config.Names)
+	all, err := decode(matrix, q, bounds, p.config.Names)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +149,19 @@ func (p *Provider) sequence(
 		}
 	}
 	return counts, nil
+}
+
+// readings asks for the readings that counts in the window need.
+func (p *Provider) readings(ctx context.Context, q metrics.Query, bounds []time.Duration, w metrics.Window) (model.Matrix, error) {
+	selector, err := selector(q, bounds, p.config.Names, w.Length()+p.config.MaxAge)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := p.ask(ctx, selector, w.To)
+	if err != nil {
+		return nil, err
+	}
+	return asMatrix(answer)
 }
 
 // ask sends a query. It returns an error if the answer has warnings.

@@ -11,11 +11,23 @@ import (
 // Series returns the readings of the series that a query asks for, after from, up
 // to and including to.
 func (r *Recorder) Series(q metrics.Query, from, to time.Time) ([]metrics.Series, error) {
+	var all []metrics.Series
+	err := r.each(q, from, to, func(_ metrics.Proxy, one metrics.Series) { all = append(all, one) })
+	return all, err
+}
+
+// Proxies is Series by the proxy that reports.
+func (r *Recorder) Proxies(q metrics.Query, from, to time.Time) (map[metrics.Proxy][]metrics.Series, error) {
+	all := map[metrics.Proxy][]metrics.Series{}
+	err := r.each(q, from, to, func(proxy metrics.Proxy, one metrics.Series) { all[proxy] = append(all[proxy], one) })
+	return all, err
+}
+
+func (r *Recorder) each(q metrics.Query, from, to time.Time, yield func(metrics.Proxy, metrics.Series)) error {
 	good, err := goodRequests(q.Signal)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var all []metrics.Series
 	for i, s := range r.counters.all {
 		if !s.belongs(q) {
 			continue
@@ -28,10 +40,10 @@ func (r *Recorder) Series(q metrics.Query, from, to time.Time) ([]metrics.Series
 			}
 		}
 		if len(one.Samples) > 0 {
-			all = append(all, one)
+			yield(metrics.Proxy{Workload: s.key.FromWorkload, Namespace: s.key.FromNamespace, Instance: one.Target}, one)
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // goodRequests returns how to tell the good requests of a reading.

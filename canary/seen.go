@@ -1,0 +1,76 @@
+package canary
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
+)
+
+// verifies reports whether what the mesh does is looked at, and not only waited for.
+func (t *turn) verifies() bool { return t.verify || t.o.Verifier }
+
+// seen tells since when the mesh does the traffic of the State. If it was not seen to do
+// that, the decision says what to do about it, and since is when it should have been, or
+// zero before that.
+func (t *turn) seen() (since time.Time, d *decision) {
+	settled := t.s.Shifted.Add(t.settle)
+	switch {
+	case t.verifies() && !t.s.Verified.IsZero():
+		return t.s.Verified, nil
+	case t.o.Now.Before(settled):
+		return since, t.stay(Reason{cause.Settling, t.s.Traffic.String(), settled})
+	case !t.verifies():
+		return settled, nil
+	}
+	a := t.o.Answers[askShown]
+	until := settled.Add(t.pauseLimit())
+	switch {
+	case a.Reply == unasked:
+		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
+	case a.Reply == Yes:
+		t.s.Verified = t.o.Now
+		return since, t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
+	case !t.exposed() && t.o.Erred[askShown]:
+		return since, t.unseen(a.Reason)
+	case t.s.Traffic.users() && !t.s.leadsBack() && !t.o.Now.Before(until):
+		return since, t.rollBack(fmt.Sprintf("not seen for %v: %s", t.pauseLimit(), a.Reason))
+	}
+	return settled, t.stay(Reason{Cause: cause.Verifying, Detail: a.Reason})
+}
+
+// unseen bears for the error limit that nobody can tell whether the canary has no traffic.
+// Then the rollout goes on without having seen it, and says so.
+func (t *turn) unseen(why string) *decision {
+	began := t.s.Failing.IsZero()
+	if began {
+		t.s.Failing = t.o.Now
+	}
+	r := Reason{cause.Verifying, why, t.s.Failing.Add(t.errorLimit())}
+	switch {
+	case began:
+		return t.note(r)
+	case t.o.Now.Before(r.Until):
+		return t.stay(r)
+	}
+	t.s.Verified, t.s.Failing = t.o.Now, time.Time{}
+	const room = 80 // in the reason, for why it is where it is
+	t.record(clip(t.s.Reason, room) + "; not seen quiet: " + why)
+	return t.write(t.o.Traffic, Reason{Cause: cause.Verifying, Detail: t.s.Reason})
+}
+
+// quiet asks, before the first share, whether the canary has no traffic yet. It is nil if it
+// has none, or if nobody can tell.
+func (t *turn) quiet() *decision {
+	if !t.verifies() || t.s.Phase != phase.Preparing || t.s.Traffic.HeaderRoutes {
+		return nil
+	}
+	switch a := t.o.Answers[askShown]; {
+	case a.Reply == unasked:
+		return t.decide(decision{Ask: askShown})
+	case a.Reply != Yes && !t.o.Erred[askShown]:
+		return t.bounded(&t.steps[0], t.stay(Reason{Cause: cause.Verifying, Detail: "before the first share: " + a.Reason}))
+	}
+	return nil
+}
