@@ -31,7 +31,7 @@ func (t *turn) seen() (since time.Time, d *decision) {
 		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
 	case a.Reply == Yes:
 		t.s.Verified = t.o.Now
-		return since, t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
+		return since, t.write(t.o.Traffic, Reason{Cause: cause.Verifying, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
 	case !t.exposed() && t.o.Erred[askShown]:
 		return since, t.unseen(a.Reason)
 	case t.s.Traffic.users() && !t.s.leadsBack() && !t.o.Now.Before(until):

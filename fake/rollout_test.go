@@ -22,10 +22,12 @@ import (
 // rollout is the whole library on the simulated mesh, through real clients.
 func rollout(t *testing.T, server *apiserver.Server, judge analysis.Analyzer) *canary.Runner {
 	t.Helper()
-	return rolloutWith(t, server, judge, func(*workload.Config, workload.Watcher) {})
+	return rolloutWith(t, server, judge, polled)
 }
 
-func rolloutWith(t *testing.T, server *apiserver.Server, judge analysis.Analyzer, change func(*workload.Config, workload.Watcher)) *canary.Runner {
+func polled(*workload.Config, workload.Watcher) {}
+
+func rolloutWith(t *testing.T, server *apiserver.Server, judge analysis.Analyzer, change func(*workload.Config, workload.Watcher), more ...func(*canary.Config)) *canary.Runner {
 	t.Helper()
 	judged := canary.Pass
 	plan, err := canary.NewPlan("reviews-2").
@@ -48,12 +50,16 @@ func rolloutWith(t *testing.T, server *apiserver.Server, judge analysis.Analyzer
 	change(&config, client.AppsV1().Deployments(ns))
 	pods, err := workload.New(client.AppsV1().Deployments(ns), config)
 	require.NoError(t, err)
-	runner, err := canary.NewRunner(canary.Config{
+	c := canary.Config{
 		Plan:     plan,
 		Router:   routing.NewRouter(render.Object(istioClient.NetworkingV1().VirtualServices(ns))),
 		Analyzer: judge,
 		Workload: pods,
-	})
+	}
+	for _, f := range more {
+		f(&c)
+	}
+	runner, err := canary.NewRunner(c)
 	require.NoError(t, err)
 	return runner
 }

@@ -113,8 +113,8 @@ func (p Parts) Config(plan canary.Plan) canary.Config {
 }
 
 // Verifier returns a canary.Verifier that sees in the metrics whether the proxies route as
-// written. The lag is how far the metrics may lag behind the requests, at least one scrape
-// interval; zero means verify.DefaultLag.
+// written. The lag is the plan's ScrapeLag: how far the metrics may lag behind the requests,
+// at least one scrape interval.
 func (p Parts) Verifier(provider metrics.ProxyCounter, lag time.Duration) verify.Metrics {
 	return verify.Metrics{Provider: provider, Stable: p.Stable, Canary: p.Canary, Lag: lag}
 }

@@ -65,6 +65,7 @@ func Example() {
 	judge := parts.Judge(mesh, sequential.Rate{}, sequential.Latency{}) // on a cluster metrics/prometheus counts
 	judge.Tuning.Look = 20 * time.Millisecond                           // the test is fast
 	config.Analyzer = judge
+	config.Verifier = parts.Verifier(mesh, plan.ScrapeLag()) // sees what the proxies do
 	config.Observers = []canary.Observer{func(_ context.Context, e canary.Event) {
 		if e.Reason.Cause == cause.MovedOn {
 			fmt.Println(e.After.Phase, e.After.Traffic)

@@ -36,10 +36,17 @@ func newRunner(p canary.Plan, cluster *rest.Config, o options, observe canary.Ob
 	if err != nil {
 		return nil, err
 	}
-	config := parts.Config(p)
-	if config.Analyzer, err = newJudge(o, parts); err != nil {
+	client, err := api.NewClient(api.Config{Address: o.prometheus})
+	if err != nil {
 		return nil, err
 	}
+	counts, err := prometheus.New(promv1.NewAPI(client), prometheus.Config{})
+	if err != nil {
+		return nil, err
+	}
+	config := parts.Config(p)
+	config.Analyzer = newJudge(o, parts, counts)
+	config.Verifier = parts.Verifier(counts, p.ScrapeLag())
 	config.Observers = []canary.Observer{observe}
 	return canary.NewRunner(config)
 }
@@ -60,19 +67,11 @@ func newParts(cluster *rest.Config) (release.Parts, error) {
 // newJudge compares v2 with v1, and holds v2 to 2 % of errors, which counts when v1 has no
 // traffic to compare with. It accepts 1 % more errors than v1 has, because some hundred
 // requests show that.
-func newJudge(o options, parts release.Parts) (analysis.Analyzer, error) {
-	client, err := api.NewClient(api.Config{Address: o.prometheus})
-	if err != nil {
-		return nil, err
-	}
-	counts, err := prometheus.New(promv1.NewAPI(client), prometheus.Config{})
-	if err != nil {
-		return nil, err
-	}
+func newJudge(o options, parts release.Parts, counts *prometheus.Provider) analysis.Analyzer {
 	accepted := sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: 0.01}}
 	judge := parts.Judge(counts, accepted, sequential.Rate{Objective: 0.98})
 	judge.Tuning.Look = o.look
-	return judge, nil
+	return judge
 }
 
 // onCluster drives the rollout on a real cluster.
