@@ -57,11 +57,14 @@ type turn struct {
 	// held is why the rollout goes no further although nothing is decided about
 	// what somebody changed; "" if it may.
 	held string
+	// bystander: the rollout is another one, and this driver only waits for its end.
+	bystander bool
 	// repairs: the header routes are to be made anew, unless something else is written.
 	repairs bool
 }
 
 func (t *turn) next() *decision {
+	t.supersede()
 	aborted := t.aborted()
 	switch {
 	case aborted && t.senseless():
@@ -70,6 +73,9 @@ func (t *turn) next() *decision {
 		t.s.Owner = t.owner // whoever turns it back goes on with that
 		t.spec = t.homeward()
 	default:
+		if d := t.awaits(); d != nil {
+			return d
+		}
 		if err := t.foreign(); err != nil {
 			return t.decide(decision{Err: err})
 		}
@@ -131,6 +137,8 @@ func (t *turn) foreign() error {
 	case s.Command.Order == order.Abort && t.lacksWorkload():
 		return fmt.Errorf("canary: %w: %w: %q (%s) is %v and may have changed stable; only a driver with a Workload can roll it back",
 			ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
+	case s.Name == t.name && slices.Contains(s.Revisions, t.revision):
+		return t.superseded()
 	case s.Owner != t.owner:
 		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let it end, or order an abort",
 			ErrRefused, ErrOtherOwner, s.Name, s.Owner, t.owner)
@@ -252,6 +260,7 @@ func (t *turn) fresh() {
 		began = t.s.Began.Add(1)
 	}
 	t.s = State{
+		History: History{Revisions: t.revisions()},
 		Serial:  t.firstSerial(),
 		Rollout: Rollout{Plan: t.digest, Name: t.name, Revision: t.revision, Owner: t.owner, End: t.end.Kind, Began: began, Object: clip(t.o.Object, maxName)},
 		clock:   clock{Shifted: t.o.Now},

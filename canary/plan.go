@@ -158,7 +158,10 @@ func (p Plan) Digest() string {
 
 // For returns the plan for one revision of the software, such as an image tag. Each
 // revision is a rollout of its own: a finished rollout does not keep the next revision
-// from beginning.
+// from beginning. A revision supersedes an earlier one of the same plan name and owner: if
+// the earlier one is still under way, it is rolled back first. If it has changed stable
+// already, the new one waits for its end, for an hour at most. The State remembers the last
+// eight revisions, so an old driver does not supersede a newer rollout.
 func (p Plan) For(revision string) Plan {
 	if p.spec == nil {
 		return p

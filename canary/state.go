@@ -156,7 +156,8 @@ type History struct {
 	// Recalled: a Runner restored this State from its memory. Stable may already be under
 	// promotion.
 	Recalled bool `json:"recalled,omitzero"`
-	// Revisions are those that were superseded by another rollout, oldest first.
+	// Revisions are the earlier ones of this release, the last one at the end. A driver of
+	// one of them does not supersede this rollout.
 	Revisions []string `json:"revisions,omitempty"`
 	// Trace has the last eight transitions, oldest first.
 	Trace []Transition `json:"trace,omitempty"`

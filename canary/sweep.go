@@ -19,7 +19,7 @@ const lookAhead = 10 * time.Minute
 func (t *turn) attend(s State) (State, *decision) {
 	d := &t.d
 	switch {
-	case d.Ask != askNothing || d.Err != nil:
+	case d.Ask != askNothing || d.Err != nil || t.bystander:
 		return s, d
 	case d.Write:
 		t.s.LookBy = t.lookBy(&t.s, d.Traffic)

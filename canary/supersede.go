@@ -1,0 +1,68 @@
+package canary
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+)
+
+// older reports whether the rollout in the State is under way, and of a revision that came
+// before that of this plan. The State remembers the revisions in the order in which they
+// came, so that of two drivers that both live only one goes on.
+func (t *turn) older() bool {
+	s := &t.s
+	switch {
+	case s.Phase == phase.Idle || s.Phase.Final() || t.misplaced():
+		return false
+	case s.Name != t.name || s.Owner != t.owner || s.Revision == t.revision || s.Revision == "" || t.revision == "":
+		return false
+	}
+	return !t.o.Had && !slices.Contains(s.Revisions, t.revision)
+}
+
+// supersede orders an Abort of an older revision. One that has changed stable already is
+// let end.
+func (t *turn) supersede() {
+	if t.older() && !rowOf(t.s.Phase).moved && !t.s.leadsBack() && t.homeward().check(&t.s) == nil {
+		t.s.Command = Command{Order: order.Abort, By: "revision " + clip(t.revision, maxName/2), Why: "it supersedes " + clip(t.s.Revision, maxName/2)}
+		t.s.Revisions = remember(t.s.Revisions, t.s.Revision)
+	}
+}
+
+// remember appends a revision, and forgets the oldest where there are too many.
+func remember(all []string, revision string) []string {
+	all = slices.DeleteFunc(slices.Clone(all), func(r string) bool { return r == revision })
+	all = append(all, revision)
+	return all[max(0, len(all)-maxRevisions):]
+}
+
+// revisions are those that a rollout beginning now has superseded.
+func (t *turn) revisions() []string {
+	s := &t.s
+	if s.Name != t.name {
+		return nil
+	}
+	all := s.Revisions
+	if s.Revision != "" {
+		all = remember(all, s.Revision)
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(r string) bool { return r == t.revision })
+}
+
+// handover is how long a newer revision waits for one that has changed stable already.
+const handover = time.Hour
+
+// awaits waits for an older revision that has changed stable already. It is nil if there is
+// none, or if that takes too long.
+func (t *turn) awaits() *decision {
+	until := t.s.Entered.Add(handover)
+	if !t.older() || !rowOf(t.s.Phase).moved || !t.o.Now.Before(until) {
+		return nil
+	}
+	t.bystander = true
+	return t.stay(Reason{cause.Promoting, fmt.Sprintf("revision %s is %v; this one begins when that is over", t.s.Revision, t.s.Phase), until})
+}
