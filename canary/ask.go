@@ -124,8 +124,10 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 	case askReady:
 		q.Traffic, q.Pin = d.Traffic, d.Pin
 		return r.ready(ctx, q)
-	case askAlive:
-		return r.c.Workload.Alive(ctx, q)
+	case askInspected:
+		seen, err := r.c.Workload.Inspect(ctx, q)
+		o.Inspection = seen
+		return Answer{Reply: Yes}, err
 	case askGate:
 		return r.gate(ctx, d.Gate)
 	case askPromoted:

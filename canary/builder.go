@@ -149,6 +149,14 @@ func (b Builder) DriftLimit(n int) Builder {
 	return b
 }
 
+// OnChange says what happens when the canary becomes another version during the rollout:
+// it is not what was judged. A change of stable always holds the step: it is never
+// overwritten by a promotion.
+func (b Builder) OnChange(p ChangePolicy) Builder {
+	b.spec.onChange = p
+	return b
+}
+
 // BlindLimit is how long users may be on the canary while the judge lacks readings: its
 // store returns errors, or lacks data that must exist. After that time stable gets all
 // traffic until the readings are back (phase.Retreating). The zero value means four looks

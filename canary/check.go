@@ -92,6 +92,7 @@ func (s *spec) settingProblems() mistakes {
 	}
 	drift.checkKnown("policy", s.drift.Policy)
 	all.within(place{"drift"}, drift)
+	all.checkKnown("onChange", s.onChange)
 	return all
 }
 

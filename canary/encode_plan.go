@@ -11,21 +11,22 @@ import (
 
 // planDoc is the encoded form of a Plan.
 type planDoc struct {
-	Name         string    `json:"name"`
-	Revision     string    `json:"revision,omitzero"`
-	Owner        string    `json:"owner,omitzero"`
-	Settle       duration  `json:"settle,omitzero"`
-	ScrapeLag    duration  `json:"scrapeLag,omitzero"`
-	Interval     duration  `json:"interval,omitzero"`
-	Bake         duration  `json:"bake,omitzero"`
-	Verify       bool      `json:"verify,omitzero"`
-	HeaderRoutes bool      `json:"headerRoutes,omitzero"`
-	Drift        driftDoc  `json:"drift,omitzero"`
-	BlindLimit   duration  `json:"blindLimit,omitzero"`
-	ErrorLimit   duration  `json:"errorLimit,omitzero"`
-	PauseLimit   duration  `json:"pauseLimit,omitzero"`
-	Steps        []stepDoc `json:"steps"`
-	End          endDoc    `json:"end,omitzero"`
+	Name         string       `json:"name"`
+	Revision     string       `json:"revision,omitzero"`
+	Owner        string       `json:"owner,omitzero"`
+	Settle       duration     `json:"settle,omitzero"`
+	ScrapeLag    duration     `json:"scrapeLag,omitzero"`
+	Interval     duration     `json:"interval,omitzero"`
+	Bake         duration     `json:"bake,omitzero"`
+	Verify       bool         `json:"verify,omitzero"`
+	HeaderRoutes bool         `json:"headerRoutes,omitzero"`
+	Drift        driftDoc     `json:"drift,omitzero"`
+	OnChange     ChangePolicy `json:"onChange,omitzero"`
+	BlindLimit   duration     `json:"blindLimit,omitzero"`
+	ErrorLimit   duration     `json:"errorLimit,omitzero"`
+	PauseLimit   duration     `json:"pauseLimit,omitzero"`
+	Steps        []stepDoc    `json:"steps"`
+	End          endDoc       `json:"end,omitzero"`
 }
 
 type driftDoc struct {
@@ -77,7 +78,7 @@ func (s *spec) encode() ([]byte, error) {
 	doc := planDoc{
 		Name: s.name, Revision: s.revision, Owner: s.owner,
 		Settle: duration(s.settle), ScrapeLag: duration(s.lag), Interval: duration(s.interval),
-		Bake: duration(s.bake), Verify: s.verify, HeaderRoutes: s.headerRoutes, Drift: driftDoc(s.drift),
+		Bake: duration(s.bake), Verify: s.verify, HeaderRoutes: s.headerRoutes, Drift: driftDoc(s.drift), OnChange: s.onChange,
 		BlindLimit: duration(s.blind), ErrorLimit: duration(s.errors), PauseLimit: duration(s.pause),
 		Steps: make([]stepDoc, len(s.steps)),
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
@@ -117,6 +118,7 @@ func (s spec) plan() (Plan, error) {
 //	bake: 0s
 //	verify: false
 //	headerRoutes: false
+//	onChange: roll back      # or restart, hold
 //	blindLimit: 0s           # four looks, 30s at least
 //	errorLimit: 0s           # 15m
 //	pauseLimit: 0s           # 24h
@@ -168,7 +170,7 @@ func (doc planDoc) builder() Builder {
 	}
 	b := NewPlan(doc.Name).Owner(doc.Owner).
 		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).
-		OnDrift(doc.Drift.Policy).DriftLimit(doc.Drift.Limit).BlindLimit(time.Duration(doc.BlindLimit)).ErrorLimit(time.Duration(doc.ErrorLimit)).PauseLimit(time.Duration(doc.PauseLimit)).
+		OnDrift(doc.Drift.Policy).DriftLimit(doc.Drift.Limit).OnChange(doc.OnChange).BlindLimit(time.Duration(doc.BlindLimit)).ErrorLimit(time.Duration(doc.ErrorLimit)).PauseLimit(time.Duration(doc.PauseLimit)).
 		Step(steps...).
 		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
 	b.spec.bake, b.spec.verify, b.spec.headerRoutes = time.Duration(doc.Bake), doc.Verify, doc.HeaderRoutes

@@ -36,7 +36,7 @@ func (t *turn) finish() *decision {
 // answered, then comes the next one.
 func (t *turn) follow(r *row) *decision {
 	if t.s.Phase == phase.CompletingShift {
-		if d := t.alive(); d != nil {
+		if d := t.inspect(); d != nil {
 			return d
 		}
 	}
@@ -51,6 +51,9 @@ func (t *turn) follow(r *row) *decision {
 		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	}
 	if d := t.granted(r); d != nil {
+		return d
+	}
+	if d := t.undone(); d != nil {
 		return d
 	}
 	if t.held != "" && t.s.Phase != phase.PromotingStable && t.s.Phase != phase.RestoringStable { // these end with everything on stable
@@ -150,7 +153,7 @@ func (t *turn) reach(p phase.Phase, why string) *decision {
 	d := t.enter(p, t.s.Step, traffic, why)
 	if p.Final() {
 		d.Reason.Cause = cause.Over
-		d.Done = len(t.steps) > 0 // or the rollout of another plan is over, and this one begins
+		d.Done = len(t.steps) > 0 && !t.s.Restart // or the rollout of another plan is over, and this one begins
 	}
 	return d
 }

@@ -12,21 +12,21 @@ type ask uint8
 
 // The questions. Each is asked only when its answer matters.
 const (
-	askNothing  ask = iota
-	askChecked      // can the plan be carried out? All parts know
-	askPinned       // what is the rollout about? The Workload knows
-	askShown        // does the mesh do State.Traffic? A Verifier knows
-	askReady        // is everything ready for decision.Traffic? Workload and Prerequisite know
-	askAlive        // can the canary answer at all? The Workload knows
-	askJudge        // what does the judge say of decision.Request?
-	askGate         // is decision.Gate open?
-	askPromoted     // make stable run the canary's version: has it?
-	askRestored     // make stable run its old version again: does it?
-	askRemoved      // take the prerequisite down: is it gone?
+	askNothing   ask = iota
+	askChecked       // can the plan be carried out? All parts know
+	askPinned        // what is the rollout about? The Workload knows
+	askShown         // does the mesh do State.Traffic? A Verifier knows
+	askReady         // is everything ready for decision.Traffic? Workload and Prerequisite know
+	askInspected     // how are the pods? The Workload knows
+	askJudge         // what does the judge say of decision.Request?
+	askGate          // is decision.Gate open?
+	askPromoted      // make stable run the canary's version: has it?
+	askRestored      // make stable run its old version again: does it?
+	askRemoved       // take the prerequisite down: is it gone?
 	questions
 )
 
-var questionNames = [...]string{"nothing", "checked", "pinned", "shown", "ready", "alive", "judge", "gate", "promoted", "restored", "removed"}
+var questionNames = [...]string{"nothing", "checked", "pinned", "shown", "ready", "inspected", "judge", "gate", "promoted", "restored", "removed"}
 
 // String returns the ask in a word.
 func (q ask) String() string { return enum.Name("ask", questionNames[:], q) }
@@ -62,8 +62,9 @@ type observation struct {
 	// Gates are those that open by themselves, and Opened the answers to askGate.
 	Gates  map[string]Gate
 	Opened map[string]Answer
-	// Pin goes with the answer to askPinned.
-	Pin Pin
+	// Pin goes with the answer to askPinned, and Inspection with that to askInspected.
+	Pin        Pin
+	Inspection Inspection
 	// Fence is the serial of a FencedError that came of asking; zero if none did.
 	Fence int64
 	// Answers holds the answer to each ask, by ask; that to askJudge

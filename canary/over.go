@@ -14,6 +14,11 @@ func (t *turn) over() *decision {
 	if c.Order == order.Retry && c.suits(&t.s) == "" {
 		return t.begin("retry" + c.credit())
 	}
+	if t.s.Restart && t.o.Loss == lossless && t.o.Traffic == t.s.Traffic {
+		d := t.begin("begun again: " + t.s.Reason)
+		d.After = t.interval // if it changes again and again
+		return d
+	}
 	if t.o.Loss == removed && t.o.Traffic != t.s.Traffic {
 		return t.unexplained()
 	}

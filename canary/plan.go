@@ -26,6 +26,7 @@ type spec struct {
 	verify                bool
 	headerRoutes          bool
 	drift                 drift
+	onChange              ChangePolicy
 	blind, errors, pause  time.Duration // limits
 	end                   End
 

@@ -62,10 +62,9 @@ type Workload interface {
 	// Ready says Yes if the canary can take q.Traffic, and No if the versions are not
 	// those of q.Pin.
 	Ready(ctx context.Context, q Question) (Answer, error)
-	// Alive is asked in every turn while the canary has live traffic. It says No if no pod
-	// of the canary can answer but one of stable can: the engine gives stable all traffic in
-	// the same turn, until Ready says Yes again. Otherwise it says Yes.
-	Alive(ctx context.Context, q Question) (Answer, error)
+	// Inspect looks at the pods. It is asked in every turn of a step, and during the bake
+	// time after a promotion.
+	Inspect(ctx context.Context, q Question) (Inspection, error)
 	// Promote updates stable to the canary's version, unless that has happened. It says
 	// Yes when all pods of stable run it, Wait while they are being replaced, and No if
 	// that failed.
@@ -73,6 +72,21 @@ type Workload interface {
 	// Restore updates stable to the version it ran before Promote of this rollout. It
 	// says Yes when all pods run that version, also if Promote was never called.
 	Restore(ctx context.Context, q Question) (Answer, error)
+}
+
+// Inspection is what a Workload sees of the pods. The zero value is that all is as it should
+// be.
+type Inspection struct {
+	// Dead says why no pod of the canary can answer, although one of stable can. The engine
+	// gives stable all traffic in the same turn, until Ready says Yes again.
+	Dead string
+	// CanaryChanged says that the canary is another version than that of Question.Pin. The
+	// plan says what follows: Builder.OnChange.
+	CanaryChanged string
+	// StableChanged says that stable is another version than that of Question.Pin, or, if
+	// the rollout has promoted it, than that. A step is not left meanwhile, and a promotion
+	// that somebody undid is rolled back.
+	StableChanged string
 }
 
 // Prerequisite is what the traffic needs beside the Router's object: subsets, or objects

@@ -14,7 +14,7 @@ import (
 // moves on when nothing is.
 func (t *turn) progress() *decision {
 	step := &t.steps[t.s.Step]
-	if d := t.alive(); d != nil {
+	if d := t.inspect(); d != nil {
 		return d
 	}
 	answers := t.answers()
@@ -29,23 +29,6 @@ func (t *turn) progress() *decision {
 		return t.note(Reason{Cause: cause.Unreachable, Detail: "all parts answer again"})
 	}
 	return t.bounded(step, d) // a note of the judge's errors is no progress
-}
-
-// alive asks whether the canary can answer its live traffic. If not, stable gets all of
-// it. It is nil if the canary can, or if nobody knows.
-func (t *turn) alive() *decision {
-	if !t.o.Workload || !t.exposed() {
-		return nil
-	}
-	switch a := t.o.Answers[askAlive]; a.Reply {
-	case unasked:
-		return t.decide(decision{Ask: askAlive, Traffic: t.s.Traffic, Pin: t.s.Pin})
-	case No:
-		d := t.fallBack(cause.NoPods, a.Reason) // stable gets everything, even if it is between two versions
-		t.s.Failing = t.o.Now
-		return d
-	}
-	return nil
 }
 
 // exposed reports whether users are on the canary, or are to be.
@@ -98,6 +81,10 @@ func (t *turn) lacking(step *Step) *decision {
 		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	case t.o.Trouble != "" || t.o.Refused != "":
 		return t.outOfReach()
+	case t.o.Inspection.StableChanged != "":
+		return t.stay(Reason{Cause: cause.OtherVersion, Detail: t.o.Inspection.StableChanged})
+	case t.o.Inspection.CanaryChanged != "":
+		return t.stay(Reason{Cause: cause.OtherVersion, Detail: t.o.Inspection.CanaryChanged})
 	case t.s.Drifting:
 		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "the traffic of somebody else stays until an order: resume restores the step's traffic, abort rolls back")})
 	case !t.s.Paused.IsZero():

@@ -118,18 +118,20 @@ func (t *turn) mended() (gone bool, why string, d *decision) {
 	case cause.NoReadings:
 		return t.readable()
 	}
-	alive, ready := t.o.Answers[askAlive], t.o.Answers[askReady]
+	inspected, ready := t.o.Answers[askInspected], t.o.Answers[askReady]
 	traffic := t.steps[t.s.Step].Traffic
 	switch {
-	case alive.Reply == unasked:
-		return false, "", t.decide(decision{Ask: askAlive, Traffic: t.s.Traffic, Pin: t.s.Pin})
-	case alive.Reply == No:
-		return false, alive.Reason, nil
+	case inspected.Reply == unasked:
+		return false, "", t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case t.o.Inspection.CanaryChanged != "" && t.onChange != ChangeHold:
+		return false, "", t.otherCanary()
+	case t.o.Inspection.Dead != "":
+		return false, t.o.Inspection.Dead, nil
 	case ready.Reply == unasked:
 		return false, "", t.decide(decision{Ask: askReady, Traffic: traffic, Pin: t.s.Pin})
 	case ready.Reply == No:
 		return false, "", t.rollBack("the canary cannot take " + traffic.String() + ": " + ready.Reason)
-	case ready.Reply == Yes && !t.o.Erred[askAlive]:
+	case ready.Reply == Yes && !t.o.Erred[askInspected]:
 		return true, ready.Reason, nil
 	}
 	return false, "", t.stay(Reason{Cause: cause.Capacity, Detail: ready.Reason, Until: t.s.Retreat.Since.Add(t.pauseLimit())})

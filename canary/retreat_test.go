@@ -106,7 +106,7 @@ func TestARetreatKeepsAPause(t *testing.T) {
 		s.turns(10 * time.Second)
 		s.send(canary.Command{Order: order.Pause, Why: "lunch"})
 		s.workload.Before = func(method string) error {
-			if method == "Alive" {
+			if method == "Inspect" {
 				return errors.New("503")
 			}
 			return nil

@@ -59,6 +59,9 @@ func (s *spec) shown() string {
 	if s.verify {
 		flags = append(flags, "verified")
 	}
+	if s.onChange != ChangeRollBack {
+		flags = append(flags, "on change "+s.onChange.String())
+	}
 	if s.headerRoutes {
 		flags = append(flags, "header routes")
 	}

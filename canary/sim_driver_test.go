@@ -163,18 +163,17 @@ func (d *driver) Ready(_ context.Context, q Question) (a Answer, err error) {
 	return a, err
 }
 
-// Alive tells that the canary has no pod.
-func (d *driver) Alive(_ context.Context, q Question) (a Answer, err error) {
+// Inspect tells that the canary has no pod.
+func (d *driver) Inspect(_ context.Context, q Question) (seen Inspection, err error) {
 	d.holdPin(q)
 	err = d.call(func() error {
-		a = Answer{Reply: Yes}
 		if d.w.podless() {
-			a = No.Because("no pod is ready")
+			seen.Dead = "no pod is ready"
 		}
 		return nil
 	})
-	d.told = err == nil && a.Reply == No
-	return a, err
+	d.told = err == nil && seen.Dead != ""
+	return seen, err
 }
 
 // Promote and Restore are a fenced, slow, idempotent change of the stable

@@ -156,6 +156,8 @@ type History struct {
 	// Recalled: a Runner restored this State from its memory. Stable may already be under
 	// promotion.
 	Recalled bool `json:"recalled,omitzero"`
+	// Restart: when it is rolled back, the rollout begins again with the canary's new version.
+	Restart bool `json:"restart,omitzero"`
 	// Revisions are the earlier ones of this release, the last one at the end. A driver of
 	// one of them does not supersede this rollout.
 	Revisions []string `json:"revisions,omitempty"`

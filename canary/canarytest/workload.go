@@ -14,9 +14,12 @@ import (
 type Workload struct {
 	// Pinned is what Pin says.
 	Pinned canary.Pin
-	// ReadyScript, AliveScript, PromoteScript and RestoreScript are the answers in their
-	// order; when one is used up, its last answer is repeated. Empty is Yes.
+	// ReadyScript, PromoteScript and RestoreScript are the answers in their order; when one
+	// is used up, its last answer is repeated. Empty is Yes. A No of the AliveScript is
+	// Inspection.Dead.
 	ReadyScript, AliveScript, PromoteScript, RestoreScript []canary.Answer
+	// CanaryChanged and StableChanged are those of each Inspection.
+	CanaryChanged, StableChanged string
 	// Before is called first with the name of the method, if it is set; an error
 	// ends the call, and nothing has happened.
 	Before func(method string) error
@@ -44,12 +47,16 @@ func (w *Workload) Ready(ctx context.Context, _ canary.Question) (canary.Answer,
 	return w.answer("Ready", w.ReadyScript), nil
 }
 
-// Alive implements canary.Workload.
-func (w *Workload) Alive(ctx context.Context, _ canary.Question) (canary.Answer, error) {
-	if err := w.enter(ctx, "Alive", canary.Fence{}); err != nil {
-		return canary.Answer{}, err
+// Inspect implements canary.Workload.
+func (w *Workload) Inspect(ctx context.Context, _ canary.Question) (canary.Inspection, error) {
+	if err := w.enter(ctx, "Inspect", canary.Fence{}); err != nil {
+		return canary.Inspection{}, err
 	}
-	return w.answer("Alive", w.AliveScript), nil
+	seen := canary.Inspection{CanaryChanged: w.CanaryChanged, StableChanged: w.StableChanged}
+	if a := w.answer("Inspect", w.AliveScript); a.Reply == canary.No {
+		seen.Dead = a.Reason
+	}
+	return seen, nil
 }
 
 // Promote implements canary.Workload.

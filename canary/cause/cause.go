@@ -9,20 +9,21 @@ type Cause uint8
 
 // Causes of waiting, each with what ends the wait.
 const (
-	None        Cause = iota
-	Settling          // traffic was just written; ends after the plan's Settle
-	Verifying         // the mesh does not route as written yet; ends when a Verifier says Yes
-	Hold              // ends when the step's Hold is over
-	Verdict           // ends when the judge has seen enough
-	JudgeError        // the judge returned an error; ends when it returns a result
-	Gate              // ends when the gate opens
-	Capacity          // ends when the canary has enough ready pods
-	Paused            // ends with a Resume
-	Drift             // somebody else changed the traffic; ends when it is restored, with HoldAndAsk by a Resume
-	Unreachable       // a part of the rollout returned an error; ends when it answers
-	Promoting         // ends when stable runs the canary's version
-	Restoring         // ends when stable runs its old version again
-	CleaningUp        // ends when header routes and prerequisites are removed
+	None         Cause = iota
+	Settling           // traffic was just written; ends after the plan's Settle
+	Verifying          // the mesh does not route as written yet; ends when a Verifier says Yes
+	Hold               // ends when the step's Hold is over
+	Verdict            // ends when the judge has seen enough
+	JudgeError         // the judge returned an error; ends when it returns a result
+	Gate               // ends when the gate opens
+	Capacity           // ends when the canary has enough ready pods
+	Paused             // ends with a Resume
+	Drift              // somebody else changed the traffic; ends when it is restored, with HoldAndAsk by a Resume
+	OtherVersion       // somebody changed the pods of stable or of the canary; ends when that is undone
+	Unreachable        // a part of the rollout returned an error; ends when it answers
+	Promoting          // ends when stable runs the canary's version
+	Restoring          // ends when stable runs its old version again
+	CleaningUp         // ends when header routes and prerequisites are removed
 )
 
 // Causes of a Retreat: stable has all traffic, and the step resumes later.
@@ -44,7 +45,7 @@ const (
 
 var names = []string{
 	"none", "settling", "verifying", "holding", "waiting for a verdict", "judge error",
-	"waiting for gate", "waiting for capacity", "paused", "drift", "unreachable", "promoting stable",
+	"waiting for gate", "waiting for capacity", "paused", "drift", "another version", "unreachable", "promoting stable",
 	"restoring stable", "cleaning up", "stepped back", "no ready pod", "no readings", "stable worse", "all fail",
 	"no driver", "moved on", "turned back", "over",
 }

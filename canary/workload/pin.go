@@ -74,16 +74,3 @@ func edited(stable *appsv1.Deployment, r record, q canary.Question) (string, err
 	}
 	return fmt.Sprintf("stable %s: somebody has changed its pod template since the rollout began, and a promotion would overwrite that: abort, and begin a new rollout", stable.Name), nil
 }
-
-// edited is edited for the stable Deployment as it is now. A trial overwrites nothing.
-func (d *Deployments) edited(ctx context.Context, q canary.Question) (string, error) {
-	stable, err := d.get(ctx, d.config.Stable)
-	if err != nil || !q.Promotes {
-		return "", err
-	}
-	r, err := readRecord(stable)
-	if err != nil {
-		return "", d.about(d.config.Stable, err)
-	}
-	return edited(stable, r, q)
-}

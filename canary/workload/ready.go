@@ -1,9 +1,12 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/serin-go/serin/canary"
@@ -20,7 +23,11 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 	if t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
 		return canary.Answer{Reply: canary.Yes, Reason: "no traffic for the canary"}, nil
 	}
-	if why, err := d.edited(ctx, q); err != nil || why != "" {
+	stable, err := d.get(ctx, d.config.Stable)
+	if err != nil {
+		return canary.Answer{}, err
+	}
+	if why, err := d.stableChanged(stable, nil, q); err != nil || why != "" {
 		return canary.Wait.Because("%s", why), err
 	}
 	source, missing, err := d.source(ctx)
@@ -33,25 +40,62 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 	return serving("canary", source), nil
 }
 
-// Alive answers No if the canary Deployment has no ready replica, or does not exist, and
-// the stable Deployment has one. It does not matter what the canary's pods run, and for
-// how long they have been ready.
-func (d *Deployments) Alive(ctx context.Context, _ canary.Question) (canary.Answer, error) {
+// Inspect reads both Deployments. The canary is dead if it has no ready replica, or does not
+// exist, and stable has one: it does not matter what its pods run, and for how long they
+// have been ready. The canary has changed if its pod template is not the pinned one, and
+// stable if it is neither the pinned one nor what Promote made of it. If a Deployment cannot
+// be read, the Inspection has what is known all the same.
+func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen canary.Inspection, err error) {
 	source, err := d.get(ctx, d.config.Canary)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return canary.Answer{}, err
-	}
-	if err == nil && source.Status.ReadyReplicas > 0 {
-		return canary.Answer{Reply: canary.Yes}, nil
+	switch {
+	case apierrors.IsNotFound(err):
+		source = nil
+	case err != nil:
+		return seen, err
+	default:
+		why, err := changed(source, q.Pin)
+		if err != nil {
+			return seen, err
+		}
+		if why = cmp.Or(d.config.wrongImage(source), why); why != "" {
+			seen.CanaryChanged = fmt.Sprintf("canary %s: %s", source.Name, why)
+		}
 	}
 	stable, err := d.get(ctx, d.config.Stable)
-	switch {
-	case err != nil:
-		return canary.Answer{}, err
-	case stable.Status.ReadyReplicas == 0:
-		return canary.Yes.Because("neither canary %s nor stable %s has a ready pod", d.config.Canary, d.config.Stable), nil
+	if err != nil {
+		return seen, err
 	}
-	return canary.No.Because("canary %s: no pod is ready, and stable %s has %d", d.config.Canary, d.config.Stable, stable.Status.ReadyReplicas), nil
+	if ready := stable.Status.ReadyReplicas; ready > 0 && (source == nil || source.Status.ReadyReplicas == 0) {
+		seen.Dead = fmt.Sprintf("canary %s: no pod is ready, and stable %s has %d", d.config.Canary, d.config.Stable, ready)
+	}
+	seen.StableChanged, err = d.stableChanged(stable, source, q)
+	return seen, err
+}
+
+// stableChanged says that somebody has changed stable; "" if not, or if that cannot be told.
+func (d *Deployments) stableChanged(stable, source *appsv1.Deployment, q canary.Question) (string, error) {
+	r, err := readRecord(stable)
+	if err != nil {
+		return "", d.about(stable.Name, err)
+	}
+	if !r.promoted(q.Fence.Rollout) {
+		if !q.Promotes { // a trial overwrites nothing
+			return "", nil
+		}
+		return edited(stable, r, q)
+	}
+	if source == nil {
+		return "", nil // there is nothing to compare it with
+	}
+	mark, err := fingerprint(&source.Spec.Template)
+	if err != nil || mark != r.Canary {
+		return "", err
+	}
+	to, err := d.config.promoted(stable, source)
+	if err != nil || equality.Semantic.DeepEqual(&stable.Spec.Template, to) {
+		return "", err
+	}
+	return fmt.Sprintf("stable %s: somebody has changed its pod template since it was promoted", stable.Name), nil
 }
 
 var _ canary.Checker = (*Deployments)(nil)

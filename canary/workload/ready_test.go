@@ -215,39 +215,38 @@ func TestAStableThatSomebodyChangedHoldsThePromotion(t *testing.T) {
 	require.NotContains(t, a.Reason, "somebody", "the change is the rollout's own")
 }
 
-// E9: No only if the canary has no ready pod and stable has one.
+// E9: dead is a canary without a ready pod, if stable has one.
 func TestACanaryIsAliveWithAReadyPod(t *testing.T) {
 	ready := func(n int32) func(*appsv1.Deployment) {
 		return func(d *appsv1.Deployment) { d.Status.ReadyReplicas = n }
 	}
 	for name, c := range map[string]struct {
 		canary, stable int32
-		want           canary.Reply
-		says           string
+		dead           string
 	}{
-		"both":    {1, 3, canary.Yes, ""},
-		"neither": {0, 0, canary.Yes, "neither canary reviews-v2 nor stable reviews-v1 has a ready pod"},
-		"dead":    {0, 3, canary.No, "canary reviews-v2: no pod is ready, and stable reviews-v1 has 3"},
-		"alone":   {1, 0, canary.Yes, ""},
+		"both":    {1, 3, ""},
+		"neither": {0, 0, ""},
+		"dead":    {0, 3, "canary reviews-v2: no pod is ready, and stable reviews-v1 has 3"},
+		"alone":   {1, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newCluster(t)
 			k.change("reviews-v2", ready(c.canary))
 			k.change("reviews-v1", ready(c.stable))
-			a, err := k.workload(both).Alive(t.Context(), canary.Question{})
+			seen, err := k.workload(both).Inspect(t.Context(), canary.Question{})
 			require.NoError(t, err)
-			require.Equal(t, canary.Answer{Reply: c.want, Reason: c.says}, a)
+			require.Equal(t, canary.Inspection{Dead: c.dead}, seen)
 		})
 	}
 	k := newCluster(t)
 	k.change("reviews-v1", ready(3))
 	gone := both
 	gone.Canary = "reviews-v9"
-	a, err := k.workload(gone).Alive(t.Context(), canary.Question{})
+	seen, err := k.workload(gone).Inspect(t.Context(), canary.Question{})
 	require.NoError(t, err)
-	require.Equal(t, canary.No, a.Reply, "a Deployment that is gone has no pods")
+	require.NotEmpty(t, seen.Dead, "a Deployment that is gone has no pods")
 	k.server.Hook(func(apiserver.Call) apiserver.Fault { return apiserver.ServerError() })
-	_, err = k.workload(both).Alive(t.Context(), canary.Question{})
+	_, err = k.workload(both).Inspect(t.Context(), canary.Question{})
 	require.Error(t, err)
 }
 
@@ -273,4 +272,40 @@ func TestTheCanaryIsWatched(t *testing.T) {
 		_, open := <-c.workload(both).Wake(t.Context())
 		require.False(t, open, "there is nobody to watch")
 	})
+}
+
+// E11, E32, E33: whose version changed is seen in every turn.
+func TestAnInspectionTellsWhoseVersionChanged(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	pin, _, err := w.Pin(t.Context(), canary.Question{})
+	require.NoError(t, err)
+	q := canary.Question{Traffic: canary.Traffic{Canary: canary.Full}, Fence: at(7), Pin: pin, Promotes: true}
+	inspected := func() canary.Inspection {
+		t.Helper()
+		seen, err := w.Inspect(t.Context(), q)
+		require.NoError(t, err)
+		seen.Dead = ""
+		return seen
+	}
+	require.Zero(t, inspected())
+	c.setImage("reviews-v2", "reviews:v3")
+	require.Equal(t, canary.Inspection{CanaryChanged: "canary reviews-v2: its pod template has changed since the rollout began; begin a new rollout for another version"}, inspected())
+	c.setImage("reviews-v2", "reviews:v2")
+	require.Zero(t, inspected(), "it is back")
+	c.setImage("reviews-v1", "reviews:v1-fixed")
+	require.Contains(t, inspected().StableChanged, "stable reviews-v1: somebody has changed its pod template since the rollout began")
+	q.Promotes = false
+	require.Zero(t, inspected(), "a trial overwrites nothing")
+	c.setImage("reviews-v1", "reviews:v1")
+
+	q.Promotes = true
+	c.finish("reviews-v2")
+	_, err = w.Promote(t.Context(), q)
+	require.NoError(t, err)
+	q.Promotes = false // it has
+	require.Equal(t, "reviews:v2", c.get("reviews-v1").Spec.Template.Spec.Containers[0].Image)
+	require.Zero(t, inspected(), "that is the rollout's own")
+	c.setImage("reviews-v1", "reviews:v1")
+	require.Equal(t, canary.Inspection{StableChanged: "stable reviews-v1: somebody has changed its pod template since it was promoted"}, inspected())
 }

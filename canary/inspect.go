@@ -1,0 +1,75 @@
+package canary
+
+import (
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
+	"github.com/serin-go/serin/internal/enum"
+)
+
+// ChangePolicy is an answer to a canary that becomes another version during a rollout.
+type ChangePolicy uint8
+
+// The policies.
+const (
+	ChangeRollBack ChangePolicy = iota // the zero value: roll back
+	ChangeRestart                      // roll back, and begin the rollout again with the new version
+	ChangeHold                         // stay in the step until the version is back, or until an order
+)
+
+var changeNames = [...]string{"roll back", "restart", "hold"}
+
+// String returns the name as it stands in an encoded plan.
+func (p ChangePolicy) String() string { return enum.Name("ChangePolicy", changeNames[:], p) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p ChangePolicy) MarshalText() ([]byte, error) {
+	return enum.Marshal("onChange", changeNames[:], p)
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (p *ChangePolicy) UnmarshalText(text []byte) error {
+	return enum.Unmarshal("onChange", changeNames[:], text, p)
+}
+
+// inspect looks at the pods. A canary that cannot answer loses its live traffic, and one that
+// is another version is not what was judged. It is nil if all is well, or if nobody knows.
+func (t *turn) inspect() *decision {
+	if !t.o.Workload {
+		return nil
+	}
+	seen := &t.o.Inspection
+	switch {
+	case t.o.Answers[askInspected].Reply == unasked:
+		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case seen.Dead != "" && t.exposed():
+		d := t.fallBack(cause.NoPods, seen.Dead) // stable gets everything, even if it is between two versions
+		t.s.Failing = t.o.Now
+		return d
+	case seen.CanaryChanged != "" && t.onChange != ChangeHold && !t.s.Recalled:
+		return t.otherCanary()
+	}
+	return nil
+}
+
+// otherCanary turns back, and begins again if the plan says so.
+func (t *turn) otherCanary() *decision {
+	d := t.rollBack(t.o.Inspection.CanaryChanged)
+	if d.Write && t.s.leadsBack() {
+		t.s.Restart = t.onChange == ChangeRestart
+	}
+	return d
+}
+
+// undone turns back when somebody has put another version in the place of the promoted one.
+// It is nil if nobody has.
+func (t *turn) undone() *decision {
+	promoted := t.end.Kind == PromoteStable && t.s.Phase == phase.Baking && t.o.Workload
+	switch {
+	case !promoted:
+	case t.o.Answers[askInspected].Reply == unasked:
+		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case t.o.Inspection.StableChanged != "":
+		return t.rollBack(t.o.Inspection.StableChanged)
+	}
+	return nil
+}

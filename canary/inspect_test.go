@@ -1,0 +1,111 @@
+package canary_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+)
+
+const pushed = "canary v2: its pod template has changed since the rollout began"
+
+// E11: shop:3 is pushed to the canary's Deployment while shop:2 is walked.
+func TestACanaryThatBecomesAnotherVersionIsAnsweredAsThePlanSays(t *testing.T) {
+	holding(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.workload.CanaryChanged = pushed
+		began := time.Now()
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.ErrorContains(t, err, pushed)
+		require.Less(t, time.Since(began), 20*time.Second, "in the turn that sees it")
+	})
+	holding(t, twoSteps().OnChange(canary.ChangeHold), func(t *testing.T, s *stage) {
+		s.workload.CanaryChanged = pushed
+		s.judge.Script = nil
+		s.turns(time.Hour)
+		require.Equal(t, 0, s.read().State.Step)
+		s.heard("another version: " + pushed)
+		s.workload.CanaryChanged = ""
+		s.promotes()
+	})
+	holding(t, twoSteps().OnChange(canary.ChangeHold), func(t *testing.T, s *stage) {
+		s.workload.CanaryChanged = pushed
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorContains(t, err, "the judge failed step")
+	})
+	holding(t, twoSteps().OnChange(canary.ChangeRestart), func(t *testing.T, s *stage) {
+		first := s.read().State.Began
+		s.workload.CanaryChanged = pushed
+		require.NotEqual(t, first, s.turns(15*time.Second).Began)
+		s.heard("RolledBack: over: " + pushed)
+		s.heard("Preparing: moved on: begun again: " + pushed)
+		s.workload.CanaryChanged = ""
+		s.judge.Script = nil
+		state := s.promotes()
+		require.NotEqual(t, first, state.Began, "it is another rollout")
+		require.False(t, state.Restart)
+	})
+}
+
+// A driver that comes later begins the rollout again as well.
+func TestARestartIsNotForgotten(t *testing.T) {
+	holding(t, twoSteps().OnChange(canary.ChangeRestart), func(t *testing.T, s *stage) {
+		s.workload.CanaryChanged = pushed
+		for s.read().State.Phase != phase.RolledBack {
+			_, err := s.runner.Turn(t.Context())
+			require.NoError(t, err)
+		}
+		s.workload.CanaryChanged = ""
+		s.judge.Script = nil
+		later := s.driver(mustBuild(t, twoSteps().OnChange(canary.ChangeRestart)))
+		state, err := later.Run(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, phase.Promoted, state.Phase)
+	})
+}
+
+// E32: a security fix is applied to stable in mid-rollout. The rollout holds, and a failing
+// canary goes back all the same.
+func TestAStableThatSomebodyChangedHoldsTheStep(t *testing.T) {
+	const fixed = "stable v1: somebody has changed its pod template since the rollout began"
+	holding(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.workload.StableChanged = fixed
+		s.judge.Script = nil
+		s.turns(time.Hour)
+		require.Equal(t, 0, s.read().State.Step)
+		s.heard("another version: " + fixed)
+		s.send(canary.Command{Order: order.Promote, By: "ann"})
+		s.turns(time.Hour)
+		require.Equal(t, 0, s.read().State.Step, "nobody overwrites it by an order")
+		s.workload.StableChanged = ""
+		s.promotes()
+	})
+	holding(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.workload.StableChanged = fixed
+		s.judge.Script = rulings(analysis.Fail)
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+	})
+}
+
+// E33: somebody puts the promoted stable back: users have the old version, and that is said.
+func TestAPromotionThatSomebodyUndoesIsNoPromotion(t *testing.T) {
+	const undone = "stable v1: somebody has changed its pod template since it was promoted"
+	plan := twoSteps().Bake(time.Hour).End(canary.End{Kind: canary.PromoteStable})
+	story(t, plan, func(t *testing.T, s *stage) {
+		for s.read().State.Phase != phase.Baking {
+			s.turns(10 * time.Second)
+		}
+		s.workload.StableChanged = undone
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.ErrorContains(t, err, undone)
+		require.Zero(t, s.read().Traffic)
+	})
+}
