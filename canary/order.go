@@ -77,8 +77,8 @@ func (c Command) refusal(s *State) string {
 }
 
 // AdoptAt takes the traffic that it finds as that of a step of the plan, counted from
-// zero, and replaces any State. Use it after ErrUnexplained or ErrOtherPlan. It does not
-// look at the stable workload, which may be between two versions.
+// zero, and replaces any State. Use it after ErrUnexplained or ErrOtherPlan. The versions
+// that the Workload has now become those of the rollout, whatever stable runs.
 func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 	if step < 0 || step >= r.c.Plan.Len() {
 		return fmt.Errorf("canary: %w: plan %q has no step %d; it has %d", ErrRefused, r.c.Plan.Name(), step, r.c.Plan.Len())
@@ -91,8 +91,22 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 		t.fresh()
 		t.enter(phase.Progressing, step, reading.Traffic, "adopted"+c.credit())
 		t.s.LookBy = t.lookBy(&t.s, reading.Traffic)
-		return reading.Traffic, t.s, nil
+		err := r.pin(ctx, &t.s, reading)
+		return reading.Traffic, t.s, err
 	})
+}
+
+// pin has the Workload pin the versions of a rollout that adopted its traffic.
+func (r *Runner) pin(ctx context.Context, s *State, reading Reading) error {
+	if r.c.Workload == nil {
+		return nil
+	}
+	pin, a, err := r.c.Workload.Pin(ctx, r.question(*s, reading))
+	if err == nil && a.Reply != Yes {
+		err = fmt.Errorf("canary: %w: %s", ErrNotNow, a.Reason)
+	}
+	s.Pin = pin
+	return err
 }
 
 // Reset sends all traffic to stable and drops the State, even a State that cannot be

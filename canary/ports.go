@@ -38,8 +38,7 @@ type Question struct {
 	Fence Fence
 	// Traffic is what the mesh is going to do, or does.
 	Traffic Traffic
-	// Pin is what Workload.Pin returned when the rollout began. It is zero before, and in
-	// a rollout that adopted its traffic.
+	// Pin is what Workload.Pin returned when the rollout began. It is zero before.
 	Pin Pin
 	// Promotes says that the rollout will promote stable if it succeeds, and has not begun to.
 	Promotes bool

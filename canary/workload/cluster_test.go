@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	typedappsv1 "k8s.io/client-go/kubernetes/typed/apps/v1"
 
+	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/fake/apiserver"
 )
@@ -46,8 +47,24 @@ type cluster struct {
 	client typedappsv1.DeploymentInterface
 }
 
-// newCluster returns one in which stable and canary are rolled out.
+// newCluster returns one in which stable and canary are rolled out, and the first rollout
+// has begun.
 func newCluster(t require.TestingT) cluster {
+	c := newUnpinned(t)
+	c.begins(at(1))
+	c.server.ResetRequests()
+	return c
+}
+
+// begins lets a rollout begin that is to promote stable.
+func (c cluster) begins(f canary.Fence) {
+	_, a, err := c.workload(both).Pin(context.Background(), canary.Question{Fence: f, Promotes: true})
+	require.NoError(c, err)
+	require.Equal(c, canary.Yes, a.Reply, a.Reason)
+	c.finish("reviews-v1") // an annotation makes a new generation
+}
+
+func newUnpinned(t require.TestingT) cluster {
 	c := cluster{TestingT: t, server: apiserver.New()}
 	require.NoError(t, c.server.Load(fmt.Appendf(nil, manifest, "v1")))
 	require.NoError(t, c.server.Load(fmt.Appendf(nil, manifest, "v2")))

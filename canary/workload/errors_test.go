@@ -37,6 +37,7 @@ func TestErrorsNameTheObjectAndSayWhetherToTryAgain(t *testing.T) {
 				d.Spec.Template.Spec.Containers[0].Name = "other"
 			})
 			c.finish("reviews-v2")
+			c.begins(at(2))
 		}, "reviews-v1", canary.ErrRefused, canary.ErrConflict},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,6 +44,10 @@ func ExampleNew() {
 		return
 	}
 	say := func(a canary.Answer, err error) { fmt.Println(a.Reply == canary.Yes, a.Reason, err) }
+	begun := canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 1}, Promotes: true}
+	if _, _, err := w.Pin(ctx, begun); err != nil {
+		fmt.Println(err)
+	}
 	say(w.Ready(ctx, canary.Question{Traffic: canary.Traffic{Canary: 20 * canary.Percent}}))
 	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 7}}))
 	say(w.Promote(ctx, canary.Question{Fence: canary.Fence{Rollout: "42", Serial: 7}})) // this server has no Deployment controller

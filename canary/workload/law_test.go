@@ -95,6 +95,16 @@ func (w *world) begin(t *rapid.T) {
 	}
 	w.setImage(both.Canary, w.target)
 	w.finish(both.Canary)
+	w.serial++
+	pin := func() canary.Answer {
+		_, a, err := w.workload(w.config).Pin(context.Background(), canary.Question{Fence: w.fence(), Promotes: true})
+		require.NoError(w, err)
+		return a
+	}
+	if a := pin(); a.Reply == canary.Wait { // for a stable that another rollout left between two versions
+		w.finish(both.Stable)
+	}
+	require.Equal(w, canary.Yes, pin().Reply)
 	w.enter(progressing)
 }
 

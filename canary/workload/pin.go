@@ -18,7 +18,11 @@ import (
 // without the annotation of "kubectl rollout restart". The Capacity is the number of
 // available replicas of stable. If the stable Deployment does not exist, the error wraps
 // [canary.ErrRefused].
-func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, canary.Answer, error) {
+//
+// If the rollout is to promote stable, Pin records the rollout in the Annotation of stable,
+// and Promote acts on that record only: a right to write VirtualServices is no right to
+// change Deployments.
+func (d *Deployments) Pin(ctx context.Context, q canary.Question) (canary.Pin, canary.Answer, error) {
 	stable, err := d.get(ctx, d.config.Stable)
 	if err != nil {
 		return canary.Pin{}, canary.Answer{}, err
@@ -30,7 +34,13 @@ func (d *Deployments) Pin(ctx context.Context, _ canary.Question) (canary.Pin, c
 	is, err := version(source)
 	was, stableErr := version(stable)
 	pin := canary.Pin{Version: is + " " + was, Capacity: strconv.Itoa(int(stable.Status.AvailableReplicas))}
-	return pin, canary.Answer{Reply: canary.Yes}, errors.Join(err, stableErr)
+	if err := errors.Join(err, stableErr); err != nil || !q.Promotes {
+		return pin, canary.Answer{Reply: canary.Yes}, err
+	}
+	a, err := d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
+		return registration(stable, r, q.Fence, pin.Version), nil
+	})
+	return pin, a, err
 }
 
 // source returns the canary Deployment if it exists and has Config.Images. Otherwise it

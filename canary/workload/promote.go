@@ -37,8 +37,9 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 		if a := serving("canary", source); a.Reply != canary.Yes {
 			return stay(stable, r, a), nil
 		}
+		pin := r.Pin
 		r = c.before(stable, source)
-		r.Canary = mark
+		r.Canary, r.Pin = mark, pin
 	}
 	r.Fence = f
 	to, err := c.promoted(stable, source)
@@ -51,6 +52,10 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 // unfit says why stable must not be promoted to what the canary runs now: No if the canary
 // is not what was judged, and Wait if stable is not what the rollout began with.
 func (c Config) unfit(stable *appsv1.Deployment, r record, source *appsv1.Deployment, mark string, q canary.Question) (canary.Answer, error) {
+	if r.Rollout != q.Fence.Rollout || r.Pin == "" {
+		return canary.No.Because("stable %s: its annotation %s does not tell that this rollout began here; somebody has removed or replaced it", stable.Name, Annotation), nil
+	}
+	q.Pin.Version = r.Pin // whatever the State says
 	if wrong := c.wrongImage(source); wrong != "" {
 		return canary.No.Because("canary %s: %s", source.Name, wrong), nil
 	}
@@ -74,6 +79,18 @@ func (c Config) promoted(stable, source *appsv1.Deployment) (*corev1.PodTemplate
 	return withImages(&stable.Spec.Template, c.images(stable, source))
 }
 
+// registration decides what Pin writes: without it nothing is promoted, so that a State that
+// somebody else wrote moves no Deployment.
+func registration(stable *appsv1.Deployment, r record, f canary.Fence, version string) move {
+	switch {
+	case r.promoted(f.Rollout), r.Rollout == f.Rollout && r.Pin == version:
+		return stay(stable, r, canary.Answer{Reply: canary.Yes})
+	case r.Canary != "" && mixed(stable):
+		return stay(stable, r, canary.Wait.Because("stable %s: another rollout left it between two versions: %s", stable.Name, Status(stable).Reason))
+	}
+	return stay(stable, record{Fence: f, Pin: version}, canary.Answer{Reply: canary.Yes})
+}
+
 // restoration decides what Restore does.
 func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, error) {
 	if !r.promoted(f.Rollout) {
@@ -81,7 +98,7 @@ func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, err
 		if r.Canary != "" && mixed(stable) {
 			a = canary.Wait.Because("stable %s: another rollout left it between two versions: %s", stable.Name, Status(stable).Reason)
 		}
-		return stay(stable, record{Fence: f}, a), nil
+		return stay(stable, record{Fence: f}, a), nil // no earlier call promotes any more
 	}
 	r.Fence = f
 	if r.Template != nil {

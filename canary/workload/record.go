@@ -28,6 +28,9 @@ const maxRecord = 256 << 10
 type record struct {
 	// Fence is the fencing token of the last call that was acted on.
 	canary.Fence
+	// Pin is the Version of the Pin when the rollout began; "" if the rollout did not begin
+	// here. Promote needs it.
+	Pin string `json:"pin,omitempty"`
 	// Canary is the fingerprint of the promoted pod template; "" if the rollout has
 	// promoted none.
 	Canary string `json:"canary,omitempty"`
@@ -84,6 +87,8 @@ func (r record) validate() error {
 	switch {
 	case r.Serial < 0:
 		return errors.New("the serial is negative")
+	case r.Pin != "" && r.Rollout == "":
+		return errors.New("it has a pin, but no rollout")
 	case r.Canary == "" && (r.Images != nil || r.Template != nil):
 		return errors.New("it has images or a template, but no canary")
 	case r.Canary != "" && (len(r.Images) == 0) == (r.Template == nil):
