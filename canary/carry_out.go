@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/serin-go/serin/canary/phase"
@@ -17,6 +18,9 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 		return e, err
 	}
 	e.Reason, e.Wait, e.Done = d.Reason, d.After, d.Done
+	if o.Skew > 0 {
+		e.Reason.Detail = strings.TrimPrefix(fmt.Sprintf("%s; the clock of this process is %v ahead of that of another driver", d.Reason.Detail, o.Skew.Round(time.Second)), "; ")
+	}
 	e.Judged, e.Result, e.JudgeErr = o.Judged.Asked, o.Judged.Result, o.Judged.Err
 	if d.Err != nil {
 		return e, d.Err
@@ -29,7 +33,6 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 		}
 		if err != nil {
 			e.Done = false
-			e.Wait = max(e.Wait, afterConflict)
 			return e, err
 		}
 	}

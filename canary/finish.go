@@ -71,7 +71,7 @@ func (t *turn) leave() *decision {
 		return t.outOfReach()
 	case answers && t.s.Phase == phase.Baking:
 		return t.note(Reason{Cause: cause.Unreachable, Detail: "all parts answer again"})
-	case t.s.Phase == phase.Baking && t.o.Now.Before(until):
+	case t.s.Phase == phase.Baking && t.before(until):
 		return t.stay(Reason{cause.Hold, "waits for the end of the bake time", until})
 	case !t.s.Paused.IsZero():
 		return t.paused()
@@ -178,14 +178,14 @@ func (t *turn) notPromoted(a Answer) *decision {
 	case erred && t.s.Failing.IsZero():
 		t.s.Failing = t.o.Now
 		return t.note(Reason{Cause: cause.Promoting, Detail: a.Reason, Until: t.o.Now.Add(t.errorLimit())})
-	case erred && !t.o.Now.Before(t.s.Failing.Add(t.errorLimit())):
+	case erred && !t.before(t.s.Failing.Add(t.errorLimit())):
 		return t.promotionFailed(fmt.Sprintf("for %v: %s", t.errorLimit(), a.Reason))
 	case !erred && !t.s.Failing.IsZero():
 		t.s.Failing = time.Time{}
 		return t.note(Reason{Cause: cause.Promoting, Detail: "the workload answers again: " + a.Reason})
 	case a.Reply == No:
 		return t.promotionFailed(a.Reason)
-	case t.end.Deadline > 0 && !t.o.Now.Before(deadline):
+	case t.end.Deadline > 0 && !t.before(deadline):
 		return t.promotionFailed(fmt.Sprintf("not done after %v: %s", t.end.Deadline, a.Reason))
 	}
 	return t.stay(Reason{Cause: cause.Promoting, Detail: a.Reason})

@@ -26,7 +26,7 @@ func (t *turn) pauseLimit() time.Duration { return cmp.Or(t.spec.pause, 24*time.
 // paused waits for a Resume.
 func (t *turn) paused() *decision {
 	until := t.s.Paused.Add(t.pauseLimit())
-	if !t.o.Now.Before(until) {
+	if !t.before(until) {
 		return t.rollBack(fmt.Sprintf("paused for %v: %s", t.pauseLimit(), t.s.Reason))
 	}
 	return t.stay(Reason{cause.Paused, t.s.Reason, until})
@@ -60,7 +60,7 @@ func (t *turn) outOfReach() *decision {
 	switch {
 	case began:
 		return t.note(r)
-	case !t.o.Now.Before(r.Until):
+	case !t.before(r.Until):
 		return t.rollBack(fmt.Sprintf("%v for %v: %s", r.Cause, t.errorLimit(), r.Detail))
 	}
 	return t.stay(r)

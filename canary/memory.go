@@ -20,6 +20,14 @@ type memory struct {
 	at    time.Time // when that was the last one
 	users bool
 	older time.Time // since when States are read that are older than state; zero if none is
+	// looked is the last look: the serial of the State that was read or written, when, and
+	// how far the clock was ahead then.
+	looked struct {
+		serial int64
+		at     time.Time
+		skew   time.Duration
+	}
+	conflicts int // in a row
 }
 
 // maxStale is how long a reading may be behind, as those of an informer are.
@@ -120,5 +128,21 @@ func (m *memory) keep(digest string, s State, now time.Time) {
 	if s.Plan != digest || s.Began.Equal(m.state.Began) && s.Serial < m.state.Serial {
 		return // it is another's, or a turn that took longer than a later one
 	}
+	if !s.Shifted.Equal(m.state.Shifted) || !s.Entered.Equal(m.state.Entered) {
+		m.looked.skew = 0 // what is waited for from now on has this clock's times
+	}
 	m.state, m.at = s, now
+	m.looked.serial = s.Serial
+}
+
+// backOff returns how long to wait after the error of a turn, if it is a conflict.
+func (m *memory) backOff(err error) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !isConflict(err) {
+		m.conflicts = 0
+		return 0
+	}
+	m.conflicts++
+	return min(longestBack, afterConflict<<min(m.conflicts-1, 10))
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/order"
@@ -23,10 +22,6 @@ var (
 
 	errNoPlan = fmt.Errorf("canary: %w: the plan is zero; make one with NewPlan or decode one", ErrRefused)
 )
-
-// maxSkew is how far ahead of this process's clock the times of a State may be
-// before the clock that wrote them counts as having been wrong.
-const maxSkew = time.Minute
 
 // next decides what a rollout does next. It is pure and total: all knowledge is
 // in the arguments, no argument is changed, and the same arguments give the
@@ -118,7 +113,10 @@ func (t *turn) goOn() *decision {
 	if t.s.Command.Order != order.None {
 		return t.obey()
 	}
-	if t.repairs {
+	switch {
+	case t.leftAlone():
+		return t.holdAgain()
+	case t.repairs:
 		return t.repair()
 	}
 	return t.act()
@@ -268,33 +266,3 @@ func (t *turn) fresh() {
 }
 
 func (t *turn) firstSerial() int64 { return max(t.s.Serial, t.o.Now.UnixMilli()) }
-
-func (t *turn) clockWentBack() bool {
-	most := t.o.Now.Add(maxSkew)
-	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Promotion, t.s.Baked, t.s.Retreat.Since, t.s.Retreat.Gone, t.s.Blind, t.s.Failing} {
-		if at.After(most) {
-			return true
-		}
-	}
-	return false
-}
-
-// rewind starts the clocks of the step again, so that a clock that was wrong
-// cannot hold a rollout for as long as it was ahead.
-func (t *turn) rewind() *decision {
-	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
-	for _, at := range [...]*time.Time{&t.s.Promotion, &t.s.Baked, &t.s.Retreat.Since, &t.s.Retreat.Gone, &t.s.Blind, &t.s.Failing} {
-		if !at.IsZero() {
-			*at = t.o.Now
-		}
-	}
-	t.s.PausedFor = 0
-	t.s.Blocks = slices.DeleteFunc(slices.Clone(t.s.Blocks), func(b block) bool { return b.To.After(t.o.Now) })
-	if !t.s.Verified.IsZero() {
-		t.s.Verified = t.o.Now
-	}
-	if !t.s.Paused.IsZero() {
-		t.s.Paused = t.o.Now
-	}
-	return t.write(t.o.Traffic, Reason{Cause: cause.Settling, Detail: "the clock was set back; the times of the step start again"})
-}

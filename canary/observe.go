@@ -36,6 +36,9 @@ func (q ask) String() string { return enum.Name("ask", questionNames[:], q) }
 type observation struct {
 	// Now is the time of the look, without a monotonic reading.
 	Now time.Time
+	// Skew is how far this process's clock is ahead of that of another driver. What is waited
+	// for lasts longer by that, so that no hold ends early.
+	Skew time.Duration
 	// Traffic is what the Router read.
 	Traffic Traffic
 	// Object and Abort are the Reading's.

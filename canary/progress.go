@@ -44,7 +44,7 @@ func (t *turn) bounded(step *Step, d *decision) *decision {
 	if step.Deadline == 0 || !t.s.Paused.IsZero() || t.s.Phase == phase.Retreating {
 		return d
 	}
-	if left := t.deadline(step).Sub(t.o.Now); left > 0 {
+	if left := t.deadline(step).Sub(t.o.Now) + t.o.Skew; left > 0 {
 		d.After = min(d.After, left)
 		return d
 	}
@@ -92,7 +92,7 @@ func (t *turn) lacking(step *Step) *decision {
 	case t.s.PromoteNow:
 		return nil
 	}
-	if until := since.Add(step.Hold); t.o.Now.Before(until) && !t.s.Skipped {
+	if until := since.Add(step.Hold); t.before(until) && !t.s.Skipped {
 		return t.stay(Reason{cause.Hold, verdict.Detail, until})
 	}
 	if verdict.Cause != cause.None {
@@ -150,7 +150,7 @@ func (j *judgement) inconclusive() bool {
 // unproven reports whether the step, which is not the last one, may be left without a Pass:
 // its deadline is over, and nothing speaks against the canary.
 func (t *turn) unproven(step *Step) bool {
-	late := step.Deadline > 0 && !t.o.Now.Before(t.deadline(step))
+	late := step.Deadline > 0 && !t.before(t.deadline(step))
 	return late && step.OnDeadline == DeadlineAdvance && !t.o.Judged.Result.Doubt && t.s.Step < len(t.steps)-1
 }
 
@@ -171,12 +171,12 @@ func (t *turn) unread(from time.Time) *decision {
 	case !j.unread() || !t.exposed() || t.s.PromoteNow:
 		return nil
 	case t.s.Blind.IsZero():
-		if t.o.Now.Before(from.Add(look)) {
+		if t.before(from.Add(look)) {
 			return nil // the first reading is not due
 		}
 		t.s.Blind = t.o.Now
 		return t.note(Reason{Cause: cause.JudgeError, Detail: j.words(), Until: t.o.Now.Add(limit)})
-	case t.o.Now.Before(t.s.Blind.Add(limit)):
+	case t.before(t.s.Blind.Add(limit)):
 		return nil
 	}
 	why := fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())

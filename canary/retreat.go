@@ -19,7 +19,7 @@ func (t *turn) retreat() *decision {
 	r := &t.s.Retreat
 	until := r.Since.Add(t.pauseLimit())
 	switch {
-	case !t.o.Now.Before(until):
+	case !t.before(until):
 		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", t.pauseLimit(), t.s.Reason))
 	case !t.s.Paused.IsZero():
 		return t.paused()
@@ -74,7 +74,7 @@ func (t *turn) podless(why string) *decision {
 	case t.s.Failing.IsZero():
 		t.s.Failing, t.s.Retreat.Gone = t.o.Now, time.Time{}
 		return t.note(Reason{Cause: cause.NoPods, Detail: why, Until: t.o.Now.Add(grace)})
-	case !t.o.Now.Before(until):
+	case !t.before(until):
 		return t.rollBack(fmt.Sprintf("%v for %v: %s", cause.NoPods, grace, why))
 	}
 	return t.stay(Reason{Cause: cause.NoPods, Detail: why, Until: until})
@@ -94,7 +94,7 @@ func (t *turn) recovered(why string) *decision {
 		return t.stay(Reason{Cause: r.Cause, Detail: fmt.Sprintf("this has happened %d times; order a resume, or an abort", n+1), Until: last})
 	case t.s.Recalled:
 		return t.stay(Reason{Cause: r.Cause, Detail: "stable may be between two versions; order an abort", Until: last})
-	case t.o.Now.Before(until):
+	case t.before(until):
 		return t.stay(Reason{Cause: r.Cause, Detail: "the cause is gone", Until: until})
 	}
 	t.reopen()

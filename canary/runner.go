@@ -81,9 +81,11 @@ func NewRunner(c Config) (*Runner, error) {
 	return r, nil
 }
 
-// afterConflict is when to look again after somebody else got through.
+// When to look again after somebody else got through: the first time, and at most. It is
+// doubled with each conflict.
 const (
 	afterConflict = 100 * time.Millisecond
+	longestBack   = 10 * time.Second
 	afterStale    = time.Second // when to look again after a reading that was behind
 )
 
@@ -97,6 +99,7 @@ const (
 func (r *Runner) Turn(ctx context.Context) (Event, error) {
 	e, err := r.turn(ctx)
 	e.Err = err
+	e.Wait = max(e.Wait, r.last.backOff(err))
 	for _, a := range r.audiences {
 		a.tell(ctx, e)
 	}
@@ -119,6 +122,7 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		return e, err
 	}
 	o := r.observe(reading, e.At)
+	o.Skew = r.last.skew(&state, e.At)
 	o.Loss, o.Had = loss, had
 	if loss != lossless {
 		o.Age = r.last.age(e.At)

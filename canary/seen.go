@@ -19,7 +19,7 @@ func (t *turn) seen() (since time.Time, d *decision) {
 	switch {
 	case t.verifies() && !t.s.Verified.IsZero():
 		return t.s.Verified, nil
-	case t.o.Now.Before(settled):
+	case t.before(settled):
 		return since, t.stay(Reason{cause.Settling, t.s.Traffic.String(), settled})
 	case !t.verifies():
 		return settled, nil
@@ -34,7 +34,7 @@ func (t *turn) seen() (since time.Time, d *decision) {
 		return since, t.write(t.o.Traffic, Reason{Cause: cause.Verifying, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
 	case !t.exposed() && t.o.Erred[askShown]:
 		return since, t.unseen(a.Reason)
-	case t.s.Traffic.users() && !t.s.leadsBack() && !t.o.Now.Before(until):
+	case t.s.Traffic.users() && !t.s.leadsBack() && !t.before(until):
 		return since, t.rollBack(fmt.Sprintf("not seen for %v: %s", t.pauseLimit(), a.Reason))
 	}
 	return settled, t.stay(Reason{Cause: cause.Verifying, Detail: a.Reason})
@@ -51,7 +51,7 @@ func (t *turn) unseen(why string) *decision {
 	switch {
 	case began:
 		return t.note(r)
-	case t.o.Now.Before(r.Until):
+	case t.before(r.Until):
 		return t.stay(r)
 	}
 	t.s.Verified, t.s.Failing = t.o.Now, time.Time{}

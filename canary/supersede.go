@@ -60,7 +60,7 @@ const handover = time.Hour
 // none, or if that takes too long.
 func (t *turn) awaits() *decision {
 	until := t.s.Entered.Add(handover)
-	if !t.older() || !rowOf(t.s.Phase).moved || !t.o.Now.Before(until) {
+	if !t.older() || !rowOf(t.s.Phase).moved || !t.before(until) {
 		return nil
 	}
 	t.bystander = true
