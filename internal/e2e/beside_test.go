@@ -2,124 +2,148 @@ package e2e_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync/atomic"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	api "istio.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 
-	"github.com/serin-go/serin/analysis"
-	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/phase"
-	"github.com/serin-go/serin/canary/rights"
-	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/internal/e2e/plane"
 	"github.com/serin-go/serin/internal/e2e/traffic"
-	"github.com/serin-go/serin/metrics"
 )
-
-// harmed is a rollout in which something goes wrong at 40 %, as in the comparison with the
-// controllers of others: 100 requests a second through the gateway, retries off.
-type harmed struct {
-	*bookinfo
-	away atomic.Bool // the metric store
-	load *traffic.Load
-	seen *seen
-}
 
 // TestBesideTheOthers counts the requests that users lose until stable has everything, and
 // holds them against what is to be reached beside Flagger and Argo Rollouts.
 func TestBesideTheOthers(t *testing.T) {
 	for _, row := range []struct {
-		name    string
-		limit   time.Duration // blind
-		watched bool
-		harm    func(t *testing.T, b *harmed)
-		most    int64
+		name  string
+		looks looks
+		limit time.Duration // blind
+		harm  func(b *harmed, t *testing.T)
+		most  int64
+		ends  phase.Phase
+		holds func(b *harmed, t *testing.T) // in the end
 	}{
-		{"h, watched", 0, true, func(t *testing.T, b *harmed) { b.scale(t, 0) }, 10},
-		{"h, polled once a second", 0, false, func(t *testing.T, b *harmed) { b.scale(t, 0) }, 60},
-		{"e, with a blind limit of 5 s", 5 * time.Second, false, func(_ *testing.T, b *harmed) {
-			b.away.Store(true)
-			time.AfterFunc(5*time.Second, func() { b.v2.Broken.Store(true) })
-		}, 300},
+		{"a, polled once a second", polled, 0, nil, 0, phase.Promoted, (*harmed).requirePatches},
+		{"a, read by informers", listed, 0, nil, 0, phase.Promoted, (*harmed).requireNothingButPatches},
+		{"d, polled once a second", polled, 0, (*harmed).losePods, 60, phase.Retreating, nil},
+		{"h, watched", watched, 0, (*harmed).scaleToZero, 10, phase.Retreating, nil},
+		{"h, polled once a second", polled, 0, (*harmed).scaleToZero, 60, phase.Retreating, nil},
+		{"e, with a blind limit of 5 s", polled, 5 * time.Second, (*harmed).loseReadings, 300, phase.Retreating, nil},
+		{"f", polled, 0, (*harmed).edit, 0, phase.Promoted, (*harmed).requireEdit},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			b := &harmed{bookinfo: newBookinfo(t), seen: watchTraffic()}
-			b.load = traffic.Start(b.gateway, 100)
+			b := newHarmed(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan canary.State)
-			runner := b.besideRunner(t, row.limit, row.watched)
+			runner := b.besideRunner(t, row.limit, row.looks)
+			b.load = traffic.Start(b.gateway, 100)
 			go func() {
 				state, _ := runner.Run(ctx)
 				ended <- state
 			}()
 			b.seen.wait(t, share(40))
-			<-time.After(2 * time.Second)
-			row.harm(t, b)
+			if row.harm != nil {
+				<-time.After(2 * time.Second)
+				row.harm(b, t)
+			}
 			b.seen.wait(t, canary.Traffic{})
 			<-time.After(time.Second) // what is under way
-			tally := b.load.Stop()
-			cancel()
+			if !row.ends.Final() {
+				cancel()
+			}
 			state := <-ended
+			cancel()
+			tally := b.load.Stop()
 			failed := int64(tally.Lost) + b.gateway.Failed()
 			fmt.Printf("beside: %s, %d failed\n", row.name, failed)
 			t.Log(tally, state.Reason)
-			require.Equal(t, phase.Retreating, state.Phase, state.Reason)
+			require.Equal(t, row.ends, state.Phase, state.Reason)
 			require.LessOrEqual(t, failed, row.most)
+			if row.holds != nil {
+				row.holds(b, t)
+			}
 		})
 	}
 }
 
-// besideRunner has the settings of the comparison.
-func (b *harmed) besideRunner(t *testing.T, limit time.Duration, watched bool) *canary.Runner {
-	plan := build(t, canary.NewPlan("reviews").Settle(time.Second).ScrapeLag(time.Second).Interval(time.Second).BlindLimit(limit).
-		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full),
-			canary.Step{Hold: 10 * time.Second, Deadline: time.Minute, Requires: canary.NoFailure}).
-		End(canary.End{Kind: canary.PromoteStable}))
-	judge := sequential.Judge{
-		Provider: b.counts(t), Canary: b.arm("reviews-v2"), Baseline: b.arm("reviews-v1"),
-		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
-		Tuning:  sequential.Tuning{Look: time.Second, Reporter: metrics.Destination},
-	}
-	pods := func(config *rest.Config) *workload.Deployments {
-		kube, err := kubernetes.NewForConfig(config)
-		require.NoError(t, err)
-		c := workload.Config{Namespace: b.namespace, Stable: "reviews-v1", Canary: "reviews-v2"}
-		if watched {
-			c.Watcher = kube.AppsV1().Deployments(b.namespace)
-		}
-		w, err := workload.New(kube.AppsV1().Deployments(b.namespace), c)
-		require.NoError(t, err)
-		return w
-	}
-	router, _ := b.parts(t, &rest.Config{})
-	config := driver(t, rights.Of(plan, router, pods(&rest.Config{})))
-	router, _ = b.parts(t, config)
-	runner, err := canary.NewRunner(canary.Config{
-		Plan: plan, Router: router, Workload: pods(config), Observers: []canary.Observer{b.seen.observe},
-		Analyzer: analysis.AnalyzerFunc(func(ctx context.Context, r analysis.Request) (analysis.Result, error) {
-			if b.away.Load() {
-				return analysis.Result{}, errors.New("prometheus is away")
-			}
-			return judge.Analyze(ctx, r)
-		}),
-	})
-	require.NoError(t, err)
-	return runner
+// losePods deletes the pods of the canary. The new ones never become ready.
+func (b *harmed) losePods(t *testing.T) {
+	b.plane.Serve(b.namespace, "reviews:2", func(plane.Pod) (func(), error) { return nil, plane.ErrUnready })
+	b.deletePods(t)
 }
 
-// scale sets the replicas of the canary.
-func (b *harmed) scale(t *testing.T, replicas int) {
+// scaleToZero leaves the canary without pods.
+func (b *harmed) scaleToZero(t *testing.T) {
 	_, kube := clients(t)
 	_, err := kube.AppsV1().Deployments(b.namespace).Patch(t.Context(), "reviews-v2", types.MergePatchType,
-		fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas), metav1.PatchOptions{})
+		[]byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
+}
+
+// loseReadings has the canary fail five seconds after the metric store went away.
+func (b *harmed) loseReadings(*testing.T) {
+	b.away.Store(true)
+	time.AfterFunc(5*time.Second, func() { b.v2.Broken.Store(true) })
+}
+
+// edited puts a rule to another host first, and a policy on the main rule.
+func edited(spec *api.VirtualService) {
+	spec.Http[0].CorsPolicy = &api.CorsPolicy{AllowMethods: []string{"GET"}}
+	spec.Http = slices.Insert(spec.Http, 0, &api.HTTPRoute{
+		Name:  "testers",
+		Match: []*api.HTTPMatchRequest{{Headers: map[string]*api.StringMatch{"x-tester": {MatchType: &api.StringMatch_Exact{Exact: "yes"}}}}},
+		Route: []*api.HTTPRouteDestination{{Destination: &api.Destination{Host: "reviews-of-testers"}}},
+	})
+}
+
+// edit is what a person does by hand.
+func (b *harmed) edit(t *testing.T) {
+	mesh, _ := clients(t)
+	client := mesh.NetworkingV1().VirtualServices(b.namespace)
+	require.NoError(t, retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		vs, err := client.Get(t.Context(), "reviews", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		edited(&vs.Spec)
+		_, err = client.Update(t.Context(), vs, metav1.UpdateOptions{})
+		return err
+	}))
+}
+
+// requireEdit holds the object against what it was before, with the edit.
+func (b *harmed) requireEdit(t *testing.T) {
+	want := &api.VirtualService{}
+	require.NoError(t, want.UnmarshalJSON([]byte(b.before)))
+	edited(want)
+	text, err := want.MarshalJSON()
+	require.NoError(t, err)
+	require.JSONEq(t, string(text), b.spec(t))
+}
+
+// requirePatches holds the writes to the API server against one for each change.
+func (b *harmed) requirePatches(t *testing.T) {
+	fmt.Printf("beside: a, requests to the API server: %v\n", b.api.sent)
+	require.Equal(t, 10, b.api.sent["PATCH virtualservices"]+b.api.sent["PATCH deployments"])
+}
+
+// requireNothingButPatches does that where informers read. One that is behind by the write
+// that begins the rollout costs a conflict.
+func (b *harmed) requireNothingButPatches(t *testing.T) {
+	b.requirePatches(t)
+	delete(b.api.sent, "PATCH virtualservices")
+	delete(b.api.sent, "PATCH deployments")
+	for asked, n := range b.api.sent {
+		require.Contains(t, []string{"LIST deployments", "WATCH deployments", "LIST virtualservices", "WATCH virtualservices", "PATCH virtualservices" + conflict}, asked)
+		require.LessOrEqual(t, n, 2, asked)
+	}
 }

@@ -69,11 +69,12 @@ const retried = "retries: {attempts: 2, retryOn: 5xx}"
 
 func newBookinfo(t *testing.T) *bookinfo { return newBookinfoIn(t, controlPlane(t).Namespace(t)) }
 
-func newBookinfoIn(t *testing.T, namespace string) *bookinfo {
+// newBookinfoIn has the quickstart's objects with some changes, pairs of old and new text.
+func newBookinfoIn(t *testing.T, namespace string, changes ...string) *bookinfo {
 	objects, err := os.ReadFile("../../examples/quickstart/bookinfo.yaml")
 	require.NoError(t, err)
 	require.Contains(t, string(objects), retried)
-	b := newMesh(t, namespace, strings.ReplaceAll(string(objects), retried, "retries: {attempts: 0}"))
+	b := newMesh(t, namespace, strings.NewReplacer(append(changes, retried, "retries: {attempts: 0}")...).Replace(string(objects)))
 	b.gateway = b.through(t, "gateway", "reviews.example.com", "/reviews/1")
 	b.client = b.through(t, "client", "reviews:9080", "/reviews/1")
 	return b

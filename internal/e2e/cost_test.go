@@ -12,11 +12,13 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// counter counts requests by method and kind of object.
+// counter counts requests by what they ask, and apart those that lost a race.
 type counter struct {
 	mu   sync.Mutex
 	sent map[string]int
 }
+
+const conflict = ", conflict"
 
 type roundTrip func(*http.Request) (*http.Response, error)
 
@@ -24,11 +26,26 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 func (c *counter) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		answer, err := next.RoundTrip(r)
+		asked := asks(r)
+		if err == nil && answer.StatusCode == http.StatusConflict {
+			asked += conflict
+		}
 		c.mu.Lock()
-		c.sent[r.Method+" "+path.Base(path.Dir(r.URL.Path))]++
-		c.mu.Unlock()
-		return next.RoundTrip(r)
+		defer c.mu.Unlock()
+		c.sent[asked]++
+		return answer, err
 	})
+}
+
+// asks is the verb of a request, and the kind of object that it is about.
+func asks(r *http.Request) string {
+	kind := path.Dir(r.URL.Path)
+	if path.Base(path.Dir(kind)) != "namespaces" {
+		return r.Method + " " + path.Base(kind)
+	}
+	verb := map[bool]string{true: "WATCH", false: "LIST"}[r.URL.Query().Has("watch")]
+	return verb + " " + path.Base(r.URL.Path)
 }
 
 // writes is how often the object must be written: for each step, and when the

@@ -161,7 +161,7 @@ func (b *bookinfo) replacePods(t *testing.T) string {
 		return all
 	}
 	old := names()
-	require.NoError(t, pods.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "version=v2"}))
+	b.deletePods(t)
 	replaced := func() bool {
 		now := names()
 		left := maps.Clone(now)
@@ -173,6 +173,13 @@ func (b *bookinfo) replacePods(t *testing.T) string {
 	version, err := traffic.Wait(t.Context(), b.gateway)
 	require.NoError(t, err)
 	return version
+}
+
+// deletePods deletes the pods of v2.
+func (b *bookinfo) deletePods(t *testing.T) {
+	_, kube := clients(t)
+	err := kube.CoreV1().Pods(b.namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "version=v2"})
+	require.NoError(t, err)
 }
 
 // write steers the traffic without a rollout.

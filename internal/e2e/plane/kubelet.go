@@ -139,28 +139,36 @@ func (k *kubelet) advance(pod *corev1.Pod) error {
 			Target:     corev1.ObjectReference{Kind: "Node", Name: node},
 		}, metav1.CreateOptions{})
 	case pod.Status.Phase == corev1.PodPending:
-		address, err := k.serve(pod)
+		s, err := k.serve(pod)
 		if err != nil {
 			return err
 		}
 		started := pod.DeepCopy()
-		started.Status = running(pod, address)
+		started.Status = running(pod, s)
 		_, err = pods.UpdateStatus(k.ctx, started, metav1.UpdateOptions{})
 		return err
 	}
 	return nil
 }
 
-// running is the status of a pod that serves.
-func running(pod *corev1.Pod, address string) corev1.PodStatus {
-	now := metav1.Now()
+// running is the status of a pod that has begun, and serves if it is ready.
+func running(pod *corev1.Pod, s *server) corev1.PodStatus {
+	now, address := metav1.Now(), s.pod.Address
+	ready := corev1.ConditionTrue
+	if s.unready {
+		ready = corev1.ConditionFalse
+	}
 	status := corev1.PodStatus{Phase: corev1.PodRunning, PodIP: address, PodIPs: []corev1.PodIP{{IP: address}}, StartTime: &now}
-	for _, is := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
-		status.Conditions = append(status.Conditions, corev1.PodCondition{Type: is, Status: corev1.ConditionTrue, LastTransitionTime: now})
+	for _, c := range []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodInitialized, Status: corev1.ConditionTrue},
+		{Type: corev1.ContainersReady, Status: ready}, {Type: corev1.PodReady, Status: ready},
+	} {
+		c.LastTransitionTime = now
+		status.Conditions = append(status.Conditions, c)
 	}
 	for _, c := range pod.Spec.Containers {
 		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{
-			Name: c.Name, Image: c.Image, Ready: true, Started: new(true),
+			Name: c.Name, Image: c.Image, Ready: !s.unready, Started: new(true),
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
 		})
 	}

@@ -3,6 +3,7 @@ package plane
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -39,6 +40,9 @@ func (p Pod) Listen(port int) (net.Listener, error) {
 // ends that.
 type Program func(pod Pod) (stop func(), err error)
 
+// ErrUnready is the error of a Program whose pod runs and never becomes ready.
+var ErrUnready = errors.New("the pod is not ready")
+
 // program names one: the image of a pod's first container, in a namespace.
 type program struct{ namespace, image string }
 
@@ -47,7 +51,8 @@ type server struct {
 	pod     Pod
 	program program
 	stop    func() // nil if it has no program
-	goes    bool   // the pod is deleted
+	unready bool
+	goes    bool // the pod is deleted
 }
 
 // linger is how long a pod that is deleted goes on serving, as a preStop hook
@@ -101,25 +106,26 @@ func (k *kubelet) find(wanted func(Pod) bool) (Pod, bool) {
 	return Pod{}, false
 }
 
-// serve starts the program of a pod, if it has one, and returns the pod's
-// address. A pod that runs already is left as it is.
-func (k *kubelet) serve(pod *corev1.Pod) (string, error) {
+// serve starts the program of a pod, if it has one. A pod that runs already is left as
+// it is.
+func (k *kubelet) serve(pod *corev1.Pod) (*server, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s, ok := k.running[pod.UID]; ok {
-		return s.pod.Address, nil
+		return s, nil
 	}
 	k.next++
 	s := &server{pod: describe(pod), program: program{pod.Namespace, pod.Spec.Containers[0].Image}}
 	s.pod.Address, s.pod.places = k.places.pod(k.next), k.places
 	if run, ok := k.programs[s.program]; ok {
 		var err error
-		if s.stop, err = run(s.pod); err != nil {
-			return "", err
+		s.stop, err = run(s.pod)
+		if s.unready = errors.Is(err, ErrUnready); err != nil && !s.unready {
+			return nil, err
 		}
 	}
 	k.running[pod.UID] = s
-	return s.pod.Address, nil
+	return s, nil
 }
 
 func describe(pod *corev1.Pod) Pod {

@@ -1,0 +1,136 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	"istio.io/client-go/pkg/informers/externalversions"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	appslisters "k8s.io/client-go/listers/apps/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/rights"
+	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/internal/e2e/traffic"
+	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/routing"
+)
+
+// harmed is a rollout in which something goes wrong at 40 %, as in the comparison with the
+// controllers of others: 100 requests a second through the gateway, retries off.
+type harmed struct {
+	*bookinfo
+	before string      // spec
+	away   atomic.Bool // the metric store
+	load   *traffic.Load
+	seen   *seen
+	api    *counter // of the driver's requests
+}
+
+// newHarmed has two pods a version, which answer in 3 to 8 ms.
+func newHarmed(t *testing.T) *harmed {
+	b := &harmed{
+		bookinfo: newBookinfoIn(t, controlPlane(t).Namespace(t), "replicas: 3", "replicas: 2"),
+		seen:     watchTraffic(), api: &counter{sent: map[string]int{}},
+	}
+	for _, v := range []*traffic.Server{b.v1, b.v2} {
+		v.Takes = func(n int64) time.Duration { return time.Duration(3+n%6) * time.Millisecond }
+	}
+	b.before = b.spec(t)
+	return b
+}
+
+// looks is how a driver learns what the API server has.
+type looks int
+
+const (
+	polled  looks = iota // it asks in each turn
+	watched              // and watches the canary's Deployment
+	listed               // or reads from informers
+)
+
+// besideRunner has the settings of the comparison.
+func (b *harmed) besideRunner(t *testing.T, limit time.Duration, how looks) *canary.Runner {
+	plan := build(t, canary.NewPlan("reviews").Settle(time.Second).ScrapeLag(time.Second).Interval(time.Second).BlindLimit(limit).
+		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full),
+			canary.Step{Hold: 10 * time.Second, Deadline: time.Minute, Requires: canary.NoFailure}).
+		End(canary.End{Kind: canary.PromoteStable}))
+	judge := sequential.Judge{
+		Provider: b.counts(t), Canary: b.arm("reviews-v2"), Baseline: b.arm("reviews-v1"),
+		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
+		Tuning:  sequential.Tuning{Look: time.Second, Reporter: metrics.Destination},
+	}
+	router, pods := b.looking(t, &rest.Config{}, min(how, watched)) // informers need none of its rights
+	config := driver(t, rights.Of(plan, router, pods))
+	config.Wrap(b.api.wrap)
+	router, pods = b.looking(t, config, how)
+	runner, err := canary.NewRunner(canary.Config{
+		Plan: plan, Router: router, Workload: pods, Observers: []canary.Observer{b.seen.observe},
+		Analyzer: analysis.AnalyzerFunc(func(ctx context.Context, r analysis.Request) (analysis.Result, error) {
+			if b.away.Load() {
+				return analysis.Result{}, errors.New("prometheus is away")
+			}
+			return judge.Analyze(ctx, r)
+		}),
+	})
+	require.NoError(t, err)
+	return runner
+}
+
+// looking is what talks to the API server.
+func (b *harmed) looking(t *testing.T, config *rest.Config, how looks) (*routing.Router, *workload.Deployments) {
+	mesh, kube := clientsOf(t, config)
+	deployments := kube.AppsV1().Deployments(b.namespace)
+	c := workload.Config{Namespace: b.namespace, Stable: "reviews-v1", Canary: "reviews-v2"}
+	var pods workload.Client = deployments
+	var rule routing.Client[networking.VirtualService] = mesh.NetworkingV1().VirtualServices(b.namespace)
+	switch how {
+	case watched:
+		c.Watcher = deployments
+	case listed:
+		rule, pods = b.inform(t, rule, pods)
+	}
+	rules, err := routing.NewHTTP(b.target)
+	require.NoError(t, err)
+	w, err := workload.New(pods, c)
+	require.NoError(t, err)
+	return routing.NewRouter(rules.Object(rule)), w
+}
+
+// informedPods is a client that reads from an informer.
+type informedPods struct {
+	workload.Client
+	lister appslisters.DeploymentNamespaceLister
+}
+
+func (i informedPods) Get(_ context.Context, name string, _ metav1.GetOptions) (*appsv1.Deployment, error) {
+	return i.lister.Get(name)
+}
+
+// inform has informers read for clients, as a host has them: with rights of its own.
+func (b *harmed) inform(t *testing.T, rule routing.Client[networking.VirtualService], pods workload.Client) (informed, informedPods) {
+	config := controlPlane(t).Config()
+	config.Wrap(b.api.wrap)
+	mesh, kube := clientsOf(t, config)
+	rules := externalversions.NewSharedInformerFactoryWithOptions(mesh, 0, externalversions.WithNamespace(b.namespace))
+	deployments := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(b.namespace))
+	read := informed{rule, rules.Networking().V1().VirtualServices().Lister().VirtualServices(b.namespace)}
+	run := informedPods{pods, deployments.Apps().V1().Deployments().Lister().Deployments(b.namespace)}
+	rules.Start(t.Context().Done())
+	deployments.Start(t.Context().Done())
+	rules.WaitForCacheSync(t.Context().Done())
+	deployments.WaitForCacheSync(t.Context().Done())
+	t.Cleanup(rules.Shutdown)
+	t.Cleanup(deployments.Shutdown)
+	return read, run
+}
