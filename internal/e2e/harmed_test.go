@@ -11,10 +11,12 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	"istio.io/client-go/pkg/informers/externalversions"
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	appslisters "k8s.io/client-go/listers/apps/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/analysis/sequential"
@@ -30,11 +32,14 @@ import (
 // controllers of others: 100 requests a second through the gateway, retries off.
 type harmed struct {
 	*bookinfo
-	before string      // spec
-	away   atomic.Bool // the metric store
-	load   *traffic.Load
-	seen   *seen
-	api    *counter // of the driver's requests
+	before    string      // spec
+	away      atomic.Bool // the metric store
+	load      *traffic.Load
+	seen      *seen
+	api       *counter              // of the driver's requests
+	followers []string              // VirtualServices that get the same traffic
+	config    *rest.Config          // of the driver, once there is one
+	wrap      transport.WrapperFunc // of its requests; nil is none
 }
 
 // newHarmed has two pods a version, which answer in 3 to 8 ms.
@@ -70,21 +75,35 @@ func (b *harmed) besideRunner(t *testing.T, limit time.Duration, how looks) *can
 		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
 		Tuning:  sequential.Tuning{Look: time.Second, Reporter: metrics.Destination},
 	}
-	router, pods := b.looking(t, &rest.Config{}, min(how, watched)) // informers need none of its rights
-	config := driver(t, rights.Of(plan, router, pods))
-	config.Wrap(b.api.wrap)
-	router, pods = b.looking(t, config, how)
+	return b.driven(t, plan, how, analysis.AnalyzerFunc(func(ctx context.Context, r analysis.Request) (analysis.Result, error) {
+		if b.away.Load() {
+			return analysis.Result{}, errors.New("prometheus is away")
+		}
+		return judge.Analyze(ctx, r)
+	}))
+}
+
+// driven is a Runner of the driver, who may do what the first plan needs.
+func (b *harmed) driven(t *testing.T, plan canary.Plan, how looks, judge analysis.Analyzer, observers ...canary.Observer) *canary.Runner {
+	if b.config == nil {
+		b.config = driver(t, b.needed(t, plan, how))
+		b.config.Wrap(b.api.wrap)
+		if b.wrap != nil {
+			b.config.Wrap(b.wrap)
+		}
+	}
+	router, pods := b.looking(t, b.config, how)
 	runner, err := canary.NewRunner(canary.Config{
-		Plan: plan, Router: router, Workload: pods, Observers: []canary.Observer{b.seen.observe},
-		Analyzer: analysis.AnalyzerFunc(func(ctx context.Context, r analysis.Request) (analysis.Result, error) {
-			if b.away.Load() {
-				return analysis.Result{}, errors.New("prometheus is away")
-			}
-			return judge.Analyze(ctx, r)
-		}),
+		Plan: plan, Router: router, Workload: pods, Analyzer: judge, Observers: append(observers, b.seen.observe),
 	})
 	require.NoError(t, err)
 	return runner
+}
+
+// needed are the rights that the driver needs. Informers need none of them.
+func (b *harmed) needed(t *testing.T, plan canary.Plan, how looks) []authorizationv1.ResourceAttributes {
+	router, pods := b.looking(t, &rest.Config{}, min(how, watched))
+	return rights.Of(plan, router, pods)
 }
 
 // looking is what talks to the API server.
@@ -100,11 +119,17 @@ func (b *harmed) looking(t *testing.T, config *rest.Config, how looks) (*routing
 	case listed:
 		rule, pods = b.inform(t, rule, pods)
 	}
-	rules, err := routing.NewHTTP(b.target)
-	require.NoError(t, err)
+	var objects []routing.Resource
+	for _, name := range append([]string{b.target.Name}, b.followers...) {
+		target := b.target
+		target.Name = name
+		rules, err := routing.NewHTTP(target)
+		require.NoError(t, err)
+		objects = append(objects, rules.Object(rule))
+	}
 	w, err := workload.New(pods, c)
 	require.NoError(t, err)
-	return routing.NewRouter(rules.Object(rule)), w
+	return routing.NewRouter(objects[0], objects[1:]...), w
 }
 
 // informedPods is a client that reads from an informer.

@@ -60,12 +60,17 @@ func roleOf(t *testing.T, all []authorizationv1.ResourceAttributes) *rbacv1.Role
 
 // deprive takes one right away from the driver.
 func (r *release) deprive(t *testing.T, right authorizationv1.ResourceAttributes) {
-	all := needed(t, r.namespace)
-	left := slices.DeleteFunc(slices.Clone(all), func(a authorizationv1.ResourceAttributes) bool { return a == right })
+	leave(t, r.config, needed(t, r.namespace), right)
+}
+
+// leave leaves a driver all rights that it had at first, without some.
+func leave(t *testing.T, user *rest.Config, all []authorizationv1.ResourceAttributes, without ...authorizationv1.ResourceAttributes) {
+	left := slices.DeleteFunc(slices.Clone(all), func(a authorizationv1.ResourceAttributes) bool { return slices.Contains(without, a) })
+	role := roleOf(t, left)
 	_, kube := clients(t)
-	_, err := kube.RbacV1().Roles(r.namespace).Update(t.Context(), roleOf(t, left), metav1.UpdateOptions{})
+	_, err := kube.RbacV1().Roles(role.Namespace).Update(t.Context(), role, metav1.UpdateOptions{})
 	require.NoError(t, err)
-	awaitMissing(t, r.config, all, right)
+	awaitMissing(t, user, all, without...)
 }
 
 // awaitMissing waits until the user lacks these of all rights. The API server
