@@ -181,7 +181,7 @@ func (d *badDay) loseIstiod(t *testing.T) {
 // loseIstiodAndItsWebhook has the API server refuse the write as well, as it does with
 // Istio's own webhook. Pauses between tries double.
 func (d *badDay) loseIstiodAndItsWebhook(t *testing.T) {
-	d.withoutIstiod(t, away)
+	d.withoutIstiod(t, 2*away)
 	d.said.await(t, "failed calling webhook")
 }
 
