@@ -16,7 +16,8 @@ import (
 // only with ctx, and with a refusal before the canary has any traffic.
 func (r *Runner) answer(ctx context.Context, d decision, s State, reading Reading, o *observation) error {
 	var a Answer
-	err := r.guard(ctx, func(ctx context.Context) (err error) {
+	at := r.now()
+	err := r.within(ctx, r.limitOf(d.Ask, &s, at), func(ctx context.Context) (err error) {
 		if d.Ask == askJudge {
 			o.Judged.Result, err = r.judge(ctx, d.Request)
 		} else {
@@ -25,7 +26,7 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, reading Readin
 		return err
 	})
 	if d.Ask == askJudge {
-		o.Judged.Asked, o.Judged.Err = true, err
+		o.Judged.Asked, o.Judged.At, o.Judged.Err = true, at, err
 		return ctx.Err()
 	}
 	var fenced FencedError
@@ -80,8 +81,26 @@ const (
 // guard calls something that is not the engine's. It gets a time limit of its own,
 // which is the plan's interval within the bounds above, and a panic is an error
 // like others, so that nothing keeps the turn from coming to a decision.
-func (r *Runner) guard(ctx context.Context, call func(context.Context) error) (err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.limit, r.noAnswer)
+func (r *Runner) guard(ctx context.Context, call func(context.Context) error) error {
+	return r.within(ctx, r.limit, call)
+}
+
+// limitOf is the time limit of a call. The judge's is not longer than users may be on the
+// canary without readings.
+func (r *Runner) limitOf(a ask, s *State, now time.Time) time.Duration {
+	blind := r.c.Plan.spec.blind
+	if a != askJudge || blind == 0 {
+		return r.limit
+	}
+	if !s.Blind.IsZero() {
+		blind = max(time.Second, s.Blind.Add(blind).Sub(now))
+	}
+	return min(r.limit, blind)
+}
+
+// within is guard with another limit.
+func (r *Runner) within(ctx context.Context, limit time.Duration, call func(context.Context) error) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {

@@ -35,10 +35,8 @@ func (t *turn) finish() *decision {
 // follow goes on with a phase of the table: its traffic is seen, what it asks is
 // answered, then comes the next one.
 func (t *turn) follow(r *row) *decision {
-	if t.s.Phase == phase.CompletingShift {
-		if d := t.inspect(); d != nil {
-			return d
-		}
+	if d := t.look(); d != nil {
+		return d
 	}
 	since, unseen := t.seen()
 	if unseen != nil && (since.IsZero() || !r.judged) {
@@ -53,9 +51,6 @@ func (t *turn) follow(r *row) *decision {
 	if d := t.granted(r); d != nil {
 		return d
 	}
-	if d := t.undone(); d != nil {
-		return d
-	}
 	if t.held != "" && t.s.Phase != phase.PromotingStable && t.s.Phase != phase.RestoringStable { // these end with everything on stable
 		return t.stay(Reason{Cause: cause.Drift, Detail: t.held})
 	}
@@ -65,12 +60,10 @@ func (t *turn) follow(r *row) *decision {
 // leave goes on to the phase that follows, if nothing holds this one.
 func (t *turn) leave() *decision {
 	until := t.s.Baked.Add(t.bake)
-	answers := t.answers()
+	t.answers()
 	switch {
-	case t.o.Trouble != "" || t.o.Refused != "":
+	case (t.o.Trouble != "" || t.o.Refused != "") && t.s.Phase != phase.RestoringStable: // from there each part goes back as soon as it can
 		return t.outOfReach()
-	case answers && t.s.Phase == phase.Baking:
-		return t.note(Reason{Cause: cause.Unreachable, Detail: "all parts answer again"})
 	case t.s.Phase == phase.Baking && t.before(until):
 		return t.stay(Reason{cause.Hold, "waits for the end of the bake time", until})
 	case !t.s.Paused.IsZero():
@@ -177,12 +170,12 @@ func (t *turn) notPromoted(a Answer) *decision {
 	switch {
 	case erred && t.s.Failing.IsZero():
 		t.s.Failing = t.o.Now
-		return t.note(Reason{Cause: cause.Promoting, Detail: a.Reason, Until: t.o.Now.Add(t.errorLimit())})
 	case erred && !t.before(t.s.Failing.Add(t.errorLimit())):
 		return t.promotionFailed(fmt.Sprintf("for %v: %s", t.errorLimit(), a.Reason))
-	case !erred && !t.s.Failing.IsZero():
+	case !erred:
 		t.s.Failing = time.Time{}
-		return t.note(Reason{Cause: cause.Promoting, Detail: "the workload answers again: " + a.Reason})
+	}
+	switch {
 	case a.Reply == No:
 		return t.promotionFailed(a.Reason)
 	case t.end.Deadline > 0 && !t.before(deadline):

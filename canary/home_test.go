@@ -303,7 +303,7 @@ func TestAReadingThatIsBehindIsWaitedFor(t *testing.T) {
 		require.NotEqual(t, old.state, now.state)
 		writes := s.router.Writes()
 		s.restore(old)
-		s.turnsFor(50 * time.Second)
+		s.turnsFor(4 * time.Second)
 		require.Equal(t, writes, s.router.Writes(), "nothing is written on what may be old")
 		s.restore(now)
 		_, err := s.run()

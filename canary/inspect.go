@@ -51,6 +51,37 @@ func (t *turn) inspect() *decision {
 	return nil
 }
 
+// look inspects the pods where the canary has all traffic, or stable was promoted. It is nil
+// if that is all right.
+func (t *turn) look() *decision {
+	switch t.s.Phase {
+	case phase.CompletingShift:
+		return t.inspect()
+	case phase.PromotingStable, phase.RestoringStable, phase.Baking:
+		return t.afterwards()
+	}
+	return nil
+}
+
+// afterwards turns back when the canary has the traffic and no ready pod, although stable may
+// be between two versions, and when somebody has put another version in the place of the
+// promoted one. It is nil if all is well.
+func (t *turn) afterwards() *decision {
+	seen := &t.o.Inspection
+	promotes := t.end.Kind == PromoteStable && t.o.Workload && !t.s.Recalled
+	switch {
+	case !promotes:
+	case t.o.Answers[askInspected].Reply == unasked:
+		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case seen.Dead != "" && t.exposed():
+		t.s.Outcome, t.s.Recalled = phase.RolledBack, true // its traffic is not the phase's
+		return t.enter(phase.RestoringStable, t.s.Step, Traffic{HeaderRoutes: t.s.Traffic.HeaderRoutes}, seen.Dead)
+	case seen.StableChanged != "" && t.s.Phase == phase.Baking:
+		return t.rollBack(seen.StableChanged)
+	}
+	return nil
+}
+
 // otherCanary turns back, and begins again if the plan says so.
 func (t *turn) otherCanary() *decision {
 	d := t.rollBack(t.o.Inspection.CanaryChanged)
@@ -58,18 +89,4 @@ func (t *turn) otherCanary() *decision {
 		t.s.Restart = t.onChange == ChangeRestart
 	}
 	return d
-}
-
-// undone turns back when somebody has put another version in the place of the promoted one.
-// It is nil if nobody has.
-func (t *turn) undone() *decision {
-	promoted := t.end.Kind == PromoteStable && t.s.Phase == phase.Baking && t.o.Workload
-	switch {
-	case !promoted:
-	case t.o.Answers[askInspected].Reply == unasked:
-		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
-	case t.o.Inspection.StableChanged != "":
-		return t.rollBack(t.o.Inspection.StableChanged)
-	}
-	return nil
 }

@@ -32,14 +32,11 @@ func (t *turn) paused() *decision {
 	return t.stay(Reason{cause.Paused, t.s.Reason, until})
 }
 
-// answers reports whether what failed answers again. Then the error limit begins anew with
-// the next error.
-func (t *turn) answers() bool {
-	if t.s.Failing.IsZero() || t.o.Trouble != "" || t.o.Refused != "" {
-		return false
+// answers notes that all parts answer: the error limit begins anew with the next error.
+func (t *turn) answers() {
+	if t.o.Trouble == "" && t.o.Refused == "" && !t.o.Erred[askShown] {
+		t.s.Failing = time.Time{}
 	}
-	t.s.Failing = time.Time{}
-	return true
 }
 
 // outOfReach stays: nothing goes further, and no way back is over, while a part of the
@@ -52,15 +49,10 @@ func (t *turn) outOfReach() *decision {
 	if !t.exposed() || t.s.leadsBack() {
 		return t.stay(r)
 	}
-	began := t.s.Failing.IsZero()
-	if began {
+	if t.s.Failing.IsZero() {
 		t.s.Failing = t.o.Now
 	}
-	r.Until = t.s.Failing.Add(t.errorLimit())
-	switch {
-	case began:
-		return t.note(r)
-	case !t.before(r.Until):
+	if r.Until = t.s.Failing.Add(t.errorLimit()); !t.before(r.Until) {
 		return t.rollBack(fmt.Sprintf("%v for %v: %s", r.Cause, t.errorLimit(), r.Detail))
 	}
 	return t.stay(r)

@@ -30,8 +30,13 @@ type memory struct {
 	conflicts int // in a row
 }
 
-// maxStale is how long a reading may be behind, as those of an informer are.
-const maxStale = time.Minute
+// A reading may be behind for maxBehind, as those of an informer are. Whoever believes it
+// after that risks a conflict, and nothing else, as its write is refused. maxStale is how old
+// a State may be that is remembered and put back.
+const (
+	maxBehind = 5 * time.Second
+	maxStale  = time.Minute
+)
 
 // loss is what became of a State that a Runner remembers.
 type loss uint8
@@ -93,7 +98,7 @@ func (m *memory) stale(behind bool, now time.Time) bool {
 	} else if m.older.IsZero() || now.Before(m.older) {
 		m.older = now
 	}
-	return behind && now.Sub(m.older) < maxStale
+	return behind && now.Sub(m.older) < maxBehind
 }
 
 // put returns the State that is remembered, to be put back: into an object that may

@@ -81,6 +81,7 @@ type observation struct {
 // Judgement is what came of asking the judge.
 type judgement struct {
 	Asked  bool
+	At     time.Time // when it was asked
 	Result analysis.Result
 	Err    error // the judge returned; not evidence
 }

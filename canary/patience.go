@@ -11,10 +11,12 @@ type patience struct {
 	early  int
 }
 
-// bear returns how long to wait after an error before the next try, or that
-// there is to be none.
-func (p *patience) bear(err error) (wait time.Duration, over bool) {
-	const first, longest = time.Second, 30 * time.Second
+// shortPause and longPause are the shortest and the longest pause after an error.
+const shortPause, longPause = time.Second, 30 * time.Second
+
+// bear returns how long to wait after an error before the next try, at most so long, or
+// that there is to be none.
+func (p *patience) bear(err error, most time.Duration) (wait time.Duration, over bool) {
 	const tries = 5 // that may have come too early; the pauses between them make half a minute
 	switch {
 	case isEarly(err) && p.early < tries:
@@ -22,6 +24,6 @@ func (p *patience) bear(err error) (wait time.Duration, over bool) {
 	case errors.Is(err, ErrRefused), errors.Is(err, ErrBadState):
 		over = true
 	}
-	p.paused = min(max(first, 2*p.paused), longest)
+	p.paused = min(max(shortPause, 2*p.paused), max(shortPause, min(most, longPause)))
 	return p.paused, over
 }

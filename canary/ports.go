@@ -61,8 +61,8 @@ type Workload interface {
 	// Ready says Yes if the canary can take q.Traffic, and No if the versions are not
 	// those of q.Pin.
 	Ready(ctx context.Context, q Question) (Answer, error)
-	// Inspect looks at the pods. It is asked in every turn of a step, and during the bake
-	// time after a promotion.
+	// Inspect looks at the pods. It is asked in every turn of a step, and while stable is
+	// promoted or restored, and in the bake time after a promotion.
 	Inspect(ctx context.Context, q Question) (Inspection, error)
 	// Promote updates stable to the canary's version, unless that has happened. It says
 	// Yes when all pods of stable run it, Wait while they are being replaced, and No if

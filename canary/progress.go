@@ -17,18 +17,15 @@ func (t *turn) progress() *decision {
 	if d := t.inspect(); d != nil {
 		return d
 	}
-	answers := t.answers()
+	t.answers()
 	d := t.lacking(step)
 	switch {
 	case d == nil:
 		return t.advance()
-	case d.Ask != askNothing || d.Write && d.Reason.Cause != cause.JudgeError:
+	case d.Ask != askNothing || d.Write:
 		return d
 	}
-	if answers && !d.Write {
-		return t.note(Reason{Cause: cause.Unreachable, Detail: "all parts answer again"})
-	}
-	return t.bounded(step, d) // a note of the judge's errors is no progress
+	return t.bounded(step, d)
 }
 
 // exposed reports whether users are on the canary, or are to be.
@@ -81,6 +78,8 @@ func (t *turn) lacking(step *Step) *decision {
 		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	case t.o.Trouble != "" || t.o.Refused != "":
 		return t.outOfReach()
+	case t.o.Inspection.Dead != "": // of copies only, or users would be off it already
+		return t.stay(Reason{Cause: cause.Capacity, Detail: t.o.Inspection.Dead})
 	case t.o.Inspection.StableChanged != "":
 		return t.stay(Reason{Cause: cause.OtherVersion, Detail: t.o.Inspection.StableChanged})
 	case t.o.Inspection.CanaryChanged != "":
@@ -133,9 +132,6 @@ func (t *turn) judged(step *Step, from time.Time) (lack Reason, d *decision) {
 		return Reason{Cause: cause.JudgeError, Detail: j.Err.Error()}, nil
 	case j.Result.Verdict == analysis.Fail:
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
-	case !t.s.Blind.IsZero() && !j.unread():
-		t.s.Blind = time.Time{}
-		return lack, t.note(Reason{Cause: cause.Verdict, Detail: "the judge returns results again"})
 	case j.Result.Verdict == analysis.Pass, j.inconclusive() && (step.Requires == NoFailure || t.unproven(step)):
 		return lack, nil
 	}
@@ -166,17 +162,17 @@ func (t *turn) unread(from time.Time) *decision {
 	j := &t.o.Judged
 	steps := t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift
 	look := cmp.Or(t.o.Look, t.interval)
-	limit := t.blindLimit(look, steps)
+	due, began := from.Add(look), t.s.Blind.IsZero()
 	switch {
-	case !j.unread() || !t.exposed() || t.s.PromoteNow:
+	case !j.unread():
+		t.s.Blind = time.Time{}
 		return nil
-	case t.s.Blind.IsZero():
-		if t.before(from.Add(look)) {
-			return nil // the first reading is not due
-		}
-		t.s.Blind = t.o.Now
-		return t.note(Reason{Cause: cause.JudgeError, Detail: j.words(), Until: t.o.Now.Add(limit)})
-	case t.before(t.s.Blind.Add(limit)):
+	case !t.exposed() || t.s.PromoteNow, began && t.before(due):
+		return nil
+	case began: // since it was asked: the answer may take as long as the limit to fail to come
+		t.s.Blind = later(due, j.At)
+	}
+	if t.before(t.s.Blind.Add(t.blindLimit(look, steps))) {
 		return nil
 	}
 	why := fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())

@@ -59,22 +59,20 @@ func (t *turn) recover() *decision {
 		return t.recovered(why)
 	case r.Cause == cause.NoPods:
 		return t.podless(why)
-	case !r.Gone.IsZero():
-		r.Gone = time.Time{}
-		return t.note(Reason{Cause: r.Cause, Detail: why})
 	}
+	r.Gone = time.Time{}
 	return t.stay(Reason{Cause: r.Cause, Detail: why, Until: r.Since.Add(t.pauseLimit())})
 }
 
 // podless waits for the canary's pods, as long as the grace. Failing is since when there
 // are none.
 func (t *turn) podless(why string) *decision {
+	if t.s.Failing.IsZero() {
+		t.s.Failing = t.o.Now
+	}
+	t.s.Retreat.Gone = time.Time{}
 	until := t.s.Failing.Add(grace)
-	switch {
-	case t.s.Failing.IsZero():
-		t.s.Failing, t.s.Retreat.Gone = t.o.Now, time.Time{}
-		return t.note(Reason{Cause: cause.NoPods, Detail: why, Until: t.o.Now.Add(grace)})
-	case !t.before(until):
+	if !t.before(until) {
 		return t.rollBack(fmt.Sprintf("%v for %v: %s", cause.NoPods, grace, why))
 	}
 	return t.stay(Reason{Cause: cause.NoPods, Detail: why, Until: until})
@@ -86,16 +84,17 @@ func (t *turn) recovered(why string) *decision {
 	n := r.resumed(t.o.Now)
 	wait := recovering << min(n, maxResumes)
 	last := r.Since.Add(t.pauseLimit())
+	if r.Gone.IsZero() {
+		r.Gone = t.o.Now
+	}
+	t.s.Failing = time.Time{}
 	switch until := r.Gone.Add(wait); {
-	case r.Gone.IsZero():
-		r.Gone, t.s.Failing = t.o.Now, time.Time{}
-		return t.note(Reason{Cause: r.Cause, Detail: "the cause is gone: " + why, Until: t.o.Now.Add(wait)})
 	case n >= maxResumes:
 		return t.stay(Reason{Cause: r.Cause, Detail: fmt.Sprintf("this has happened %d times; order a resume, or an abort", n+1), Until: last})
 	case t.s.Recalled:
 		return t.stay(Reason{Cause: r.Cause, Detail: "stable may be between two versions; order an abort", Until: last})
 	case t.before(until):
-		return t.stay(Reason{Cause: r.Cause, Detail: "the cause is gone", Until: until})
+		return t.stay(Reason{Cause: r.Cause, Detail: "the cause is gone: " + why, Until: until})
 	}
 	t.reopen()
 	return nil

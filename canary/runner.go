@@ -55,7 +55,6 @@ type Runner struct {
 	c         Config
 	now       func() time.Time
 	limit     time.Duration // of a call
-	noAnswer  error         // within it
 	look      time.Duration // of the Analyzer; zero if it does not say
 	last      memory
 	audiences []*audience
@@ -73,7 +72,7 @@ func NewRunner(c Config) (*Runner, error) {
 	limit := min(max(c.Plan.spec.interval, shortest), longestCall)
 	r := &Runner{
 		c: c, now: func() time.Time { return time.Now().Round(0).UTC() },
-		limit: limit, look: look(c.Analyzer), noAnswer: fmt.Errorf("no answer within %v", limit),
+		limit: limit, look: look(c.Analyzer),
 	}
 	for _, o := range c.Observers {
 		r.audiences = append(r.audiences, &audience{observe: o})
@@ -164,7 +163,8 @@ func (r *Runner) observe(reading Reading, now time.Time) observation {
 // The error wraps ErrRolledBack if users have the old version in the end. It wraps
 // ErrRefused or ErrBadState if a person is needed and no users are on the canary of this
 // rollout; ErrForbidden and ErrNotFound are retried for half a minute first. Run reports
-// all other errors to the Observers and retries, at intervals of 1 to 30 seconds.
+// all other errors to the Observers and retries, at intervals of 1 to 30 seconds; while
+// users are on the canary, of at most Builder.Interval.
 //
 // If ctx ends, the traffic stays as it is, and another Run continues. The error wraps the
 // cause of ctx and says what the rollout waited for.
@@ -209,8 +209,12 @@ func (n *run) turn(ctx context.Context) (wait time.Duration, over bool, err erro
 		n.why = e
 	}
 	if err != nil {
-		wait, over = n.bear(err)
-		return wait, over && (!n.r.last.exposed() || isForeign(err)), err
+		exposed, most := n.r.last.exposed(), longPause
+		if exposed { // what keeps users on the canary is to be short
+			most = n.r.c.Plan.spec.interval
+		}
+		wait, over = n.bear(err, most)
+		return wait, over && (!exposed || isForeign(err)), err
 	}
 	n.last, n.patience = e.After, patience{}
 	if first && e.Done && e.Before.Phase.Final() {

@@ -43,15 +43,11 @@ func (t *turn) seen() (since time.Time, d *decision) {
 // unseen bears for the error limit that nobody can tell whether the canary has no traffic.
 // Then the rollout goes on without having seen it, and says so.
 func (t *turn) unseen(why string) *decision {
-	began := t.s.Failing.IsZero()
-	if began {
+	if t.s.Failing.IsZero() {
 		t.s.Failing = t.o.Now
 	}
 	r := Reason{cause.Verifying, why, t.s.Failing.Add(t.errorLimit())}
-	switch {
-	case began:
-		return t.note(r)
-	case t.before(r.Until):
+	if t.before(r.Until) {
 		return t.stay(r)
 	}
 	t.s.Verified, t.s.Failing = t.o.Now, time.Time{}

@@ -29,6 +29,12 @@ func (t *turn) attend(s State) (State, *decision) {
 		return t.s, d
 	case t.o.Abort != "": // a write would take the annotation away, and with it the order
 		return s, d
+	case !d.Done && t.ticked(&s):
+		s.Blind, s.Failing, s.Retreat.Gone, s.Carry = t.s.Blind, t.s.Failing, t.s.Retreat.Gone, t.s.Carry
+		t.s = s // what else was begun comes to nothing
+		t.s.Serial = s.nextSerial()
+		d.Write, d.Traffic = true, t.o.Traffic
+		return t.attend(s)
 	}
 	by := t.lookBy(&s, t.o.Traffic)
 	due := s.LookBy.Add(-lookAhead / 2)
@@ -41,6 +47,12 @@ func (t *turn) attend(s State) (State, *decision) {
 		d.Write, d.Traffic, d.After = true, t.o.Traffic, min(d.After, lookAhead/2)
 	}
 	return s, d
+}
+
+// ticked reports whether something that must answer has begun to, or has stopped: that is
+// written also if nothing else is, so that any driver knows since when.
+func (t *turn) ticked(s *State) bool {
+	return !t.s.Blind.Equal(s.Blind) || !t.s.Failing.Equal(s.Failing) || !t.s.Retreat.Gone.Equal(s.Retreat.Gone)
 }
 
 // lookBy is when somebody must look again; zero if no users are on the canary.
@@ -56,8 +68,9 @@ func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
 // one target. The next driver of the rollout enters its step again. Call Sweep from time
 // to time, from a process that outlives the drivers: a cron job, or a controller.
 //
-// The error joins those of Routers that could not be read or written, and names rollouts
-// that only a driver can help, because stable may be between two versions.
+// The error joins those of Routers that could not be read or written. It names rollouts
+// that only a driver can help, because stable may be between two versions, and canary
+// traffic that no State explains.
 func Sweep(ctx context.Context, routers ...Router) error {
 	var errs []error
 	for i, r := range routers {
@@ -82,16 +95,23 @@ func sweep(ctx context.Context, r Router) error {
 	}
 	now := time.Now().Round(0).UTC()
 	s := reading.State
-	if !s.abandoned(now) || !reading.Traffic.users() {
+	switch {
+	case !reading.Traffic.users():
+		return nil
+	case s.Phase == phase.Idle:
+		return fmt.Errorf("canary: sweep: %w: %w: there is %v, and nobody has to look at it: adopt it by AdoptAt, or send it to stable by Reset", ErrRefused, ErrUnexplained, reading.Traffic)
+	case !s.abandoned(now):
 		return nil
 	}
 	since := s.LookBy.Add(-lookAhead).Format(time.RFC3339)
-	if s.Recalled || s.Phase != phase.Progressing && s.Phase != phase.CompletingShift {
+	if s.Recalled || s.Phase != phase.Progressing && s.Phase != phase.CompletingShift && s.Phase != phase.Retreating {
 		return fmt.Errorf("canary: sweep: %q is %v, and nobody has driven it since %s: start a driver of its plan, or order an abort", s.Name, s.Phase, since)
 	}
 	t := turn{spec: &spec{interval: defaultInterval}, s: s, o: observation{Now: now, Traffic: reading.Traffic}}
 	t.fallBack(cause.NoDriver, "nobody has driven the rollout since "+since)
-	t.s.LookBy = time.Time{}
+	if reading.Trouble == nil {
+		t.s.LookBy = time.Time{} // otherwise a part still leads to the canary, and the next Sweep tries again
+	}
 	reading.Abort = "" // the annotation is for a driver
 	err = r.Write(ctx, reading, t.d.Traffic, t.s)
 	if errors.Is(err, ErrRefused) {
@@ -99,6 +119,9 @@ func sweep(ctx context.Context, r Router) error {
 	}
 	if err != nil && !isConflict(err) { // or somebody drives it after all
 		return fmt.Errorf("canary: sweep: %q: %w", s.Name, err)
+	}
+	if reading.Trouble != nil {
+		return fmt.Errorf("canary: sweep: %q: a part may still lead to the canary: %w", s.Name, reading.Trouble)
 	}
 	return nil
 }

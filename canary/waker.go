@@ -15,7 +15,7 @@ type Waker interface {
 }
 
 // restless is the least time between two turns, however often somebody wakes.
-const restless = 100 * time.Millisecond
+const restless = 20 * time.Millisecond
 
 // wakes returns what merges the Wakers of the Config until ctx ends.
 func (c *Config) wakes(ctx context.Context) <-chan struct{} {

@@ -114,11 +114,22 @@ func (d *Deployments) Promote(ctx context.Context, q canary.Question) (canary.An
 // when stable is completely rolled out again, with at least one replica. If this rollout
 // has not promoted stable, Restore stores its Fence, so that no earlier call can promote
 // later. It then answers Yes, or Wait if another rollout left stable between two
-// versions. The canary need not exist. The errors are those of Promote.
+// versions. The canary need not exist. The errors are those of Promote. If a right is
+// missing, and nothing but the Fence were to be written, the answer stands without it: who
+// may not write cannot have a call under way that writes.
 func (d *Deployments) Restore(ctx context.Context, q canary.Question) (canary.Answer, error) {
-	return d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
-		return restoration(stable, r, q.Fence)
+	untouched := canary.Answer{}
+	a, err := d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
+		m, err := restoration(stable, r, q.Fence)
+		if !r.promoted(q.Fence.Rollout) {
+			untouched = m.answer
+		}
+		return m, err
 	})
+	if errors.Is(err, canary.ErrForbidden) && untouched.Reply == canary.Yes {
+		return untouched, nil
+	}
+	return a, err
 }
 
 // act reads stable and its record, decides, and writes. If somebody else has changed

@@ -3,6 +3,7 @@ package workload_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -326,4 +327,20 @@ func TestARolloutThatDidNotBeginHereIsNotPromoted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, canary.No, a.Reply)
 	require.Contains(t, a.Reason, "its pod template has changed since the rollout began")
+}
+
+// E8: the right to write Deployments is gone, and nothing has been promoted. There is a way
+// back all the same.
+func TestAStableThatWasNotTouchedIsRestoredWithoutARight(t *testing.T) {
+	c := newCluster(t)
+	fault("patch", apiserver.Refuse(apierrors.NewForbidden(appsv1.Resource("deployments"), "reviews-v1", errors.New("no right"))))(c)
+	w := c.workload(both)
+	_, err := w.Promote(t.Context(), canary.Question{Fence: at(7)})
+	require.ErrorIs(t, err, canary.ErrForbidden)
+	says(t, canary.Yes, w.Restore, 8)
+
+	c, w = done(t)
+	fault("patch", apiserver.Refuse(apierrors.NewForbidden(appsv1.Resource("deployments"), "reviews-v1", errors.New("no right"))))(c)
+	_, err = w.Restore(t.Context(), canary.Question{Fence: at(8)})
+	require.ErrorIs(t, err, canary.ErrForbidden, "what was promoted is not put back")
 }
