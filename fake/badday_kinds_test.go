@@ -1,0 +1,193 @@
+package fake_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/routing"
+)
+
+// versionTroubles are those of the pods.
+var versionTroubles = []badKind{
+	{name: "canary errs", group: "answers", often: 6, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
+		return w.failing(tr, 500, 502, 503)
+	}},
+	{name: "canary refuses", group: "answers", often: 3, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
+		return w.failing(tr, 403, 404, 429)
+	}},
+	{name: "canary slows", group: "speed", often: 3, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
+		w.ledger.change(func() { w.ledger.slow, w.canary.Median = true, 3*time.Second })
+		w.behave()
+		return func() {
+			w.ledger.change(func() { w.ledger.slow, w.canary.Median = false, 0 })
+			w.behave()
+		}
+	}},
+	{name: "canary dies", group: "pods", often: 6, allowed: allowWatched, begin: func(w *badWorld, _ *badTrouble) func() {
+		setSpec(w.t, w.server, "reviews-v2", "replicas", 0)
+		return func() { setSpec(w.t, w.server, "reviews-v2", "replicas", 2) }
+	}},
+	{name: "canary is unreachable", group: "pods", often: 2, allowed: allowJudged, begin: func(w *badWorld, _ *badTrouble) func() {
+		w.mesh.Crash(ns, "reviews-v2", true)
+		return func() { w.mesh.Crash(ns, "reviews-v2", false) }
+	}},
+	{name: "both fail", group: "answers", often: 2, allowed: allowNothing, begin: func(w *badWorld, tr *badTrouble) func() {
+		w.canary.ErrorRate = choose(tr, 0.1, 0.5, 1)
+		w.stable.ErrorRate = w.canary.ErrorRate
+		w.behave()
+		return func() {
+			w.canary.ErrorRate, w.stable.ErrorRate = 0, 0
+			w.behave()
+		}
+	}},
+	{name: "stable is edited", group: "stable", often: 3, allowed: allowNothing, begin: func(w *badWorld, _ *badTrouble) func() {
+		setImage(w.t, w.server, "reviews-v1", editedImage)
+		return nil
+	}},
+}
+
+// failing lets the canary answer a part of its requests with one of the codes.
+func (w *badWorld) failing(tr *badTrouble, codes ...int) (heal func()) {
+	w.ledger.change(func() { w.ledger.failing = true })
+	w.canary.ErrorRate, w.canary.Status = choose(tr, 0.2, 0.5, 1), choose(tr, codes...)
+	w.behave()
+	return func() {
+		w.ledger.change(func() { w.ledger.failing = false })
+		w.canary.ErrorRate = 0
+		w.behave()
+	}
+}
+
+func (w *badWorld) behave() {
+	w.mesh.Behave(newImage, w.canary)
+	w.mesh.Behave(oldImage, w.stable)
+	w.mesh.Behave(editedImage, w.stable)
+}
+
+// storeTroubles are those of the metric store.
+var storeTroubles = []badKind{
+	{name: "store is away", group: "store", often: 6, allowed: allowBlind, begin: func(w *badWorld, tr *badTrouble) func() {
+		tr.detail = choose(tr, "hangs", "errs", "is empty")
+		w.store.set(tr.detail)
+		return func() { w.store.set("") }
+	}},
+}
+
+// fault injects a fault into calls. Calls of the simulation itself are none.
+func (w *badWorld) fault(which func(apiserver.Call) bool, f apiserver.Fault) (remove func()) {
+	return w.server.Hook(func(c apiserver.Call) apiserver.Fault {
+		if which(c) {
+			return f
+		}
+		return nil
+	})
+}
+
+func patches(resource string) func(apiserver.Call) bool {
+	return func(c apiserver.Call) bool { return c.Verb == "patch" && (resource == "" || c.Resource == resource) }
+}
+
+// apiTroubles are those of the API server.
+var apiTroubles = []badKind{
+	{name: "API refuses", group: "api", often: 3, allowed: allowUnwritable, begin: func(w *badWorld, tr *badTrouble) func() {
+		tr.detail = choose(tr, virtualservices, deployments, "")
+		what := schema.GroupResource{Group: "networking.istio.io", Resource: "virtualservices"}
+		err := choose(tr, apierrors.NewForbidden(what, "reviews", errors.New("no")),
+			apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", what, "reviews", "no", 0, true))
+		return w.fault(patches(tr.detail), apiserver.Refuse(err))
+	}},
+	{name: "API hangs", group: "api", often: 3, allowed: allowUnwritable, begin: func(w *badWorld, tr *badTrouble) func() {
+		tr.detail = choose(tr, virtualservices, deployments, "")
+		return w.fault(func(c apiserver.Call) bool {
+			return c.Verb != "watch" && (tr.detail == "" || c.Resource == tr.detail)
+		}, apiserver.Hang())
+	}},
+	{name: "answers get lost", group: "api", often: 2, allowed: allowUnwritable, begin: func(w *badWorld, tr *badTrouble) func() {
+		if tr.lasts == 0 {
+			tr.lasts = time.Minute
+		}
+		return w.fault(patches(""), apiserver.LoseAnswer())
+	}},
+	{name: "State is removed", group: "api", often: 2, allowed: allowOlder, begin: func(w *badWorld, _ *badTrouble) func() {
+		w.update("reviews", func(o map[string]any) {
+			if a, ok := path(o, "metadata").(map[string]any)["annotations"].(map[string]any); ok {
+				delete(a, routing.StateAnnotation("reviews"))
+			}
+		})
+		return nil
+	}},
+}
+
+// objectTroubles are those of the objects and of their way to the proxies.
+var objectTroubles = []badKind{
+	{name: "propagation stalls", group: "stall", often: 3, allowed: allowUnwritable, begin: func(w *badWorld, _ *badTrouble) func() {
+		w.mesh.Stall(true)
+		return func() { w.mesh.Stall(false) }
+	}},
+	{name: "a part is away", group: "edge", often: 2, edge: true, allowed: allowUnwritable, begin: func(w *badWorld, tr *badTrouble) func() {
+		if tr.detail = choose(tr, "it errs", "it is deleted"); tr.detail == "it errs" {
+			return w.fault(func(c apiserver.Call) bool { return c.Name == "reviews-edge" }, apiserver.ServerError())
+		}
+		require.NoError(w.t, w.server.Delete(virtualservices, ns, "reviews-edge"))
+		return func() { require.NoError(w.t, w.server.Load([]byte(edge))) }
+	}},
+	{name: "an old object returns", group: "object", often: 2, whole: true, allowed: allowOlder, begin: func(w *badWorld, tr *badTrouble) func() {
+		w.update("reviews", func(o map[string]any) {
+			var old map[string]any
+			require.NoError(w.t, json.Unmarshal(w.older(tr.arg), &old))
+			o["spec"] = old["spec"]
+			path(o, "metadata").(map[string]any)["annotations"] = path(old, "metadata").(map[string]any)["annotations"]
+		})
+		return nil
+	}},
+	{name: "a rule is put first", group: "edit", often: 1, allowed: allowDrifted, begin: func(w *badWorld, _ *badTrouble) func() {
+		w.update("reviews", func(o map[string]any) {
+			spec := o["spec"].(map[string]any)
+			var rule any
+			require.NoError(w.t, yamlInto("{match: [{headers: {x-ann: {exact: 'yes'}}}], route: [{destination: {host: reviews, subset: v1}}]}", &rule))
+			spec["http"] = append([]any{rule}, spec["http"].([]any)...)
+		})
+		return nil
+	}},
+	{name: "weights are edited", group: "edit", often: 2, whole: true, allowed: allowDrifted, begin: func(w *badWorld, tr *badTrouble) func() {
+		w.update("reviews", func(o map[string]any) {
+			for _, rule := range path(o, "spec", "http").([]any) {
+				var route any
+				n := choose(tr, 0, 30, 100)
+				require.NoError(w.t, yamlInto(split([]int{100 - n, n}), &route))
+				rule.(map[string]any)["route"] = path(route, 0, "route")
+			}
+		})
+		return nil
+	}},
+	{name: "a corsPolicy is added", group: "edit", often: 1, allowed: allowDrifted, begin: func(w *badWorld, _ *badTrouble) func() {
+		w.update("reviews", func(o map[string]any) {
+			for _, rule := range path(o, "spec", "http").([]any) {
+				rule.(map[string]any)["corsPolicy"] = map[string]any{"allowMethods": []any{"GET"}}
+			}
+		})
+		return nil
+	}},
+}
+
+// driverTroubles are those of the processes that drive.
+var driverTroubles = []badKind{
+	{name: "driver is gone", group: "driver", often: 4, allowed: allowAbandoned, begin: func(w *badWorld, tr *badTrouble) func() {
+		if tr.lasts == 0 {
+			w.crew.stop()
+			return nil
+		}
+		return w.crew.freeze()
+	}},
+	{name: "clocks differ", group: "clock", often: 2, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
+		w.crew.start(choose(tr, 10*time.Second, -10*time.Second, 50*time.Second, -50*time.Second, 10*time.Minute, -10*time.Minute))
+		return nil
+	}},
+}
