@@ -153,6 +153,17 @@ func (c *badCrew) observe(_ context.Context, e canary.Event) {
 	c.events = c.events[max(0, len(c.events)-*badEvents):]
 }
 
+// newest returns the newer one of the State that is stored, which may be an old one that came
+// back, and that which a driver wrote last.
+func (c *badCrew) newest(s canary.State) canary.State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last.After.Serial > s.Serial {
+		return c.last.After
+	}
+	return s
+}
+
 // sweep looks after abandoned rollouts, and calls a person where it cannot help.
 func (c *badCrew) sweep(ctx context.Context) {
 	router := c.w.router()

@@ -4,25 +4,28 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"
 )
 
 // versionTroubles are those of the pods.
 var versionTroubles = []badKind{
-	{name: "canary errs", group: "answers", often: 6, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
+	{name: "canary errs", harms: true, group: "answers", often: 6, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
 		return w.failing(tr, 500, 502, 503)
 	}},
-	{name: "canary refuses", group: "answers", often: 3, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
+	{name: "canary refuses", harms: true, group: "answers", often: 3, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
 		return w.failing(tr, 403, 404, 429)
 	}},
-	{name: "canary slows", group: "speed", often: 3, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
+	{name: "canary slows", harms: true, group: "speed", often: 3, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
 		w.ledger.change(func() { w.ledger.slow, w.canary.Median = true, 3*time.Second })
 		w.behave()
 		return func() {
@@ -30,11 +33,11 @@ var versionTroubles = []badKind{
 			w.behave()
 		}
 	}},
-	{name: "canary dies", group: "pods", often: 6, allowed: allowWatched, begin: func(w *badWorld, _ *badTrouble) func() {
+	{name: "canary dies", harms: true, group: "pods", often: 6, allowed: allowWatched, begin: func(w *badWorld, _ *badTrouble) func() {
 		setSpec(w.t, w.server, "reviews-v2", "replicas", 0)
 		return func() { setSpec(w.t, w.server, "reviews-v2", "replicas", 2) }
 	}},
-	{name: "canary is unreachable", group: "pods", often: 2, allowed: allowJudged, begin: func(w *badWorld, _ *badTrouble) func() {
+	{name: "canary is unreachable", harms: true, group: "pods", often: 2, allowed: allowJudged, begin: func(w *badWorld, _ *badTrouble) func() {
 		w.mesh.Crash(ns, "reviews-v2", true)
 		return func() { w.mesh.Crash(ns, "reviews-v2", false) }
 	}},
@@ -47,8 +50,11 @@ var versionTroubles = []badKind{
 			w.behave()
 		}
 	}},
-	{name: "stable is edited", group: "stable", often: 3, allowed: allowNothing, begin: func(w *badWorld, _ *badTrouble) func() {
+	{name: "stable is edited", group: "stable", often: 3, allowed: allowNothing, begin: func(w *badWorld, tr *badTrouble) func() {
 		setImage(w.t, w.server, "reviews-v1", editedImage)
+		if tr.phase < phase.PromotingStable {
+			tr.stays = func(w *badWorld, _ badScenario) bool { return w.image() == editedImage }
+		}
 		return nil
 	}},
 }
@@ -147,7 +153,8 @@ var objectTroubles = []badKind{
 		})
 		return nil
 	}},
-	{name: "a rule is put first", group: "edit", often: 1, allowed: allowDrifted, begin: func(w *badWorld, _ *badTrouble) func() {
+	{name: "a rule is put first", group: "edit", often: 1, allowed: allowDrifted, begin: func(w *badWorld, tr *badTrouble) func() {
+		tr.stays = holds("x-ann")
 		w.update("reviews", func(o map[string]any) {
 			spec := o["spec"].(map[string]any)
 			var rule any
@@ -167,7 +174,8 @@ var objectTroubles = []badKind{
 		})
 		return nil
 	}},
-	{name: "a corsPolicy is added", group: "edit", often: 1, allowed: allowDrifted, begin: func(w *badWorld, _ *badTrouble) func() {
+	{name: "a corsPolicy is added", group: "edit", often: 1, allowed: allowDrifted, begin: func(w *badWorld, tr *badTrouble) func() {
+		tr.stays = holds("corsPolicy")
 		w.update("reviews", func(o map[string]any) {
 			for _, rule := range path(o, "spec", "http").([]any) {
 				rule.(map[string]any)["corsPolicy"] = map[string]any{"allowMethods": []any{"GET"}}
@@ -175,6 +183,15 @@ var objectTroubles = []badKind{
 		})
 		return nil
 	}},
+}
+
+// holds tells whether the VirtualService still has a field, unless somebody put an old one back.
+func holds(field string) func(*badWorld, badScenario) bool {
+	return func(w *badWorld, s badScenario) bool {
+		raw, _ := w.server.Get(virtualservices, ns, "reviews")
+		returned := slices.ContainsFunc(s.troubles, func(tr *badTrouble) bool { return tr.kind.group == "object" && tr.began })
+		return returned || strings.Contains(string(raw), field)
+	}
 }
 
 // driverTroubles are those of the processes that drive.

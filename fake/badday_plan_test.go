@@ -51,8 +51,8 @@ func short() canary.Builder {
 		Bake(2 * time.Minute)
 }
 
-// drawBadDay draws a rollout and one to three troubles. Half of the later ones come soon
-// after the one before.
+// drawBadDay draws a rollout and one to three troubles. Most of the later ones come soon after
+// the one before, which may hide them.
 func drawBadDay(seed, i uint64) badScenario {
 	dice := rand.New(rand.NewPCG(seed, i))
 	s := badScenario{seed: dice.Uint64(), run: dice.IntN(2) == 0, watch: dice.IntN(2) == 0, patient: dice.IntN(100) == 0}
@@ -71,11 +71,11 @@ func drawBadDay(seed, i uint64) badScenario {
 	lasts := healthy(s.plan)
 	var before time.Duration
 	for n := range 1 + dice.IntN(3) {
-		at := between(dice, 0, lasts)
-		if n > 0 && dice.IntN(2) == 0 {
+		at, soon := between(dice, 0, lasts), n > 0 && dice.IntN(3) > 0
+		if soon {
 			at = before + between(dice, 0, 3*time.Minute)
 		}
-		tr := drawTrouble(dice, at, s.troubles)
+		tr := drawTrouble(dice, at, s.troubles, soon)
 		s.edge = s.edge || tr.kind.edge
 		s.troubles = append(s.troubles, tr)
 		before = at

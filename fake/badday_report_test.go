@@ -15,6 +15,7 @@ import (
 type badOutcome struct {
 	scenario badScenario
 	end      phase.Phase // Idle if it has not ended
+	waits    string      // what for, if it has not ended
 	harm     float64
 	allowed  float64
 	wrong    []string
@@ -48,11 +49,16 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 	if o.ratio() > 1 {
 		wrong("%.0f requests were harmed, and %.0f are allowed", o.harm, o.allowed)
 	}
-	switch {
-	case o.end != phase.Idle && c.told != o.end:
+	if o.end != phase.Idle && c.told != o.end {
 		wrong("it ended %v, and the Observer was told %v", o.end, c.told)
-	case o.end == phase.Idle && c.last.Err == nil && (c.last.Reason.Cause == cause.None || c.last.Reason.Detail == "" && c.last.Reason.Until.IsZero()):
-		wrong("it neither ended nor said what it waits for: %v", c.last.Reason)
+	}
+	if o.end == phase.Idle {
+		o.waits = w.waits(wrong)
+	}
+	for _, tr := range s.troubles {
+		if tr.began && tr.stays != nil && !tr.stays(w, s) {
+			wrong("%s, and somebody overwrote that", tr.kind.name)
+		}
 	}
 	if w.ledger.wrong > 0 {
 		wrong("it ended %v, and later the wrong version answered %d requests", o.end, w.ledger.wrong)
@@ -61,6 +67,23 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 		o.notYet = notYetBuilt(w, o)
 	}
 	return o
+}
+
+// waits returns what a rollout that has not ended waits for.
+func (w *badWorld) waits(wrong func(string, ...any)) string {
+	last := w.crew.last
+	switch {
+	case len(w.crew.kill) == 0:
+		if n := w.mesh.Send(1000, client).To("reviews-v2"); n > 0 {
+			wrong("nobody drives it, and the canary answers %d of 1000 requests", n)
+		}
+		return "a driver"
+	case last.Err != nil:
+		return "an error to end"
+	case last.Reason.Cause == cause.None || last.Reason.Detail == "" && last.Reason.Until.IsZero():
+		wrong("it neither ended nor said what it waits for: %v", last.Reason)
+	}
+	return fmt.Sprintf("%v, %v", last.After.Phase, last.Reason.Cause)
 }
 
 func (o badOutcome) String() string {
@@ -78,30 +101,37 @@ func badSum(all []badOutcome) (worst float64, violations int) {
 	return worst, violations
 }
 
-// badTable shows by kind how many rollouts had it, and the median and the worst of their
-// harm as a part of what was allowed.
+// badTable shows by kind how many rollouts had it, how many of them did harm, and the median
+// and the worst of their harm as a part of what was allowed.
 func badTable(all []badOutcome) string {
-	kinds, ends, later := map[string][]float64{}, map[phase.Phase]int{}, map[string]int{}
+	kinds, ends := map[string][]float64{}, map[string]int{}
 	for _, o := range all {
-		ends[o.end]++
-		if o.notYet != "" {
-			later[o.notYet]++
-			continue
+		end := o.end.String()
+		if o.end == phase.Idle {
+			end = "not ended: " + o.waits
 		}
+		if o.notYet != "" {
+			end = "not counted: " + o.notYet
+		}
+		ends[end]++
 		for _, tr := range o.scenario.troubles {
-			if tr.began {
+			if tr.began && o.notYet == "" {
 				kinds[tr.kind.name] = append(kinds[tr.kind.name], o.ratio())
 			}
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v\n%-24s %6s %7s %7s\n", ends, "harm as a part of what is allowed", "count", "median", "worst")
+	fmt.Fprintf(&b, "harm as a part of what is allowed\n%-24s %6s %6s %7s %7s\n", "", "count", "harm", "median", "worst")
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
-		r := slices.Sorted(slices.Values(kinds[name]))
-		fmt.Fprintf(&b, "%-24s %6d %7.2f %7.2f\n", name, len(r), r[len(r)/2], r[len(r)-1])
+		count := len(kinds[name])
+		r := slices.DeleteFunc(kinds[name], func(x float64) bool { return x == 0 })
+		slices.Sort(r)
+		harm := len(r)
+		r = append(r, 0)[:max(1, harm)]
+		fmt.Fprintf(&b, "%-24s %6d %6d %7.2f %7.2f\n", name, count, harm, r[len(r)/2], r[len(r)-1])
 	}
-	for _, why := range slices.Sorted(maps.Keys(later)) {
-		fmt.Fprintf(&b, "%6d not counted: %s\n", later[why], why)
+	for _, end := range slices.Sorted(maps.Keys(ends)) {
+		fmt.Fprintf(&b, "%6d %s\n", ends[end], end)
 	}
 	return b.String()
 }
@@ -112,13 +142,20 @@ var notYet = []struct {
 	why   string
 	needs func(w *badWorld, o badOutcome) bool
 }{
-	{"the bake time is not judged, and CompletingShift is left without sight", func(_ *badWorld, o badOutcome) bool {
-		return o.end == phase.Promoted && o.has(func(tr *badTrouble) bool {
+	{"the bake time is not judged, and CompletingShift is left without sight", func(w *badWorld, o badOutcome) bool {
+		s := w.state().Phase
+		return (s == phase.Promoted || s == phase.Returning || s == phase.Baking) && o.has(func(tr *badTrouble) bool {
 			return tr.last && (tr.kind.group == "answers" || tr.kind.group == "speed")
 		})
 	}},
 	{"an end is said although the mesh was not seen to do it", func(w *badWorld, o badOutcome) bool {
 		return w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stall" })
+	}},
+	{"a canary without a pod keeps all traffic while the promotion of stable waits for its pods", func(_ *badWorld, o badOutcome) bool {
+		return o.has(func(tr *badTrouble) bool { return tr.kind.group == "pods" && tr.last })
+	}},
+	{"clocks that differ by more than the Settle end it early", func(w *badWorld, o badOutcome) bool {
+		return w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "clock" })
 	}},
 	{"a stable that somebody changes after its promotion is not noticed", func(w *badWorld, o badOutcome) bool {
 		return o.end == phase.Promoted && w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stable" && tr.last })

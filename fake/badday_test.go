@@ -79,7 +79,7 @@ func badDay(t *testing.T, s badScenario) badOutcome {
 			if w.over() {
 				return
 			}
-			tr.note(w.state(), w.plan)
+			tr.note(w.crew.newest(w.state()), w.plan)
 			if heal := tr.kind.begin(w, tr); heal != nil && tr.lasts > 0 {
 				ahead = append(ahead, moment{time.Since(began) + tr.lasts, heal})
 			}

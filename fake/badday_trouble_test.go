@@ -18,6 +18,7 @@ type badKind struct {
 	often int    // weight in the draw
 	edge  bool   // the rollout needs a second VirtualService
 	whole bool   // it concerns all traffic, not the share of the step
+	harms bool   // it makes the canary worse than stable
 	// begin starts the trouble. Its heal ends it; nil if it is over at once.
 	begin func(w *badWorld, tr *badTrouble) (heal func())
 	// allowed is how long the requests of the share may be harmed, at most.
@@ -38,11 +39,14 @@ type badTrouble struct {
 	share  float64     // of the requests, that may be on the canary before it is noticed
 	last   bool        // stable may be updated before it is noticed
 	detail string
+	// stays reports whether what somebody changed is still there; nil if nothing has to be.
+	stays func(*badWorld, badScenario) bool
 }
 
 // drawTrouble draws a trouble at a time. One in three lasts for good, and the others last
-// from ten seconds to forty minutes.
-func drawTrouble(dice *rand.Rand, at time.Duration, before []*badTrouble) *badTrouble {
+// from ten seconds to forty minutes. A trouble that comes soon after another one is most often
+// one of the canary, so that it shows what the other one hides.
+func drawTrouble(dice *rand.Rand, at time.Duration, before []*badTrouble, soon bool) *badTrouble {
 	var all []*badKind
 	for i := range badKinds {
 		k := &badKinds[i]
@@ -52,7 +56,11 @@ func drawTrouble(dice *rand.Rand, at time.Duration, before []*badTrouble) *badTr
 		if slices.ContainsFunc(before, func(b *badTrouble) bool { return b.kind.group == k.group }) && *badKindName == "" {
 			continue
 		}
-		for range k.often {
+		often := k.often
+		if soon && k.harms {
+			often *= 4
+		}
+		for range often {
 			all = append(all, k)
 		}
 	}

@@ -169,3 +169,11 @@ func (w *badWorld) older(arg uint64) json.RawMessage {
 	defer w.mu.Unlock()
 	return w.old[arg%uint64(len(w.old))]
 }
+
+// image is what stable is to run.
+func (w *badWorld) image() string {
+	raw, _ := w.server.Get(deployments, ns, "reviews-v1")
+	var o any
+	require.NoError(w.t, json.Unmarshal(raw, &o))
+	return path(o, "spec", "template", "spec", "containers", 0, "image").(string)
+}
