@@ -25,10 +25,12 @@ type badLedger struct {
 	loads []*fake.Load
 	seen  []fake.Result // as of the last change of what counts
 
-	failing, slow bool // the new version is, and the old one is not
+	failing, slow bool    // the new version is, and the old one is not
+	common        float64 // share of the requests that both versions fail
 	end           phase.Phase
 
-	harm, wrong uint64
+	harm  float64
+	wrong uint64
 }
 
 func newBadLedger() *badLedger { return &badLedger{} }
@@ -58,10 +60,11 @@ func (l *badLedger) change(do func()) {
 func (l *badLedger) count(c fake.Count) {
 	switch {
 	case c.Mirrored || c.N == 0:
-	case c.Broken(),
-		c.Image == newImage && l.failing && c.Code >= 400,
+	case c.Broken():
+		l.harm += float64(c.N) * (1 - l.common)
+	case c.Image == newImage && l.failing && c.Code >= 400,
 		c.Image == newImage && l.slow && c.Code < 400:
-		l.harm += c.N
+		l.harm += float64(c.N)
 	case l.end == phase.RolledBack && c.Image == newImage,
 		l.end == phase.Promoted && c.Image != newImage:
 		l.wrong += c.N

@@ -42,13 +42,8 @@ var versionTroubles = []badKind{
 		return func() { w.mesh.Crash(ns, "reviews-v2", false) }
 	}},
 	{name: "both fail", group: "answers", often: 2, allowed: allowNothing, begin: func(w *badWorld, tr *badTrouble) func() {
-		w.canary.ErrorRate = choose(tr, 0.1, 0.5, 1)
-		w.stable.ErrorRate = w.canary.ErrorRate
-		w.behave()
-		return func() {
-			w.canary.ErrorRate, w.stable.ErrorRate = 0, 0
-			w.behave()
-		}
+		w.failBoth(choose(tr, 0.1, 0.5, 1))
+		return func() { w.failBoth(0) }
 	}},
 	{name: "stable is edited", group: "stable", often: 3, allowed: allowNothing, begin: func(w *badWorld, tr *badTrouble) func() {
 		setImage(w.t, w.server, "reviews-v1", editedImage)
@@ -69,6 +64,13 @@ func (w *badWorld) failing(tr *badTrouble, codes ...int) (heal func()) {
 		w.canary.ErrorRate = 0
 		w.behave()
 	}
+}
+
+// failBoth lets both versions fail a share of their requests.
+func (w *badWorld) failBoth(share float64) {
+	w.ledger.change(func() { w.ledger.common = share })
+	w.canary.ErrorRate, w.stable.ErrorRate = share, share
+	w.behave()
 }
 
 func (w *badWorld) behave() {

@@ -52,7 +52,8 @@ func short() canary.Builder {
 }
 
 // drawBadDay draws a rollout and one to three troubles. Most of the later ones come soon after
-// the one before, which may hide them.
+// the one before, which may hide them. A quarter of the first ones come around the promotion,
+// which is short and delicate.
 func drawBadDay(seed, i uint64) badScenario {
 	dice := rand.New(rand.NewPCG(seed, i))
 	s := badScenario{seed: dice.Uint64(), run: dice.IntN(2) == 0, watch: dice.IntN(2) == 0, patient: dice.IntN(100) == 0}
@@ -72,6 +73,9 @@ func drawBadDay(seed, i uint64) badScenario {
 	var before time.Duration
 	for n := range 1 + dice.IntN(3) {
 		at, soon := between(dice, 0, lasts), n > 0 && dice.IntN(3) > 0
+		if n == 0 && dice.IntN(4) == 0 {
+			at = lasts - s.plan.Bake() - between(dice, 0, 3*time.Minute) // around the promotion
+		}
 		if soon {
 			at = before + between(dice, 0, 3*time.Minute)
 		}

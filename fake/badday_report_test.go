@@ -1,6 +1,7 @@
 package fake_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,7 +36,7 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 	c := w.crew
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := badOutcome{scenario: s, end: c.end.Phase, harm: float64(w.ledger.harm), events: c.events}
+	o := badOutcome{scenario: s, end: c.end.Phase, harm: w.ledger.harm, events: c.events}
 	rate := badRate
 	if w.edge {
 		rate += badEdgeRate
@@ -74,8 +75,10 @@ func (w *badWorld) waits(wrong func(string, ...any)) string {
 	last := w.crew.last
 	switch {
 	case len(w.crew.kill) == 0:
-		if n := w.mesh.Send(1000, client).To("reviews-v2"); n > 0 {
-			wrong("nobody drives it, and the canary answers %d of 1000 requests", n)
+		ctx, cancel := context.WithTimeout(w.t.Context(), badSweep)
+		defer cancel()
+		if r, err := w.router().Read(ctx); err == nil && r.Traffic.Canary > 0 && !w.crew.called {
+			wrong("nobody drives it, and users have %v", r.Traffic)
 		}
 		return "a driver"
 	case last.Err != nil:

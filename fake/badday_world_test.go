@@ -26,8 +26,8 @@ const (
 	badDelay    = time.Second
 	badSpread   = 2 * time.Second
 	badScrape   = 15 * time.Second
-	badStart    = 2 * time.Second // of a pod
-	badSweep    = time.Minute     // the period of Sweep
+	badStart    = 15 * time.Second // of a pod
+	badSweep    = time.Minute      // the period of Sweep
 	badHelp     = 15 * time.Minute
 	badPods     = 3 // of stable
 )
