@@ -2,11 +2,13 @@ package fake_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
 )
 
@@ -25,7 +27,11 @@ type badCrew struct {
 	told   phase.Phase // the end that an Observer was told
 	called bool        // somebody was, because Sweep could not help
 	last   canary.Event
-	events []string // the last ones that differ
+	early  string // why a Run gave up with users on the canary
+	// restored: stable was, and the traffic did not go back because a part was away.
+	restored bool
+	left     time.Time // when the traffic went back to a promoted stable
+	events   []string  // the last ones that differ
 }
 
 func newBadCrew(w *badWorld, run bool) *badCrew {
@@ -73,7 +79,8 @@ func (c *badCrew) drive(ctx context.Context, skew time.Duration) {
 		drive := c.turns
 		if c.run {
 			drive = func(ctx context.Context, r *canary.Runner) canary.State {
-				s, _ := r.Run(ctx) // the Observer is told of errors
+				s, err := r.Run(ctx)
+				c.gaveUp(ctx, s, err)
 				return s
 			}
 		}
@@ -83,6 +90,18 @@ func (c *badCrew) drive(ctx context.Context, skew time.Duration) {
 		}
 		nap(ctx, badRestart)
 	}
+}
+
+// gaveUp notes a Run that ended with an error although its users are on the canary.
+func (c *badCrew) gaveUp(ctx context.Context, s canary.State, err error) {
+	now := c.w.state()
+	others := errors.Is(err, canary.ErrUnexplained) || errors.Is(err, canary.ErrOtherPlan) || errors.Is(err, canary.ErrOtherOwner)
+	if ctx.Err() != nil || s.Phase.Final() || now.Phase.Final() || now.Traffic.Canary == 0 || others {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.early = fmt.Sprintf("Run gave up in %v with %v: %v", now.Phase, now.Traffic, err)
 }
 
 // badRestart is when a supervisor starts a process again that ended with an error.
@@ -142,6 +161,10 @@ func (c *badCrew) observe(_ context.Context, e canary.Event) {
 		c.told = e.After.Phase
 	}
 	c.last = e
+	c.restored = c.restored || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Unreachable
+	if e.After.Phase == phase.Returning && c.left.IsZero() {
+		c.left = e.At
+	}
 	line := fmt.Sprintf("%v %v, %v, %s", e.After.Phase, e.After.Traffic, e.Traffic, e.Reason)
 	if e.Err != nil {
 		line += ": " + e.Err.Error()

@@ -26,6 +26,7 @@ type badLedger struct {
 	seen  []fake.Result // as of the last change of what counts
 
 	failing, slow bool    // the new version is, and the old one is not
+	both          bool    // the old one fails as well, because of the new one
 	common        float64 // share of the requests that both versions fail
 	end           phase.Phase
 
@@ -59,10 +60,10 @@ func (l *badLedger) change(do func()) {
 
 func (l *badLedger) count(c fake.Count) {
 	switch {
-	case c.Mirrored || c.N == 0:
+	case c.Mirrored || c.N == 0 || c.Flags == "NR": // without a rule nobody sent it to the canary
 	case c.Broken():
 		l.harm += float64(c.N) * (1 - l.common)
-	case c.Image == newImage && l.failing && c.Code >= 400,
+	case (c.Image == newImage || l.both) && l.failing && c.Code >= 400,
 		c.Image == newImage && l.slow && c.Code < 400:
 		l.harm += float64(c.N)
 	case l.end == phase.RolledBack && c.Image == newImage,
@@ -77,6 +78,7 @@ func (l *badLedger) over(p phase.Phase) { l.change(func() { l.end = p }) }
 type badExposure struct {
 	plan  canary.Plan
 	lasts time.Duration // of the trouble, or until nobody looks any more
+	pods  bool          // only Deployments are concerned
 	last  bool          // stable may have to become whole first
 }
 
@@ -126,7 +128,12 @@ func allowBlind(x badExposure) time.Duration {
 }
 
 // allowUnwritable: nobody can move traffic while it lasts. Run pauses up to 30 s after an error.
+// If only Deployments are concerned, it can be moved, but for a promotion; each turn may last
+// for some calls that hang.
 func allowUnwritable(x badExposure) time.Duration {
+	if x.pods && !x.last {
+		return 3*x.limit() + x.turn()
+	}
 	return x.lasts + 30*time.Second + x.limit() + x.turn() + x.whole()
 }
 

@@ -26,11 +26,11 @@ var versionTroubles = []badKind{
 		return w.failing(tr, 403, 404, 429)
 	}},
 	{name: "canary slows", harms: true, group: "speed", often: 3, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
-		w.ledger.change(func() { w.ledger.slow, w.canary.Median = true, 3*time.Second })
-		w.behave()
+		w.ledger.change(func() { w.ledger.slow = true })
+		w.behave(func() { w.canary.Median = 3 * time.Second })
 		return func() {
-			w.ledger.change(func() { w.ledger.slow, w.canary.Median = false, 0 })
-			w.behave()
+			w.ledger.change(func() { w.ledger.slow = false })
+			w.behave(func() { w.canary.Median = 0 })
 		}
 	}},
 	{name: "canary dies", harms: true, group: "pods", often: 6, allowed: allowWatched, begin: func(w *badWorld, _ *badTrouble) func() {
@@ -45,6 +45,14 @@ var versionTroubles = []badKind{
 		w.failBoth(choose(tr, 0.1, 0.5, 1))
 		return func() { w.failBoth(0) }
 	}},
+	{name: "canary hurts both", harms: true, whole: true, group: "answers", often: 1, allowed: allowJudged, begin: func(w *badWorld, _ *badTrouble) func() {
+		w.hurting(true)
+		return func() { w.hurting(false) }
+	}},
+	{name: "promotion is stuck", group: "stuck", often: 2, allowed: allowNothing, begin: func(w *badWorld, _ *badTrouble) func() {
+		w.behave(func() { w.canary.NeverReady = true })
+		return func() { w.behave(func() { w.canary.NeverReady = false }) }
+	}},
 	{name: "stable is edited", group: "stable", often: 3, allowed: allowNothing, begin: func(w *badWorld, tr *badTrouble) func() {
 		setImage(w.t, w.server, "reviews-v1", editedImage)
 		if tr.phase < phase.PromotingStable {
@@ -57,26 +65,51 @@ var versionTroubles = []badKind{
 // failing lets the canary answer a part of its requests with one of the codes.
 func (w *badWorld) failing(tr *badTrouble, codes ...int) (heal func()) {
 	w.ledger.change(func() { w.ledger.failing = true })
-	w.canary.ErrorRate, w.canary.Status = choose(tr, 0.2, 0.5, 1), choose(tr, codes...)
-	w.behave()
+	w.behave(func() { w.canary.ErrorRate, w.canary.Status = choose(tr, 0.2, 0.5, 1), choose(tr, codes...) })
 	return func() {
 		w.ledger.change(func() { w.ledger.failing = false })
-		w.canary.ErrorRate = 0
-		w.behave()
+		w.behave(func() { w.canary.ErrorRate = 0 })
 	}
 }
 
 // failBoth lets both versions fail a share of their requests.
 func (w *badWorld) failBoth(share float64) {
 	w.ledger.change(func() { w.ledger.common = share })
-	w.canary.ErrorRate, w.stable.ErrorRate = share, share
-	w.behave()
+	w.behave(func() { w.canary.ErrorRate, w.stable.ErrorRate = share, share })
 }
 
-func (w *badWorld) behave() {
-	w.mesh.Behave(newImage, w.canary)
-	w.mesh.Behave(oldImage, w.stable)
-	w.mesh.Behave(editedImage, w.stable)
+// hurting lets both versions fail while the canary has users, or no more.
+func (w *badWorld) hurting(hurts bool) {
+	w.behave(func() { w.hurts = hurts })
+	w.contend()
+}
+
+// contend lets the canary overload what both versions share, if it does so and has users.
+func (w *badWorld) contend() {
+	share := 0.0
+	w.mu.Lock()
+	if w.hurts && w.state().Traffic.Canary > 0 {
+		share = 0.3
+	}
+	same := w.contended == share
+	w.contended = share
+	w.mu.Unlock()
+	if same {
+		return
+	}
+	w.ledger.change(func() { w.ledger.failing, w.ledger.both = share > 0, share > 0 })
+	w.behave(func() { w.canary.ErrorRate, w.stable.ErrorRate = share, share })
+}
+
+// behave changes how the versions behave.
+func (w *badWorld) behave(change func()) {
+	w.mu.Lock()
+	change()
+	canary, stable := w.canary, w.stable
+	w.mu.Unlock()
+	w.mesh.Behave(newImage, canary)
+	w.mesh.Behave(oldImage, stable)
+	w.mesh.Behave(editedImage, stable)
 }
 
 // storeTroubles are those of the metric store.
@@ -123,7 +156,7 @@ var apiTroubles = []badKind{
 		}
 		return w.fault(patches(""), apiserver.LoseAnswer())
 	}},
-	{name: "State is removed", group: "api", often: 2, allowed: allowOlder, begin: func(w *badWorld, _ *badTrouble) func() {
+	{name: "State is removed", group: "api", often: 2, allowed: allowWatched, begin: func(w *badWorld, _ *badTrouble) func() {
 		w.update("reviews", func(o map[string]any) {
 			if a, ok := path(o, "metadata").(map[string]any)["annotations"].(map[string]any); ok {
 				delete(a, routing.StateAnnotation("reviews"))
@@ -205,7 +238,7 @@ var driverTroubles = []badKind{
 		}
 		return w.crew.freeze()
 	}},
-	{name: "clocks differ", group: "clock", often: 2, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
+	{name: "clocks differ", group: "clock", often: 2, allowed: allowNothing, begin: func(w *badWorld, tr *badTrouble) func() {
 		w.crew.start(choose(tr, 10*time.Second, -10*time.Second, 50*time.Second, -50*time.Second, 10*time.Minute, -10*time.Minute))
 		return nil
 	}},

@@ -2,18 +2,21 @@ package fake_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
 )
 
 // badOutcome is what came of a rollout.
 type badOutcome struct {
+	number   uint64
 	scenario badScenario
 	end      phase.Phase // Idle if it has not ended
 	waits    string      // what for, if it has not ended
@@ -52,6 +55,9 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 	}
 	if o.end != phase.Idle && c.told != o.end {
 		wrong("it ended %v, and the Observer was told %v", o.end, c.told)
+	}
+	if c.early != "" {
+		wrong("%s", c.early)
 	}
 	if o.end == phase.Idle {
 		o.waits = w.waits(wrong)
@@ -107,7 +113,7 @@ func badSum(all []badOutcome) (worst float64, violations int) {
 // badTable shows by kind how many rollouts had it, how many of them did harm, and the median
 // and the worst of their harm as a part of what was allowed.
 func badTable(all []badOutcome) string {
-	kinds, ends := map[string][]float64{}, map[string]int{}
+	kinds, ends, first := map[string][]float64{}, map[string]int{}, map[string]uint64{}
 	for _, o := range all {
 		end := o.end.String()
 		if o.end == phase.Idle {
@@ -116,7 +122,9 @@ func badTable(all []badOutcome) string {
 		if o.notYet != "" {
 			end = "not counted: " + o.notYet
 		}
-		ends[end]++
+		if ends[end]++; ends[end] == 1 {
+			first[end] = o.number
+		}
 		for _, tr := range o.scenario.troubles {
 			if tr.began && o.notYet == "" {
 				kinds[tr.kind.name] = append(kinds[tr.kind.name], o.ratio())
@@ -134,7 +142,7 @@ func badTable(all []badOutcome) string {
 		fmt.Fprintf(&b, "%-24s %6d %6d %7.2f %7.2f\n", name, count, harm, r[len(r)/2], r[len(r)-1])
 	}
 	for _, end := range slices.Sorted(maps.Keys(ends)) {
-		fmt.Fprintf(&b, "%6d %s\n", ends[end], end)
+		fmt.Fprintf(&b, "%6d %s (the first one is %d)\n", ends[end], end, first[end])
 	}
 	return b.String()
 }
@@ -146,10 +154,13 @@ var notYet = []struct {
 	needs func(w *badWorld, o badOutcome) bool
 }{
 	{"the bake time is not judged, and CompletingShift is left without sight", func(w *badWorld, o badOutcome) bool {
-		s := w.state().Phase
-		return (s == phase.Promoted || s == phase.Returning || s == phase.Baking) && o.has(func(tr *badTrouble) bool {
-			return tr.last && (tr.kind.group == "answers" || tr.kind.group == "speed")
+		x := badExposure{plan: w.plan}
+		return !w.crew.left.IsZero() && o.has(func(tr *badTrouble) bool {
+			return (tr.kind.group == "answers" || tr.kind.group == "speed") && w.crew.left.Before(tr.since.Add(allowJudged(x)))
 		})
+	}},
+	{"nobody holds stable against its own past, so a canary that hurts both goes on", func(_ *badWorld, o badOutcome) bool {
+		return o.has(func(tr *badTrouble) bool { return tr.kind.name == "canary hurts both" })
 	}},
 	{"an end is said although the mesh was not seen to do it", func(w *badWorld, o badOutcome) bool {
 		return w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stall" })
@@ -159,6 +170,12 @@ var notYet = []struct {
 	}},
 	{"clocks that differ by more than the Settle end it early", func(w *badWorld, o badOutcome) bool {
 		return w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "clock" })
+	}},
+	{"a part that is away keeps the others from going back after stable was restored", func(w *badWorld, o badOutcome) bool {
+		return w.crew.restored && o.has(func(tr *badTrouble) bool { return tr.kind.edge })
+	}},
+	{"a State that is removed while no driver remembers it leaves users on a canary that nobody judges", func(w *badWorld, o badOutcome) bool {
+		return errors.Is(w.crew.last.Err, canary.ErrUnexplained) && o.has(func(tr *badTrouble) bool { return tr.kind.name == "State is removed" })
 	}},
 	{"a stable that somebody changes after its promotion is not noticed", func(w *badWorld, o badOutcome) bool {
 		return o.end == phase.Promoted && w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stable" && tr.last })

@@ -35,6 +35,7 @@ type badTrouble struct {
 	arg   uint64        // decides what the kind leaves open
 
 	began  bool
+	since  time.Time   // when it did
 	phase  phase.Phase // in which it began
 	share  float64     // of the requests, that may be on the canary before it is noticed
 	last   bool        // stable may be updated before it is noticed
@@ -77,7 +78,7 @@ func choose[T any](tr *badTrouble, of ...T) T { return of[tr.arg%uint64(len(of))
 // note finds out what the trouble meets. What is noticed late in a step is noticed in the
 // next one, so its share counts.
 func (tr *badTrouble) note(s canary.State, p canary.Plan) {
-	tr.began, tr.phase = true, s.Phase
+	tr.began, tr.since, tr.phase = true, time.Now(), s.Phase
 	next := s.Step
 	switch s.Phase {
 	case phase.Idle, phase.Preparing:
@@ -104,7 +105,10 @@ func (tr *badTrouble) allowed(p canary.Plan, rate float64, rest time.Duration) f
 	if tr.lasts > 0 {
 		lasts = min(tr.lasts, rest)
 	}
-	x := badExposure{plan: p, lasts: lasts, last: tr.last}
+	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.detail == deployments}
+	if tr.kind.edge {
+		rate = badEdgeRate // the other part does as always
+	}
 	return rate * tr.share * tr.kind.allowed(x).Seconds()
 }
 

@@ -60,10 +60,11 @@ type badWorld struct {
 	pods    *badClient[appsv1.Deployment]
 	watcher workload.Watcher
 
-	canary, stable fake.Behaviour // of the versions, as troubles have changed them
-
-	mu  sync.Mutex
-	old []json.RawMessage // the VirtualService, write by write
+	mu             sync.Mutex
+	canary, stable fake.Behaviour    // of the versions, as troubles have changed them
+	hurts          bool              // the canary overloads what both versions share
+	contended      float64           // share of the requests that fail because of that
+	old            []json.RawMessage // the VirtualService, write by write
 }
 
 func newBadWorld(t *testing.T, s badScenario) *badWorld {
@@ -160,6 +161,9 @@ func (w *badWorld) remember(c apiserver.Change) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.old = append(w.old, c.Object)
+		if w.hurts {
+			time.AfterFunc(badDelay+badSpread, w.contend)
+		}
 	}
 }
 
