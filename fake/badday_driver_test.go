@@ -30,6 +30,7 @@ type badCrew struct {
 	early  string // why a Run gave up with users on the canary
 	// restored: stable was, and the traffic did not go back because a part was away.
 	restored bool
+	refused  bool      // stable was to be restored, and was not yet
 	left     time.Time // when the traffic went back to a promoted stable
 	events   []string  // the last ones that differ
 }
@@ -161,6 +162,7 @@ func (c *badCrew) observe(_ context.Context, e canary.Event) {
 		c.told = e.After.Phase
 	}
 	c.last = e
+	c.refused = c.refused || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Restoring
 	c.restored = c.restored || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Unreachable
 	if e.After.Phase == phase.Returning && c.left.IsZero() {
 		c.left = e.At

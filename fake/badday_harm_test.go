@@ -78,7 +78,7 @@ func (l *badLedger) over(p phase.Phase) { l.change(func() { l.end = p }) }
 type badExposure struct {
 	plan  canary.Plan
 	lasts time.Duration // of the trouble, or until nobody looks any more
-	pods  bool          // only Deployments are concerned
+	pods  string        // what only Deployments are: "unread" or "unwritten"
 	last  bool          // stable may have to become whole first
 }
 
@@ -122,20 +122,28 @@ func allowWatched(x badExposure) time.Duration { return x.turn() + x.whole() }
 func allowBlind(x badExposure) time.Duration {
 	limit := max(4*badLook, 30*time.Second)
 	if x.last {
-		limit = 15 * time.Minute // the error limit, while stable may be between two versions
+		limit = badErrorLimit // while stable may be between two versions
 	}
 	return x.first() + limit + x.limit() + x.turn() + x.whole()
 }
 
 // allowUnwritable: nobody can move traffic while it lasts. Run pauses up to 30 s after an error.
-// If only Deployments are concerned, it can be moved, but for a promotion; each turn may last
-// for some calls that hang.
+//
+// If it is Deployments alone that cannot be read, nobody knows of pods, and the judge's readings
+// are what is left. If they cannot be written, a promotion is given up after the error limit.
 func allowUnwritable(x badExposure) time.Duration {
-	if x.pods && !x.last {
-		return 3*x.limit() + x.turn()
+	pause := 30*time.Second + x.limit() + x.turn()
+	switch {
+	case x.pods == "unread" && !x.last:
+		return allowBlind(x)
+	case x.pods != "":
+		return min(x.lasts, badErrorLimit) + pause + badWhole(x.plan)
 	}
-	return x.lasts + 30*time.Second + x.limit() + x.turn() + x.whole()
+	return x.lasts + pause + x.whole()
 }
+
+// badErrorLimit is the default of Builder.ErrorLimit.
+const badErrorLimit = 15 * time.Minute
 
 // allowAbandoned: LookBy is 10 minutes ahead, clocks differ by a minute, and Sweep comes each
 // minute. A rollout in the midst of a promotion needs a driver, whom Sweep calls.

@@ -115,7 +115,7 @@ func (w *badWorld) behave(change func()) {
 // storeTroubles are those of the metric store.
 var storeTroubles = []badKind{
 	{name: "store is away", group: "store", often: 6, allowed: allowBlind, begin: func(w *badWorld, tr *badTrouble) func() {
-		tr.detail = choose(tr, "hangs", "errs", "is empty")
+		tr.detail = choose(tr, "hangs", "errs", "is empty", "flaps")
 		w.store.set(tr.detail)
 		return func() { w.store.set("") }
 	}},
@@ -138,14 +138,18 @@ func patches(resource string) func(apiserver.Call) bool {
 // apiTroubles are those of the API server.
 var apiTroubles = []badKind{
 	{name: "API refuses", group: "api", often: 3, allowed: allowUnwritable, begin: func(w *badWorld, tr *badTrouble) func() {
-		tr.detail = choose(tr, virtualservices, deployments, "")
+		if tr.detail = choose(tr, virtualservices, deployments, ""); tr.detail == deployments {
+			tr.pods, tr.share = "unwritten", 1 // a step does not notice
+		}
 		what := schema.GroupResource{Group: "networking.istio.io", Resource: "virtualservices"}
 		err := choose(tr, apierrors.NewForbidden(what, "reviews", errors.New("no")),
 			apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", what, "reviews", "no", 0, true))
 		return w.fault(patches(tr.detail), apiserver.Refuse(err))
 	}},
 	{name: "API hangs", group: "api", often: 3, allowed: allowUnwritable, begin: func(w *badWorld, tr *badTrouble) func() {
-		tr.detail = choose(tr, virtualservices, deployments, "")
+		if tr.detail = choose(tr, virtualservices, deployments, ""); tr.detail == deployments {
+			tr.pods = "unread"
+		}
 		return w.fault(func(c apiserver.Call) bool {
 			return c.Verb != "watch" && (tr.detail == "" || c.Resource == tr.detail)
 		}, apiserver.Hang())

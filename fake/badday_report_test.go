@@ -59,6 +59,9 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 	if c.early != "" {
 		wrong("%s", c.early)
 	}
+	if w.writes > badWrites {
+		wrong("it did not move for half an hour, and wrote %d times", w.writes)
+	}
 	if o.end == phase.Idle {
 		o.waits = w.waits(wrong)
 	}
@@ -76,6 +79,10 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 	return o
 }
 
+// badWrites is how often a rollout may write in half an hour in which it does not move: LookBy
+// each five minutes, and what it notes of its troubles.
+const badWrites = 20
+
 // waits returns what a rollout that has not ended waits for.
 func (w *badWorld) waits(wrong func(string, ...any)) string {
 	last := w.crew.last
@@ -89,6 +96,8 @@ func (w *badWorld) waits(wrong func(string, ...any)) string {
 		return "a driver"
 	case last.Err != nil:
 		return "an error to end"
+	case last.Reason.Cause == cause.Unreachable && last.Traffic.Canary > 0: // it was watched for longer than that
+		wrong("users are on the canary, and a part has been away for longer than the error limit: %v", last.Reason)
 	case last.Reason.Cause == cause.None || last.Reason.Detail == "" && last.Reason.Until.IsZero():
 		wrong("it neither ended nor said what it waits for: %v", last.Reason)
 	}
@@ -168,14 +177,24 @@ var notYet = []struct {
 	{"a canary without a pod keeps all traffic while the promotion of stable waits for its pods", func(_ *badWorld, o badOutcome) bool {
 		return o.has(func(tr *badTrouble) bool { return tr.kind.group == "pods" && tr.last })
 	}},
-	{"clocks that differ by more than the Settle end it early", func(w *badWorld, o badOutcome) bool {
-		return w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "clock" })
+	{"a clock that differs by more than the Settle ends it early, or moves the rollout in circles", func(w *badWorld, o badOutcome) bool {
+		return (w.ledger.wrong > 0 || w.writes > badWrites) && o.has(func(tr *badTrouble) bool { return tr.kind.group == "clock" })
 	}},
 	{"a part that is away keeps the others from going back after stable was restored", func(w *badWorld, o badOutcome) bool {
 		return w.crew.restored && o.has(func(tr *badTrouble) bool { return tr.kind.edge })
 	}},
 	{"a State that is removed while no driver remembers it leaves users on a canary that nobody judges", func(w *badWorld, o badOutcome) bool {
-		return errors.Is(w.crew.last.Err, canary.ErrUnexplained) && o.has(func(tr *badTrouble) bool { return tr.kind.name == "State is removed" })
+		nobody := len(w.crew.kill) == 0 || errors.Is(w.crew.last.Err, canary.ErrUnexplained)
+		return nobody && o.has(func(tr *badTrouble) bool { return tr.kind.name == "State is removed" })
+	}},
+	{"users stay on the canary for longer than the error limit while a part is away", func(w *badWorld, o badOutcome) bool {
+		return w.crew.last.Reason.Cause == cause.Unreachable && o.has(func(tr *badTrouble) bool { return tr.kind.edge })
+	}},
+	{"nothing goes back to a whole stable whose Deployment cannot be written", func(w *badWorld, o badOutcome) bool {
+		return w.crew.refused && o.has(func(tr *badTrouble) bool { return tr.kind.group == "api" && tr.detail != virtualservices })
+	}},
+	{"a store that errs in every other turn lets the rollout note that, and nothing else", func(w *badWorld, o badOutcome) bool {
+		return w.writes > badWrites && o.has(func(tr *badTrouble) bool { return tr.detail == "flaps" })
 	}},
 	{"a stable that somebody changes after its promotion is not noticed", func(w *badWorld, o badOutcome) bool {
 		return o.end == phase.Promoted && w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stable" && tr.last })

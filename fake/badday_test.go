@@ -119,13 +119,17 @@ func (w *badWorld) patience(s badScenario) time.Duration {
 	return until + healthy(w.plan) + time.Hour
 }
 
-// settle waits for the end of the rollout, or until nothing has happened for half an hour.
+// settle waits for the end of the rollout, or until it has not moved for half an hour.
 func (w *badWorld) settle(until time.Time, patient bool) {
-	before, since := w.state(), time.Now()
+	before, since, written := w.state(), time.Now(), w.written()
 	for !w.over() && time.Now().Before(until) && (patient || time.Since(since) < 30*time.Minute) {
 		w.await(time.Now().Add(5 * time.Minute))
-		if now := w.state(); now.Phase != before.Phase || now.Step != before.Step || now.Traffic != before.Traffic {
-			before, since = now, time.Now()
+		now := w.state()
+		if now.Phase != before.Phase || now.Step != before.Step || now.Traffic != before.Traffic {
+			before, since, written = now, time.Now(), w.written()
+		}
+		if time.Since(since) == 30*time.Minute {
+			w.writes = w.written() - written
 		}
 	}
 }

@@ -39,6 +39,7 @@ type badTrouble struct {
 	phase  phase.Phase // in which it began
 	share  float64     // of the requests, that may be on the canary before it is noticed
 	last   bool        // stable may be updated before it is noticed
+	pods   string      // what Deployments alone are: "unread" or "unwritten"
 	detail string
 	// stays reports whether what somebody changed is still there; nil if nothing has to be.
 	stays func(*badWorld, badScenario) bool
@@ -105,7 +106,7 @@ func (tr *badTrouble) allowed(p canary.Plan, rate float64, rest time.Duration) f
 	if tr.lasts > 0 {
 		lasts = min(tr.lasts, rest)
 	}
-	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.detail == deployments}
+	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods}
 	if tr.kind.edge {
 		rate = badEdgeRate // the other part does as always
 	}

@@ -60,6 +60,8 @@ type badWorld struct {
 	pods    *badClient[appsv1.Deployment]
 	watcher workload.Watcher
 
+	writes int // of a rollout that did not move for half an hour
+
 	mu             sync.Mutex
 	canary, stable fake.Behaviour    // of the versions, as troubles have changed them
 	hurts          bool              // the canary overloads what both versions share
@@ -165,6 +167,13 @@ func (w *badWorld) remember(c apiserver.Change) {
 			time.AfterFunc(badDelay+badSpread, w.contend)
 		}
 	}
+}
+
+// written is how often the VirtualService was written.
+func (w *badWorld) written() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.old)
 }
 
 // older returns an older form of the VirtualService.
