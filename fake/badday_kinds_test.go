@@ -203,10 +203,10 @@ var objectTroubles = []badKind{
 		return nil
 	}},
 	{name: "weights are edited", group: "edit", often: 2, whole: true, allowed: allowDrifted, begin: func(w *badWorld, tr *badTrouble) func() {
+		n := choose(tr, 0, 30, 100)
 		w.update("reviews", func(o map[string]any) {
 			for _, rule := range path(o, "spec", "http").([]any) {
 				var route any
-				n := choose(tr, 0, 30, 100)
 				require.NoError(w.t, yamlInto(split([]int{100 - n, n}), &route))
 				rule.(map[string]any)["route"] = path(route, 0, "route")
 			}

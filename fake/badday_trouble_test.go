@@ -73,8 +73,13 @@ func drawTrouble(dice *rand.Rand, at time.Duration, before []*badTrouble, soon b
 	return tr
 }
 
-// choose returns one of several choices by arg.
-func choose[T any](tr *badTrouble, of ...T) T { return of[tr.arg%uint64(len(of))] }
+// choose returns one of several choices by arg, and takes it out of arg.
+func choose[T any](tr *badTrouble, of ...T) T {
+	n := uint64(len(of))
+	i := tr.arg % n
+	tr.arg /= n
+	return of[i]
+}
 
 // note finds out what the trouble meets. What is noticed late in a step is noticed in the
 // next one, so its share counts.
