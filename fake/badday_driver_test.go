@@ -27,7 +27,8 @@ type badCrew struct {
 	told   phase.Phase // the end that an Observer was told
 	called bool        // somebody was, because Sweep could not help
 	last   canary.Event
-	early  string // why a Run gave up with users on the canary
+	latest canary.State // that a driver has seen
+	early  string       // why a Run gave up with users on the canary
 	// restored: stable was, and the traffic did not go back because a part was away.
 	restored bool
 	refused  bool      // stable was to be restored, and was not yet
@@ -161,7 +162,9 @@ func (c *badCrew) observe(_ context.Context, e canary.Event) {
 	if e.Done && e.After.Phase.Final() {
 		c.told = e.After.Phase
 	}
-	c.last = e
+	if c.last = e; e.After.Serial > c.latest.Serial {
+		c.latest = e.After
+	}
 	c.refused = c.refused || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Restoring
 	c.restored = c.restored || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Unreachable
 	if e.After.Phase == phase.Returning && c.left.IsZero() {
@@ -183,8 +186,8 @@ func (c *badCrew) observe(_ context.Context, e canary.Event) {
 func (c *badCrew) newest(s canary.State) canary.State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last.After.Serial > s.Serial {
-		return c.last.After
+	if c.latest.Serial > s.Serial {
+		return c.latest
 	}
 	return s
 }

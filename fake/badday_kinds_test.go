@@ -114,7 +114,7 @@ func (w *badWorld) behave(change func()) {
 
 // storeTroubles are those of the metric store.
 var storeTroubles = []badKind{
-	{name: "store is away", group: "store", often: 6, allowed: allowBlind, begin: func(w *badWorld, tr *badTrouble) func() {
+	{name: "store is away", group: "store", often: 10, allowed: allowBlind, pins: func(tr *badTrouble) bool { return tr.detail != "flaps" }, begin: func(w *badWorld, tr *badTrouble) func() {
 		tr.detail = choose(tr, "hangs", "errs", "is empty", "flaps")
 		w.store.set(tr.detail)
 		return func() { w.store.set("") }
@@ -131,13 +131,15 @@ func (w *badWorld) fault(which func(apiserver.Call) bool, f apiserver.Fault) (re
 	})
 }
 
+func always(*badTrouble) bool { return true }
+
 func patches(resource string) func(apiserver.Call) bool {
 	return func(c apiserver.Call) bool { return c.Verb == "patch" && (resource == "" || c.Resource == resource) }
 }
 
 // apiTroubles are those of the API server.
 var apiTroubles = []badKind{
-	{name: "API refuses", group: "api", often: 3, allowed: allowUnwritable, begin: func(w *badWorld, tr *badTrouble) func() {
+	{name: "API refuses", group: "api", often: 3, allowed: allowUnwritable, pins: func(tr *badTrouble) bool { return tr.pods == "" }, begin: func(w *badWorld, tr *badTrouble) func() {
 		if tr.detail = choose(tr, virtualservices, deployments, ""); tr.detail == deployments {
 			tr.pods, tr.share = "unwritten", 1 // a step does not notice
 		}
@@ -146,7 +148,7 @@ var apiTroubles = []badKind{
 			apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", what, "reviews", "no", 0, true))
 		return w.fault(patches(tr.detail), apiserver.Refuse(err))
 	}},
-	{name: "API hangs", group: "api", often: 3, allowed: allowUnwritable, begin: func(w *badWorld, tr *badTrouble) func() {
+	{name: "API hangs", group: "api", often: 3, allowed: allowUnwritable, pins: always, begin: func(w *badWorld, tr *badTrouble) func() {
 		if tr.detail = choose(tr, virtualservices, deployments, ""); tr.detail == deployments {
 			tr.pods = "unread"
 		}
@@ -235,7 +237,7 @@ func holds(field string) func(*badWorld, badScenario) bool {
 
 // driverTroubles are those of the processes that drive.
 var driverTroubles = []badKind{
-	{name: "driver is gone", group: "driver", often: 4, allowed: allowAbandoned, begin: func(w *badWorld, tr *badTrouble) func() {
+	{name: "driver is gone", group: "driver", often: 8, allowed: allowAbandoned, pins: always, begin: func(w *badWorld, tr *badTrouble) func() {
 		if tr.lasts == 0 {
 			w.crew.stop()
 			return nil

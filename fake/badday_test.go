@@ -81,7 +81,9 @@ func badDay(t *testing.T, s badScenario) badOutcome {
 				return
 			}
 			tr.note(w.crew.newest(w.state()), w.plan)
-			if heal := tr.kind.begin(w, tr); heal != nil && tr.lasts > 0 {
+			heal := tr.kind.begin(w, tr)
+			tr.pin(s.troubles)
+			if heal != nil && tr.lasts > 0 {
 				ahead = append(ahead, moment{time.Since(began) + tr.lasts, heal})
 			}
 		}})

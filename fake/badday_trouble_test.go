@@ -19,6 +19,8 @@ type badKind struct {
 	edge  bool   // the rollout needs a second VirtualService
 	whole bool   // it concerns all traffic, not the share of the step
 	harms bool   // it makes the canary worse than stable
+	// pins reports whether the trouble keeps the rollout in its step while it lasts.
+	pins func(*badTrouble) bool
 	// begin starts the trouble. Its heal ends it; nil if it is over at once.
 	begin func(w *badWorld, tr *badTrouble) (heal func())
 	// allowed is how long the requests of the share may be harmed, at most.
@@ -37,6 +39,7 @@ type badTrouble struct {
 	began  bool
 	since  time.Time   // when it did
 	phase  phase.Phase // in which it began
+	here   float64     // share of the requests that are on the canary
 	share  float64     // of the requests, that may be on the canary before it is noticed
 	last   bool        // stable may be updated before it is noticed
 	pods   string      // what Deployments alone are: "unread" or "unwritten"
@@ -60,7 +63,7 @@ func drawTrouble(dice *rand.Rand, at time.Duration, before []*badTrouble, soon b
 		}
 		often := k.often
 		if soon && k.harms {
-			often *= 4
+			often *= 8
 		}
 		for range often {
 			all = append(all, k)
@@ -82,9 +85,10 @@ func choose[T any](tr *badTrouble, of ...T) T {
 }
 
 // note finds out what the trouble meets. What is noticed late in a step is noticed in the
-// next one, so its share counts.
+// next one, so its share counts, unless the trouble pins the rollout.
 func (tr *badTrouble) note(s canary.State, p canary.Plan) {
 	tr.began, tr.since, tr.phase = true, time.Now(), s.Phase
+	tr.here, tr.share = float64(s.Traffic.Canary)/float64(canary.Full), 1
 	next := s.Step
 	switch s.Phase {
 	case phase.Idle, phase.Preparing:
@@ -94,14 +98,25 @@ func (tr *badTrouble) note(s canary.State, p canary.Plan) {
 	default:
 		next = p.Len()
 	}
-	tr.share, tr.last = 1, next >= p.Len()
+	tr.last = next >= p.Len()
 	for i, step := range p.Steps() {
 		if i == next {
-			tr.share = max(float64(step.Traffic.Canary), float64(s.Traffic.Canary)) / float64(canary.Full)
+			tr.share = max(float64(step.Traffic.Canary)/float64(canary.Full), tr.here)
 		}
 	}
 	if tr.kind.whole {
 		tr.share = 1
+	}
+}
+
+// pin corrects what was noted: if somebody else changes the traffic meanwhile, all of it may be
+// on the canary, and otherwise some troubles keep the rollout in its step.
+func (tr *badTrouble) pin(all []*badTrouble) {
+	switch {
+	case slices.ContainsFunc(all, func(o *badTrouble) bool { return o.kind.group == "edit" || o.kind.group == "object" }):
+		tr.share = 1
+	case tr.phase == phase.Progressing && tr.kind.pins != nil && tr.kind.pins(tr):
+		tr.share, tr.last = tr.here, false
 	}
 }
 
