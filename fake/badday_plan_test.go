@@ -70,21 +70,27 @@ func drawBadDay(seed, i uint64) badScenario {
 	}
 	s.name, s.plan = p.name, plan.For("v2")
 	lasts := healthy(s.plan)
-	var before time.Duration
 	for n := range 1 + dice.IntN(3) {
-		at, soon := between(dice, 0, lasts), n > 0 && dice.IntN(3) > 0
-		if n == 0 && dice.IntN(4) == 0 {
-			at = lasts - s.plan.Bake() - between(dice, 0, 3*time.Minute) // around the promotion
-		}
-		if soon {
-			at = before + between(dice, 0, 3*time.Minute)
-		}
-		tr := drawTrouble(dice, at, s.troubles, soon)
-		s.edge = s.edge || tr.kind.edge
-		s.troubles = append(s.troubles, tr)
-		before = at
+		s.draw(dice, n, lasts)
+	}
+	if first := s.troubles[0]; len(s.troubles) == 1 && first.kind.pins != nil && dice.IntN(3) > 0 {
+		s.draw(dice, 1, lasts) // nothing is seen of a trouble that only hides others
 	}
 	return s
+}
+
+// draw draws the next trouble.
+func (s *badScenario) draw(dice *rand.Rand, n int, lasts time.Duration) {
+	at, soon := between(dice, 0, lasts), n > 0 && dice.IntN(4) > 0
+	switch {
+	case soon:
+		at = s.troubles[n-1].at + between(dice, 0, 2*time.Minute)
+	case n == 0 && dice.IntN(4) == 0:
+		at = lasts - s.plan.Bake() - between(dice, 0, 3*time.Minute) // around the promotion
+	}
+	tr := drawTrouble(dice, at, s.troubles, soon)
+	s.edge = s.edge || tr.kind.edge
+	s.troubles = append(s.troubles, tr)
 }
 
 // healthy is how long the plan takes if nothing happens: each step settles, is scraped and

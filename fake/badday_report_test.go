@@ -188,6 +188,9 @@ var notYet = []struct {
 		nobody := len(w.crew.kill) == 0 || errors.Is(w.crew.last.Err, canary.ErrUnexplained)
 		return nobody && o.has(func(tr *badTrouble) bool { return tr.kind.name == "State is removed" })
 	}},
+	{"Sweep looks once, and what a part that was away or a person does later is nobody's", func(w *badWorld, o badOutcome) bool {
+		return len(w.crew.kill) == 0 && w.state().Phase == phase.Retreating && o.has(func(tr *badTrouble) bool { return tr.kind.edge || tr.kind.group == "edit" })
+	}},
 	{"users stay on the canary for longer than the error limit while a part is away", func(w *badWorld, o badOutcome) bool {
 		return w.crew.last.Reason.Cause == cause.Unreachable && o.has(func(tr *badTrouble) bool { return tr.kind.edge })
 	}},

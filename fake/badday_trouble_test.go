@@ -63,7 +63,7 @@ func drawTrouble(dice *rand.Rand, at time.Duration, before []*badTrouble, soon b
 		}
 		often := k.often
 		if soon && k.harms {
-			often *= 8
+			often *= 12
 		}
 		for range often {
 			all = append(all, k)
