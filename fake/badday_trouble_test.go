@@ -36,14 +36,16 @@ type badTrouble struct {
 	lasts time.Duration // 0 is for good
 	arg   uint64        // decides what the kind leaves open
 
-	began  bool
-	since  time.Time   // when it did
-	phase  phase.Phase // in which it began
-	here   float64     // share of the requests that are on the canary
-	share  float64     // of the requests, that may be on the canary before it is noticed
-	last   bool        // stable may be updated before it is noticed
-	pods   string      // what Deployments alone are: "unread" or "unwritten"
-	detail string
+	began bool
+	since time.Time   // when it did
+	phase phase.Phase // in which it began
+	here  float64     // share of the requests that are on the canary
+	share float64     // of the requests, that may be on the canary before it is noticed
+	last  bool        // stable may be updated before it is noticed
+	// recalled: the State was restored from memory, so stable may be under promotion already.
+	recalled bool
+	pods     string // what Deployments alone are: "unread" or "unwritten"
+	detail   string
 	// stays reports whether what somebody changed is still there; nil if nothing has to be.
 	stays func(*badWorld, badScenario) bool
 }
@@ -98,7 +100,7 @@ func (tr *badTrouble) note(s canary.State, p canary.Plan) {
 	default:
 		next = p.Len()
 	}
-	tr.last = next >= p.Len()
+	tr.last, tr.recalled = next >= p.Len() || s.Recalled, s.Recalled
 	for i, step := range p.Steps() {
 		if i == next {
 			tr.share = max(float64(step.Traffic.Canary)/float64(canary.Full), tr.here)
@@ -116,7 +118,7 @@ func (tr *badTrouble) pin(all []*badTrouble) {
 	case slices.ContainsFunc(all, func(o *badTrouble) bool { return o.kind.group == "edit" || o.kind.group == "object" }):
 		tr.share = 1
 	case tr.phase == phase.Progressing && tr.kind.pins != nil && tr.kind.pins(tr):
-		tr.share, tr.last = tr.here, false
+		tr.share, tr.last = tr.here, tr.recalled
 	}
 }
 
