@@ -1,0 +1,192 @@
+package fake_test
+
+import (
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	istio "istio.io/client-go/pkg/clientset/versioned"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
+	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/routing"
+)
+
+// The mesh of a bad day. Each number is used by the simulation and by the allowances.
+const (
+	badRate     = 100.0 // requests a second from the sidecars
+	badEdgeRate = 20.0  // and through the gateway, if the rollout steers it too
+	badDelay    = time.Second
+	badSpread   = 2 * time.Second
+	badScrape   = 15 * time.Second
+	badStart    = 15 * time.Second // of a pod
+	badSweep    = time.Minute      // the period of Sweep
+	badHelp     = 15 * time.Minute
+	badPods     = 3 // of stable
+)
+
+// edge is a second VirtualService, for the gateway: a follower of the first.
+const edge = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews-edge, namespace: bookinfo}
+spec:
+  hosts: [reviews.example.com]
+  gateways: [bookinfo]
+  http: [{route: [{destination: {host: reviews, subset: v1}}]}]
+`
+
+// badWorld is one rollout on a bad day: the mesh, the API server, the store, the drivers
+// and what happens to them.
+type badWorld struct {
+	t      *testing.T
+	plan   canary.Plan
+	server *apiserver.Server
+	mesh   *fake.Mesh
+	store  *badStore
+	ledger *badLedger
+	crew   *badCrew
+	edge   bool // the rollout steers the gateway too
+	watch  bool // drivers watch the canary's pods
+
+	objects *badClient[networking.VirtualService]
+	pods    *badClient[appsv1.Deployment]
+	watcher workload.Watcher
+
+	writes int // of a rollout that did not move for half an hour
+
+	mu             sync.Mutex
+	canary, stable fake.Behaviour    // of the versions, as troubles have changed them
+	hurts          bool              // the canary overloads what both versions share
+	contended      float64           // share of the requests that fail because of that
+	old            []json.RawMessage // the VirtualService, write by write
+}
+
+func newBadWorld(t *testing.T, s badScenario) *badWorld {
+	t.Helper()
+	w := &badWorld{t: t, plan: s.plan, edge: s.edge, watch: s.watch, server: bookinfo(t)}
+	setWeights(t, w.server, 100, 0)
+	w.update("reviews", func(o map[string]any) {
+		spec := o["spec"].(map[string]any)
+		spec["hosts"], spec["gateways"] = []any{"reviews"}, []any{"mesh"}
+	})
+	require.NoError(t, w.server.Load([]byte(edge)))
+	w.mesh = fake.NewMesh(w.server, fake.Config{Seed: s.seed, Delay: badDelay, Spread: badSpread, Scrape: badScrape, Start: badStart})
+	w.server.OnChange(w.remember)
+	w.store = &badStore{Provider: w.mesh}
+	w.ledger = newBadLedger()
+	w.ledger.add(w.mesh.Load(badRate, client))
+	if w.edge {
+		w.ledger.add(w.mesh.Load(badEdgeRate, visitor))
+	}
+	w.crew = newBadCrew(w, s.run)
+	w.connect()
+	return w
+}
+
+// connect makes the clients.
+func (w *badWorld) connect() {
+	mesh, err := istio.NewForConfig(w.server.Config())
+	require.NoError(w.t, err)
+	kube, err := kubernetes.NewForConfig(w.server.Config())
+	require.NoError(w.t, err)
+	w.objects = newBadClient(mesh.NetworkingV1().VirtualServices(ns), mesh.NetworkingV1().RESTClient(), "virtualservices")
+	w.pods = newBadClient(kube.AppsV1().Deployments(ns), kube.AppsV1().RESTClient(), "deployments")
+	w.watcher = kube.AppsV1().Deployments(ns)
+}
+
+// update changes a VirtualService as a person does.
+func (w *badWorld) update(name string, change func(map[string]any)) {
+	require.NoError(w.t, w.server.Update(virtualservices, ns, name, change))
+}
+
+// router returns the Router of a process.
+func (w *badWorld) router() *routing.Router {
+	of := func(name string) routing.Object[networking.VirtualService] {
+		render, err := routing.NewHTTP(routing.Target{Namespace: ns, Name: name, Exclusive: true, Arms: routing.Arms{
+			Stable: routing.Destination{Host: "reviews", Subset: "v1"}, Canary: routing.Destination{Host: "reviews", Subset: "v2"},
+		}})
+		require.NoError(w.t, err)
+		return render.Object(w.objects)
+	}
+	if w.edge {
+		return routing.NewRouter(of("reviews"), of("reviews-edge"))
+	}
+	return routing.NewRouter(of("reviews"))
+}
+
+// runner returns a driver whose clock is behind by skew.
+func (w *badWorld) runner(skew time.Duration, observe canary.Observer) *canary.Runner {
+	config := workload.Config{Namespace: ns, Stable: "reviews-v1", Canary: "reviews-v2"}
+	if w.watch {
+		config.Watcher = w.watcher
+	}
+	load, err := workload.New(w.pods, config)
+	require.NoError(w.t, err)
+	c := canary.Config{
+		Plan: w.plan, Router: w.router(), Workload: load, Analyzer: badJudge{w.store}, Observers: []canary.Observer{observe},
+	}
+	if skew != 0 {
+		c.Router, c.Analyzer = badClock{c.Router, skew}, lateJudge{badJudge{w.store}, skew}
+	}
+	r, err := canary.NewRunner(c)
+	require.NoError(w.t, err)
+	return r
+}
+
+// state is what the VirtualService says of the rollout, whoever can read it.
+func (w *badWorld) state() (s canary.State) {
+	raw, ok := w.server.Get(virtualservices, ns, "reviews")
+	if !ok {
+		return s
+	}
+	var o struct {
+		Metadata struct{ Annotations map[string]string }
+	}
+	require.NoError(w.t, json.Unmarshal(raw, &o))
+	if text := o.Metadata.Annotations[routing.StateAnnotation("reviews")]; text != "" {
+		require.NoError(w.t, json.Unmarshal([]byte(text), &s))
+	}
+	return s
+}
+
+// remember keeps each form of the VirtualService.
+func (w *badWorld) remember(c apiserver.Change) {
+	if c.Name == "reviews" && c.Resource.Resource == "virtualservices" {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.old = append(w.old, c.Object)
+		if w.hurts {
+			time.AfterFunc(badDelay+badSpread, w.contend)
+		}
+	}
+}
+
+// written is how often the VirtualService was written.
+func (w *badWorld) written() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.old)
+}
+
+// older returns an older form of the VirtualService.
+func (w *badWorld) older(arg uint64) json.RawMessage {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.old[arg%uint64(len(w.old))]
+}
+
+// image is what stable is to run.
+func (w *badWorld) image() string {
+	raw, _ := w.server.Get(deployments, ns, "reviews-v1")
+	var o any
+	require.NoError(w.t, json.Unmarshal(raw, &o))
+	return path(o, "spec", "template", "spec", "containers", 0, "image").(string)
+}
