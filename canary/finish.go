@@ -72,14 +72,16 @@ func (t *turn) leave() *decision {
 	return t.reach(t.after(t.s.Phase), t.reasonToLeave())
 }
 
-// watch has the last step's judge go on where its traffic does. CompletingShift is
-// not left before the judge was asked once.
+// watch has the last step's judge go on where its traffic does. CompletingShift is not left
+// before the judge was asked once, and Baking not while it lacks readings.
 func (t *turn) watch(r *row, since time.Time) *decision {
-	if !r.judged {
+	if !r.judged || t.end.Kind == Discard { // a trial is over when its steps are
 		return nil
 	}
 	lack, d := t.judge(&t.steps[t.s.Step], since)
-	if d == nil && t.s.Phase == phase.CompletingShift && lack.Cause != cause.None && !t.o.Judged.Asked {
+	unsighted := t.s.Phase == phase.CompletingShift && lack.Cause != cause.None && !t.o.Judged.Asked
+	blind := t.s.Phase == phase.Baking && t.o.Judged.Asked && t.o.Judged.unread()
+	if d == nil && (unsighted || blind) {
 		return t.stay(lack)
 	}
 	return d
@@ -206,12 +208,15 @@ func (t *turn) notRestored(a Answer) *decision {
 func (t *turn) rollBack(why string) *decision {
 	moved := t.end.Kind == PromoteStable && rowOf(t.s.Phase).moved
 	if moved && t.s.Phase != phase.PromotingStable {
-		if a := t.o.Answers[askReady]; a.Reply == unasked {
+		a := t.o.Answers[askReady]
+		switch {
+		case a.Reply == unasked:
 			return t.decide(decision{Ask: askReady, Traffic: t.trafficIn(phase.RestoringStable, &t.s), Pin: t.s.Pin})
-		} else if a.Reply == No {
-			t.s.Command = Command{}
-			return t.write(t.o.Traffic, Reason{Cause: cause.Capacity, Detail: why + "; it is too late to roll back: the canary cannot take the traffic while stable is restored: " + a.Reason})
-		} else if a.Reply == Wait {
+		case a.Reply == Wait && t.o.Workload && t.o.Answers[askInspected].Reply == unasked:
+			return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
+		case a.Reply == No, a.Reply == Wait && t.o.Inspection.Dead != "":
+			return t.restoreInPlace(why + "; stable is restored under its traffic, because the canary cannot take it: " + a.Reason)
+		case a.Reply == Wait:
 			return t.stay(Reason{Cause: cause.Capacity, Detail: why + "; before stable is restored, the canary must take the traffic: " + a.Reason})
 		}
 	}
@@ -223,4 +228,10 @@ func (t *turn) rollBack(why string) *decision {
 		return t.enter(phase.RestoringStable, t.s.Step, t.o.Traffic, why)
 	}
 	return t.reach(phase.RollingBack, why)
+}
+
+// restoreInPlace restores stable while it has all traffic, because nobody else can take it.
+func (t *turn) restoreInPlace(why string) *decision {
+	t.s.Outcome, t.s.Recalled = phase.RolledBack, true // its traffic is not the phase's
+	return t.enter(phase.RestoringStable, t.s.Step, Traffic{HeaderRoutes: t.s.Traffic.HeaderRoutes}, why)
 }

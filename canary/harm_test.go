@@ -226,8 +226,10 @@ func TestWhatHappensInTheBakeTimeEnds(t *testing.T) {
 		require.Equal(t, phase.Baking, s.turns(10*time.Minute).Phase)
 		s.workload.ReadyScript = []canary.Answer{canary.No.Because("its pod template is not the one that the rollout began with")}
 		s.send(canary.Command{Order: order.Abort, Why: "orders are lost"})
-		s.promotes()
-		s.heard("orders are lost; it is too late to roll back")
+		_, err := s.run()
+		require.ErrorContains(t, err, "orders are lost; stable is restored under its traffic, because the canary cannot take it")
+		require.False(t, s.workload.Promoted())
+		require.Zero(t, s.read().Traffic)
 	})
 	story(t, s2().Bake(time.Hour).DriftLimit(1), func(t *testing.T, s *stage) {
 		require.Equal(t, phase.Baking, s.turns(10*time.Minute).Phase)

@@ -74,8 +74,7 @@ func (t *turn) afterwards() *decision {
 	case t.o.Answers[askInspected].Reply == unasked:
 		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	case seen.Dead != "" && t.exposed():
-		t.s.Outcome, t.s.Recalled = phase.RolledBack, true // its traffic is not the phase's
-		return t.enter(phase.RestoringStable, t.s.Step, Traffic{HeaderRoutes: t.s.Traffic.HeaderRoutes}, seen.Dead)
+		return t.restoreInPlace(seen.Dead)
 	case seen.StableChanged != "" && t.s.Phase == phase.Baking:
 		return t.rollBack(seen.StableChanged)
 	}

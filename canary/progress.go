@@ -167,7 +167,7 @@ func (t *turn) unread(from time.Time) *decision {
 	case !j.unread():
 		t.s.Blind = time.Time{}
 		return nil
-	case !t.exposed() || t.s.PromoteNow, began && t.before(due):
+	case !t.exposed() && !t.promoted() || t.s.PromoteNow, began && t.before(due):
 		return nil
 	case began: // since it was asked: the answer may take as long as the limit to fail to come
 		t.s.Blind = later(due, j.At)
@@ -180,6 +180,11 @@ func (t *turn) unread(from time.Time) *decision {
 		return t.rollBack(why)
 	}
 	return t.fallBack(cause.NoReadings, why)
+}
+
+// promoted reports whether users have the new version of stable, and it may still go back.
+func (t *turn) promoted() bool {
+	return t.end.Kind == PromoteStable && rowOf(t.s.Phase).moved
 }
 
 // words are what the judge says of its want of readings.

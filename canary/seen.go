@@ -31,9 +31,14 @@ func (t *turn) seen() (since time.Time, d *decision) {
 		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
 	case a.Reply == Yes:
 		t.s.Verified = t.o.Now
+		if !a.Since.IsZero() && a.Since.Before(t.o.Now) {
+			t.s.Verified = later(settled, a.Since)
+		}
 		return since, t.write(t.o.Traffic, Reason{Cause: cause.Verifying, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
 	case !t.exposed() && t.o.Erred[askShown]:
 		return since, t.unseen(a.Reason)
+	case t.s.Phase == phase.RestoringStable && (t.o.Erred[askShown] || !t.before(settled.Add(t.errorLimit()))):
+		return settled, nil // users are on a canary that is turned back
 	case t.s.Traffic.users() && !t.s.leadsBack() && !t.before(until):
 		return since, t.rollBack(fmt.Sprintf("not seen for %v: %s", t.pauseLimit(), a.Reason))
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// While users are on the canary, a driver must look at the rollout before State.LookBy,
+// While users are on the canary or on a stable that was just promoted, a driver must look at the rollout before State.LookBy,
 // which is at most lookAhead ahead. Each driver moves it on when half of that is over.
 const lookAhead = 10 * time.Minute
 
@@ -40,8 +40,8 @@ func (t *turn) attend(s State) (State, *decision) {
 	due := s.LookBy.Add(-lookAhead / 2)
 	switch {
 	case by.IsZero():
-	case t.o.Now.Before(due) && !s.LookBy.After(by.Add(maxSkew)):
-		d.After = min(d.After, due.Sub(t.o.Now))
+	case t.before(due) && !s.LookBy.After(by.Add(maxSkew)):
+		d.After = min(d.After, due.Sub(t.o.Now)+t.o.Skew)
 	default:
 		s.Serial, s.LookBy = s.nextSerial(), by
 		d.Write, d.Traffic, d.After = true, t.o.Traffic, min(d.After, lookAhead/2)
@@ -57,10 +57,11 @@ func (t *turn) ticked(s *State) bool {
 
 // lookBy is when somebody must look again; zero if no users are on the canary.
 func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
-	if s.Phase == phase.Idle || s.Phase.Final() || !traffic.users() {
+	promoted := s.End == PromoteStable && rowOf(s.Phase).moved // as in turn.promoted
+	if s.Phase == phase.Idle || s.Phase.Final() || !traffic.users() && !promoted {
 		return time.Time{}
 	}
-	return t.o.Now.Add(lookAhead)
+	return t.o.Now.Add(lookAhead - t.o.Skew)
 }
 
 // Sweep gives stable all traffic where users are on a canary and nobody has driven its
@@ -96,14 +97,15 @@ func sweep(ctx context.Context, r Router) error {
 	now := time.Now().Round(0).UTC()
 	s := reading.State
 	switch {
-	case !reading.Traffic.users():
-		return nil
-	case s.Phase == phase.Idle:
+	case s.Phase == phase.Idle && reading.Traffic.users():
 		return fmt.Errorf("canary: sweep: %w: %w: there is %v, and nobody has to look at it: adopt it by AdoptAt, or send it to stable by Reset", ErrRefused, ErrUnexplained, reading.Traffic)
 	case !s.abandoned(now):
 		return nil
 	}
 	since := s.LookBy.Add(-lookAhead).Format(time.RFC3339)
+	if !reading.Traffic.users() && !rowOf(s.Phase).moved {
+		return nil
+	}
 	if s.Recalled || s.Phase != phase.Progressing && s.Phase != phase.CompletingShift && s.Phase != phase.Retreating {
 		return fmt.Errorf("canary: sweep: %q is %v, and nobody has driven it since %s: start a driver of its plan, or order an abort", s.Name, s.Phase, since)
 	}

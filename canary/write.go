@@ -54,7 +54,7 @@ func (t *turn) move(traffic Traffic, r Reason) *decision {
 }
 
 // enter moves to a phase and step with the given traffic. Traffic that the mesh
-// does already need not be seen again.
+// does already need not be seen again, unless stable was restored meanwhile.
 func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *decision {
 	s := &t.s
 	t.closeBlock()
@@ -62,6 +62,7 @@ func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *dec
 	if step != s.Step {
 		s.Retreat = retreat{}
 	}
+	restored := s.Phase == phase.RestoringStable // other pods: the proxies have to learn of them
 	s.Phase, s.Step = to, step
 	s.Entered = t.o.Now
 	s.Paused, s.PausedFor = time.Time{}, 0
@@ -81,7 +82,7 @@ func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *dec
 	if to == phase.RollingBack || to == phase.RestoringStable {
 		r.Cause = cause.TurnedBack
 	}
-	if traffic == s.Traffic && traffic == t.o.Traffic && !s.Shifted.IsZero() {
+	if traffic == s.Traffic && traffic == t.o.Traffic && !s.Shifted.IsZero() && !restored {
 		return t.write(traffic, r)
 	}
 	return t.move(traffic, r)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/verify"
 )
 
 // badClock is the Router of a driver whose clock is behind. All clocks of a bubble are one,
@@ -80,4 +81,17 @@ type lateJudge struct {
 func (j lateJudge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 	r.Window.From, r.Window.To = r.Window.From.Add(-j.behind), r.Window.To.Add(-j.behind)
 	return j.badJudge.Analyze(ctx, r)
+}
+
+// lateVerifier is told the times that a clock behind shows.
+type lateVerifier struct {
+	verify.Metrics
+	behind time.Duration
+}
+
+func (v lateVerifier) Verify(ctx context.Context, t canary.Traffic, since time.Time) (canary.Answer, error) {
+	if !since.IsZero() {
+		since = since.Add(-v.behind)
+	}
+	return v.Metrics.Verify(ctx, t, since)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -20,7 +21,7 @@ const (
 
 // badStore is the metric store of a bad day. It can be away in four ways.
 type badStore struct {
-	metrics.Provider
+	*fake.Mesh
 
 	mu   sync.Mutex
 	away string // "", "hangs", "errs", "is empty", "flaps"
@@ -33,6 +34,21 @@ func (s *badStore) set(away string) {
 }
 
 func (s *badStore) Counts(ctx context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+	if err := s.fails(ctx); err != nil {
+		return metrics.Counts{}, err
+	}
+	return s.Mesh.Counts(ctx, q, w)
+}
+
+func (s *badStore) Proxies(ctx context.Context, q metrics.Query, w metrics.Window) (map[metrics.Proxy]metrics.Counts, error) {
+	if err := s.fails(ctx); err != nil {
+		return nil, err
+	}
+	return s.Mesh.Proxies(ctx, q, w)
+}
+
+// fails returns the error of a store that is away.
+func (s *badStore) fails(ctx context.Context) error {
 	s.mu.Lock()
 	away := s.away
 	s.mu.Unlock()
@@ -42,13 +58,13 @@ func (s *badStore) Counts(ctx context.Context, q metrics.Query, w metrics.Window
 	switch away {
 	case "hangs":
 		<-ctx.Done()
-		return metrics.Counts{}, fmt.Errorf("%w: %w", metrics.ErrUnavailable, ctx.Err())
+		return fmt.Errorf("%w: %w", metrics.ErrUnavailable, ctx.Err())
 	case "errs":
-		return metrics.Counts{}, metrics.ErrUnavailable
+		return metrics.ErrUnavailable
 	case "is empty":
-		return metrics.Counts{}, metrics.ErrNoSeries
+		return metrics.ErrNoSeries
 	}
-	return s.Provider.Counts(ctx, q, w)
+	return nil
 }
 
 // badJudge fails the canary when its share of bad requests in the last look exceeds
@@ -66,7 +82,10 @@ func (j badJudge) Analyze(ctx context.Context, r analysis.Request) (analysis.Res
 	}
 	w.From = w.To.Add(-badLook)
 	by := metrics.Source
-	if r.Mirrored {
+	switch {
+	case r.Promoted:
+		return j.promoted(ctx, w)
+	case r.Mirrored:
 		by = metrics.Destination
 	}
 	canary, bad, err := j.bad(ctx, metrics.Query{Arm: reviewsV2, Reporter: by}, w)
@@ -85,6 +104,19 @@ func (j badJudge) Analyze(ctx context.Context, r analysis.Request) (analysis.Res
 		return analysis.Result{Verdict: analysis.Fail, Reason: reason}, nil
 	}
 	return analysis.Result{Verdict: analysis.Pass, Reason: reason}, nil
+}
+
+// promoted judges the new version as stable, by itself.
+func (j badJudge) promoted(ctx context.Context, w metrics.Window) (analysis.Result, error) {
+	total, bad, err := j.bad(ctx, metrics.Query{Arm: reviewsV1}, w)
+	switch reason := fmt.Sprintf("%.0f %% of stable's %.0f are bad", 100*bad, total); {
+	case err != nil:
+		return analysis.Result{}, err
+	case bad > badMargin:
+		return analysis.Result{Verdict: analysis.Fail, Reason: reason}, nil
+	default:
+		return analysis.Result{Verdict: analysis.Pass, Reason: reason}, nil
+	}
 }
 
 // bad returns how many requests an arm had, and the share of them that was refused, failed

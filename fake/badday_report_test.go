@@ -2,14 +2,12 @@ package fake_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
 )
@@ -163,45 +161,8 @@ var notYet = []struct {
 	why   string
 	needs func(w *badWorld, o badOutcome) bool
 }{
-	{"the bake time is not judged, and CompletingShift is left without sight", func(w *badWorld, o badOutcome) bool {
-		x := badExposure{plan: w.plan}
-		return !w.crew.left.IsZero() && o.has(func(tr *badTrouble) bool {
-			return (tr.kind.group == "answers" || tr.kind.group == "speed") && w.crew.left.Before(tr.since.Add(allowJudged(x)))
-		})
-	}},
 	{"nobody holds stable against its own past, so a canary that hurts both goes on", func(_ *badWorld, o badOutcome) bool {
 		return o.has(func(tr *badTrouble) bool { return tr.kind.name == "canary hurts both" })
-	}},
-	{"an end is said although the mesh was not seen to do it", func(w *badWorld, o badOutcome) bool {
-		return w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stall" })
-	}},
-	{"a canary without a pod keeps all traffic while the promotion of stable waits for its pods", func(_ *badWorld, o badOutcome) bool {
-		return o.has(func(tr *badTrouble) bool { return tr.kind.group == "pods" && tr.last })
-	}},
-	{"a clock that differs by more than the Settle ends it early, or moves the rollout in circles", func(w *badWorld, o badOutcome) bool {
-		return (w.ledger.wrong > 0 || w.writes > badWrites) && o.has(func(tr *badTrouble) bool { return tr.kind.group == "clock" })
-	}},
-	{"a part that is away keeps the others from going back after stable was restored", func(w *badWorld, o badOutcome) bool {
-		return w.crew.restored && o.has(func(tr *badTrouble) bool { return tr.kind.edge })
-	}},
-	{"a State that is removed while no driver remembers it leaves users on a canary that nobody judges", func(w *badWorld, o badOutcome) bool {
-		nobody := len(w.crew.kill) == 0 || errors.Is(w.crew.last.Err, canary.ErrUnexplained)
-		return nobody && o.has(func(tr *badTrouble) bool { return tr.kind.name == "State is removed" })
-	}},
-	{"Sweep looks once, and what a part that was away or a person does later is nobody's", func(w *badWorld, o badOutcome) bool {
-		return len(w.crew.kill) == 0 && w.state().Phase == phase.Retreating && o.has(func(tr *badTrouble) bool { return tr.kind.edge || tr.kind.group == "edit" })
-	}},
-	{"users stay on the canary for longer than the error limit while a part is away", func(w *badWorld, o badOutcome) bool {
-		return w.crew.last.Reason.Cause == cause.Unreachable && o.has(func(tr *badTrouble) bool { return tr.kind.edge })
-	}},
-	{"nothing goes back to a whole stable whose Deployment cannot be written", func(w *badWorld, o badOutcome) bool {
-		return w.crew.refused && o.has(func(tr *badTrouble) bool { return tr.kind.group == "api" && tr.detail != virtualservices })
-	}},
-	{"a store that errs in every other turn lets the rollout note that, and nothing else", func(w *badWorld, o badOutcome) bool {
-		return w.writes > badWrites && o.has(func(tr *badTrouble) bool { return tr.detail == "flaps" })
-	}},
-	{"a stable that somebody changes after its promotion is not noticed", func(w *badWorld, o badOutcome) bool {
-		return o.end == phase.Promoted && w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stable" && tr.last })
 	}},
 }
 

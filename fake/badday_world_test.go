@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/verify"
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
@@ -80,7 +81,7 @@ func newBadWorld(t *testing.T, s badScenario) *badWorld {
 	require.NoError(t, w.server.Load([]byte(edge)))
 	w.mesh = fake.NewMesh(w.server, fake.Config{Seed: s.seed, Delay: badDelay, Spread: badSpread, Scrape: badScrape, Start: badStart})
 	w.server.OnChange(w.remember)
-	w.store = &badStore{Provider: w.mesh}
+	w.store = &badStore{Mesh: w.mesh}
 	w.ledger = newBadLedger()
 	w.ledger.add(w.mesh.Load(badRate, client))
 	if w.edge {
@@ -133,8 +134,10 @@ func (w *badWorld) runner(skew time.Duration, observe canary.Observer) *canary.R
 	c := canary.Config{
 		Plan: w.plan, Router: w.router(), Workload: load, Analyzer: badJudge{w.store}, Observers: []canary.Observer{observe},
 	}
+	seen := verify.Metrics{Provider: w.store, Stable: reviewsV1, Canary: reviewsV2}
+	c.Verifier = seen
 	if skew != 0 {
-		c.Router, c.Analyzer = badClock{c.Router, skew}, lateJudge{badJudge{w.store}, skew}
+		c.Router, c.Analyzer, c.Verifier = badClock{c.Router, skew}, lateJudge{badJudge{w.store}, skew}, lateVerifier{seen, skew}
 	}
 	r, err := canary.NewRunner(c)
 	require.NoError(w.t, err)

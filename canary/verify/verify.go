@@ -93,9 +93,9 @@ func (m Metrics) Verify(ctx context.Context, t canary.Traffic, since time.Time) 
 	case len(sent) == 0 && t.Canary == 0:
 		return canary.Answer{}, fmt.Errorf("verify: no proxy has sent a request in the last %v", lag)
 	case len(sent) == 0:
-		return canary.Yes.Because("nobody has sent a request in the last %v", lag), nil
+		return canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("nobody has sent a request in the last %v", lag), Since: w.From}, nil
 	}
-	return canary.Yes.Because("%d proxies route as written", len(sent)), nil
+	return canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("%d proxies route as written", len(sent)), Since: w.From}, nil
 }
 
 // division is how many requests a proxy sent to whom.

@@ -114,9 +114,9 @@ func (d *Deployments) Promote(ctx context.Context, q canary.Question) (canary.An
 // when stable is completely rolled out again, with at least one replica. If this rollout
 // has not promoted stable, Restore stores its Fence, so that no earlier call can promote
 // later. It then answers Yes, or Wait if another rollout left stable between two
-// versions. The canary need not exist. The errors are those of Promote. If a right is
-// missing, and nothing but the Fence were to be written, the answer stands without it: who
-// may not write cannot have a call under way that writes.
+// versions. The canary need not exist. The errors are those of Promote. If the
+// write is refused, and nothing but the Fence were to be written, the answer stands without
+// it: a call that is still under way is refused as well.
 func (d *Deployments) Restore(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	untouched := canary.Answer{}
 	a, err := d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
@@ -126,7 +126,7 @@ func (d *Deployments) Restore(ctx context.Context, q canary.Question) (canary.An
 		}
 		return m, err
 	})
-	if errors.Is(err, canary.ErrForbidden) && untouched.Reply == canary.Yes {
+	if errors.Is(err, canary.ErrRefused) && untouched.Reply == canary.Yes {
 		return untouched, nil
 	}
 	return a, err
