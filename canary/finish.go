@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
 )
@@ -196,10 +197,37 @@ func (t *turn) promotionFailed(why string) *decision {
 
 // notRestored waits until stable is whole. Until then it gets no more traffic.
 func (t *turn) notRestored(a Answer) *decision {
+	switch {
+	case !t.o.Erred[askRestored]:
+		t.s.Failing = time.Time{}
+	case t.s.Failing.IsZero():
+		t.s.Failing = t.o.Now
+	case !t.before(t.s.Failing.Add(t.errorLimit())):
+		if d := t.unrestored(a); d != nil {
+			return d
+		}
+	}
 	if a.Reply == No {
 		return t.stay(Reason{Cause: cause.Restoring, Detail: "stable cannot be restored, and the canary keeps the traffic: " + a.Reason})
 	}
 	return t.stay(Reason{Cause: cause.Restoring, Detail: a.Reason})
+}
+
+// unrestored gives stable everything when it cannot be restored, for the error limit, and the
+// canary fails: then it is the better one, whatever it runs. It is nil if the canary does not
+// fail, or if nobody knows.
+func (t *turn) unrestored(a Answer) *decision {
+	w := t.window(t.s.Shifted.Add(t.settle))
+	j := &t.o.Judged
+	switch {
+	case len(t.steps) == 0 || t.steps[t.s.Step].Requires == Nothing || !w.To.After(w.From):
+		return nil
+	case !j.Asked:
+		return t.decide(decision{Ask: askJudge, Request: t.request(w)})
+	case j.Err == nil && j.Result.Verdict == analysis.Fail:
+		return t.reach(phase.RollingBack, fmt.Sprintf("%s; stable cannot be restored, and the judge fails the canary: %s", clip(t.s.Reason, maxReason/3), a.Reason))
+	}
+	return nil
 }
 
 // rollBack turns the rollout back. A stable workload that may be between two

@@ -71,9 +71,17 @@ func TestAWorkloadThatErrsGivesTheCanaryNoMore(t *testing.T) {
 				s.turns(90 * time.Second)
 				deaf(s)
 				turnBack(s)
-				state := s.turns(time.Hour)
+				state := s.turns(10 * time.Minute)
 				require.Equal(t, phase.RestoringStable, state.Phase)
 				require.Equal(t, 20*percent, s.read().Traffic.Canary)
+				if name == "failed when recalled" {
+					_, err := s.run()
+					require.ErrorContains(t, err, "stable cannot be restored, and the judge fails the canary: no answer: no right to patch Deployments")
+					require.Zero(t, s.read().Traffic)
+					return
+				}
+				s.turns(time.Hour)
+				require.Equal(t, 20*percent, s.read().Traffic.Canary, "it may be the better one")
 				s.workload.Before = nil
 				_, err := s.run()
 				require.ErrorIs(t, err, canary.ErrRolledBack)

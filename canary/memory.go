@@ -124,7 +124,7 @@ func (m *memory) exposed() bool {
 func (m *memory) see(t Traffic, s State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.users = !s.Phase.Final() && (t.Canary > 0 || t.Cohorts != "")
+	m.users = !s.Phase.Final() && (t.users() || s.Traffic.users())
 }
 
 func (m *memory) keep(digest string, s State, now time.Time) {

@@ -28,10 +28,9 @@ func (t *turn) progress() *decision {
 	return t.bounded(step, d)
 }
 
-// exposed reports whether users are on the canary, or are to be.
-func (t *turn) exposed() bool {
-	return t.o.Traffic.users() || t.s.Traffic.users() && !t.s.Drifting
-}
+// exposed reports whether users are on the canary, or are to be. Of a Router with several
+// parts, one that somebody changed hides what the others do.
+func (t *turn) exposed() bool { return t.o.Traffic.users() || t.s.Traffic.users() }
 
 // users reports whether the traffic sends live requests to the canary.
 func (t Traffic) users() bool { return t.Canary > 0 || t.Cohorts != "" }
@@ -74,8 +73,6 @@ func (t *turn) lacking(step *Step) *decision {
 	switch {
 	case d != nil:
 		return d
-	case unseen != nil: // a failing canary goes back all the same
-		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	case t.o.Trouble != "" || t.o.Refused != "":
 		return t.outOfReach()
 	case t.o.Inspection.Dead != "": // of copies only, or users would be off it already
@@ -86,6 +83,8 @@ func (t *turn) lacking(step *Step) *decision {
 		return t.stay(Reason{Cause: cause.OtherVersion, Detail: t.o.Inspection.CanaryChanged})
 	case t.s.Drifting:
 		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "the traffic of somebody else stays until an order: resume restores the step's traffic, abort rolls back")})
+	case unseen != nil: // a failing canary goes back all the same
+		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	case !t.s.Paused.IsZero():
 		return t.paused()
 	case t.s.PromoteNow:

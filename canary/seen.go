@@ -21,7 +21,7 @@ func (t *turn) seen() (since time.Time, d *decision) {
 		return t.s.Verified, nil
 	case t.before(settled):
 		return since, t.stay(Reason{cause.Settling, t.s.Traffic.String(), settled})
-	case !t.verifies():
+	case !t.verifies(), t.s.Phase == phase.RestoringStable: // users are on a version that is turned back
 		return settled, nil
 	}
 	a := t.o.Answers[askShown]
@@ -37,8 +37,6 @@ func (t *turn) seen() (since time.Time, d *decision) {
 		return since, t.write(t.o.Traffic, Reason{Cause: cause.Verifying, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
 	case !t.exposed() && t.o.Erred[askShown]:
 		return since, t.unseen(a.Reason)
-	case t.s.Phase == phase.RestoringStable && (t.o.Erred[askShown] || !t.before(settled.Add(t.errorLimit()))):
-		return settled, nil // users are on a canary that is turned back
 	case t.s.Traffic.users() && !t.s.leadsBack() && !t.before(until):
 		return since, t.rollBack(fmt.Sprintf("not seen for %v: %s", t.pauseLimit(), a.Reason))
 	}

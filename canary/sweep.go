@@ -58,7 +58,7 @@ func (t *turn) ticked(s *State) bool {
 // lookBy is when somebody must look again; zero if no users are on the canary.
 func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
 	promoted := s.End == PromoteStable && rowOf(s.Phase).moved // as in turn.promoted
-	if s.Phase == phase.Idle || s.Phase.Final() || !traffic.users() && !promoted {
+	if s.Phase == phase.Idle || s.Phase.Final() || !traffic.users() && !s.Traffic.users() && !promoted {
 		return time.Time{}
 	}
 	return t.o.Now.Add(lookAhead - t.o.Skew)
@@ -103,7 +103,7 @@ func sweep(ctx context.Context, r Router) error {
 		return nil
 	}
 	since := s.LookBy.Add(-lookAhead).Format(time.RFC3339)
-	if !reading.Traffic.users() && !rowOf(s.Phase).moved {
+	if !reading.Traffic.users() && !s.Traffic.users() && !rowOf(s.Phase).moved {
 		return nil
 	}
 	if s.Recalled || s.Phase != phase.Progressing && s.Phase != phase.CompletingShift && s.Phase != phase.Retreating {

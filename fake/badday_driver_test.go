@@ -32,7 +32,7 @@ type badCrew struct {
 	// restored: stable was, and the traffic did not go back because a part was away.
 	restored bool
 	refused  bool      // stable was to be restored, and was not yet
-	left     time.Time // when the traffic went back to a promoted stable
+	left     time.Time // when it was promoted
 	events   []string  // the last ones that differ
 }
 
@@ -167,7 +167,7 @@ func (c *badCrew) observe(_ context.Context, e canary.Event) {
 	}
 	c.refused = c.refused || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Restoring
 	c.restored = c.restored || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Unreachable
-	if e.After.Phase == phase.Returning && c.left.IsZero() {
+	if e.After.Phase == phase.Promoted && c.left.IsZero() {
 		c.left = e.At
 	}
 	line := fmt.Sprintf("%v %v, %v, %s", e.After.Phase, e.After.Traffic, e.Traffic, e.Reason)

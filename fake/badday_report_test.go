@@ -48,7 +48,7 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 		}
 	}
 	wrong := func(format string, args ...any) { o.wrong = append(o.wrong, fmt.Sprintf(format, args...)) }
-	if o.ratio() > 1 {
+	if o.ratio() > 1 && !o.late(w) {
 		wrong("%.0f requests were harmed, and %.0f are allowed", o.harm, o.allowed)
 	}
 	if o.end != phase.Idle && c.told != o.end {
@@ -75,6 +75,18 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 		o.notYet = notYetBuilt(w, o)
 	}
 	return o
+}
+
+// late reports whether something began too late for the judge to see it before the plan's bake
+// time was over. What users lose after that is no rollout's.
+func (o badOutcome) late(w *badWorld) bool {
+	seen := allowJudged(badExposure{plan: w.plan})
+	if o.has(func(tr *badTrouble) bool { return tr.kind.group == "store" }) {
+		seen += badErrorLimit
+	}
+	return o.end == phase.Promoted && o.has(func(tr *badTrouble) bool {
+		return (tr.kind.group == "answers" || tr.kind.group == "speed") && w.crew.left.Before(tr.since.Add(seen))
+	})
 }
 
 // badWrites is how often a rollout may write in half an hour in which it does not move: LookBy
