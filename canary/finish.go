@@ -214,20 +214,20 @@ func (t *turn) notRestored(a Answer) *decision {
 }
 
 // unrestored gives stable everything when it cannot be restored, for the error limit, and the
-// canary fails: then it is the better one, whatever it runs. It is nil if the canary does not
-// fail, or if nobody knows.
+// canary fails, or has no readings although the store answers: then stable is the better one,
+// whatever it runs. It is restored as soon as that is possible. It is nil if the canary does not fail, or if nobody knows.
 func (t *turn) unrestored(a Answer) *decision {
 	w := t.window(t.s.Shifted.Add(t.settle))
 	j := &t.o.Judged
 	switch {
-	case len(t.steps) == 0 || t.steps[t.s.Step].Requires == Nothing || !w.To.After(w.From):
+	case !t.exposed() || len(t.steps) == 0 || t.steps[t.s.Step].Requires == Nothing || !w.To.After(w.From):
 		return nil
 	case !j.Asked:
 		return t.decide(decision{Ask: askJudge, Request: t.request(w)})
-	case j.Err == nil && j.Result.Verdict == analysis.Fail:
-		return t.reach(phase.RollingBack, fmt.Sprintf("%s; stable cannot be restored, and the judge fails the canary: %s", clip(t.s.Reason, maxReason/3), a.Reason))
+	case j.Err != nil || j.Result.Verdict != analysis.Fail && !j.unread():
+		return nil
 	}
-	return nil
+	return t.restoreInPlace(fmt.Sprintf("%s; stable cannot be restored, and the canary is no better (%v): %s", clip(t.s.Reason, maxReason/3), j.Result.Verdict, a.Reason))
 }
 
 // rollBack turns the rollout back. A stable workload that may be between two

@@ -75,8 +75,12 @@ func TestAWorkloadThatErrsGivesTheCanaryNoMore(t *testing.T) {
 				require.Equal(t, phase.RestoringStable, state.Phase)
 				require.Equal(t, 20*percent, s.read().Traffic.Canary)
 				if name == "failed when recalled" {
+					s.turns(10 * time.Minute)
+					require.Equal(t, phase.RestoringStable, s.read().State.Phase)
+					require.Zero(t, s.read().Traffic)
+					s.workload.Before = nil
 					_, err := s.run()
-					require.ErrorContains(t, err, "stable cannot be restored, and the judge fails the canary: no answer: no right to patch Deployments")
+					require.ErrorContains(t, err, "stable cannot be restored, and the canary is no better (fail): no answer: no right to patch Deployments")
 					require.Zero(t, s.read().Traffic)
 					return
 				}

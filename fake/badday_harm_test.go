@@ -80,6 +80,7 @@ type badExposure struct {
 	lasts time.Duration // of the trouble, or until nobody looks any more
 	pods  string        // what only Deployments are: "unread" or "unwritten"
 	last  bool          // stable may have to become whole first
+	share float64       // of the requests, that the trouble may harm
 }
 
 // The parts of allowances. All are settings or documented limits.
@@ -130,14 +131,15 @@ func allowBlind(x badExposure) time.Duration {
 // allowUnwritable: nobody can move traffic while it lasts. Run pauses up to 30 s after an error.
 //
 // If it is Deployments alone that cannot be read, nobody knows of pods, and the judge's readings
-// are what is left. If they cannot be written, a promotion is given up after the error limit.
+// are what is left. If they cannot be written, a promotion is given up after the error limit,
+// and after another one stable is not waited for any more, if the canary fails.
 func allowUnwritable(x badExposure) time.Duration {
 	pause := 30*time.Second + x.limit() + x.turn()
 	switch {
-	case x.pods == "unread" && !x.last:
+	case x.pods == "unread" && !x.last && x.share < 1:
 		return allowBlind(x)
 	case x.pods != "":
-		return min(x.lasts, badErrorLimit) + pause + badWhole(x.plan)
+		return min(x.lasts, 2*badErrorLimit) + pause + badWhole(x.plan)
 	}
 	return x.lasts + pause + x.whole()
 }
