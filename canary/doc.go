@@ -42,6 +42,10 @@
 //     been gone for a minute, doubled each time, at most three times in 24 hours, or by
 //     order.Resume. Without a ready pod the rollout rolls back after ten minutes, otherwise
 //     after 24 hours.
+//   - To verify is to see in what the proxies do that they route as written. A canary is quiet
+//     when no proxy sends it live requests any more.
+//   - A revision supersedes an earlier one of the same plan and owner that is under way: that
+//     one is rolled back first.
 //   - A driver is a process with a Runner. An owner is the tool that drivers belong to.
 //   - A header route leads requests with a header to the version that they choose.
 //   - A prerequisite is an object that the traffic needs, such as a subset.
@@ -59,7 +63,12 @@
 //     step before was seen, its hold is over, the judge has given the verdict that it
 //     requires, its gates are open, and the canary is ready.
 //   - After a rollback stable has all traffic, and nothing is mirrored. Traffic never goes
-//     to a stable workload that is between two versions.
+//     to a stable workload that is between two versions, unless the canary has no ready pod
+//     or fails while stable cannot be restored.
+//   - With a Config.Verifier a rollout is over when the mesh was seen to do its last traffic.
+//     If nobody can tell for the error limit, its reason says "not seen quiet".
+//   - What is promoted is the version that was pinned on stable when the rollout began. A
+//     canary or a stable that becomes another version is noticed in the same turn.
 //   - A failing judge rolls back at any time in a step, whatever else the step waits for.
 //   - Users do not stay on a canary that cannot answer or that nobody can judge: stable gets
 //     all traffic in the turn in which the canary has no ready pod, and after the blind limit.
@@ -69,7 +78,7 @@
 //   - A part that returns an error, hangs or panics does not end Run while users are on
 //     the canary, and does not keep the engine from its decision.
 //   - Missing data, a missing answer and an error make the rollout wait. They roll back
-//     only where the plan says so, by a deadline or a limit of errors.
+//     where the plan says so: by a deadline, the error limit or the pause limit.
 //   - Only the order Retry leaves a final phase.
 //
 // The assumptions: Settle and ScrapeLag are long enough (see [Builder]), and only this
