@@ -34,6 +34,9 @@ type Config struct {
 	// done after Builder.Settle, even if a proxy never applied it. A plan with Verify needs
 	// one.
 	Verifier Verifier
+	// AtStop is what Run does when its ctx ends while users are on the canary. By default it
+	// leaves the traffic as it is: then another driver, or Sweep, must come.
+	AtStop AtStop
 	// Observers receive an Event for each turn. Give at least one: only Events say why a
 	// rollout waits.
 	Observers []Observer
@@ -67,6 +70,9 @@ func (c *Config) mistakes() (errs []error) {
 	}
 	if i := slices.IndexFunc(c.Observers, func(o Observer) bool { return o == nil }); i >= 0 {
 		errs = append(errs, fmt.Errorf("Config.Observers: number %d is nil", i))
+	}
+	if int(c.AtStop) >= len(stopNames) {
+		errs = append(errs, fmt.Errorf("Config.AtStop: there is no %v", c.AtStop))
 	}
 	for name, gate := range c.Gates {
 		if gate == nil || !c.Plan.spec.has(name) {

@@ -166,8 +166,8 @@ func (r *Runner) observe(reading Reading, now time.Time) observation {
 // all other errors to the Observers and retries, at intervals of 1 to 30 seconds; while
 // users are on the canary, of at most Builder.Interval.
 //
-// If ctx ends, the traffic stays as it is, and another Run continues. The error wraps the
-// cause of ctx and says what the rollout waited for.
+// If ctx ends, the traffic stays as it is, and another Run continues, unless Config.AtStop
+// says something else. The error wraps the cause of ctx and says what the rollout waited for.
 //
 // If the rollout of this plan was over before, Run does not begin another one. It returns
 // the old State at once, with ErrOver if the rollout was rolled back, or if the plan has
@@ -185,7 +185,8 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 			return n.last, err
 		}
 		if !sleep(ctx, wait, wake) {
-			return n.last, stopped(ctx, r.c.Plan, n.why)
+			err := n.stop(ctx)
+			return n.last, err
 		}
 	}
 }
@@ -238,13 +239,13 @@ func (r *Runner) lastWords() {
 	}
 }
 
-// stopped is the error of a Run that was stopped after e.
-func stopped(ctx context.Context, p Plan, e Event) error {
+// stopped is the error of a Run that was stopped after e, with what became of the rollout.
+func stopped(ctx context.Context, p Plan, e Event, what string) error {
 	why := fmt.Sprintf("%v, %v", e.After.Phase, e.Reason)
 	if e.Err != nil {
 		why = e.Err.Error()
 	}
-	return fmt.Errorf("canary: %q is left as it is (%s): %w", p.Name(), why, context.Cause(ctx))
+	return fmt.Errorf("canary: %q %s (%s): %w", p.Name(), what, why, context.Cause(ctx))
 }
 
 var (

@@ -106,24 +106,36 @@ func sweep(ctx context.Context, r Router) error {
 	if !reading.Traffic.users() && !s.Traffic.users() && !rowOf(s.Phase).moved {
 		return nil
 	}
-	if s.Recalled || s.Phase != phase.Progressing && s.Phase != phase.CompletingShift && s.Phase != phase.Retreating {
+	if !s.mayStepAside() {
 		return fmt.Errorf("canary: sweep: %q is %v, and nobody has driven it since %s: start a driver of its plan, or order an abort", s.Name, s.Phase, since)
 	}
-	t := turn{spec: &spec{interval: defaultInterval}, s: s, o: observation{Now: now, Traffic: reading.Traffic}}
-	t.fallBack(cause.NoDriver, "nobody has driven the rollout since "+since)
+	if err := stepAside(ctx, r, reading, now, "nobody has driven the rollout since "+since); err != nil && !isConflict(err) { // or somebody drives it after all
+		return fmt.Errorf("canary: sweep: %q: %w", s.Name, err)
+	}
+	return nil
+}
+
+// mayStepAside reports whether stable can get all traffic for a while: it is not between two
+// versions.
+func (s *State) mayStepAside() bool {
+	steps := s.Phase == phase.Progressing || s.Phase == phase.CompletingShift || s.Phase == phase.Retreating
+	return steps && !s.Recalled
+}
+
+// stepAside gives stable all traffic until a driver goes on.
+func stepAside(ctx context.Context, r Router, reading Reading, now time.Time, why string) error {
+	t := turn{spec: &spec{interval: defaultInterval}, s: reading.State, o: observation{Now: now, Traffic: reading.Traffic}}
+	t.fallBack(cause.NoDriver, why)
 	if reading.Trouble == nil {
 		t.s.LookBy = time.Time{} // otherwise a part still leads to the canary, and the next Sweep tries again
 	}
 	reading.Abort = "" // the annotation is for a driver
-	err = r.Write(ctx, reading, t.d.Traffic, t.s)
+	err := r.Write(ctx, reading, t.d.Traffic, t.s)
 	if errors.Is(err, ErrRefused) {
 		err = r.Write(ctx, reading, t.d.Traffic, t.s.smallest()) // the object may have no room for more
 	}
-	if err != nil && !isConflict(err) { // or somebody drives it after all
-		return fmt.Errorf("canary: sweep: %q: %w", s.Name, err)
+	if err == nil && reading.Trouble != nil {
+		err = fmt.Errorf("a part may still lead to the canary: %w", reading.Trouble)
 	}
-	if reading.Trouble != nil {
-		return fmt.Errorf("canary: sweep: %q: a part may still lead to the canary: %w", s.Name, reading.Trouble)
-	}
-	return nil
+	return err
 }
