@@ -236,16 +236,8 @@ func (t *turn) unrestored(a Answer) *decision {
 func (t *turn) rollBack(why string) *decision {
 	moved := t.end.Kind == PromoteStable && rowOf(t.s.Phase).moved
 	if moved && t.s.Phase != phase.PromotingStable {
-		a := t.o.Answers[askReady]
-		switch {
-		case a.Reply == unasked:
-			return t.decide(decision{Ask: askReady, Traffic: t.trafficIn(phase.RestoringStable, &t.s), Pin: t.s.Pin})
-		case a.Reply == Wait && t.o.Workload && t.o.Answers[askInspected].Reply == unasked:
-			return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
-		case a.Reply == No, a.Reply == Wait && t.o.Inspection.Dead != "":
-			return t.restoreInPlace(why + "; stable is restored under its traffic, because the canary cannot take it: " + a.Reason)
-		case a.Reply == Wait:
-			return t.stay(Reason{Cause: cause.Capacity, Detail: why + "; before stable is restored, the canary must take the traffic: " + a.Reason})
+		if d := t.relieve(why); d != nil {
+			return d
 		}
 	}
 	t.s.Outcome = phase.RolledBack
@@ -256,6 +248,28 @@ func (t *turn) rollBack(why string) *decision {
 		return t.enter(phase.RestoringStable, t.s.Step, t.o.Traffic, why)
 	}
 	return t.reach(phase.RollingBack, why)
+}
+
+// relieve asks whether the canary can take all traffic while stable is restored. If it cannot,
+// or is not ready for the error limit, stable is restored under its traffic. It is nil if the
+// canary can.
+func (t *turn) relieve(why string) *decision {
+	a := t.o.Answers[askReady]
+	switch {
+	case a.Reply == unasked:
+		return t.decide(decision{Ask: askReady, Traffic: t.trafficIn(phase.RestoringStable, &t.s), Pin: t.s.Pin})
+	case a.Reply == Yes:
+		return nil
+	case a.Reply == Wait && t.o.Workload && t.o.Answers[askInspected].Reply == unasked:
+		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case t.s.Failing.IsZero():
+		t.s.Failing = t.o.Now
+	}
+	until := t.s.Failing.Add(t.errorLimit())
+	if a.Reply == No || t.o.Inspection.Dead != "" || !t.before(until) {
+		return t.restoreInPlace(why + "; stable is restored under its traffic, because the canary cannot take it: " + a.Reason)
+	}
+	return t.stay(Reason{cause.Capacity, why + "; before stable is restored, the canary must take the traffic: " + a.Reason, until})
 }
 
 // restoreInPlace restores stable while it has all traffic, because nobody else can take it.

@@ -70,19 +70,12 @@ func (t *turn) lacking(step *Step) *decision {
 		return unseen
 	}
 	verdict, d := t.judge(step, since)
+	if d == nil {
+		d = t.obstacle()
+	}
 	switch {
 	case d != nil:
 		return d
-	case t.o.Trouble != "" || t.o.Refused != "":
-		return t.outOfReach()
-	case t.o.Inspection.Dead != "": // of copies only, or users would be off it already
-		return t.stay(Reason{Cause: cause.Capacity, Detail: t.o.Inspection.Dead})
-	case t.o.Inspection.StableChanged != "":
-		return t.stay(Reason{Cause: cause.OtherVersion, Detail: t.o.Inspection.StableChanged})
-	case t.o.Inspection.CanaryChanged != "":
-		return t.stay(Reason{Cause: cause.OtherVersion, Detail: t.o.Inspection.CanaryChanged})
-	case t.s.Drifting:
-		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "the traffic of somebody else stays until an order: resume restores the step's traffic, abort rolls back")})
 	case unseen != nil: // a failing canary goes back all the same
 		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	case !t.s.Paused.IsZero():
@@ -97,6 +90,22 @@ func (t *turn) lacking(step *Step) *decision {
 		return t.stay(verdict)
 	}
 	return t.pass(step.LeaveGates)
+}
+
+// obstacle is what keeps the step whatever the judge says. It is nil if nothing does.
+func (t *turn) obstacle() *decision {
+	seen := &t.o.Inspection
+	switch {
+	case t.o.Trouble != "" || t.o.Refused != "":
+		return t.outOfReach()
+	case seen.Dead != "": // a canary of copies only, or users would be off it already
+		return t.stay(Reason{Cause: cause.Capacity, Detail: seen.Dead})
+	case seen.StableChanged != "" || seen.CanaryChanged != "":
+		return t.stay(Reason{Cause: cause.OtherVersion, Detail: cmp.Or(seen.StableChanged, seen.CanaryChanged)})
+	case t.s.Drifting:
+		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "the traffic of somebody else stays until an order: resume restores the step's traffic, abort rolls back")})
+	}
+	return nil
 }
 
 // judge asks for a verdict on the step. A failing one rolls back; what keeps the

@@ -30,17 +30,22 @@ func (t *turn) seen() (since time.Time, d *decision) {
 	case a.Reply == unasked:
 		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
 	case a.Reply == Yes:
-		t.s.Verified = t.o.Now
-		if !a.Since.IsZero() && a.Since.Before(t.o.Now) {
-			t.s.Verified = later(settled, a.Since)
-		}
-		return since, t.write(t.o.Traffic, Reason{Cause: cause.Verifying, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
+		return since, t.verified(settled, a.Since)
 	case !t.exposed() && t.o.Erred[askShown]:
 		return since, t.unseen(a.Reason)
 	case t.s.Traffic.users() && !t.s.leadsBack() && !t.before(until):
 		return since, t.rollBack(fmt.Sprintf("not seen for %v: %s", t.pauseLimit(), a.Reason))
 	}
 	return settled, t.stay(Reason{Cause: cause.Verifying, Detail: a.Reason})
+}
+
+// verified notes since when the mesh routes as written.
+func (t *turn) verified(settled, at time.Time) *decision {
+	t.s.Verified = t.o.Now
+	if !at.IsZero() && at.Before(t.o.Now) {
+		t.s.Verified = later(settled, at)
+	}
+	return t.write(t.o.Traffic, Reason{Cause: cause.Verifying, Detail: "the mesh routes as written: " + t.s.Traffic.String()})
 }
 
 // unseen bears for the error limit that nobody can tell whether the canary has no traffic.
