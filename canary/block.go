@@ -128,20 +128,46 @@ func (t *turn) closeBlock() {
 	}
 }
 
+// maxLooks bounds the looks in one request, so that a step that waits for a month for a gate,
+// or a State that says so, costs no more than one of a day.
+const maxLooks = 8192
+
+// bounded returns the last looks of a window and the blocks before it, and how many older ones
+// are dropped.
+func (e *evidence) bounded(w metrics.Window, look time.Duration) (metrics.Window, blocks, int) {
+	earlier, dropped := e.Blocks, e.Dropped
+	room := maxLooks - int(min(maxLooks, w.Length()/look))
+	for i := len(earlier) - 1; i >= 0; i-- {
+		if room -= int(min(maxLooks, earlier[i].To.Sub(earlier[i].From)/look)); room < 0 {
+			for _, old := range earlier[:i+1] {
+				dropped += int(min(maxCount/maxBlocks, old.To.Sub(old.From)/look))
+			}
+			earlier = earlier[i+1:]
+			break
+		}
+	}
+	if more := w.Length()/look - maxLooks; more > 0 {
+		w.From = w.From.Add(more * look)
+		dropped += int(min(maxCount, more))
+	}
+	return w, earlier, min(maxCount, dropped)
+}
+
 // request is what to ask of the judge in a window of the step under way.
 func (t *turn) request(w metrics.Window) analysis.Request {
 	s := &t.s
+	w, earlier, dropped := s.bounded(w, max(time.Millisecond, cmp.Or(t.o.Look, t.interval)))
 	now := block{w.From, w.To, s.Traffic}.judged()
 	r := analysis.Request{
 		Window: w, Step: t.steps[s.Step].Name,
 		Mirrored: now.Mirrored, Canary: now.Canary, Baseline: now.Baseline,
 		Began: s.Began, StepBegan: s.Entered, PromotionBegan: s.Promotion,
 		Promoted: t.end.Kind == PromoteStable && (s.Phase == phase.Returning || s.Phase == phase.Baking),
-		Dropped:  s.Dropped, Carry: s.Carry, Frozen: s.Frozen,
+		Dropped:  dropped, Carry: s.Carry, Frozen: s.Frozen,
 	}
-	if len(s.Blocks) > 0 {
-		r.Earlier = make([]analysis.Block, len(s.Blocks))
-		for i, b := range s.Blocks {
+	if len(earlier) > 0 {
+		r.Earlier = make([]analysis.Block, len(earlier))
+		for i, b := range earlier {
 			r.Earlier[i] = b.judged()
 		}
 	}
