@@ -80,7 +80,9 @@ func (b Block) Blindness(canary, other float64) Blindness {
 	case b.Mirrored || b.Canary == 0:
 	case share <= 0:
 		return NoBaseline
-	case canary == 0 && other*b.Canary/share >= enough, other == 0 && canary*share/b.Canary >= enough:
+	case canary == 0 && other*b.Canary/share >= enough:
+		return NoCanaryReadings
+	case other == 0 && canary*share/b.Canary >= enough:
 		return NoReadings
 	}
 	return FewRequests

@@ -115,11 +115,15 @@ func (c combined) Analyze(ctx context.Context, r Request) (Result, error) {
 
 // blindness is that of several results, if it is one.
 func (c combined) blindness(of []Result) Blindness {
-	isNoReadings := func(r Result) bool { return r.Blindness == NoReadings }
+	is := func(b Blindness) bool {
+		return slices.ContainsFunc(of, func(r Result) bool { return r.Blindness == b })
+	}
 	isAnother := func(r Result) bool { return r.Blindness != of[0].Blindness }
 	switch {
-	case c.all && slices.ContainsFunc(of, isNoReadings):
+	case c.all && is(NoReadings):
 		return NoReadings
+	case c.all && is(NoCanaryReadings):
+		return NoCanaryReadings
 	case slices.ContainsFunc(of, isAnother):
 		return Unspecified
 	}

@@ -30,14 +30,15 @@ type Blindness uint8
 
 // Why a judge is Blind.
 const (
-	Unspecified  Blindness = iota // the judge does not say why
-	NoReadings                    // the store lacks data that must exist
-	FewRequests                   // too few requests so far; the store has counted all of them
-	NotAsPlanned                  // the requests are not divided as planned
-	NoBaseline                    // no other arm has traffic to compare with
+	Unspecified      Blindness = iota // the judge does not say why
+	NoReadings                        // the store lacks data that must exist
+	NoCanaryReadings                  // the store lacks data of the canary that must exist, and has that of the other arm
+	FewRequests                       // too few requests so far; the store has counted all of them
+	NotAsPlanned                      // the requests are not divided as planned
+	NoBaseline                        // no other arm has traffic to compare with
 )
 
-var blindnesses = [...]string{"unspecified", "no readings", "few requests", "not as planned", "no baseline"}
+var blindnesses = [...]string{"unspecified", "no readings", "no readings of the canary", "few requests", "not as planned", "no baseline"}
 
 // String returns the kind in words.
 func (b Blindness) String() string { return enum.Name("Blindness", blindnesses[:], b) }

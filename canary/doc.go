@@ -40,8 +40,9 @@
 //     has no ready pod, the judge has no readings (Builder.BlindLimit), nobody drives the
 //     rollout (Sweep), or a person orders order.StepBack. The step resumes when the cause has
 //     been gone for a minute, doubled each time, at most three times in 24 hours, or by
-//     order.Resume. Without a ready pod the rollout rolls back after ten minutes, otherwise
-//     after 24 hours.
+//     order.Resume. If only the canary's readings are missing, it resumes by order only.
+//     Without a ready pod the rollout rolls back after ten minutes, otherwise after the pause
+//     limit, 24 hours by default.
 //   - To verify is to see in what the proxies do that they route as written. A canary is quiet
 //     when no proxy sends it live requests any more.
 //   - A revision supersedes an earlier one of the same plan and owner that is under way: that

@@ -8,6 +8,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 )
@@ -107,5 +108,21 @@ func TestAPromotionThatSomebodyUndoesIsNoPromotion(t *testing.T) {
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.ErrorContains(t, err, undone)
 		require.Zero(t, s.read().Traffic)
+	})
+}
+
+// Only the canary's readings are missing, and must exist: nobody sees what happens to its
+// requests. With all traffic on stable they cannot come back, so a person decides.
+func TestACanaryThatNobodySeesWaitsForAPerson(t *testing.T) {
+	holding(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.judge.Script = []canarytest.Ruling{{Blindness: analysis.NoCanaryReadings, Reason: "stable has 4000 requests and the canary none"}}
+		s.turns(2 * time.Minute)
+		require.Equal(t, phase.Retreating, s.read().State.Phase)
+		s.heard("no readings of the canary: no readings for ")
+		s.judge.Script = nil
+		s.turns(12 * time.Hour)
+		require.Equal(t, phase.Retreating, s.read().State.Phase)
+		s.send(canary.Command{Order: order.Resume})
+		s.promotes()
 	})
 }

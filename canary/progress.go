@@ -161,7 +161,8 @@ func (t *turn) unproven(step *Step) bool {
 // unread reports whether the judge lacks readings: its store errs, or does not have what
 // it should.
 func (j *judgement) unread() bool {
-	return j.Err != nil || j.Result.Verdict == analysis.Blind && j.Result.Blindness == analysis.NoReadings
+	lacks := j.Result.Blindness == analysis.NoReadings || j.Result.Blindness == analysis.NoCanaryReadings
+	return j.Err != nil || j.Result.Verdict == analysis.Blind && lacks
 }
 
 // unread counts the time without readings while the canary has live traffic. After the
@@ -186,6 +187,9 @@ func (t *turn) unread(from time.Time) *decision {
 	why := fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())
 	if !steps || t.s.Recalled { // stable may be between two versions
 		return t.rollBack(why)
+	}
+	if j.Err == nil && j.Result.Blindness == analysis.NoCanaryReadings {
+		return t.fallBack(cause.NoCanaryReadings, why)
 	}
 	return t.fallBack(cause.NoReadings, why)
 }

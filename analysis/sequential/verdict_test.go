@@ -307,7 +307,7 @@ func TestSilenceIsForWantOfReadingsOnlyIfThereMustBeSome(t *testing.T) {
 		seconds          int
 		blind            analysis.Blindness
 	}{
-		"the canary must have had 40":   {190, 0, 0.05, 0, 60, analysis.NoReadings},
+		"the canary must have had 40":   {190, 0, 0.05, 0, 60, analysis.NoCanaryReadings},
 		"the canary may have had none":  {5, 0, 0.05, 0, 60, analysis.FewRequests},
 		"stable must have had many":     {0, 10, 0.05, 0, 60, analysis.NoReadings},
 		"nobody has any":                {0, 0, 0.05, 0, 600, analysis.FewRequests},

@@ -28,12 +28,13 @@ const (
 
 // Causes of a Retreat: stable has all traffic, and the step resumes later.
 const (
-	SteppedBack Cause = iota + CleaningUp + 1 // by command; ends with a Resume
-	NoPods                                    // the canary has no ready pod
-	NoReadings                                // the judge has no metrics to read
-	StableWorse                               // stable fails more than before the rollout
-	AllFail                                   // both versions fail
-	NoDriver                                  // no process drives the rollout
+	SteppedBack      Cause = iota + CleaningUp + 1 // by command; ends with a Resume
+	NoPods                                         // the canary has no ready pod
+	NoReadings                                     // the judge has no metrics to read
+	NoCanaryReadings                               // the judge has no metrics of the canary, which must have had requests; ends with a Resume
+	StableWorse                                    // stable fails more than before the rollout
+	AllFail                                        // both versions fail
+	NoDriver                                       // no process drives the rollout
 )
 
 // Causes to move.
@@ -46,7 +47,7 @@ const (
 var names = []string{
 	"none", "settling", "verifying", "holding", "waiting for a verdict", "judge error",
 	"waiting for gate", "waiting for capacity", "paused", "drift", "another version", "unreachable", "promoting stable",
-	"restoring stable", "cleaning up", "stepped back", "no ready pod", "no readings", "stable worse", "all fail",
+	"restoring stable", "cleaning up", "stepped back", "no ready pod", "no readings", "no readings of the canary", "stable worse", "all fail",
 	"no driver", "moved on", "turned back", "over",
 }
 
