@@ -33,6 +33,10 @@ func TestBadDayOnTheRealStack(t *testing.T) {
 		{"the API of a follower fails", false, (*badDay).failFollower},
 		{"a webhook refuses writes", false, (*badDay).refuseWrites},
 		{"403 on promotion", false, (*badDay).forbidPromotion},
+		{"403 on promotion, then the canary fails", false, (*badDay).forbidPromotionAndFail},
+		{"the canary loses its pods in the promotion", false, (*badDay).losePodsInPromotion},
+		{"Prometheus hangs", false, (*badDay).hangPrometheus},
+		{"an older object is put back", false, (*badDay).putBack},
 		{"the next release begins without the driver of this one", false, (*badDay).beginNext},
 	} {
 		t.Run(c.name, func(t *testing.T) {

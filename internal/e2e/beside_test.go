@@ -33,6 +33,7 @@ func TestBesideTheOthers(t *testing.T) {
 	}{
 		{"a, polled once a second", polled, 0, nil, 0, phase.Promoted, (*harmed).requirePatches},
 		{"a, read by informers", listed, 0, nil, 0, phase.Promoted, (*harmed).requireNothingButPatches},
+		{"d, watched", watched, 0, (*harmed).losePods, 10, phase.Retreating, nil},
 		{"d, polled once a second", polled, 0, (*harmed).losePods, 60, phase.Retreating, nil},
 		{"h, watched", watched, 0, (*harmed).scaleToZero, 10, phase.Retreating, nil},
 		{"h, polled once a second", polled, 0, (*harmed).scaleToZero, 60, phase.Retreating, nil},
@@ -132,10 +133,11 @@ func (b *harmed) requireEdit(t *testing.T) {
 	require.JSONEq(t, string(text), b.spec(t))
 }
 
-// requirePatches holds the writes to the API server against one for each change.
+// requirePatches holds the writes to the API server against one for each change, and one for
+// the record on stable without which nothing is promoted.
 func (b *harmed) requirePatches(t *testing.T) {
 	fmt.Printf("beside: a, requests to the API server: %v\n", b.api.sent)
-	require.Equal(t, 10, b.api.sent["PATCH virtualservices"]+b.api.sent["PATCH deployments"])
+	require.Equal(t, 11, b.api.sent["PATCH virtualservices"]+b.api.sent["PATCH deployments"])
 }
 
 // requireNothingButPatches does that where informers read. One that is behind by the write
