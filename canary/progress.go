@@ -83,6 +83,12 @@ func (t *turn) lacking(step *Step) *decision {
 	case t.s.PromoteNow:
 		return nil
 	}
+	return t.unripe(step, since, verdict)
+}
+
+// unripe waits for the end of the hold, the verdict, and the gates. It is nil if the step may be
+// left.
+func (t *turn) unripe(step *Step, since time.Time, verdict Reason) *decision {
 	if until := since.Add(step.Hold); t.before(until) && !t.s.Skipped {
 		return t.stay(Reason{cause.Hold, verdict.Detail, until})
 	}
@@ -140,10 +146,16 @@ func (t *turn) judged(step *Step, from time.Time) (lack Reason, d *decision) {
 		return Reason{Cause: cause.JudgeError, Detail: j.Err.Error()}, nil
 	case j.Result.Verdict == analysis.Fail:
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
-	case j.Result.Verdict == analysis.Pass, j.inconclusive() && (step.Requires == NoFailure || t.unproven(step)):
+	case t.suffices(step):
 		return lack, nil
 	}
 	return Reason{Cause: cause.Verdict, Detail: j.Result.Reason}, nil
+}
+
+// suffices reports whether the verdict is what the step requires.
+func (t *turn) suffices(step *Step) bool {
+	j := &t.o.Judged
+	return j.Result.Verdict == analysis.Pass || j.inconclusive() && (step.Requires == NoFailure || t.unproven(step))
 }
 
 // inconclusive reports whether the judge has seen enough to find a disaster, and no more.
@@ -184,6 +196,12 @@ func (t *turn) unread(from time.Time) *decision {
 	if t.before(t.s.Blind.Add(t.blindLimit(look, steps))) {
 		return nil
 	}
+	return t.tooBlind(steps)
+}
+
+// tooBlind takes users off a canary that nobody can judge.
+func (t *turn) tooBlind(steps bool) *decision {
+	j := &t.o.Judged
 	why := fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())
 	if !steps || t.s.Recalled { // stable may be between two versions
 		return t.rollBack(why)

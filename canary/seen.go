@@ -25,7 +25,6 @@ func (t *turn) seen() (since time.Time, d *decision) {
 		return settled, nil
 	}
 	a := t.o.Answers[askShown]
-	until := settled.Add(t.pauseLimit())
 	switch {
 	case a.Reply == unasked:
 		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
@@ -33,10 +32,16 @@ func (t *turn) seen() (since time.Time, d *decision) {
 		return since, t.verified(settled, a.Since)
 	case !t.exposed() && t.o.Erred[askShown]:
 		return since, t.unseen(a.Reason)
-	case t.s.Traffic.users() && !t.s.leadsBack() && !t.before(until):
+	case t.overdue(settled):
 		return since, t.rollBack(fmt.Sprintf("not seen for %v: %s", t.pauseLimit(), a.Reason))
 	}
 	return settled, t.stay(Reason{Cause: cause.Verifying, Detail: a.Reason})
+}
+
+// overdue reports whether users have been left for the pause limit to a mesh that does something
+// else.
+func (t *turn) overdue(settled time.Time) bool {
+	return t.s.Traffic.users() && !t.s.leadsBack() && !t.before(settled.Add(t.pauseLimit()))
 }
 
 // verified notes since when the mesh routes as written.

@@ -36,7 +36,12 @@ func (t *turn) attend(s State) (State, *decision) {
 		d.Write, d.Traffic = true, t.o.Traffic
 		return t.attend(s)
 	}
-	by := t.lookBy(&s, t.o.Traffic)
+	return t.renew(s), d
+}
+
+// renew moves LookBy on if it is time.
+func (t *turn) renew(s State) State {
+	d, by := &t.d, t.lookBy(&s, t.o.Traffic)
 	due := s.LookBy.Add(-lookAhead / 2)
 	switch {
 	case by.IsZero():
@@ -46,7 +51,7 @@ func (t *turn) attend(s State) (State, *decision) {
 		s.Serial, s.LookBy = s.nextSerial(), by
 		d.Write, d.Traffic, d.After = true, t.o.Traffic, min(d.After, lookAhead/2)
 	}
-	return s, d
+	return s
 }
 
 // ticked reports whether something that must answer has begun to, or has stopped: that is
