@@ -31,7 +31,10 @@ func (t *turn) seen() (since time.Time, d *decision) {
 	case a.Reply == Yes:
 		return since, t.verified(settled, a.Since)
 	case !t.exposed() && t.o.Erred[askShown]:
-		return since, t.unseen(a.Reason)
+		if d = t.unseen(a.Reason); t.promoted() && !d.Write { // users have the new version, and it is judged
+			since = settled
+		}
+		return since, d
 	case t.overdue(settled):
 		return since, t.rollBack(fmt.Sprintf("not seen for %v: %s", t.pauseLimit(), a.Reason))
 	}

@@ -68,7 +68,10 @@ func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *dec
 	s.Paused, s.PausedFor = time.Time{}, 0
 	s.Skipped, s.Approved, s.Drifting = false, open, false
 	s.Retreat = retreat{Resumed: s.Retreat.Resumed}
-	s.Blind, s.Failing = time.Time{}, time.Time{}
+	s.Failing = time.Time{}
+	if to != phase.Baking { // which goes on with what Returning began
+		s.Blind = time.Time{}
+	}
 	s.Command = Command{}
 	switch to {
 	case phase.PromotingStable:

@@ -83,7 +83,11 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 // late reports whether something began too late for the judge to see it before the plan's bake
 // time was over. What users lose after that is no rollout's.
 func (o badOutcome) late(w *badWorld) bool {
-	seen := allowJudged(badExposure{plan: w.plan})
+	x := badExposure{plan: w.plan}
+	seen := allowJudged(x)
+	if len(o.scenario.troubles) > 1 {
+		seen += x.first() // traffic that somebody changes begins a new window
+	}
 	if o.has(func(tr *badTrouble) bool { return tr.kind.group == "store" }) {
 		seen += badErrorLimit
 	}

@@ -167,7 +167,7 @@ func (d *badDay) loseIstiod(t *testing.T) {
 	_, err := kube.CoreV1().Namespaces().Patch(t.Context(), d.namespace, types.MergePatchType,
 		[]byte(`{"metadata":{"labels":{"serin-e2e/validated":null}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
-	d.withoutIstiod(t, 3*time.Second)
+	d.withoutIstiod(t, away)
 }
 
 // loseIstiodAndItsWebhook has the API server refuse the write as well, as it does with
