@@ -89,7 +89,8 @@ func (r *Runner) guard(ctx context.Context, call func(context.Context) error) er
 // canary without readings.
 func (r *Runner) limitOf(a ask, s *State, now time.Time) time.Duration {
 	blind := r.c.Plan.spec.blind
-	if a != askJudge || blind == 0 {
+	steps := s.Phase == phase.Progressing || s.Phase == phase.CompletingShift
+	if a != askJudge || blind == 0 || !steps {
 		return r.limit
 	}
 	if !s.Blind.IsZero() {
@@ -121,8 +122,12 @@ func (r *Runner) question(s State, reading Reading) Question {
 		}
 		return err
 	}
-	promotes := r.c.Plan.End().Kind == PromoteStable && !rowOf(s.Phase).moved
-	return Question{s.Fence(), s.Traffic, s.Pin, promotes, current}
+	promotes := r.c.Plan.End().Kind == PromoteStable
+	moved := rowOf(s.Phase).moved
+	return Question{
+		Fence: s.Fence(), Traffic: s.Traffic, Pin: s.Pin, Current: current,
+		Promotes: promotes && !moved, Promoted: promotes && moved && s.Phase != phase.PromotingStable,
+	}
 }
 
 func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, o *observation) (Answer, error) {

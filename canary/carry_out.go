@@ -18,6 +18,9 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 		return e, err
 	}
 	e.Reason, e.Wait, e.Done = d.Reason, d.After, d.Done
+	if o.Erred[askInspected] {
+		e.Reason.Detail += "; the pods cannot be looked at: " + o.Answers[askInspected].Reason
+	}
 	if o.Skew > 0 {
 		e.Reason.Detail = strings.TrimPrefix(fmt.Sprintf("%s; the clock of this process is %v ahead of that of another driver", d.Reason.Detail, o.Skew.Round(time.Second)), "; ")
 	}
@@ -66,10 +69,10 @@ func mayDrop(t Traffic, reading Reading, s *State) bool {
 	return t.HeaderRoutes && t != reading.Traffic && (toStable || s.leadsBack())
 }
 
-// write writes. On the way back, an object that may have no room for all of the
-// State gets the smallest.
+// write writes. On the way back, and where users are on the canary and no traffic moves, an object that may have no room for
+// all of the State gets the smallest.
 func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State) error {
-	if t.Canary > 0 || t.Cohorts != "" {
+	if t.users() {
 		r.last.see(t, *s) // also if the answer is lost
 	}
 	try := func() error {
@@ -80,12 +83,15 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 		t.HeaderRoutes, s.Traffic.HeaderRoutes = false, false
 		err = try()
 	}
-	if errors.Is(err, ErrRefused) && (s.leadsBack() || s.Phase == phase.Retreating) {
+	if errors.Is(err, ErrRefused) && (s.leadsBack() || s.Phase == phase.Retreating || t == reading.Traffic && t.users()) {
 		*s = s.smallest()
 		err = try()
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		r.last.see(t, *s)
+	case errors.Is(err, ErrRefused):
+		r.last.see(reading.Traffic, reading.State) // nothing was written
 	}
 	return err
 }

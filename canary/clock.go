@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -43,22 +42,6 @@ func (t *turn) rewind() *decision {
 	return t.write(t.o.Traffic, Reason{Cause: cause.Settling, Detail: "the clock was set back; the times of the step start again"})
 }
 
-// leftAlone reports whether nobody has driven the step for so long that its clocks tell
-// nothing: either no driver was there, or the one that was has another time.
-func (t *turn) leftAlone() bool {
-	return t.s.Phase == phase.Progressing && t.s.abandoned(t.o.Now)
-}
-
-// holdAgain begins the hold of the step again: the time in which nobody looked does not count.
-func (t *turn) holdAgain() *decision {
-	gap := t.o.Now.Sub(t.s.LookBy.Add(-lookAhead))
-	if t.s.Paused.IsZero() {
-		t.s.PausedFor = min(longest, t.s.PausedFor+gap)
-	}
-	t.s.Shifted, t.s.Verified, t.s.Blind = t.o.Now, time.Time{}, time.Time{}
-	return t.write(t.o.Traffic, Reason{Cause: cause.Settling, Detail: fmt.Sprintf("nobody has driven the rollout for %v, or the clock of its driver is behind; the hold begins again", gap.Round(time.Second))})
-}
-
 // before reports whether a time of the State is still ahead, by the clock that is behind.
 func (t *turn) before(at time.Time) bool { return t.o.Now.Add(-t.o.Skew).Before(at) }
 
@@ -88,7 +71,7 @@ func (m *memory) skew(s *State, now time.Time) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	newer := s.Serial > m.looked.serial && m.looked.serial > 0
-	if underWay := s.Phase != phase.Idle && !s.Phase.Final(); newer && underWay && s.Command == m.state.Command {
+	if underWay := s.Phase != phase.Idle && !s.Phase.Final(); newer && underWay && !s.LookBy.IsZero() && s.Command == m.state.Command {
 		m.looked.skew = 0
 		if behind := m.looked.at.Sub(s.written()); behind > maxSkew {
 			m.looked.skew = behind

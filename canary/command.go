@@ -47,7 +47,9 @@ var means = [...]func(s State) bool{
 	order.Resume: func(s State) bool {
 		return !s.Paused.IsZero() || s.Drifting || s.Phase == phase.Retreating && (s.Retreat.Cause != cause.SteppedBack || s.Retreat.Gone.IsZero())
 	},
-	order.Abort:   func(s State) bool { return s.Phase != phase.Idle && !rowOf(s.Phase).final && !s.leadsBack() },
+	order.Abort: func(s State) bool {
+		return s.Phase != phase.Idle && !rowOf(s.Phase).final && !s.leadsBack() || s.Restart
+	},
 	order.Promote: func(s State) bool { return s.Phase == phase.Progressing && !s.PromoteNow },
 	order.Skip:    func(s State) bool { return s.Phase == phase.Progressing && !s.Skipped },
 	order.Approve: func(s State) bool { return gated(s.Phase) },

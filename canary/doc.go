@@ -76,8 +76,8 @@
 //   - From every State, even one that cannot be decoded, an Abort leads to stable. Each
 //     driver of the owner obeys it, whatever its plan. An Abort by annotation
 //     (Reading.Abort) is obeyed by every driver.
-//   - A part that returns an error, hangs or panics does not end Run while users are on
-//     the canary, and does not keep the engine from its decision.
+//   - A part that returns an error, panics, or hangs until the context of its call ends does
+//     not end Run while users are on the canary, and does not keep the engine from its decision.
 //   - Missing data, a missing answer and an error make the rollout wait. They roll back
 //     where the plan says so: by a deadline, the error limit or the pause limit.
 //   - Only the order Retry leaves a final phase.

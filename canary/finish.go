@@ -197,12 +197,7 @@ func (t *turn) promotionFailed(why string) *decision {
 
 // notRestored waits until stable is whole. Until then it gets no more traffic.
 func (t *turn) notRestored(a Answer) *decision {
-	switch {
-	case !t.o.Erred[askRestored]:
-		t.s.Failing = time.Time{}
-	case t.s.Failing.IsZero():
-		t.s.Failing = t.o.Now
-	case !t.before(t.s.Failing.Add(t.errorLimit())):
+	if !t.before(t.s.Entered.Add(t.errorLimit())) {
 		if d := t.unrestored(a); d != nil {
 			return d
 		}

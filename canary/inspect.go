@@ -57,10 +57,17 @@ func (t *turn) look() *decision {
 	switch t.s.Phase {
 	case phase.CompletingShift:
 		return t.inspect()
-	case phase.PromotingStable, phase.RestoringStable, phase.Baking:
+	case phase.PromotingStable, phase.RestoringStable, phase.Returning, phase.Baking:
 		return t.afterwards()
 	}
 	return nil
+}
+
+// endForGood takes back that the rollout is to begin again.
+func (t *turn) endForGood() *decision {
+	why := t.s.Command.Order.String() + t.s.Command.credit()
+	t.s.Restart, t.s.Command = false, Command{}
+	return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: why + "; it does not begin again"})
 }
 
 // afterwards turns back when the canary has the traffic and no ready pod, although stable may
@@ -68,15 +75,19 @@ func (t *turn) look() *decision {
 // promoted one. It is nil if all is well.
 func (t *turn) afterwards() *decision {
 	seen := &t.o.Inspection
-	promotes := t.end.Kind == PromoteStable && t.o.Workload && !t.s.Recalled
 	switch {
-	case !promotes:
+	case !t.o.Workload || t.s.Recalled || t.end.Kind == Discard:
 	case t.o.Answers[askInspected].Reply == unasked:
 		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case t.end.Kind == Stay && seen.Dead != "":
+		return t.rollBack(seen.Dead)
+	case t.end.Kind == Stay && seen.CanaryChanged != "" && t.onChange != ChangeHold:
+		return t.otherCanary()
+	case t.end.Kind == Stay:
 	case seen.Dead != "" && t.exposed():
 		return t.restoreInPlace(seen.Dead)
-	case seen.StableChanged != "" && t.s.Phase == phase.Baking:
-		return t.rollBack(seen.StableChanged)
+	case seen.StableChanged != "" && (t.s.Phase == phase.Baking || t.s.Phase == phase.Returning):
+		return t.restoreInPlace(seen.StableChanged) // users stay where somebody has put them
 	}
 	return nil
 }

@@ -124,7 +124,8 @@ func (m *memory) exposed() bool {
 func (m *memory) see(t Traffic, s State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.users = !s.Phase.Final() && (t.users() || s.Traffic.users())
+	promoted := s.End == PromoteStable && rowOf(s.Phase).moved
+	m.users = !s.Phase.Final() && (t.users() || s.Traffic.users() || promoted)
 }
 
 func (m *memory) keep(digest string, s State, now time.Time) {

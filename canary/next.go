@@ -75,7 +75,10 @@ func (t *turn) next() *decision {
 			return t.decide(decision{Err: err})
 		}
 	}
-	if t.s.Phase == phase.Idle || t.s.Phase.Final() {
+	switch {
+	case aborted && t.s.Restart:
+		return t.endForGood()
+	case t.s.Phase == phase.Idle || t.s.Phase.Final():
 		return t.unbegun()
 	}
 	if aborted && t.o.Loss == lossless && !t.s.leadsBack() {
@@ -100,7 +103,7 @@ func (t *turn) unbegun() *decision {
 // goOn goes on with a rollout of this plan: first with what somebody else did to
 // it, then with what was ordered, then with the plan.
 func (t *turn) goOn() *decision {
-	if t.clockWentBack() {
+	if t.clockWentBack() && t.o.Refused == "" {
 		return t.rewind()
 	}
 	if t.o.Fence > 0 && t.o.Fence >= t.s.Serial {
@@ -113,10 +116,7 @@ func (t *turn) goOn() *decision {
 	if t.s.Command.Order != order.None {
 		return t.obey()
 	}
-	switch {
-	case t.leftAlone():
-		return t.holdAgain()
-	case t.repairs:
+	if t.repairs {
 		return t.repair()
 	}
 	return t.act()

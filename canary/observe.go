@@ -45,11 +45,11 @@ type observation struct {
 	Object, Abort string
 	// Trouble is the Reading's, in words.
 	Trouble string
-	// Loss is what became of the State given to next, if it is remembered and the
-	// Router does not have it.
 	// Refused is why what was decided before could not be written in this turn.
 	Refused string
-	Loss    loss
+	// Loss is what became of the State given to next, if it is remembered and the
+	// Router does not have it.
+	Loss loss
 	// Age is since when it is remembered.
 	Age time.Duration
 	// Had: this driver has had its rollout, so it begins none in the place of

@@ -41,7 +41,8 @@ type Question struct {
 	// Pin is what Workload.Pin returned when the rollout began. It is zero before.
 	Pin Pin
 	// Promotes says that the rollout will promote stable if it succeeds, and has not begun to.
-	Promotes bool
+	// Promoted says that it has, and that stable ran the new version.
+	Promotes, Promoted bool
 	// Current returns an ErrConflict if somebody has written the Router's object since
 	// the decision to ask. Call it before you create something that no later Cleanup
 	// removes: read the object to change, call Current, then write with the

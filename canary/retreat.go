@@ -13,14 +13,15 @@ import (
 // retreat waits until the cause is gone, and then enters the step again, when its
 // gates are open and everything is ready for its traffic.
 func (t *turn) retreat() *decision {
-	if _, d := t.seen(); d != nil {
-		return d
-	}
 	r := &t.s.Retreat
 	until := r.Since.Add(t.pauseLimit())
-	switch {
-	case !t.before(until):
+	if !t.before(until) {
 		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", t.pauseLimit(), t.s.Reason))
+	}
+	_, unseen := t.seen()
+	switch {
+	case unseen != nil:
+		return unseen
 	case !t.s.Paused.IsZero():
 		return t.paused()
 	}

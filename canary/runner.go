@@ -205,7 +205,7 @@ type run struct {
 func (n *run) turn(ctx context.Context) (wait time.Duration, over bool, err error) {
 	e, err := n.r.Turn(ctx)
 	first := !n.begun
-	n.begun = true
+	n.begun = n.begun || err == nil && e.Err == nil
 	if ctx.Err() == nil {
 		n.why = e
 	}

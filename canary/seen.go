@@ -28,6 +28,8 @@ func (t *turn) seen() (since time.Time, d *decision) {
 	switch {
 	case a.Reply == unasked:
 		return since, t.decide(decision{Ask: askShown, Traffic: t.s.Traffic})
+	case a.Reply == Yes && t.o.Refused != "":
+		return settled, nil // it cannot be noted, and is judged all the same
 	case a.Reply == Yes:
 		return since, t.verified(settled, a.Since)
 	case !t.exposed() && t.o.Erred[askShown]:

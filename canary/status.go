@@ -51,6 +51,9 @@ func (p Plan) Status(s State, now time.Time) Status {
 		return all
 	}
 	all.Steps = p.Len()
+	if s.Step >= all.Steps {
+		return all // no State of the plan
+	}
 	if gated(s.Phase) && s.Step < p.Len() {
 		all.Step, all.Number = p.spec.steps[s.Step].Name, s.Step+1
 	}

@@ -27,7 +27,7 @@ func (t *turn) attend(s State) (State, *decision) {
 			d.After = min(d.After, lookAhead/2)
 		}
 		return t.s, d
-	case t.o.Abort != "": // a write would take the annotation away, and with it the order
+	case t.o.Abort != "", t.o.Refused != "": // a write would take the annotation away, and with it the order
 		return s, d
 	case !d.Done && t.ticked(&s):
 		s.Blind, s.Failing, s.Retreat.Gone, s.Carry = t.s.Blind, t.s.Failing, t.s.Retreat.Gone, t.s.Carry
@@ -73,6 +73,8 @@ func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
 // rollout since State.LookBy, which is at most ten minutes ahead. Each Router is that of
 // one target. The next driver of the rollout enters its step again. Call Sweep from time
 // to time, from a process that outlives the drivers: a cron job, or a controller.
+//
+// The clock of the sweeping process may differ from those of the drivers by five minutes.
 //
 // The error joins those of Routers that could not be read or written. It names rollouts
 // that only a driver can help, because stable may be between two versions, and canary

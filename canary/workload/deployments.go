@@ -120,7 +120,11 @@ func (d *Deployments) Promote(ctx context.Context, q canary.Question) (canary.An
 func (d *Deployments) Restore(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	untouched := canary.Answer{}
 	a, err := d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {
-		m, err := restoration(stable, r, q.Fence)
+		source, err := d.get(ctx, d.config.Canary)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return move{}, err
+		}
+		m, err := d.config.restoration(stable, r, source, q)
 		if !r.promoted(q.Fence.Rollout) {
 			untouched = m.answer
 		}

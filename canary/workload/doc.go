@@ -13,16 +13,16 @@
 // # Which version is promoted
 //
 // Promote copies the version in the spec of the canary Deployment, and only if that
-// Deployment is completely rolled out. The first write of a rollout records the canary's
-// pod template. If the template is different later, Promote answers No. A change between
-// the last verdict and that first write is not detected unless Config.Images names the
-// version. An image tag that is pushed again cannot be detected. Use digests to prevent
+// Deployment is completely rolled out. Pin records the pod templates of both when the rollout
+// begins. If the canary's is different later, Promote answers No, and if stable's is, Wait. A
+// restart changes no version. An image tag that is pushed again cannot be detected. Use digests to prevent
 // that.
 //
 // # The record
 //
-// The annotation holds a record: the Fence of the last call that was acted on and, if
-// that rollout has promoted stable, what stable ran before. The record belongs to the
+// The annotation holds a record: the Fence of the last call that was acted on, what was
+// pinned, and, if that rollout has promoted stable, what stable ran before. Without what was
+// pinned Promote answers No: a State that somebody wrote promotes nothing. The record belongs to the
 // rollout that its Fence names. A call is refused if its Fence is not newer (see
 // [canary.Fence.After]). Any other call stores its own Fence before it answers Yes. A
 // call with the same Fence repeats the action. So if somebody changes the version during
@@ -38,6 +38,7 @@
 // acted, a delayed write of an earlier call is a conflict.
 //
 // "kubectl rollout undo" also restores the annotations of the old revision, and with them
-// an older record. Any other tool that writes this annotation can bring back an older
+// an older record. In the bake time that is told as a change of stable. If somebody removes the
+// record of a promotion, Restore answers No: it cannot know what stable ran before. Any other tool that writes this annotation can bring back an older
 // record too.
 package workload

@@ -26,7 +26,7 @@ func stay(d *appsv1.Deployment, r record, a canary.Answer) move {
 // promotion decides what Promote does, given stable, its record, and the canary (source).
 func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.Deployment, q canary.Question) (move, error) {
 	f := q.Fence
-	mark, err := fingerprint(&source.Spec.Template)
+	mark, err := version(source)
 	if err != nil {
 		return move{}, err
 	}
@@ -92,11 +92,22 @@ func registration(stable *appsv1.Deployment, r record, f canary.Fence, version s
 }
 
 // restoration decides what Restore does.
-func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, error) {
+func (c Config) restoration(stable *appsv1.Deployment, r record, source *appsv1.Deployment, q canary.Question) (move, error) {
+	f := q.Fence
 	if !r.promoted(f.Rollout) {
+		lost, err := c.recordLost(stable, source, q.Pin)
+		if err != nil {
+			return move{}, err
+		}
 		a := canary.Answer{Reply: canary.Yes, Reason: fmt.Sprintf("stable %s: this rollout has not promoted it", stable.Name)}
-		if r.Canary != "" && mixed(stable) {
+		switch {
+		case lost:
+			a = canary.No.Because("stable %s: it has the canary's version, and annotation %s does not tell any more what it ran before: restore it by hand", stable.Name, Annotation)
+		case r.Canary != "" && mixed(stable):
 			a = canary.Wait.Because("stable %s: another rollout left it between two versions: %s", stable.Name, Status(stable).Reason)
+		}
+		if lost {
+			return stay(stable, r, a), nil // a person's record may come back
 		}
 		return stay(stable, record{Fence: f}, a), nil // no earlier call promotes any more
 	}
@@ -109,6 +120,17 @@ func restoration(stable *appsv1.Deployment, r record, f canary.Fence) (move, err
 		return move{}, err
 	}
 	return reach(stable, to, r), nil
+}
+
+// recordLost reports whether stable has the canary's version although it had another one when
+// the rollout began: somebody has removed the record of its promotion.
+func (c Config) recordLost(stable, source *appsv1.Deployment, pin canary.Pin) (bool, error) {
+	is, err := version(stable)
+	if _, was := pinned(pin); err != nil || source == nil || was == "" || is == was {
+		return false, err
+	}
+	to, err := c.promoted(stable, source)
+	return err == nil && sameVersion(&stable.Spec.Template, to), nil
 }
 
 // reach changes stable's template to the given one. If stable has it already, the answer

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/workload"
@@ -343,4 +344,63 @@ func TestAStableThatWasNotTouchedIsRestoredWithoutARight(t *testing.T) {
 	fault("patch", apiserver.Refuse(apierrors.NewForbidden(appsv1.Resource("deployments"), "reviews-v1", errors.New("no right"))))(c)
 	_, err = w.Restore(t.Context(), canary.Question{Fence: at(8)})
 	require.ErrorIs(t, err, canary.ErrForbidden, "what was promoted is not put back")
+}
+
+// Somebody removes the record of a promotion. Nobody says then that stable is what it was.
+func TestAPromotionWhoseRecordIsGoneIsNotRestored(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	pin, _, err := w.Pin(t.Context(), canary.Question{Fence: at(2), Promotes: true})
+	require.NoError(t, err)
+	q := canary.Question{Fence: at(7), Pin: pin}
+	_, err = w.Promote(t.Context(), q)
+	require.NoError(t, err)
+	c.change("reviews-v1", func(d *appsv1.Deployment) { delete(d.Annotations, workload.Annotation) })
+	for name, ask := range map[string]call{"promote": w.Promote, "restore": w.Restore} {
+		a, err := ask(t.Context(), q)
+		require.NoError(t, err)
+		require.Equal(t, canary.No, a.Reply, name)
+	}
+	c.setImage("reviews-v1", "reviews:v1")
+	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Spec.Template.Spec.InitContainers[0].Image = "migrate:v1" })
+	a, err := w.Restore(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, canary.Yes, a.Reply, "somebody has restored it by hand")
+
+	seen, err := w.Inspect(t.Context(), canary.Question{Fence: at(9), Pin: pin, Promotes: true})
+	require.NoError(t, err)
+	require.Empty(t, seen.StableChanged, "the record is of this rollout again")
+	c.change("reviews-v1", func(d *appsv1.Deployment) { delete(d.Annotations, workload.Annotation) })
+	seen, err = w.Inspect(t.Context(), canary.Question{Fence: at(9), Pin: pin, Promotes: true})
+	require.NoError(t, err)
+	require.Contains(t, seen.StableChanged, "somebody has removed or replaced annotation serin-go.github.io/restore")
+}
+
+// "kubectl rollout undo" brings back the annotations of the old revision as well.
+func TestAnUndoInTheBakeTimeIsSeen(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	pin, _, err := w.Pin(t.Context(), canary.Question{Fence: at(2), Promotes: true})
+	require.NoError(t, err)
+	before := c.get("reviews-v1")
+	c.finish("reviews-v1")
+	_, err = w.Promote(t.Context(), canary.Question{Fence: at(7), Pin: pin})
+	require.NoError(t, err)
+	baking := canary.Question{Fence: at(9), Pin: pin, Promoted: true}
+	seen, err := w.Inspect(t.Context(), baking)
+	require.NoError(t, err)
+	require.Empty(t, seen.StableChanged)
+	c.change("reviews-v1", func(d *appsv1.Deployment) {
+		metav1.SetMetaDataAnnotation(&d.Spec.Template.ObjectMeta, "kubectl.kubernetes.io/restartedAt", "2026-05-04T12:00:00Z")
+	})
+	seen, err = w.Inspect(t.Context(), baking)
+	require.NoError(t, err)
+	require.Empty(t, seen.StableChanged, "a restart is no change")
+	c.change("reviews-v1", func(d *appsv1.Deployment) {
+		d.Spec.Template, d.Annotations = before.Spec.Template, before.Annotations
+	})
+	c.setImage("reviews-v2", "reviews:v3")
+	seen, err = w.Inspect(t.Context(), baking)
+	require.NoError(t, err)
+	require.Contains(t, seen.StableChanged, "somebody has changed its pod template since it was promoted")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/serin-go/serin/canary"
@@ -78,24 +77,38 @@ func (d *Deployments) stableChanged(stable, source *appsv1.Deployment, q canary.
 	if err != nil {
 		return "", d.about(stable.Name, err)
 	}
-	if !r.promoted(q.Fence.Rollout) {
-		if !q.Promotes { // a trial overwrites nothing
-			return "", nil
-		}
+	began := q.Pin.Version == "" || r.Rollout == q.Fence.Rollout
+	switch {
+	case q.Promotes && !began:
+		return fmt.Sprintf("stable %s: somebody has removed or replaced annotation %s, without which nothing is promoted", stable.Name, Annotation), nil
+	case q.Promotes && !r.promoted(q.Fence.Rollout):
 		return edited(stable, r, q)
+	case q.Promoted:
+		return d.undone(stable, source, r, q)
+	}
+	return "", nil // a trial overwrites nothing
+}
+
+// undone says that stable does not have what the rollout promoted; "" if it does, or if that
+// cannot be told.
+func (d *Deployments) undone(stable, source *appsv1.Deployment, r record, q canary.Question) (string, error) {
+	why := fmt.Sprintf("stable %s: somebody has changed its pod template since it was promoted", stable.Name)
+	is, err := version(stable)
+	if _, was := pinned(q.Pin); err != nil || is == was || !r.promoted(q.Fence.Rollout) { // as "kubectl rollout undo" does
+		return why, err
 	}
 	if source == nil {
 		return "", nil // there is nothing to compare it with
 	}
-	mark, err := fingerprint(&source.Spec.Template)
+	mark, err := version(source)
 	if err != nil || mark != r.Canary {
 		return "", err
 	}
 	to, err := d.config.promoted(stable, source)
-	if err != nil || equality.Semantic.DeepEqual(&stable.Spec.Template, to) {
+	if err != nil || sameVersion(&stable.Spec.Template, to) {
 		return "", err
 	}
-	return fmt.Sprintf("stable %s: somebody has changed its pod template since it was promoted", stable.Name), nil
+	return why, nil
 }
 
 var _ canary.Checker = (*Deployments)(nil)

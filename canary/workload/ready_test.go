@@ -303,7 +303,7 @@ func TestAnInspectionTellsWhoseVersionChanged(t *testing.T) {
 	c.finish("reviews-v2")
 	_, err = w.Promote(t.Context(), q)
 	require.NoError(t, err)
-	q.Promotes = false // it has
+	q.Promotes, q.Promoted = false, true
 	require.Equal(t, "reviews:v2", c.get("reviews-v1").Spec.Template.Spec.Containers[0].Image)
 	require.Zero(t, inspected(), "that is the rollout's own")
 	c.setImage("reviews-v1", "reviews:v1")

@@ -11,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/serin-go/serin/canary"
 )
@@ -113,12 +114,20 @@ func checkImages(images map[string]string) error {
 const restarted = "kubectl.kubernetes.io/restartedAt"
 
 // version returns a fingerprint of the version that a Deployment runs.
-func version(d *appsv1.Deployment) (string, error) {
-	t := d.Spec.Template.DeepCopy()
+func version(d *appsv1.Deployment) (string, error) { return fingerprint(unrestarted(&d.Spec.Template)) }
+
+// unrestarted returns a copy of t without what a restart changes.
+func unrestarted(t *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
+	t = t.DeepCopy()
 	if delete(t.Annotations, restarted); len(t.Annotations) == 0 {
 		t.Annotations = nil
 	}
-	return fingerprint(t)
+	return t
+}
+
+// sameVersion reports whether two templates differ by a restart at most.
+func sameVersion(a, b *corev1.PodTemplateSpec) bool {
+	return equality.Semantic.DeepEqual(unrestarted(a), unrestarted(b))
 }
 
 // fingerprint returns a short hash of a pod template.
