@@ -26,7 +26,8 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, reading Readin
 		return err
 	})
 	if d.Ask == askJudge {
-		o.Judged.Asked, o.Judged.At, o.Judged.Err = true, at, err
+		o.Judged.Asked, o.Judged.Err = true, err
+		o.Judged.Unread = r.last.judged(o.Judged.unread(), at)
 		return ctx.Err()
 	}
 	var fenced FencedError

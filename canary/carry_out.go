@@ -31,6 +31,7 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 	if d.Write {
 		err := r.write(ctx, reading, d.Traffic, &next)
 		if errors.Is(err, ErrRefused) && o.Refused == "" && !next.leadsBack() && r.last.exposed() {
+			o.RefusedSince = r.last.refuse(e.At)
 			o.Refused = err.Error() // it is judged all the same, and not left so for ever
 			return r.carryOut(ctx, e, state, reading, o)
 		}
@@ -90,6 +91,7 @@ func (r *Runner) write(ctx context.Context, reading Reading, t Traffic, s *State
 	switch {
 	case err == nil:
 		r.last.see(t, *s)
+		r.last.accept()
 	case errors.Is(err, ErrRefused):
 		r.last.see(reading.Traffic, reading.State) // nothing was written
 	}

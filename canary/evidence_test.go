@@ -3,6 +3,7 @@ package canary_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,8 @@ func TestATooLongCarryTakesNothingFromTheVerdict(t *testing.T) {
 func TestAnErrorOfTheJudgeForgetsNothing(t *testing.T) {
 	step := canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Requires: canary.NoFailure, Hold: time.Minute, LeaveGates: []string{"door"}}
 	story(t, canary.NewPlan("p").Step(step), func(t *testing.T, s *stage) {
-		s.judge.Script = []canarytest.Ruling{{Err: errors.New("503")}, {Verdict: analysis.Pass, Carry: []byte("known")}, {Err: errors.New("503")}}
+		known := canarytest.Ruling{Verdict: analysis.Pass, Carry: []byte("known")}
+		s.judge.Script = append(slices.Repeat([]canarytest.Ruling{known}, 40), canarytest.Ruling{Err: errors.New("503")}) // there is a write in five minutes
 		s.turns(10 * time.Minute)
 		require.Equal(t, "known", string(s.read().State.Carry))
 	})

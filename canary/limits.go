@@ -51,6 +51,9 @@ func (t *turn) outOfReach() *decision {
 	}
 	if t.s.Failing.IsZero() {
 		t.s.Failing = t.o.Now
+		if t.o.Refused != "" {
+			t.s.Failing = t.o.RefusedSince
+		}
 	}
 	if r.Until = t.s.Failing.Add(t.errorLimit()); !t.before(r.Until) {
 		return t.rollBack(fmt.Sprintf("%v for %v: %s", r.Cause, t.errorLimit(), r.Detail))

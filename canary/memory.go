@@ -27,7 +27,9 @@ type memory struct {
 		at     time.Time
 		skew   time.Duration
 	}
-	conflicts int // in a row
+	conflicts int       // in a row
+	refused   time.Time // since when writes are refused; zero if they are not
+	unread    time.Time // since when the judge lacks readings; zero if it does not
 }
 
 // A reading may be behind for maxBehind, as those of an informer are. Whoever believes it
@@ -139,6 +141,36 @@ func (m *memory) keep(digest string, s State, now time.Time) {
 	}
 	m.state, m.at = s, now
 	m.looked.serial = s.Serial
+}
+
+// refuse notes that a write was refused, and returns since when that is so. Nobody can note it
+// in the State.
+func (m *memory) refuse(now time.Time) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refused.IsZero() || now.Before(m.refused) {
+		m.refused = now
+	}
+	return m.refused
+}
+
+// judged notes whether the judge, asked at a time, lacks readings, and returns since when.
+func (m *memory) judged(lacks bool, at time.Time) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !lacks {
+		m.unread = time.Time{}
+	} else if m.unread.IsZero() || at.Before(m.unread) {
+		m.unread = at
+	}
+	return m.unread
+}
+
+// accept notes that a write was not refused.
+func (m *memory) accept() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = time.Time{}
 }
 
 // backOff returns how long to wait after the error of a turn, if it is a conflict.

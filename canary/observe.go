@@ -46,7 +46,8 @@ type observation struct {
 	// Trouble is the Reading's, in words.
 	Trouble string
 	// Refused is why what was decided before could not be written in this turn.
-	Refused string
+	Refused      string
+	RefusedSince time.Time
 	// Loss is what became of the State given to next, if it is remembered and the
 	// Router does not have it.
 	Loss loss
@@ -81,7 +82,7 @@ type observation struct {
 // Judgement is what came of asking the judge.
 type judgement struct {
 	Asked  bool
-	At     time.Time // when it was asked
+	Unread time.Time // since when it lacks readings, as far as this process knows
 	Result analysis.Result
 	Err    error // the judge returned; not evidence
 }

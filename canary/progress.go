@@ -190,10 +190,15 @@ func (t *turn) unread(from time.Time) *decision {
 		return nil
 	case !t.exposed() && !t.promoted() || t.s.PromoteNow, began && t.before(due):
 		return nil
-	case began: // since it was asked: the answer may take as long as the limit to fail to come
-		t.s.Blind = later(due, j.At)
 	}
-	if t.before(t.s.Blind.Add(t.blindLimit(look, steps))) {
+	since, limit := t.s.Blind, t.blindLimit(look, steps)
+	if began { // when it was asked: the answer may take as long as the limit to fail to come
+		since = later(due, j.Unread)
+	}
+	if !t.before(since.Add(min(look, limit/2))) { // or it is a gap that needs no note
+		t.s.Blind = since
+	}
+	if t.before(since.Add(limit)) {
 		return nil
 	}
 	return t.tooBlind(steps)

@@ -113,13 +113,13 @@ func TestAStepThatIsNotSeenIsJudged(t *testing.T) {
 // What the judge learnt of traffic that was not as written is no memory of the step.
 func TestAStepThatIsNotSeenLeavesNoEvidence(t *testing.T) {
 	seenBy(t, twoSteps(), func(t *testing.T, s *stage, v *canarytest.Verifier) {
-		s.turns(time.Second)
-		v.Script = stuck
+		v.Script = append([]canary.Answer{{Reply: canary.Yes}}, stuck...) // quiet before, and then never as written
 		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive, Carry: []byte("so far")}}
 		s.turns(10 * time.Minute)
 		s.send(canary.Command{Order: order.Pause})
 		s.turns(time.Minute)
 		require.NotZero(t, s.read().State.Paused)
+		require.NotEmpty(t, s.judge.Asked())
 		for _, r := range s.judge.Asked() {
 			require.Nil(t, r.Carry)
 			require.Empty(t, r.Earlier)

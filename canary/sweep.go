@@ -48,7 +48,7 @@ func (t *turn) renew(s State) State {
 	case t.before(due) && !s.LookBy.After(by.Add(maxSkew)):
 		d.After = min(d.After, due.Sub(t.o.Now)+t.o.Skew)
 	default:
-		s.Serial, s.LookBy = s.nextSerial(), by
+		s.Serial, s.LookBy, s.Carry = s.nextSerial(), by, t.s.Carry
 		d.Write, d.Traffic, d.After = true, t.o.Traffic, min(d.After, lookAhead/2)
 	}
 	return s

@@ -76,11 +76,12 @@ func (l *badLedger) over(p phase.Phase) { l.change(func() { l.end = p }) }
 
 // badExposure is what an allowance depends on.
 type badExposure struct {
-	plan  canary.Plan
-	lasts time.Duration // of the trouble, or until nobody looks any more
-	pods  string        // what only Deployments are: "unread" or "unwritten"
-	last  bool          // stable may have to become whole first
-	share float64       // of the requests, that the trouble may harm
+	plan     canary.Plan
+	lasts    time.Duration // of the trouble, or until nobody looks any more
+	pods     string        // what only Deployments are: "unread" or "unwritten"
+	last     bool          // stable may have to become whole first
+	share    float64       // of the requests, that the trouble may harm
+	promoted bool          // stable has the new version, and nobody else has the old one
 }
 
 // The parts of allowances. All are settings or documented limits.
@@ -138,7 +139,7 @@ func allowUnwritable(x badExposure) time.Duration {
 	switch {
 	case x.pods == "unread" && !x.last && x.share < 1:
 		return allowBlind(x)
-	case x.pods != "":
+	case x.pods != "" && !x.promoted: // or there is no way back without it
 		return min(x.lasts, 2*badErrorLimit) + pause + badWhole(x.plan)
 	}
 	return x.lasts + pause + x.whole()

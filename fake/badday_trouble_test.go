@@ -128,7 +128,7 @@ func (tr *badTrouble) allowed(p canary.Plan, rate float64, rest time.Duration) f
 	if tr.lasts > 0 {
 		lasts = min(tr.lasts, rest)
 	}
-	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share}
+	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share, promoted: tr.phase == phase.Returning || tr.phase == phase.Baking}
 	if tr.kind.edge {
 		rate = badEdgeRate // the other part does as always
 	}
