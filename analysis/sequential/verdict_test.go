@@ -26,9 +26,9 @@ func TestEachWayOfHavingNothingHasItsWords(t *testing.T) {
 		blind          analysis.Blindness
 		says           string
 	}{
-		{metrics.ErrNoSeries, nil, analysis.NoReadings, "no requests to the canary: the store knows no series, so there were none yet, or their labels are others"},
-		{metrics.ErrTooFewSamples, nil, analysis.NoReadings, "no requests to the canary: the store has not read them often enough yet"},
-		{metrics.ErrNoTraffic, nil, analysis.NoReadings, "no requests to the canary yet"},
+		{metrics.ErrNoSeries, nil, analysis.NoCanaryReadings, "no requests to the canary: the store knows no series, so there were none yet, or their labels are others"},
+		{metrics.ErrTooFewSamples, nil, analysis.NoCanaryReadings, "no requests to the canary: the store has not read them often enough yet"},
+		{metrics.ErrNoTraffic, nil, analysis.NoCanaryReadings, "no requests to the canary yet"},
 		{nil, metrics.ErrNoTraffic, analysis.NoReadings, "canary has 0/285 (0.00%) 5xx answers, stable no requests: no requests to stable to compare with yet"},
 	} {
 		s := &shop{
