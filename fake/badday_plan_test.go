@@ -3,10 +3,12 @@ package fake_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"testing"
 	"time"
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/mirror"
+	"github.com/stretchr/testify/require"
 )
 
 // badScenario is all that is random of a rollout, drawn before it begins.
@@ -54,7 +56,8 @@ func short() canary.Builder {
 // drawBadDay draws a rollout and one to three troubles. Most of the later ones come soon after
 // the one before, which may hide them. A quarter of the first ones come around the promotion,
 // which is short and delicate.
-func drawBadDay(seed, i uint64) badScenario {
+func drawBadDay(t *testing.T, seed, i uint64) badScenario {
+	t.Helper()
 	dice := rand.New(rand.NewPCG(seed, i))
 	s := badScenario{seed: dice.Uint64(), run: dice.IntN(2) == 0, watch: dice.IntN(2) == 0, patient: dice.IntN(100) == 0}
 	var all []int
@@ -65,9 +68,7 @@ func drawBadDay(seed, i uint64) badScenario {
 	}
 	p := badPlans[all[dice.IntN(len(all))]]
 	plan, err := p.plan.Build()
-	if err != nil {
-		panic(err)
-	}
+	require.NoError(t, err)
 	s.name, s.plan = p.name, plan.For("v2")
 	lasts := healthy(s.plan)
 	for n := range 1 + dice.IntN(3) {

@@ -51,7 +51,7 @@ const badWorkers uint64 = 2
 
 // badRun runs one rollout, and shows it if something is wrong.
 func badRun(t *testing.T, i uint64) (o badOutcome) {
-	synctest.Test(t, func(t *testing.T) { o = badDay(t, drawBadDay(*badSeed, i)) })
+	synctest.Test(t, func(t *testing.T) { o = badDay(t, drawBadDay(t, *badSeed, i)) })
 	o.number = i
 	if len(o.wrong) > 0 && o.notYet == "" || *badOnly >= 0 {
 		t.Logf("-fake.seed=%d -fake.only=%d: %v", *badSeed, i, o)
