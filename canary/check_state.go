@@ -53,8 +53,12 @@ func (sp *spec) wrongPlace(s *State) string {
 	case !sp.leadsTo(s):
 		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
 	}
-	under := (s.Recalled || s.Returned > 0) && !rowOf(s.Phase).bare // under way to what it should be
-	if want := sp.trafficIn(s.Phase, s); s.Traffic != want && !under {
+	want := sp.trafficIn(s.Phase, s)
+	if s.Returned > 0 && gradual(s.Phase) {
+		want.Canary = s.Traffic.Canary
+	}
+	under := s.Recalled && !rowOf(s.Phase).bare // under way to what it should be
+	if s.Traffic != want && !under {
 		return fmt.Sprintf("phase %v with %v, not %v", s.Phase, s.Traffic, want)
 	}
 	return ""

@@ -137,7 +137,7 @@ func (t *turn) driftPolicy() DriftPolicy {
 	switch {
 	case t.s.Phase == phase.Progressing:
 		return t.spec.drift.Policy
-	case t.s.Phase == phase.RestoringStable && t.s.Recalled:
+	case t.s.Phase == phase.RestoringStable && t.s.Recalled, t.s.Returned > 0 && !t.o.Traffic.exceeds(t.s.Traffic):
 		return Adopt
 	}
 	return Reassert

@@ -36,6 +36,9 @@ func (t *turn) finish() *decision {
 // follow goes on with a phase of the table: its traffic is seen, what it asks is
 // answered, then comes the next one.
 func (t *turn) follow(r *row) *decision {
+	if d := t.giveBack(); d != nil {
+		return d
+	}
 	if d := t.look(); d != nil {
 		return d
 	}
@@ -146,7 +149,13 @@ func (t *turn) reach(p phase.Phase, why string) *decision {
 	if rowOf(p).traffic == ofStable { // on the way back nothing is put up
 		traffic.HeaderRoutes = traffic.HeaderRoutes && t.o.Traffic.HeaderRoutes
 	}
+	if d := t.keep(p, &traffic); d != nil {
+		return d
+	}
 	d := t.enter(p, t.s.Step, traffic, why)
+	if traffic.Canary > 0 && gradual(p) {
+		t.s.Returned = 1
+	}
 	if p.Final() {
 		d.Reason.Cause = cause.Over
 		d.Done = len(t.steps) > 0 && !t.s.Restart // or the rollout of another plan is over, and this one begins

@@ -62,8 +62,9 @@ type Workload interface {
 	// Ready says Yes if the canary can take q.Traffic, and No if the versions are not
 	// those of q.Pin.
 	Ready(ctx context.Context, q Question) (Answer, error)
-	// Inspect looks at the pods. It is asked in every turn of a step, and while stable is
-	// promoted or restored, and in the bake time after a promotion.
+	// Inspect looks at the pods. It is asked in every turn of a step, while traffic returns
+	// to stable, while stable is promoted or restored, and in the bake time after a
+	// promotion.
 	Inspect(ctx context.Context, q Question) (Inspection, error)
 	// Promote updates stable to the canary's version, unless that has happened. It says
 	// Yes when all pods of stable run it, Wait while they are being replaced, and No if
@@ -87,6 +88,10 @@ type Inspection struct {
 	// the rollout has promoted it, than that. A step is not left meanwhile, and a promotion
 	// that somebody undid is rolled back.
 	StableChanged string
+	// Shortfall is the share of all traffic that stable's ready pods cannot carry, by what
+	// they were when the rollout began (Question.Pin). On the way back the canary keeps it
+	// until stable has more pods, and for ten minutes at most. The zero value is none.
+	Shortfall Weight
 }
 
 // Prerequisite is what the traffic needs beside the Router's object: subsets, or objects

@@ -21,6 +21,7 @@ type driver struct {
 	skew   time.Duration
 	seen   any  // the version read last
 	told   bool // in this turn, that the canary has no pod
+	lacks  Weight
 	writes bool // the call is one to write
 }
 
@@ -36,7 +37,7 @@ func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 		r.now = func() time.Time { return w.now.Add(d.skew) }
 		for !d.dead {
 			calm := w.faults == 0
-			d.told = false
+			d.told, d.lacks = false, 0
 			e, err := r.Turn(context.Background())
 			told := w.sim.meddled && errors.Is(err, ErrUnexplained) || w.restored && errors.Is(err, ErrBadState)
 			if err != nil && !d.dead && calm && !told {
@@ -133,6 +134,9 @@ func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
 	if d.told && t.Canary > 0 {
 		d.w.broken("%v is written in the turn that was told that the canary has no pod", t)
 	}
+	if d.lacks > 0 && !d.told && d.seen == d.w.version {
+		d.w.holdCapacity(d.w.state, s, t, d.lacks)
+	}
 	d.writes = true
 	defer func() { d.writes = false }()
 	return d.call(func() error { return d.w.write(r, t, s) })
@@ -170,8 +174,12 @@ func (d *driver) Inspect(_ context.Context, q Question) (seen Inspection, err er
 		if d.w.podless() {
 			seen.Dead = "no pod is ready"
 		}
+		seen.Shortfall = d.w.lacking
 		return nil
 	})
+	if err == nil {
+		d.lacks = seen.Shortfall
+	}
 	d.told = err == nil && seen.Dead != ""
 	return seen, err
 }

@@ -51,7 +51,7 @@ func simulate(seed uint64) (*world, error) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	w := &world{rng: rng, now: epoch, stable: "old", passed: map[int]bool{}, sighted: map[int]bool{}, begun: map[int64]bool{}, faults: rng.IntN(12)}
 	w.sim = randomScenario(rng)
-	w.deaths = w.sim.deaths
+	w.deaths, w.shrinks = w.sim.deaths, w.sim.shrinks
 	if w.sim.meddled || w.sim.commanded {
 		w.meddlings = 1 + rng.IntN(6)
 	}
@@ -174,6 +174,9 @@ func randomScenario(rng *rand.Rand) scenario {
 	}
 	if rng.IntN(4) == 0 {
 		s.deaths = 1 + rng.IntN(6)
+	}
+	if rng.IntN(3) == 0 {
+		s.shrinks = 1 + rng.IntN(3)
 	}
 	b := NewPlan("random").Settle(simSettle).ScrapeLag(simLag).Interval(10 * time.Second)
 	if rng.IntN(2) == 0 {

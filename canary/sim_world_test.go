@@ -35,6 +35,9 @@ type world struct {
 	refused   bool      // something was, since the object was written
 	deaths    int       // of the canary's pods, still to come
 	podsBack  time.Time // when they are there again
+	shrinks   int       // of stable, still to come
+	lacking   Weight    // what stable has no pods for, until grown
+	grown     time.Time
 	meddlings int       // changes by somebody else still to come
 
 	stable       string // "old", "moving", "new"
@@ -67,6 +70,7 @@ type scenario struct {
 	commanded  bool
 	clockSteps bool
 	deaths     int // how often the canary loses its pods
+	shrinks    int // how often stable loses some of its own
 }
 
 const (
@@ -96,6 +100,13 @@ func (w *world) lapse(d time.Duration) {
 	if w.deaths > 0 && w.traffic.Canary > 0 && w.rng.IntN(32) == 0 {
 		w.deaths--
 		w.podsBack = w.now.Add(pick(w.rng, 10*time.Second, 3*time.Minute, 20*time.Minute))
+	}
+	if w.shrinks > 0 && w.traffic.Canary > 0 && w.rng.IntN(32) == 0 {
+		w.shrinks--
+		w.lacking, w.grown = Weight(w.rng.IntN(101))*Percent, w.now.Add(pick(w.rng, 30*time.Second, 5*time.Minute, 20*time.Minute))
+	}
+	if !w.now.Before(w.grown) {
+		w.lacking = 0
 	}
 	if w.stable == "moving" && !w.now.Before(w.whole) {
 		w.stable = w.toward
@@ -174,6 +185,20 @@ func (w *world) commit(t Traffic, s State) {
 	}
 	w.traffic, w.state = t, s
 	w.lapse(0)
+}
+
+// holdCapacity holds that stable gets no more than what it was told to have pods for, and a
+// part of the rest that grows with the time.
+func (w *world) holdCapacity(before, after State, t Traffic, lacking Weight) {
+	since := w.now
+	if before.Phase == after.Phase {
+		since = before.Entered
+	}
+	left := 1 - float64(w.now.Sub(since)+simSlack)/float64(grace)
+	least := min(before.Traffic.Canary, w.traffic.Canary, Weight(float64(lacking)*left)-2*Percent)
+	if gradual(after.Phase) && t.Canary < least && !w.sim.clockSteps && !after.Recalled {
+		w.broken("stable has no pods for %v of the traffic, and gets %v in %v", lacking, t, after.Phase)
+	}
 }
 
 // holdTrouble holds that nothing goes further, and nothing is over, while a part of

@@ -77,6 +77,8 @@ func (t *turn) waits(now time.Time) (what string, until time.Time) {
 		return "over: " + s.Reason, until
 	case !s.Paused.IsZero():
 		return "paused: " + s.Reason, s.Paused.Add(t.pauseLimit())
+	case s.Returned > 0 && s.Traffic.Canary > 0:
+		return "waits for pods of stable: " + s.Reason, s.Entered.Add(grace)
 	case s.Phase == phase.Retreating:
 		return "stable has all traffic: " + s.Reason, s.Retreat.Since.Add(t.pauseLimit())
 	case now.Before(settled):

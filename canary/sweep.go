@@ -126,13 +126,17 @@ func sweep(ctx context.Context, r Router) error {
 // versions.
 func (s *State) mayStepAside() bool {
 	steps := s.Phase == phase.Progressing || s.Phase == phase.CompletingShift || s.Phase == phase.Retreating
-	return steps && !s.Recalled
+	return (steps || s.Returned > 0 && s.Traffic.users()) && !s.Recalled
 }
 
 // stepAside gives stable all traffic until a driver goes on.
 func stepAside(ctx context.Context, r Router, reading Reading, now time.Time, why string) error {
 	t := turn{spec: &spec{interval: defaultInterval}, s: reading.State, o: observation{Now: now, Traffic: reading.Traffic}}
-	t.fallBack(cause.NoDriver, why)
+	if t.s.Returned > 0 && t.s.Phase != phase.Retreating {
+		t.shift(Traffic{HeaderRoutes: t.s.Traffic.HeaderRoutes}, Reason{Cause: cause.NoDriver, Detail: why})
+	} else {
+		t.fallBack(cause.NoDriver, why)
+	}
 	if reading.Trouble == nil {
 		t.s.LookBy = time.Time{} // otherwise a part still leads to the canary, and the next Sweep tries again
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -42,8 +43,9 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 // Inspect reads both Deployments. The canary is dead if it has no ready replica, or does not
 // exist, and stable has one: it does not matter what its pods run, and for how long they
 // have been ready. The canary has changed if its pod template is not the pinned one, and
-// stable if it is neither the pinned one nor what Promote made of it. If a Deployment cannot
-// be read, the Inspection has what is known all the same.
+// stable if it is neither the pinned one nor what Promote made of it. The Shortfall is what the
+// ready replicas of stable lack of those that it had when the rollout began. If a Deployment
+// cannot be read, the Inspection has what is known all the same.
 func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen canary.Inspection, err error) {
 	source, err := d.get(ctx, d.config.Canary)
 	switch {
@@ -64,11 +66,28 @@ func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen cana
 	if err != nil {
 		return seen, err
 	}
-	if ready := stable.Status.ReadyReplicas; ready > 0 && (source == nil || source.Status.ReadyReplicas == 0) {
+	ready := stable.Status.ReadyReplicas
+	if ready > 0 && (source == nil || source.Status.ReadyReplicas == 0) {
 		seen.Dead = fmt.Sprintf("canary %s: no pod is ready, and stable %s has %d", d.config.Canary, d.config.Stable, ready)
+	}
+	if seen.Shortfall, err = shortfall(ready, q.Pin.Capacity); err != nil {
+		return seen, d.about(stable.Name, err)
 	}
 	seen.StableChanged, err = d.stableChanged(stable, source, q)
 	return seen, err
+}
+
+// shortfall is what so many ready replicas lack of the pinned capacity.
+func shortfall(ready int32, capacity string) (canary.Weight, error) {
+	if capacity == "" {
+		return 0, nil
+	}
+	pinned, err := strconv.ParseInt(capacity, 10, 32)
+	if err != nil || pinned < 0 {
+		return 0, fmt.Errorf("%w: its pinned capacity is %q; want a number of replicas", canary.ErrBadState, capacity)
+	}
+	lacking := max(0, pinned-int64(ready))
+	return canary.Full * canary.Weight(lacking) / canary.Weight(max(1, pinned)), nil
 }
 
 // stableChanged says that somebody has changed stable; "" if not, or if that cannot be told.

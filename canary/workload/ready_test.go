@@ -309,3 +309,27 @@ func TestAnInspectionTellsWhoseVersionChanged(t *testing.T) {
 	c.setImage("reviews-v1", "reviews:v1")
 	require.Equal(t, canary.Inspection{StableChanged: "stable reviews-v1: somebody has changed its pod template since it was promoted"}, inspected())
 }
+
+// E36: what stable's ready pods lack is told by what they were when the rollout began.
+func TestAnInspectionTellsWhatStableLacks(t *testing.T) {
+	c := newCluster(t)
+	w := c.workload(both)
+	pin, _, err := w.Pin(t.Context(), canary.Question{})
+	require.NoError(t, err)
+	require.Equal(t, "3", pin.Capacity)
+	for ready, lacking := range map[int32]canary.Weight{0: canary.Full, 1: 666_666, 2: 333_333, 3: 0, 9: 0} {
+		c.change("reviews-v1", func(d *appsv1.Deployment) { d.Status.ReadyReplicas = ready })
+		seen, err := w.Inspect(t.Context(), canary.Question{Pin: pin})
+		require.NoError(t, err)
+		require.Equal(t, lacking, seen.Shortfall, "%d ready", ready)
+	}
+	for _, capacity := range []string{"many", "-1", "99999999999"} {
+		_, err = w.Inspect(t.Context(), canary.Question{Pin: canary.Pin{Capacity: capacity}})
+		require.ErrorIs(t, err, canary.ErrBadState)
+		require.ErrorContains(t, err, capacity)
+	}
+	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Status.ReadyReplicas = 0 })
+	seen, err := w.Inspect(t.Context(), canary.Question{Pin: canary.Pin{Capacity: "0"}})
+	require.NoError(t, err)
+	require.Zero(t, seen.Shortfall, "it had none")
+}
