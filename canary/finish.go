@@ -73,6 +73,9 @@ func (t *turn) leave() *decision {
 	case !t.s.Paused.IsZero():
 		return t.paused()
 	}
+	if d := t.aftermath(); d != nil {
+		return d
+	}
 	return t.reach(t.after(t.s.Phase), t.reasonToLeave())
 }
 

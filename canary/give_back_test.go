@@ -26,7 +26,7 @@ func small(t *testing.T, f func(*testing.T, *stage)) {
 		for s.read().Traffic.Canary < canary.Full {
 			s.turns(10 * time.Second)
 		}
-		s.turns(time.Minute)
+		s.turns(3 * time.Minute)
 		s.workload.Shortfall = 90 * percent
 		f(t, s)
 	})

@@ -23,7 +23,7 @@ func TestACanaryThatBecomesAnotherVersionIsAnsweredAsThePlanSays(t *testing.T) {
 		_, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.ErrorContains(t, err, pushed)
-		require.Less(t, time.Since(began), 20*time.Second, "in the turn that sees it")
+		require.Less(t, s.read().State.Shifted.Sub(began), 20*time.Second, "in the turn that sees it")
 	})
 	holding(t, twoSteps().OnChange(canary.ChangeHold), func(t *testing.T, s *stage) {
 		s.workload.CanaryChanged = pushed

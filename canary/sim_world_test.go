@@ -38,7 +38,7 @@ type world struct {
 	shrinks   int       // of stable, still to come
 	lacking   Weight    // what stable has no pods for, until grown
 	grown     time.Time
-	meddlings int       // changes by somebody else still to come
+	meddlings int // changes by somebody else still to come
 
 	stable       string // "old", "moving", "new"
 	toward       string

@@ -1,0 +1,54 @@
+package canary
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary/cause"
+	"github.com/serin-go/serin/canary/phase"
+)
+
+// lastLooks is how many looks stable is looked at when it has all traffic again.
+const lastLooks = 3
+
+// aftermath looks at stable after a way back, and adds what it shows to the reason: if stable
+// does no better, the canary was not the cause. It is nil when that is done, or if the canary
+// had no traffic to be judged by.
+func (t *turn) aftermath() *decision {
+	s, n := &t.s, len(t.s.Blocks)
+	if s.Phase != phase.RollingBack || s.Restart || len(t.steps) == 0 || n == 0 || s.Blocks[n-1].Traffic.Canary == 0 {
+		return nil
+	}
+	since, _ := t.seen()
+	w := t.window(since)
+	until := w.From.Add(lastLooks * cmp.Or(t.o.Look, t.interval))
+	switch {
+	case t.before(until):
+		return t.stay(Reason{cause.Verdict, "stable has all traffic again, and is looked at", until})
+	case !t.o.Judged.Asked:
+		r := t.request(w)
+		r.Earlier, r.Dropped, r.Carry, r.Frozen = nil, 0, nil, nil // this time alone
+		return t.decide(decision{Ask: askJudge, Request: r})
+	}
+	words := clip(t.o.Judged.aftermath(), maxReason/2)
+	s.Reason = clip(s.Reason, maxReason-len(words)) + words
+	return nil
+}
+
+// aftermath is what the numbers behind an answer say of stable, or of what it is compared with.
+func (j *judgement) aftermath() string {
+	if j.Err != nil {
+		return "; how stable does since then is not known: " + j.Err.Error()
+	}
+	var said []string
+	for _, v := range j.Result.Values {
+		if v.Arm != "canary" && v != (analysis.Value{Name: v.Name, Arm: v.Arm, Unit: v.Unit}) {
+			said = append(said, v.String()+" "+v.Name)
+		}
+	}
+	if said == nil {
+		return ""
+	}
+	return "; since then: " + strings.Join(said, ", ")
+}

@@ -1,0 +1,73 @@
+package canary_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/metrics"
+)
+
+// beside is a judge that fails the canary, and tells how stable does once it is gone.
+func beside(stable metrics.Counts, err error, asked *[]analysis.Request) func(*canary.Config) {
+	return func(c *canary.Config) {
+		c.Analyzer = judgeFunc(func(_ context.Context, r analysis.Request) (analysis.Result, error) {
+			*asked = append(*asked, r)
+			if r.Canary > 0 {
+				return analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}, nil
+			}
+			return analysis.Result{Values: []analysis.Value{
+				{Name: "5xx answers", Arm: "canary"}, {Name: "5xx answers", Arm: "stable", Counts: stable},
+				{Name: "cores", Arm: "stable", Unit: "cores"},
+			}}, err
+		})
+	}
+}
+
+// After a way back stable goes on being looked at, and the end says what that showed: whoever is
+// on call learns whether the canary was the cause.
+func TestARollbackSaysHowStableDoesSinceThen(t *testing.T) {
+	var asked []analysis.Request
+	counts := metrics.Counts{Bad: 30, Total: 100}
+	story(t, twoSteps().ScrapeLag(20*time.Second).Settle(5*time.Second), func(t *testing.T, s *stage) {
+		state, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Equal(t, `the judge failed step "canary 10%": too many errors; since then: stable 30/100 (30.00%) 5xx answers`, state.Reason)
+		last := asked[len(asked)-1]
+		require.Zero(t, last.Canary)
+		require.Empty(t, last.Earlier, "that time alone")
+		require.Equal(t, state.Shifted.Add(25*time.Second), last.Window.From)
+		require.Equal(t, 30*time.Second, last.Window.Length(), "three looks")
+		s.heard("stable has all traffic again, and is looked at")
+		require.NotZero(t, asked[0].Canary)
+	}, beside(counts, nil, &asked))
+
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		state, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Contains(t, state.Reason, "; how stable does since then is not known: 503")
+	}, beside(counts, errors.New("503"), &asked))
+}
+
+// Where the canary had no traffic to be judged by, nothing is waited for.
+func TestARollbackThatNobodySawIsOverAtOnce(t *testing.T) {
+	plan := canary.NewPlan("p").Step(
+		canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute},
+		canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute, Requires: canary.Nothing})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.judge.Script = []canarytest.Ruling{undecided}
+		s.turns(30 * time.Second)
+		began := time.Now()
+		s.send(canary.Command{Order: order.Abort})
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Zero(t, time.Since(began), "copies hurt nobody")
+	})
+}
