@@ -18,11 +18,11 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 		return e, err
 	}
 	e.Reason, e.Wait, e.Done = d.Reason, d.After, d.Done
-	if o.Erred[askInspected] {
-		e.Reason.Detail += "; the pods cannot be looked at: " + o.Answers[askInspected].Reason
+	if unseen := o.unseenPods(); !strings.Contains(d.Reason.Detail, unseen) {
+		e.Reason.Detail = join("; ", e.Reason.Detail, unseen)
 	}
 	if o.Skew > 0 {
-		e.Reason.Detail = strings.TrimPrefix(fmt.Sprintf("%s; the clock of this process is %v ahead of that of another driver", d.Reason.Detail, o.Skew.Round(time.Second)), "; ")
+		e.Reason.Detail = join("; ", e.Reason.Detail, fmt.Sprintf("the clock of this process is %v ahead of that of another driver", o.Skew.Round(time.Second)))
 	}
 	e.Judged, e.Result, e.JudgeErr = o.Judged.Asked, o.Judged.Result, o.Judged.Err
 	if d.Err != nil {

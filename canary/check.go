@@ -28,6 +28,9 @@ func (s *spec) problems() mistakes {
 		if step.Traffic.HeaderRoutes && !s.headerRoutes {
 			all = append(all, mistake{place: append(at, "headerRoutes"), text: "header routes stand for the whole rollout; say it of the plan"})
 		}
+		if step.NoReturn && s.end.Kind == Discard {
+			all = append(all, mistake{place: append(at, "noReturn"), also: place{"end"}, text: fmt.Sprintf("a plan that ends with %q returns to stable", Discard)})
+		}
 		if j, ok := first[step.Name]; ok {
 			all = append(all, mistake{
 				place: append(at, "name"), also: place{"steps", numbered(j+1, ""), "name"},

@@ -50,6 +50,8 @@ func (sp *spec) wrongPlace(s *State) string {
 		return fmt.Sprintf("step %d of %d", s.Step+1, len(sp.steps))
 	case rowOf(s.Phase).ends&(1<<sp.end.Kind) == 0:
 		return fmt.Sprintf("phase %v, and it ends with %q", s.Phase, sp.end.Kind)
+	case len(sp.steps) > 0 && s.NoReturn != sp.noReturn(s.Phase, s.Step) && !s.leadsBack() && !s.Phase.Final():
+		return fmt.Sprintf("step %d and noReturn %v", s.Step+1, s.NoReturn)
 	case !sp.leadsTo(s):
 		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
 	}

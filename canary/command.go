@@ -111,7 +111,7 @@ func (t *turn) obey() *decision {
 	case order.Resume:
 		return t.resume(why)
 	case order.Abort:
-		return t.rollBack(why)
+		return t.turnBack(why)
 	case order.Promote:
 		t.s.PromoteNow = true
 		t.s.Paused = time.Time{}

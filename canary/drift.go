@@ -63,7 +63,7 @@ func (t *turn) answerDrift(what string) *decision {
 		t.s.Traffic.HeaderRoutes = false
 	}
 	switch {
-	case !t.s.leadsBack() && !rowOf(t.s.Phase).moved && t.s.Drifts > t.spec.drift.Limit:
+	case !t.s.leadsBack() && !t.s.mustStay() && !rowOf(t.s.Phase).moved && t.s.Drifts > t.spec.drift.Limit:
 		return t.rollBack("drift: " + what)
 	case t.o.Refused != "":
 		return t.reassert(what)
@@ -135,7 +135,7 @@ func (t *turn) goneWithoutNeed() bool {
 // found keeps what is found.
 func (t *turn) driftPolicy() DriftPolicy {
 	switch {
-	case t.s.Phase == phase.Progressing:
+	case t.s.Phase == phase.Progressing && (t.spec.drift.Policy != RollBackOnDrift || !t.s.mustStay()):
 		return t.spec.drift.Policy
 	case t.s.Phase == phase.RestoringStable && t.s.Recalled, t.s.Returned > 0 && !t.o.Traffic.exceeds(t.s.Traffic):
 		return Adopt
@@ -174,7 +174,7 @@ func (t *turn) endure(what string, a Answer) *decision {
 	switch {
 	case a.Reply == unasked:
 		return t.decide(decision{Ask: askReady, Traffic: t.s.Traffic, Pin: t.s.Pin})
-	case a.Reply == No && t.s.Phase != phase.PromotingStable && !t.s.leadsBack():
+	case a.Reply == No && t.s.Phase != phase.PromotingStable && !t.s.leadsBack() && !t.s.mustStay():
 		return t.rollBack("drift: " + what + "; the step's traffic cannot be restored: " + a.Reason)
 	case t.s.Phase == phase.Progressing && !t.s.Drifting, t.o.Loss != lossless:
 		t.s.Drifting = t.s.Phase == phase.Progressing

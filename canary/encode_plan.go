@@ -50,6 +50,7 @@ type stepDoc struct {
 	EnterGates []string    `json:"enterGates,omitempty"`
 	LeaveGates []string    `json:"leaveGates,omitempty"`
 	Requires   Requirement `json:"requires,omitzero"`
+	NoReturn   bool        `json:"noReturn,omitzero"`
 }
 
 // duration is a time.Duration that encodes as "1m30s".
@@ -84,7 +85,7 @@ func (s *spec) encode() ([]byte, error) {
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
 	}
 	for i, t := range s.steps {
-		doc.Steps[i] = stepDoc{t.Name, t.Traffic, duration(t.Hold), duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Requires}
+		doc.Steps[i] = stepDoc{t.Name, t.Traffic, duration(t.Hold), duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Requires, t.NoReturn}
 	}
 	return json.Marshal(doc)
 }
@@ -137,6 +138,7 @@ func (s spec) plan() (Plan, error) {
 //	  enterGates: []
 //	  leaveGates: []
 //	  requires: pass         # or no failure, nothing
+//	  noReturn: false
 //	end:
 //	  kind: stay             # or promote stable, discard
 //	  deadline: 0s           # none
@@ -166,7 +168,7 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 func (doc planDoc) builder() Builder {
 	steps := make([]Step, len(doc.Steps))
 	for i, t := range doc.Steps {
-		steps[i] = Step{t.Name, t.Traffic, time.Duration(t.Hold), time.Duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Requires}
+		steps[i] = Step{t.Name, t.Traffic, time.Duration(t.Hold), time.Duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Requires, t.NoReturn}
 	}
 	b := NewPlan(doc.Name).Owner(doc.Owner).
 		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).

@@ -237,10 +237,18 @@ func (t *turn) unrestored(a Answer) *decision {
 	return t.restoreInPlace(fmt.Sprintf("%s; stable cannot be restored, and the canary is no better (%v): %s", clip(t.s.Reason, maxReason/3), j.Result.Verdict, a.Reason))
 }
 
-// rollBack turns the rollout back. A stable workload that may be between two
+// rollBack turns the rollout back, unless it has come to a point of no return.
+func (t *turn) rollBack(why string) *decision {
+	if t.s.mustStay() {
+		return t.callPeople(why)
+	}
+	return t.turnBack(why)
+}
+
+// turnBack turns the rollout back. A stable workload that may be between two
 // versions, or runs the new one, is restored first, while the canary has all
 // traffic. If the canary has it no more, everything must be ready for that again.
-func (t *turn) rollBack(why string) *decision {
+func (t *turn) turnBack(why string) *decision {
 	moved := t.end.Kind == PromoteStable && rowOf(t.s.Phase).moved
 	if moved && t.s.Phase != phase.PromotingStable {
 		if d := t.relieve(why); d != nil {

@@ -76,7 +76,7 @@ func (t *turn) abandon() *decision {
 	t.fresh()
 	t.s.Recalled = t.end.Kind == PromoteStable
 	t.s.Traffic.HeaderRoutes = t.o.Traffic.HeaderRoutes
-	return t.rollBack(why)
+	return t.turnBack(why)
 }
 
 // smallest is s without what its rollout can do without on the way back.

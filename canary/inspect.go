@@ -43,7 +43,9 @@ func (t *turn) inspect() *decision {
 		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	case seen.Dead != "" && t.exposed():
 		d := t.fallBack(cause.NoPods, seen.Dead) // stable gets everything, even if it is between two versions
-		t.s.Failing = t.o.Now
+		if d.Write && t.s.Phase == phase.Retreating {
+			t.s.Failing = t.o.Now
+		}
 		return d
 	case seen.CanaryChanged != "" && t.onChange != ChangeHold && !t.s.Recalled:
 		return t.otherCanary()
@@ -85,11 +87,19 @@ func (t *turn) afterwards() *decision {
 		return t.otherCanary()
 	case t.end.Kind == Stay:
 	case seen.Dead != "" && t.exposed():
-		return t.restoreInPlace(seen.Dead)
+		return t.putBack(seen.Dead)
 	case seen.StableChanged != "" && (t.s.Phase == phase.Baking || t.s.Phase == phase.Returning):
-		return t.restoreInPlace(seen.StableChanged) // users stay where somebody has put them
+		return t.putBack(seen.StableChanged) // users stay where somebody has put them
 	}
 	return nil
+}
+
+// putBack restores stable where it is, unless the rollout has come to a point of no return.
+func (t *turn) putBack(why string) *decision {
+	if t.s.mustStay() {
+		return t.callPeople(why)
+	}
+	return t.restoreInPlace(why)
 }
 
 // otherCanary turns back, and begins again if the plan says so.

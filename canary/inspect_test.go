@@ -126,3 +126,17 @@ func TestACanaryThatNobodySeesWaitsForAPerson(t *testing.T) {
 		s.promotes()
 	})
 }
+
+// A canary whose pods nobody can look at keeps its users for the error limit, and no step is
+// left meanwhile.
+func TestPodsThatNobodyCanLookAtHoldTheStepForTheErrorLimit(t *testing.T) {
+	story(t, twoSteps().ErrorLimit(20*time.Minute), func(t *testing.T, s *stage) {
+		s.workload.Before = func(method string) error { return map[string]error{"Inspect": canary.ErrForbidden}[method] }
+		began := time.Now()
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.ErrorContains(t, err, "unreachable for 20m0s: the pods cannot be looked at: no answer: ")
+		require.Equal(t, 0, s.read().State.Step)
+		require.InDelta(t, 20*time.Minute, s.read().State.Shifted.Sub(began), float64(time.Minute))
+	})
+}

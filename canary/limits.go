@@ -34,15 +34,16 @@ func (t *turn) paused() *decision {
 
 // answers notes that all parts answer: the error limit begins anew with the next error.
 func (t *turn) answers() {
-	if t.o.Trouble == "" && t.o.Refused == "" && !t.o.Erred[askShown] {
+	if t.o.Trouble == "" && t.o.Refused == "" && !t.o.Erred[askShown] && !t.o.Erred[askInspected] {
 		t.s.Failing = time.Time{}
 	}
 }
 
 // outOfReach stays: nothing goes further, and no way back is over, while a part of the
-// Router cannot be read or refuses. Users are left on the canary for the error limit.
+// Router cannot be read or refuses, or the Workload does not tell of the pods. Users are left
+// on the canary for the error limit.
 func (t *turn) outOfReach() *decision {
-	r := Reason{Cause: cause.Unreachable, Detail: cmp.Or(t.o.Trouble, t.o.Refused)}
+	r := Reason{Cause: cause.Unreachable, Detail: cmp.Or(t.o.Trouble, t.o.Refused, t.o.unseenPods())}
 	if t.held != "" {
 		r = Reason{Cause: cause.Drift, Detail: t.held}
 	}

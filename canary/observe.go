@@ -87,6 +87,14 @@ type judgement struct {
 	Err    error // the judge returned; not evidence
 }
 
+// unseenPods says that the Workload was asked about the pods and returned an error; "" if not.
+func (o *observation) unseenPods() string {
+	if !o.Erred[askInspected] {
+		return ""
+	}
+	return "the pods cannot be looked at: " + o.Answers[askInspected].Reason
+}
+
 // decision is what is to be done now, and no more.
 type decision struct {
 	// Ask, unless askNothing, is what next must know first. The State returned

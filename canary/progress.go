@@ -102,7 +102,7 @@ func (t *turn) unripe(step *Step, since time.Time, verdict Reason) *decision {
 func (t *turn) obstacle() *decision {
 	seen := &t.o.Inspection
 	switch {
-	case t.o.Trouble != "" || t.o.Refused != "":
+	case t.o.Trouble != "" || t.o.Refused != "" || t.o.Erred[askInspected]:
 		return t.outOfReach()
 	case seen.Dead != "": // a canary of copies only, or users would be off it already
 		return t.stay(Reason{Cause: cause.Capacity, Detail: seen.Dead})

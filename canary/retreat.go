@@ -167,6 +167,9 @@ func (r *retreat) resumed(now time.Time) (n int) {
 // fallBack is a Retreat that nobody ordered. What a person has said stays: a pause, and
 // somebody else's traffic that waits for an order.
 func (t *turn) fallBack(why cause.Cause, detail string) *decision {
+	if t.s.mustStay() {
+		return t.callPeople(detail)
+	}
 	paused, command := t.s.Paused, t.s.Command
 	if t.s.Drifting && paused.IsZero() {
 		paused = t.o.Now

@@ -111,8 +111,9 @@ func TestARetreatKeepsAPause(t *testing.T) {
 			}
 			return nil
 		}
-		s.turns(time.Hour)
+		s.turns(10 * time.Minute)
 		require.Equal(t, 10*percent, s.read().Traffic.Canary)
+		s.heard("unreachable until 00:15:10: the pods cannot be looked at: no answer: 503")
 		s.workload.Before = nil
 		s.workload.AliveScript = []canary.Answer{canary.No.Because("no pod is ready")}
 		s.turns(time.Minute)

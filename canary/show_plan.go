@@ -74,8 +74,12 @@ func (s Step) shown() string {
 	if s.Deadline > 0 && s.OnDeadline != DeadlineAdvance {
 		deadline += ", then " + s.OnDeadline.String()
 	}
+	noReturn := ""
+	if s.NoReturn {
+		noReturn = "point of no return"
+	}
 	return join("; ", lasting("hold", s.Hold), named("requires", s.Requires.String()), deadline,
-		named("enter by", strings.Join(s.EnterGates, ", ")), named("leave by", strings.Join(s.LeaveGates, ", ")))
+		named("enter by", strings.Join(s.EnterGates, ", ")), named("leave by", strings.Join(s.LeaveGates, ", ")), noReturn)
 }
 
 func (d drift) shown() string { return fmt.Sprintf("%v, %d times at most", d.Policy, d.Limit) }

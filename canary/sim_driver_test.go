@@ -131,7 +131,7 @@ func (d *driver) Read(context.Context) (r Reading, err error) {
 }
 
 func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
-	if d.told && t.Canary > 0 {
+	if d.told && t.Canary > 0 && !s.mustStay() {
 		d.w.broken("%v is written in the turn that was told that the canary has no pod", t)
 	}
 	if d.lacks > 0 && !d.told && d.seen == d.w.version {

@@ -127,6 +127,9 @@ func (w *world) interfere() {
 	if stuck := w.state.Drifting || !w.state.Paused.IsZero() || w.state.Phase == phase.Retreating; stuck && w.meddlings == 0 && w.rng.IntN(40) == 0 {
 		w.order(Command{Order: order.Resume})
 	}
+	if w.state.mustStay() && strings.HasPrefix(w.state.Reason, behind) && w.rng.IntN(200) == 0 {
+		w.order(Command{Order: order.Abort})
+	}
 	if w.sim.commanded && w.meddlings == 0 && gated(w.state.Phase) && w.sim.plan.spec.has("door") && w.rng.IntN(40) == 0 {
 		w.order(Command{Order: order.Approve, Gate: "door"})
 	}
@@ -141,8 +144,8 @@ func (w *world) ended() error {
 		return nil
 	}
 	want := w.sim.plan.spec.goal()
-	if w.state.Phase == phase.RolledBack && strings.HasPrefix(w.state.Reason, "unreachable for") {
-		return nil // nobody looked in between
+	if w.state.Phase == phase.RolledBack && (strings.HasPrefix(w.state.Reason, "unreachable for") || w.state.NoReturn && strings.HasPrefix(w.state.Reason, "abort")) {
+		return nil // nobody looked in between, or it was behind a point of no return
 	}
 	failing := w.sim.bad >= 0 && w.sim.bad < w.sim.plan.Len()
 	if failing || w.sim.noPromote && w.sim.plan.End().Kind == PromoteStable {
@@ -195,6 +198,7 @@ func randomScenario(rng *rand.Rand) scenario {
 		if rng.IntN(4) == 0 {
 			step.Traffic = Traffic{Mirror: Full}
 		}
+		step.NoReturn = end.Kind != Discard && step.Traffic.users() && rng.IntN(12) == 0
 		step.Requires = Requirement(rng.IntN(len(requirementNames) - 1)) // a bad canary must be seen
 		for _, gates := range []*[]string{&step.EnterGates, &step.LeaveGates} {
 			if rng.IntN(5) == 0 {

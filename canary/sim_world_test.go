@@ -255,6 +255,10 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 			w.broken("step %d was entered while the canary was not ready", after.Step)
 		}
 	}
+	ordered := before.Command.Order == order.Abort || before.Command.Order == order.StepBack
+	if back := after.Phase == phase.Retreating && before.Phase != phase.Retreating || after.leadsBack() && after.Outcome == phase.RolledBack; back && before.mustStay() && !ordered && !w.restored && !w.sim.meddled {
+		w.broken("%v follows %v behind the point of no return, and nobody ordered it", after.Phase, before.Phase)
+	}
 	if moved && before.Phase == phase.Progressing && !before.PromoteNow && !w.restored {
 		w.holdStep(before, after)
 	}

@@ -69,6 +69,8 @@ type Place struct {
 	// Outcome is the final phase that the rollout leads to, once its steps are over or it
 	// has turned back. It is zero before.
 	Outcome phase.Phase `json:"outcome,omitzero"`
+	// NoReturn: the rollout has come to a Step with NoReturn.
+	NoReturn bool `json:"noReturn,omitzero"`
 	// Returned counts the writes that have returned traffic to stable so far, where the
 	// return takes several writes.
 	Returned int `json:"returned,omitzero"`

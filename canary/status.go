@@ -79,6 +79,8 @@ func (t *turn) waits(now time.Time) (what string, until time.Time) {
 		return "paused: " + s.Reason, s.Paused.Add(t.pauseLimit())
 	case s.Returned > 0 && s.Traffic.Canary > 0:
 		return "waits for pods of stable: " + s.Reason, s.Entered.Add(grace)
+	case strings.HasPrefix(s.Reason, behind):
+		return "waits for people: " + s.Reason, until
 	case s.Phase == phase.Retreating:
 		return "stable has all traffic: " + s.Reason, s.Retreat.Since.Add(t.pauseLimit())
 	case now.Before(settled):

@@ -31,6 +31,11 @@ type Step struct {
 	EnterGates, LeaveGates []string
 	// Requires says which verdict the step must have before it is left.
 	Requires Requirement
+	// NoReturn marks a point of no return, such as a migration after which the old version
+	// cannot serve. From this step on nothing takes traffic from the canary but an order:
+	// a failure holds the rollout with cause.NoReturn, and people have to act. Sweep and a
+	// newer revision leave it alone as well.
+	NoReturn bool
 }
 
 // clone returns a copy that shares nothing.
@@ -118,6 +123,9 @@ func (s Step) problems() mistakes {
 	}
 	if t := s.Traffic; s.Requires == Pass && t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
 		all.add("", "", "the canary gets nothing that could be judged; give it traffic, or let the step require %q", Nothing)
+	}
+	if t := s.Traffic; s.NoReturn && !t.users() {
+		all.add("noReturn", "", "users are not on the canary in this step; mark the first step that may not be taken back")
 	}
 	all.checkKnown("onDeadline", s.OnDeadline)
 	all.checkKnown("requires", s.Requires)

@@ -24,10 +24,13 @@ func (t *turn) older() bool {
 	return !t.o.Had && !slices.Contains(s.Revisions, t.revision)
 }
 
-// supersede orders an Abort of an older revision. One that has changed stable already is
-// let end.
+// settled reports whether a newer revision is to let the rollout end: it has changed stable
+// already, or has come to a point of no return.
+func (p *Place) settled() bool { return rowOf(p.Phase).moved || p.mustStay() }
+
+// supersede orders an Abort of an older revision, unless that is settled.
 func (t *turn) supersede() {
-	if t.older() && !rowOf(t.s.Phase).moved && !t.s.leadsBack() && t.homeward().check(&t.s) == nil {
+	if t.older() && !t.s.settled() && !t.s.leadsBack() && t.homeward().check(&t.s) == nil {
 		t.s.Command = Command{Order: order.Abort, By: "revision " + clip(t.revision, maxName/2), Why: "it supersedes " + clip(t.s.Revision, maxName/2)}
 		t.s.Revisions = remember(t.s.Revisions, t.s.Revision)
 	}
@@ -53,14 +56,14 @@ func (t *turn) revisions() []string {
 	return slices.DeleteFunc(slices.Clone(all), func(r string) bool { return r == t.revision })
 }
 
-// handover is how long a newer revision waits for one that has changed stable already.
+// handover is how long a newer revision waits for one that is settled.
 const handover = time.Hour
 
-// awaits waits for an older revision that has changed stable already. It is nil if there is
-// none, or if that takes too long.
+// awaits waits for an older revision that is settled. It is nil if there is none, or if that
+// takes too long.
 func (t *turn) awaits() *decision {
 	until := t.s.Entered.Add(handover)
-	if !t.older() || !rowOf(t.s.Phase).moved || !t.before(until) {
+	if !t.older() || !t.s.settled() || !t.before(until) {
 		return nil
 	}
 	t.bystander = true

@@ -126,7 +126,7 @@ func sweep(ctx context.Context, r Router) error {
 // versions.
 func (s *State) mayStepAside() bool {
 	steps := s.Phase == phase.Progressing || s.Phase == phase.CompletingShift || s.Phase == phase.Retreating
-	return (steps || s.Returned > 0 && s.Traffic.users()) && !s.Recalled
+	return !s.NoReturn && (steps || s.Returned > 0 && s.Traffic.users()) && !s.Recalled
 }
 
 // stepAside gives stable all traffic until a driver goes on.

@@ -65,6 +65,7 @@ func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *dec
 	restored := s.Phase == phase.RestoringStable // other pods: the proxies have to learn of them
 	s.Phase, s.Step = to, step
 	s.Entered = t.o.Now
+	s.NoReturn = s.NoReturn && len(t.steps) == 0 || t.noReturn(to, step)
 	s.Paused, s.PausedFor, s.Returned = time.Time{}, 0, 0
 	s.Skipped, s.Approved, s.Drifting = false, open, false
 	s.Retreat = retreat{Resumed: s.Retreat.Resumed}

@@ -19,6 +19,7 @@ const (
 	Capacity           // ends when the canary has enough ready pods
 	Paused             // ends with a Resume
 	Drift              // somebody else changed the traffic; ends when it is restored, with HoldAndAsk by a Resume
+	NoReturn           // the rollout fails behind a point of no return; ends when it no longer does, or with an Abort
 	OtherVersion       // somebody changed the pods of stable or of the canary; ends when that is undone
 	Unreachable        // a part of the rollout returned an error; ends when it answers
 	Promoting          // ends when stable runs the canary's version
@@ -46,7 +47,7 @@ const (
 
 var names = []string{
 	"none", "settling", "verifying", "holding", "waiting for a verdict", "judge error",
-	"waiting for gate", "waiting for capacity", "paused", "drift", "another version", "unreachable", "promoting stable",
+	"waiting for gate", "waiting for capacity", "paused", "drift", "point of no return", "another version", "unreachable", "promoting stable",
 	"restoring stable", "cleaning up", "stepped back", "no ready pod", "no readings", "no readings of the canary", "stable worse", "all fail",
 	"no driver", "moved on", "turned back", "over",
 }
