@@ -178,3 +178,84 @@ type ready struct {
 }
 
 func (r ready) Ready(context.Context, canary.Question) (canary.Answer, error) { return r.answer(), nil }
+
+// E37: the pods go while the store hangs. Their watch interrupts the question to it.
+func TestAWakeUpInterruptsTheQuestionUnderWay(t *testing.T) {
+	w := dying{watched{Workload: new(canarytest.Workload)}, new(time.Time)}
+	hangs := false
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.turns(25 * time.Second)
+		hangs = true
+		began := time.Now()
+		*w.at = began.Add(8 * time.Second)
+		time.AfterFunc(8*time.Second, func() {
+			for range 3 {
+				w.changed <- struct{}{}
+			}
+		})
+		s.turns(20 * time.Second)
+		read := s.read()
+		require.Zero(t, read.Traffic)
+		require.Equal(t, 8*time.Second, read.State.Shifted.Sub(began).Round(time.Second))
+	}, func(c *canary.Config) {
+		w.changed = make(chan struct{}, 3) // of the bubble
+		c.Workload = w
+		c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {
+			if hangs {
+				<-ctx.Done()
+			}
+			return analysis.Result{}, ctx.Err()
+		})
+	})
+}
+
+// dying is a Workload whose canary has no pod from some time on.
+type dying struct {
+	watched
+	at *time.Time
+}
+
+func (d dying) Inspect(context.Context, canary.Question) (seen canary.Inspection, err error) {
+	if !d.at.IsZero() && !time.Now().Before(*d.at) {
+		seen.Dead = "no pod is ready"
+	}
+	return seen, nil
+}
+
+// Changes without an end keep no judge from its answer.
+func TestARestlessWakerDoesNotKeepTheJudgeFromItsAnswer(t *testing.T) {
+	w := watched{Workload: new(canarytest.Workload)}
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() {
+			often := time.NewTicker(50 * time.Millisecond)
+			defer often.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-often.C:
+				}
+				select {
+				case w.changed <- struct{}{}:
+				default: // nobody listens any more
+				}
+			}
+		}()
+		s.promotes()
+	}, func(c *canary.Config) {
+		w.changed = make(chan struct{}) // of the bubble
+		c.Workload = w
+		c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {
+			timer := time.NewTimer(time.Second)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				return analysis.Result{Verdict: analysis.Pass, Reason: "as good as stable"}, nil
+			case <-ctx.Done():
+				return analysis.Result{}, ctx.Err()
+			}
+		})
+	})
+}

@@ -99,6 +99,9 @@ func (r *Runner) Turn(ctx context.Context) (Event, error) {
 	e, err := r.turn(ctx)
 	e.Err = err
 	e.Wait = max(e.Wait, r.last.backOff(err))
+	if errors.Is(err, errWoken) {
+		return e, err // a Run goes on with another turn
+	}
 	for _, a := range r.audiences {
 		a.tell(ctx, e)
 	}
@@ -180,7 +183,7 @@ func (r *Runner) Run(ctx context.Context) (State, error) {
 	wake := r.c.wakes(awake)
 	n := run{r: r}
 	for {
-		wait, over, err := n.turn(ctx)
+		wait, over, err := n.turn(ctx, wake)
 		if ctx.Err() == nil && over {
 			return n.last, err
 		}
@@ -197,13 +200,21 @@ type run struct {
 	begun bool
 	last  State
 	why   Event // the last turn that ctx did not end
+	woken bool  // a Waker interrupted the last turn; the next one is let end
 	patience
 }
 
 // turn takes one, and returns how long to wait after it, or that the rollout is over
 // with its outcome.
-func (n *run) turn(ctx context.Context) (wait time.Duration, over bool, err error) {
-	e, err := n.r.Turn(ctx)
+func (n *run) turn(ctx context.Context, wake <-chan struct{}) (wait time.Duration, over bool, err error) {
+	asking := ctx
+	if !n.woken {
+		asking = wakeable(ctx, wake)
+	}
+	e, err := n.r.Turn(asking)
+	if n.woken = errors.Is(err, errWoken); n.woken {
+		return 0, false, nil
+	}
 	first := !n.begun
 	n.begun = n.begun || err == nil && e.Err == nil
 	if ctx.Err() == nil {

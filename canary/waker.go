@@ -2,6 +2,7 @@ package canary
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -12,6 +13,35 @@ type Waker interface {
 	// Changes may be merged while a value waits. The channel may be closed when no more
 	// changes can be reported.
 	Wake(ctx context.Context) <-chan struct{}
+}
+
+// errWoken ends a turn whose question a Waker has interrupted: the next one begins with the pods.
+var errWoken = errors.New("something has changed")
+
+type wakeUps struct{}
+
+// wakeable lets a value from wake interrupt the questions of a turn that only read.
+func wakeable(ctx context.Context, wake <-chan struct{}) context.Context {
+	return context.WithValue(ctx, wakeUps{}, wake)
+}
+
+// asking is the context of one question. Call rest after it.
+func (a ask) asking(ctx context.Context) (_ context.Context, rest func()) {
+	wake, ok := ctx.Value(wakeUps{}).(<-chan struct{})
+	if reads := a == askJudge || a == askShown || a == askGate; !ok || !reads {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-wake:
+			cancel(errWoken)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil); <-over }
 }
 
 // restless is the least time between two turns, however often somebody wakes.
