@@ -38,6 +38,11 @@ const DefaultLag = 30 * time.Second
 // like all others: such a service needs a Verifier of its own. A proxy that sends nothing
 // shows nothing.
 //
+// If proxies do not divide their requests as written and the Provider is a
+// metrics.RefusalReader, the reason also names those among them that refused configuration
+// since a Lag before the change. Nothing else depends on the control plane's metrics: if they
+// are not there or cannot be read, the reply is the same.
+//
 // An error means that the metrics do not tell: the store failed, has no readings of either
 // version, or, if the canary is to have nothing, shows no request at all. Metrics is safe
 // for concurrent use if its Provider is.
@@ -89,7 +94,8 @@ func (m Metrics) Verify(ctx context.Context, t canary.Traffic, since time.Time) 
 	}
 	switch wrong := sent.unlike(t, choosing); {
 	case len(wrong) > 0:
-		return canary.Wait.Because("not as written in the last %v: %s", lag, listed(wrong)), nil
+		cause := m.refused(ctx, wrong, metrics.Window{From: changed(since, now).Add(-lag), To: now})
+		return canary.Wait.Because("not as written in the last %v: %s%s", lag, sent.listed(wrong), cause), nil
 	case len(sent) == 0 && t.Canary == 0:
 		return canary.Answer{}, fmt.Errorf("verify: no proxy has sent a request in the last %v", lag)
 	case len(sent) == 0:
@@ -129,16 +135,17 @@ func (m Metrics) sent(ctx context.Context, w metrics.Window) (divisions, error) 
 	return all, nil
 }
 
-// unlike returns what of the proxies that do not divide their requests as t says.
-func (all divisions) unlike(t canary.Traffic, choosing bool) []string {
+// unlike returns the proxies that do not divide their requests as t says, in the order of
+// their names.
+func (all divisions) unlike(t canary.Traffic, choosing bool) []metrics.Proxy {
 	share := 0.0
 	if t.Canary > 0 {
 		share = float64(t.Canary) / float64(t.Canary+t.Stable())
 	}
-	var wrong []string
+	var wrong []metrics.Proxy
 	for _, proxy := range slices.SortedFunc(maps.Keys(all), func(a, b metrics.Proxy) int { return strings.Compare(a.String(), b.String()) }) {
-		if d := all[proxy]; d.differs(share, choosing) {
-			wrong = append(wrong, fmt.Sprintf("%v sent %v", proxy, d))
+		if all[proxy].differs(share, choosing) {
+			wrong = append(wrong, proxy)
 		}
 	}
 	return wrong
@@ -161,6 +168,15 @@ func (d division) differs(share float64, choosing bool) bool {
 	}
 	const deviations, slack = 6, 0.01
 	return math.Abs(d.canary-expected) > deviations*math.Sqrt(expected*(1-share))+slack*n
+}
+
+// listed says what the first few of the proxies sent.
+func (all divisions) listed(proxies []metrics.Proxy) string {
+	var texts []string
+	for _, proxy := range proxies {
+		texts = append(texts, fmt.Sprintf("%v sent %v", proxy, all[proxy]))
+	}
+	return listed(texts)
 }
 
 // listed names the first few of them.
