@@ -47,6 +47,13 @@ func (s *badStore) Proxies(ctx context.Context, q metrics.Query, w metrics.Windo
 	return s.Mesh.Proxies(ctx, q, w)
 }
 
+func (s *badStore) Refusals(ctx context.Context, w metrics.Window) ([]metrics.Refusal, error) {
+	if err := s.fails(ctx); err != nil {
+		return nil, err
+	}
+	return s.Mesh.Refusals(ctx, w)
+}
+
 // fails returns the error of a store that is away.
 func (s *badStore) fails(ctx context.Context) error {
 	s.mu.Lock()

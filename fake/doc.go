@@ -7,7 +7,8 @@
 // to this mesh and to an Envoy 1.40 that istiod 1.31 configures, and compares the outcomes.
 //
 // Envoy rejects some objects that the API server, Istio's webhook and istiod accept, and
-// keeps its last routes. The mesh does the same, and [Mesh.Refused] names the rules.
+// keeps its last routes. The mesh does the same. [Mesh.Refused] names the rules, and
+// [Mesh.Refusals] the proxies.
 //
 // [Mesh.Send] and [Mesh.Load] send simulated requests in virtual time, in a
 // testing/synctest bubble. Real requests enter at [Mesh.Entry], and real handlers answer

@@ -64,6 +64,12 @@ spec: {servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]},
 				}))
 				time.Sleep(time.Second)
 				require.Equal(t, c.frozen, frozen(mesh))
+				refused := refusing(t, mesh)
+				for name, proxy := range map[string]string{
+					"sidecar": "productpage.bookinfo", "other": "client.other", "gateway": "istio-ingressgateway.istio-system", "stranger": "edge.istio-system",
+				} {
+					require.Equal(t, strings.Contains(c.frozen, name), strings.Contains(refused, proxy), refused)
+				}
 				require.NoError(t, server.Delete(virtualservices, "stranger", "z"))
 				time.Sleep(time.Second)
 				require.Empty(t, frozen(mesh), "it heals")
@@ -83,7 +89,7 @@ func frozen(mesh *fake.Mesh) string {
 		{"sidecar", client},
 		{"other", fake.Request{Host: "reviews.bookinfo", From: fake.Source{Namespace: "other", Labels: map[string]string{"app": "other"}}}},
 		{"gateway", visitor},
-		{"stranger", fake.Request{Host: "shop.example.com", From: fake.Source{Gateway: "stranger/edge"}}},
+		{"stranger", fake.Request{Host: "shop.example.com", From: fake.Source{Gateway: "stranger/edge", Workload: "edge"}}},
 	} {
 		if mesh.Send(10, c.request).To("reviews-v1") == 10 {
 			old = append(old, c.name)

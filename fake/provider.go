@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/serin-go/serin/fake/internal/telemetry"
@@ -96,6 +99,26 @@ func (m *Mesh) proxies(ctx context.Context, q metrics.Query, w metrics.Window) (
 		return nil, err
 	}
 	return metrics.ProxyIncreases(all, w)
+}
+
+// Refusals implements metrics.RefusalReader: it returns the proxies that refuse their routes
+// now, one for each workload, which is named as its pod. In this it knows more than istiod's
+// counters say, and the window only has to be valid. Proxies that never sent a request are
+// not in the list. [Mesh.Prometheus] does not have these counters.
+func (m *Mesh) Refusals(ctx context.Context, w metrics.Window) ([]metrics.Refusal, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("fake: refusals: %w: %w", metrics.ErrUnavailable, err)
+	}
+	if err := w.Validate(); err != nil {
+		return nil, fmt.Errorf("fake: refusals: %w", err)
+	}
+	found := map[metrics.Refusal]bool{}
+	m.look(func() {
+		for _, from := range m.net.Refusing() {
+			found[metrics.Refusal{Pod: from.Workload, Namespace: from.Namespace, Resource: metrics.Routes}] = true
+		}
+	})
+	return slices.SortedFunc(maps.Keys(found), func(a, b metrics.Refusal) int { return strings.Compare(a.String(), b.String()) }), nil
 }
 
 // Prometheus returns a handler like the HTTP API of a Prometheus server that scrapes the

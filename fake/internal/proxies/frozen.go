@@ -91,6 +91,13 @@ func (h *Held) InForce(c *rules.Call) *Table {
 	return h.accepted(c)
 }
 
+// Refuses reports whether the proxy of a call does not take the routes that it was told
+// last.
+func (h *Held) Refuses(c *rules.Call) bool {
+	told := h.Table()
+	return len(told.bad) > 0 && told.refuses(c)
+}
+
 // accepted returns the last table that the proxy of a call took.
 func (h *Held) accepted(c *rules.Call) *Table {
 	for ; h != nil; h = h.before {

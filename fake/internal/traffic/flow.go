@@ -24,6 +24,7 @@ type flow struct {
 
 // newFlow returns no requests yet, which pass a proxy that was told h.
 func (n *Net) newFlow(h *proxies.Held, c *rules.Call) flow {
+	n.senders.note(c)
 	return flow{net: n, t: h.InForce(c), pods: h.Table(), c: c}
 }
 

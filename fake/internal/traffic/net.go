@@ -33,6 +33,7 @@ type Net struct {
 
 	usual   *Version // of other images
 	now     func(do func())
+	senders senders
 	copies  chan struct{} // a token for each mirrored request under way
 	running *relay.Background
 }
@@ -60,6 +61,7 @@ func New(dice chance.Dice, r *telemetry.Recorder, usual *Version, now func(do fu
 		Versions: map[string]*Version{},
 		Crashed:  map[types.NamespacedName]bool{},
 		Handlers: map[string]http.Handler{},
+		senders:  senders{},
 		copies:   make(chan struct{}, maxCopies),
 		running:  relay.NewBackground(),
 	}
