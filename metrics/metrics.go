@@ -3,8 +3,9 @@
 //
 // The package defines the query ([Query], [Window]), the answer ([Counts]), the errors,
 // and the arithmetic of counters ([Increase]). A [Gauger] reads values that are measured
-// rather than counted, such as memory, with a query in the store's own language. Package
-// metrics/prometheus implements all this with a Prometheus server.
+// rather than counted, such as memory, with a query in the store's own language. A
+// [ProxyCounter] counts by proxy, and a [RefusalReader] names the proxies that refuse
+// configuration. Package metrics/prometheus implements all this with a Prometheus server.
 package metrics
 
 import (

@@ -1,5 +1,6 @@
-// Package prometheus implements [metrics.Sequencer] and [metrics.Gauger] with a
-// Prometheus server, or with anything that has the same API.
+// Package prometheus implements [metrics.Sequencer], [metrics.Gauger],
+// [metrics.ProxyCounter] and [metrics.RefusalReader] with a Prometheus server, or with
+// anything that has the same API.
 //
 // It queries raw counters and adds up their increments itself. PromQL's increase
 // extrapolates: it reports requests that were never sent, and misses the first requests
@@ -49,8 +50,8 @@ const DefaultMaxAge = 2 * time.Minute
 // DefaultStep is the scrape interval of Istio's own Prometheus.
 const DefaultStep = 15 * time.Second
 
-// Provider is a [metrics.Sequencer] and a [metrics.Gauger]. It is safe for concurrent use
-// if its API is.
+// Provider is a [metrics.Sequencer], a [metrics.Gauger], a [metrics.ProxyCounter] and a
+// [metrics.RefusalReader]. It is safe for concurrent use if its API is.
 type Provider struct {
 	api    API
 	config Config
