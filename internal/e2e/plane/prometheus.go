@@ -14,12 +14,15 @@ import (
 // Scrape is how often Prometheus reads the metrics of a pod.
 const Scrape = 200 * time.Millisecond
 
+// istiodScrape is how often Prometheus reads istiod's own metrics, which are large.
+const istiodScrape = time.Second
+
 // MetricsPort is where Prometheus looks for the metrics of a pod.
 const MetricsPort = 15020
 
 // prometheusConfig makes Prometheus find the pods that want to be scraped as
 // Istio's own addon does: by their annotation. It reaches them through a proxy,
-// because their addresses exist only in the cluster.
+// because their addresses exist only in the cluster. istiod is outside of it.
 const prometheusConfig = `
 global: {scrape_interval: %[1]s, scrape_timeout: %[1]s}
 scrape_configs:
@@ -33,6 +36,10 @@ scrape_configs:
   - {source_labels: [__meta_kubernetes_pod_ip], target_label: __address__, replacement: "$1:%[4]d"}
   - {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
   - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+- job_name: istiod
+  scrape_interval: %[5]s
+  scrape_timeout: %[5]s
+  static_configs: [{targets: [%[6]q]}]
 `
 
 func (p *Plane) startPrometheus(ctx context.Context) error {
@@ -40,7 +47,7 @@ func (p *Plane) startPrometheus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config := fmt.Sprintf(prometheusConfig, Scrape, pods, p.Kubeconfig(), MetricsPort)
+	config := fmt.Sprintf(prometheusConfig, Scrape, pods, p.Kubeconfig(), MetricsPort, istiodScrape, address(p.ports.istioMonitoring))
 	if err := os.WriteFile(p.Path("prometheus.yaml"), []byte(config), 0o600); err != nil {
 		return err
 	}
@@ -51,7 +58,7 @@ func (p *Plane) startPrometheus(ctx context.Context) error {
 }
 
 // Prometheus is the URL of the Prometheus server. It scrapes the pods with the
-// annotation prometheus.io/scrape: "true".
+// annotation prometheus.io/scrape: "true", and istiod.
 func (p *Plane) Prometheus() string { return "http://" + address(p.ports.prometheus) }
 
 // servePods starts an HTTP proxy to the pods and returns its address.
