@@ -127,7 +127,7 @@ func (b Builder) HeaderRoutes() Builder {
 }
 
 // Bake sets the bake time. During this time after the last change of traffic, an Abort
-// still rolls back, and prerequisites and header routes are kept. The zero value is no
+// still undoes the promotion, and prerequisites and header routes are kept. The zero value is no
 // bake time. A plan that ends with Discard has none.
 func (b Builder) Bake(d time.Duration) Builder {
 	b.spec.bake = d

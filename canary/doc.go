@@ -43,6 +43,9 @@
 //     order.Resume. If only the canary's readings are missing, it resumes by order only.
 //     Without a ready pod the rollout rolls back after ten minutes, otherwise after the pause
 //     limit, 24 hours by default.
+//     Traffic goes back to stable in proportion to the ready pods that stable has, measured by
+//     those of when the rollout began, and within ten minutes in any case.
+//   - Behind a point of no return (Step.NoReturn) only an order takes users from the canary.
 //   - To verify is to see in what the proxies do that they route as written. A canary is quiet
 //     when no proxy sends it live requests any more.
 //   - A revision supersedes an earlier one of the same plan and owner that is under way: that
@@ -65,14 +68,16 @@
 //     requires, its gates are open, and the canary is ready.
 //   - After a rollback stable has all traffic, and nothing is mirrored. Traffic never goes
 //     to a stable workload that is between two versions, unless the canary has no ready pod
-//     or fails while stable cannot be restored.
+//     or fails while stable cannot be restored. Stable gets no more than its ready pods carry,
+//     for ten minutes, unless the canary has no ready pod.
 //   - With a Config.Verifier a rollout is over when the mesh was seen to do its last traffic.
 //     If nobody can tell for the error limit, its reason says "not seen quiet".
 //   - What is promoted is the version that was pinned on stable when the rollout began. A
 //     canary or a stable that becomes another version is noticed in the same turn.
 //   - A failing judge rolls back at any time in a step, whatever else the step waits for.
-//   - Users do not stay on a canary that cannot answer or that nobody can judge: stable gets
-//     all traffic in the turn in which the canary has no ready pod, and after the blind limit.
+//   - Before a point of no return, users do not stay on a canary that cannot answer or that
+//     nobody can judge: stable gets all traffic in the turn in which the canary has no ready
+//     pod, and after the blind limit.
 //   - From every State, even one that cannot be decoded, an Abort leads to stable. Each
 //     driver of the owner obeys it, whatever its plan. An Abort by annotation
 //     (Reading.Abort) is obeyed by every driver.
