@@ -81,15 +81,24 @@ func (t *turn) afterwards() *decision {
 	case !t.o.Workload || t.s.Recalled || t.end.Kind == Discard:
 	case t.o.Answers[askInspected].Reply == unasked:
 		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
-	case t.end.Kind == Stay && seen.Dead != "":
-		return t.rollBack(seen.Dead)
-	case t.end.Kind == Stay && seen.CanaryChanged != "" && t.onChange != ChangeHold:
-		return t.otherCanary()
 	case t.end.Kind == Stay:
+		return t.stayed()
 	case seen.Dead != "" && t.exposed():
 		return t.putBack(seen.Dead)
 	case seen.StableChanged != "" && (t.s.Phase == phase.Baking || t.s.Phase == phase.Returning):
 		return t.putBack(seen.StableChanged) // users stay where somebody has put them
+	}
+	return nil
+}
+
+// stayed is afterwards where the canary keeps the traffic for good.
+func (t *turn) stayed() *decision {
+	seen := &t.o.Inspection
+	switch {
+	case seen.Dead != "":
+		return t.rollBack(seen.Dead)
+	case seen.CanaryChanged != "" && t.onChange != ChangeHold:
+		return t.otherCanary()
 	}
 	return nil
 }

@@ -36,12 +36,12 @@ func behindIt(t *testing.T, plan canary.Builder, f func(*testing.T, *stage)) {
 
 func TestBehindThePointOfNoReturnAFailureHoldsAndCallsPeople(t *testing.T) {
 	for name, fails := range map[string]func(*stage){
-		"the judge fails the canary":     func(s *stage) { s.judge.Script = rulings(analysis.Fail) },
-		"the canary has no pods":         func(s *stage) { s.workload.AliveScript = noPods },
-		"nobody can judge":               func(s *stage) { s.judge.Script = []canarytest.Ruling{unread} },
-		"the canary is another version":  func(s *stage) { s.workload.CanaryChanged = pushed },
-		"somebody changes it often":      func(s *stage) { s.workload.AliveScript = noPods; s.argues() },
-		"it cannot take the next share":  func(s *stage) { s.workload.ReadyScript = []canary.Answer{canary.No.Because("no pod is ready")} },
+		"the judge fails the canary":    func(s *stage) { s.judge.Script = rulings(analysis.Fail) },
+		"the canary has no pods":        func(s *stage) { s.workload.AliveScript = noPods },
+		"nobody can judge":              func(s *stage) { s.judge.Script = []canarytest.Ruling{unread} },
+		"the canary is another version": func(s *stage) { s.workload.CanaryChanged = pushed },
+		"somebody changes it often":     func(s *stage) { s.workload.AliveScript = noPods; s.argues() },
+		"it cannot take the next share": func(s *stage) { s.workload.ReadyScript = []canary.Answer{canary.No.Because("no pod is ready")} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			behindIt(t, migrated(), func(t *testing.T, s *stage) {
