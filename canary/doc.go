@@ -44,7 +44,7 @@
 //     Without a ready pod the rollout rolls back after ten minutes, otherwise after the pause
 //     limit, 24 hours by default.
 //     Traffic goes back to stable in proportion to the ready pods that stable has, measured by
-//     those of when the rollout began, and within ten minutes in any case.
+//     those of when the rollout began, and within five minutes in any case.
 //   - Behind a point of no return (Step.NoReturn) only an order takes users from the canary.
 //   - To verify is to see in what the proxies do that they route as written. A canary is quiet
 //     when no proxy sends it live requests any more.
@@ -69,7 +69,7 @@
 //   - After a rollback stable has all traffic, and nothing is mirrored. Traffic never goes
 //     to a stable workload that is between two versions, unless the canary has no ready pod
 //     or fails while stable cannot be restored. Stable gets no more than its ready pods carry,
-//     for ten minutes, unless the canary has no ready pod.
+//     for five minutes, unless the canary has no ready pod.
 //   - With a Config.Verifier a rollout is over when the mesh was seen to do its last traffic.
 //     If nobody can tell for the error limit, its reason says "not seen quiet".
 //   - What is promoted is the version that was pinned on stable when the rollout began. A

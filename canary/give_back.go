@@ -8,8 +8,12 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// leastGift is how much more of the traffic stable must be able to get for a write of its own.
-const leastGift = 5 * Percent
+// giving is how long stable may take to get all traffic, and leastGift how much more of it
+// stable must be able to get for a write of its own.
+const (
+	giving    = 5 * time.Minute
+	leastGift = 5 * Percent
+)
 
 // gradual reports whether the canary may keep a share of the live traffic in a phase in which
 // stable is to have all.
@@ -32,14 +36,14 @@ func (t *turn) keep(p phase.Phase, traffic *Traffic) *decision {
 }
 
 // kept is what the canary keeps of most of the traffic, if stable has no pods for the shortfall. It
-// falls to nothing within the grace: load is what makes an autoscaler add pods, and no wait is
+// falls to nothing within the time of giving: load is what makes an autoscaler add pods, and no wait is
 // without an end. A canary that cannot answer keeps nothing.
 func (t *turn) kept(most, shortfall Weight, since time.Time) Weight {
-	left := min(grace, since.Add(grace).Sub(t.o.Now)+t.o.Skew)
+	left := min(giving, since.Add(giving).Sub(t.o.Now)+t.o.Skew)
 	if t.o.Inspection.Dead != "" || left <= 0 {
 		return 0
 	}
-	share := float64(max(0, min(Full, shortfall))) * float64(left) / float64(grace)
+	share := float64(max(0, min(Full, shortfall))) * float64(left) / float64(giving)
 	return min(most, Weight(share)/Percent*Percent)
 }
 
@@ -60,7 +64,7 @@ func (t *turn) giveBack() *decision {
 	}
 	kept := t.kept(s.Traffic.Canary, shortfall, s.Entered)
 	if kept > 0 && s.Traffic.Canary-kept < leastGift {
-		return t.stay(Reason{cause.Capacity, why + "; it gets the rest as it grows, and in any case in the end", s.Entered.Add(grace)})
+		return t.stay(Reason{cause.Capacity, why + "; it gets the rest as it grows, and in any case in the end", s.Entered.Add(giving)})
 	}
 	s.Returned = min(s.Returned+1, maxCount)
 	return t.shift(Traffic{Canary: kept, HeaderRoutes: s.Traffic.HeaderRoutes}, Reason{Cause: cause.Capacity, Detail: why})

@@ -90,7 +90,7 @@ type Inspection struct {
 	StableChanged string
 	// Shortfall is the share of all traffic that stable's ready pods cannot carry, by what
 	// they were when the rollout began (Question.Pin). On the way back the canary keeps it
-	// until stable has more pods, and for ten minutes at most. The zero value is none.
+	// until stable has more pods, and for five minutes at most. The zero value is none.
 	Shortfall Weight
 }
 

@@ -194,7 +194,7 @@ func (w *world) holdCapacity(before, after State, t Traffic, lacking Weight) {
 	if before.Phase == after.Phase {
 		since = before.Entered
 	}
-	left := 1 - float64(w.now.Sub(since)+simSlack)/float64(grace)
+	left := 1 - float64(w.now.Sub(since)+simSlack)/float64(giving)
 	least := min(before.Traffic.Canary, w.traffic.Canary, Weight(float64(lacking)*left)-2*Percent)
 	if gradual(after.Phase) && t.Canary < least && !w.sim.clockSteps && !after.Recalled {
 		w.broken("stable has no pods for %v of the traffic, and gets %v in %v", lacking, t, after.Phase)

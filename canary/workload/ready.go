@@ -44,8 +44,9 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 // exist, and stable has one: it does not matter what its pods run, and for how long they
 // have been ready. The canary has changed if its pod template is not the pinned one, and
 // stable if it is neither the pinned one nor what Promote made of it. The Shortfall is what the
-// ready replicas of stable lack of those that it had when the rollout began. If a Deployment
-// cannot be read, the Inspection has what is known all the same.
+// ready replicas of stable lack of those that it had when the rollout began, if each carries a
+// quarter more than then. If a Deployment cannot be read, the Inspection has what is known all
+// the same.
 func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen canary.Inspection, err error) {
 	source, err := d.get(ctx, d.config.Canary)
 	switch {
@@ -77,6 +78,10 @@ func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen cana
 	return seen, err
 }
 
+// headroom is how much more a pod carries than what it had to when the rollout began: an
+// autoscaler that follows the traffic leaves stable no shortfall.
+const headroom = 1.25
+
 // shortfall is what so many ready replicas lack of the pinned capacity.
 func shortfall(ready int32, capacity string) (canary.Weight, error) {
 	if capacity == "" {
@@ -86,8 +91,11 @@ func shortfall(ready int32, capacity string) (canary.Weight, error) {
 	if err != nil || pinned < 0 {
 		return 0, fmt.Errorf("%w: its pinned capacity is %q; want a number of replicas", canary.ErrBadState, capacity)
 	}
-	lacking := max(0, pinned-int64(ready))
-	return canary.Full * canary.Weight(lacking) / canary.Weight(max(1, pinned)), nil
+	if pinned == 0 {
+		return 0, nil
+	}
+	carried := headroom * float64(ready) / float64(pinned)
+	return canary.Weight(max(0, 1-carried) * float64(canary.Full)), nil
 }
 
 // stableChanged says that somebody has changed stable; "" if not, or if that cannot be told.

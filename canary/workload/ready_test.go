@@ -317,7 +317,7 @@ func TestAnInspectionTellsWhatStableLacks(t *testing.T) {
 	pin, _, err := w.Pin(t.Context(), canary.Question{})
 	require.NoError(t, err)
 	require.Equal(t, "3", pin.Capacity)
-	for ready, lacking := range map[int32]canary.Weight{0: canary.Full, 1: 666_666, 2: 333_333, 3: 0, 9: 0} {
+	for ready, lacking := range map[int32]canary.Weight{0: canary.Full, 1: 583_333, 2: 166_666, 3: 0, 9: 0} {
 		c.change("reviews-v1", func(d *appsv1.Deployment) { d.Status.ReadyReplicas = ready })
 		seen, err := w.Inspect(t.Context(), canary.Question{Pin: pin})
 		require.NoError(t, err)
