@@ -116,6 +116,7 @@ func (b *bounds) clock(c *clock) {
 	b.time("failing", c.Failing)
 	b.time("promotion", c.Promotion)
 	b.time("baked", c.Baked)
+	b.time("drifted", c.Drifted)
 	b.count("pausedFor", int64(c.PausedFor), int64(longest))
 }
 

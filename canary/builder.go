@@ -176,8 +176,8 @@ func (b Builder) ErrorLimit(d time.Duration) Builder {
 	return b
 }
 
-// PauseLimit is how long a rollout may be paused, and how long stable may have all traffic
-// in a Retreat. After that time the rollout rolls back. The zero value means 24 hours.
+// PauseLimit is how long a rollout may be paused, how long stable may have all traffic in a
+// Retreat, and how long the traffic of somebody else may stand. After that time the rollout rolls back. The zero value means 24 hours.
 func (b Builder) PauseLimit(d time.Duration) Builder {
 	b.spec.pause = d
 	return b

@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -83,7 +84,7 @@ func (t *turn) byPolicy(what string) *decision {
 		r.Detail += "; it is adopted"
 		return t.shift(adopted, r)
 	case HoldAndAsk:
-		t.s.Drifting = true
+		t.s.Drifting, t.s.Drifted = true, t.o.Now
 		r.Detail += "; it stays until an order: resume restores the step's traffic, abort rolls back"
 		return t.write(t.o.Traffic, r)
 	case RollBackOnDrift:
@@ -177,9 +178,27 @@ func (t *turn) endure(what string, a Answer) *decision {
 	case a.Reply == No && t.s.Phase != phase.PromotingStable && !t.s.leadsBack() && !t.s.mustStay():
 		return t.rollBack("drift: " + what + "; the step's traffic cannot be restored: " + a.Reason)
 	case t.s.Phase == phase.Progressing && !t.s.Drifting, t.o.Loss != lossless:
-		t.s.Drifting = t.s.Phase == phase.Progressing
+		if t.s.Phase == phase.Progressing {
+			t.s.Drifting, t.s.Drifted = true, t.o.Now
+		}
 		return t.write(t.o.Traffic, Reason{Cause: cause.Drift, Detail: what})
 	}
 	t.held = what + "; it is put back when that is possible: " + a.Reason
 	return nil
+}
+
+// driftsUntil is how long the traffic of somebody else may stand. An earlier version of the
+// library did not note since when it does.
+func (t *turn) driftsUntil() time.Time {
+	return later(t.s.Entered, t.s.Drifted).Add(t.pauseLimit())
+}
+
+// drifting waits until the step's traffic can be restored, or for an order.
+func (t *turn) drifting() *decision {
+	why := cmp.Or(t.held, "the traffic of somebody else stays until an order: resume restores the step's traffic, abort rolls back")
+	until := t.driftsUntil()
+	if !t.before(until) {
+		return t.rollBack(fmt.Sprintf("drift for %v: %s", t.pauseLimit(), why))
+	}
+	return t.stay(Reason{cause.Drift, why, until})
 }

@@ -71,9 +71,15 @@ func TestDriftCanBeAdoptedHeldOrAReasonToRollBack(t *testing.T) {
 		state := s.turns(10 * time.Hour)
 		require.Equal(t, edit, s.read().Traffic)
 		require.True(t, state.Drifting)
-		s.heard("drift: the traffic of somebody else stays until an order")
+		s.heard(": the traffic of somebody else stays until an order")
 		s.send(canary.Command{Order: order.Resume})
 		s.promotes()
+	})
+	story(t, policy(canary.HoldAndAsk), func(t *testing.T, s *stage) {
+		s.turns(time.Second)
+		s.router.Meddle(edit)
+		_, err := s.run()
+		require.ErrorContains(t, err, "drift for 24h0m0s: the traffic of somebody else stays until an order", "nobody came")
 	})
 	story(t, policy(canary.HoldAndAsk), func(t *testing.T, s *stage) {
 		s.turns(time.Second)

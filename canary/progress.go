@@ -109,7 +109,7 @@ func (t *turn) obstacle() *decision {
 	case seen.StableChanged != "" || seen.CanaryChanged != "":
 		return t.stay(Reason{Cause: cause.OtherVersion, Detail: cmp.Or(seen.StableChanged, seen.CanaryChanged)})
 	case t.s.Drifting:
-		return t.stay(Reason{Cause: cause.Drift, Detail: cmp.Or(t.held, "the traffic of somebody else stays until an order: resume restores the step's traffic, abort rolls back")})
+		return t.drifting()
 	}
 	return nil
 }

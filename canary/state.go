@@ -117,6 +117,8 @@ type clock struct {
 	// did.
 	Promotion time.Time `json:"promotion,omitzero"`
 	Baked     time.Time `json:"baked,omitzero"`
+	// Drifted is since when the traffic of somebody else stands; zero if it does not.
+	Drifted time.Time `json:"drifted,omitzero"`
 }
 
 // Orders are what people asked for.

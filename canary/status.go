@@ -129,7 +129,7 @@ func (t *turn) stepWaits(now, settled time.Time) (what string, until time.Time) 
 	}
 	switch until := since.Add(step.Hold); {
 	case s.Drifting:
-		return "waits for an order: somebody changed the traffic", deadline
+		return "waits for an order: somebody changed the traffic", t.driftsUntil()
 	case t.verify && s.Verified.IsZero():
 		return "waits until the mesh routes as written", deadline
 	case now.Before(until) && !s.Skipped:

@@ -47,7 +47,7 @@ func (t *turn) move(traffic Traffic, r Reason) *decision {
 	t.s.Traffic = traffic
 	t.s.Shifted = t.o.Now
 	t.s.Verified = time.Time{}
-	t.s.Drifting = false
+	t.s.Drifting, t.s.Drifted = false, time.Time{}
 	d := t.write(traffic, r)
 	d.After = min(t.settle, t.interval)
 	return d
@@ -67,7 +67,8 @@ func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *dec
 	s.Entered = t.o.Now
 	s.NoReturn = s.NoReturn && len(t.steps) == 0 || t.noReturn(to, step)
 	s.Paused, s.PausedFor, s.Returned = time.Time{}, 0, 0
-	s.Skipped, s.Approved, s.Drifting = false, open, false
+	s.Skipped, s.Approved = false, open
+	s.Drifting, s.Drifted = false, time.Time{}
 	s.Retreat = retreat{Resumed: s.Retreat.Resumed}
 	s.Failing = time.Time{}
 	if to != phase.Baking { // which goes on with what Returning began
