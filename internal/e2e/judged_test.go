@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -56,7 +58,11 @@ func TestTheJudgeJudgesWhatRealServersServed(t *testing.T) {
 			t.Logf("%v after %d looks: %s %v", last.Verdict, looks, last.Reason, found.Trace)
 			for i, f := range found.Findings {
 				j.requireCounted(t, f, looks)
-				require.Equal(t, i == c.culprit, f.Culprit, f)
+				require.False(t, f.Culprit && i != c.culprit, f)
+			}
+			if c.culprit != none { // the first look that fails may be too early to name a culprit beyond chance
+				most := slices.MaxFunc(found.Findings, func(a, b sequential.Finding) int { return cmp.Compare(a.Fail, b.Fail) })
+				require.Equal(t, found.Findings[c.culprit].Name, most.Name)
 			}
 			require.GreaterOrEqual(t, looks, 3)
 			j.requireSameAgain(t)
