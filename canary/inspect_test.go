@@ -140,3 +140,16 @@ func TestPodsThatNobodyCanLookAtHoldTheStepForTheErrorLimit(t *testing.T) {
 		require.InDelta(t, 20*time.Minute, s.read().State.Shifted.Sub(began), float64(time.Minute))
 	})
 }
+
+// P5: stable has no pod, so the judge has nobody to compare with. That is said, with what helps.
+func TestAStableWithoutPodsHoldsTheStepAndSaysWhatHelps(t *testing.T) {
+	holding(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.judge.Script = nil
+		s.workload.StableDead = "stable v1: no pod is ready: mend it, or order promote"
+		s.turns(time.Hour)
+		require.Equal(t, 0, s.read().State.Step)
+		s.heard("waiting for capacity: stable v1: no pod is ready: mend it, or order promote")
+		s.send(canary.Command{Order: order.Promote})
+		s.promotes()
+	})
+}

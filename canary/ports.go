@@ -81,6 +81,9 @@ type Inspection struct {
 	// Dead says why no pod of the canary can answer, although one of stable can. The engine
 	// gives stable all traffic in the same turn, until Ready says Yes again.
 	Dead string
+	// StableDead says why no pod of stable can answer, and what helps. A step is not left
+	// meanwhile, but by an order.Promote.
+	StableDead string
 	// CanaryChanged says that the canary is another version than that of Question.Pin. The
 	// plan says what follows: Builder.OnChange.
 	CanaryChanged string

@@ -106,6 +106,8 @@ func (t *turn) obstacle() *decision {
 		return t.outOfReach()
 	case seen.Dead != "": // a canary of copies only, or users would be off it already
 		return t.stay(Reason{Cause: cause.Capacity, Detail: seen.Dead})
+	case seen.StableDead != "" && !t.s.PromoteNow:
+		return t.stay(Reason{Cause: cause.Capacity, Detail: seen.StableDead})
 	case seen.StableChanged != "" || seen.CanaryChanged != "":
 		return t.stay(Reason{Cause: cause.OtherVersion, Detail: cmp.Or(seen.StableChanged, seen.CanaryChanged)})
 	case t.s.Drifting:

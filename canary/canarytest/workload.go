@@ -18,9 +18,9 @@ type Workload struct {
 	// is used up, its last answer is repeated. Empty is Yes. A No of the AliveScript is
 	// Inspection.Dead.
 	ReadyScript, AliveScript, PromoteScript, RestoreScript []canary.Answer
-	// CanaryChanged, StableChanged and Shortfall are those of each Inspection.
-	CanaryChanged, StableChanged string
-	Shortfall                    canary.Weight
+	// StableDead, CanaryChanged, StableChanged and Shortfall are those of each Inspection.
+	StableDead, CanaryChanged, StableChanged string
+	Shortfall                                canary.Weight
 	// Before is called first with the name of the method, if it is set; an error
 	// ends the call, and nothing has happened.
 	Before func(method string) error
@@ -53,7 +53,7 @@ func (w *Workload) Inspect(ctx context.Context, _ canary.Question) (canary.Inspe
 	if err := w.enter(ctx, "Inspect", canary.Fence{}); err != nil {
 		return canary.Inspection{}, err
 	}
-	seen := canary.Inspection{CanaryChanged: w.CanaryChanged, StableChanged: w.StableChanged, Shortfall: w.Shortfall}
+	seen := canary.Inspection{StableDead: w.StableDead, CanaryChanged: w.CanaryChanged, StableChanged: w.StableChanged, Shortfall: w.Shortfall}
 	if a := w.answer("Inspect", w.AliveScript); a.Reply == canary.No {
 		seen.Dead = a.Reason
 	}

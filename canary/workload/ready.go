@@ -42,7 +42,7 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 
 // Inspect reads both Deployments. The canary is dead if it has no ready replica, or does not
 // exist, and stable has one: it does not matter what its pods run, and for how long they
-// have been ready. The canary has changed if its pod template is not the pinned one, and
+// have been ready. Stable is dead if it has no ready replica. The canary has changed if its pod template is not the pinned one, and
 // stable if it is neither the pinned one nor what Promote made of it. The Shortfall is what the
 // ready replicas of stable lack of those that it had when the rollout began, if each carries a
 // quarter more than then. If a Deployment cannot be read, the Inspection has what is known all
@@ -67,8 +67,16 @@ func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen cana
 	if err != nil {
 		return seen, err
 	}
-	ready := stable.Status.ReadyReplicas
-	if ready > 0 && (source == nil || source.Status.ReadyReplicas == 0) {
+	ready, ofCanary := stable.Status.ReadyReplicas, int32(0)
+	if source != nil {
+		ofCanary = source.Status.ReadyReplicas
+	}
+	switch {
+	case ready == 0 && ofCanary == 0:
+		seen.StableDead = fmt.Sprintf("neither stable %s nor canary %s has a ready pod", d.config.Stable, d.config.Canary)
+	case ready == 0:
+		seen.StableDead = fmt.Sprintf("stable %s: no pod is ready, and canary %s has %d: mend stable, or order promote to give the canary all traffic", d.config.Stable, d.config.Canary, ofCanary)
+	case ofCanary == 0:
 		seen.Dead = fmt.Sprintf("canary %s: no pod is ready, and stable %s has %d", d.config.Canary, d.config.Stable, ready)
 	}
 	if seen.Shortfall, err = shortfall(ready, q.Pin.Capacity); err != nil {

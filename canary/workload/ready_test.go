@@ -222,12 +222,12 @@ func TestACanaryIsAliveWithAReadyPod(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		canary, stable int32
-		dead           string
+		seen           canary.Inspection
 	}{
-		"both":    {1, 3, ""},
-		"neither": {0, 0, ""},
-		"dead":    {0, 3, "canary reviews-v2: no pod is ready, and stable reviews-v1 has 3"},
-		"alone":   {1, 0, ""},
+		"both":    {1, 3, canary.Inspection{}},
+		"neither": {0, 0, canary.Inspection{StableDead: "neither stable reviews-v1 nor canary reviews-v2 has a ready pod"}},
+		"dead":    {0, 3, canary.Inspection{Dead: "canary reviews-v2: no pod is ready, and stable reviews-v1 has 3"}},
+		"alone":   {1, 0, canary.Inspection{StableDead: "stable reviews-v1: no pod is ready, and canary reviews-v2 has 1: mend stable, or order promote to give the canary all traffic"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newCluster(t)
@@ -235,7 +235,7 @@ func TestACanaryIsAliveWithAReadyPod(t *testing.T) {
 			k.change("reviews-v1", ready(c.stable))
 			seen, err := k.workload(both).Inspect(t.Context(), canary.Question{})
 			require.NoError(t, err)
-			require.Equal(t, canary.Inspection{Dead: c.dead}, seen)
+			require.Equal(t, c.seen, seen)
 		})
 	}
 	k := newCluster(t)
