@@ -3,14 +3,16 @@ package canary
 import (
 	"cmp"
 	"strings"
+	"time"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// lastLooks is how many looks stable is looked at when it has all traffic again.
-const lastLooks = 3
+// lastLooks is how many looks stable is looked at when it has all traffic again, the warm-up of
+// a judge included, if that takes no longer than lastTime.
+const lastLooks, lastTime = 5, 5 * time.Minute
 
 // aftermath looks at stable after a way back, and adds what it shows to the reason: if stable
 // does no better, the canary was not the cause. It is nil when that is done, or if the canary
@@ -22,7 +24,7 @@ func (t *turn) aftermath() *decision {
 	}
 	since, _ := t.seen()
 	w := t.window(since)
-	until := w.From.Add(lastLooks * cmp.Or(t.o.Look, t.interval))
+	until := w.From.Add(min(lastTime, lastLooks*cmp.Or(t.o.Look, t.interval)))
 	switch {
 	case t.before(until):
 		return t.stay(Reason{cause.Verdict, "stable has all traffic again, and is looked at", until})
@@ -31,15 +33,17 @@ func (t *turn) aftermath() *decision {
 		r.Earlier, r.Dropped, r.Carry, r.Frozen = nil, 0, nil, nil // this time alone
 		return t.decide(decision{Ask: askJudge, Request: r})
 	}
-	words := clip(t.o.Judged.aftermath(), maxReason/2)
-	s.Reason = clip(s.Reason, maxReason-len(words)) + words
+	const room = maxReason / 3
+	if shows := t.o.Judged.aftermath(); shows != "" {
+		s.Reason = clip(s.Reason, maxReason-room) + clip(shows, room)
+	}
 	return nil
 }
 
 // aftermath is what the numbers behind an answer say of stable, or of what it is compared with.
 func (j *judgement) aftermath() string {
 	if j.Err != nil {
-		return "; how stable does since then is not known: " + j.Err.Error()
+		return "; how stable does since then is not known"
 	}
 	var said []string
 	for _, v := range j.Result.Values {

@@ -44,7 +44,7 @@ func TestARollbackSaysHowStableDoesSinceThen(t *testing.T) {
 		require.Zero(t, last.Canary)
 		require.Empty(t, last.Earlier, "that time alone")
 		require.Equal(t, state.Shifted.Add(25*time.Second), last.Window.From)
-		require.Equal(t, 30*time.Second, last.Window.Length(), "three looks")
+		require.Equal(t, 50*time.Second, last.Window.Length(), "five looks")
 		s.heard("stable has all traffic again, and is looked at")
 		require.NotZero(t, asked[0].Canary)
 	}, beside(counts, nil, &asked))
@@ -52,7 +52,7 @@ func TestARollbackSaysHowStableDoesSinceThen(t *testing.T) {
 	story(t, twoSteps(), func(t *testing.T, s *stage) {
 		state, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
-		require.Contains(t, state.Reason, "; how stable does since then is not known: 503")
+		require.Contains(t, state.Reason, "; how stable does since then is not known")
 	}, beside(counts, errors.New("503"), &asked))
 }
 
@@ -71,3 +71,35 @@ func TestARollbackThatNobodySawIsOverAtOnce(t *testing.T) {
 		require.Zero(t, time.Since(began), "copies hurt nobody")
 	})
 }
+
+func TestTheReasonOfAWayBackStaysLegible(t *testing.T) {
+	var why = `5xx: canary 312/4021 (7.76%), stable 12/40980 (0.03%); that is 265 times the rate, at most 1.05 times is healthy`
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		state, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Contains(t, state.Reason, "312/4021 (7.76%), stable 12/40980")
+	}, func(c *canary.Config) {
+		c.Analyzer = judgeFunc(func(_ context.Context, r analysis.Request) (analysis.Result, error) {
+			if r.Canary > 0 {
+				return analysis.Result{Verdict: analysis.Fail, Reason: why}, nil
+			}
+			return analysis.Result{}, errors.New(`Post "http://prometheus.monitoring.svc.cluster.local:9090/api/v1/query": dial tcp: lookup prometheus.monitoring.svc.cluster.local: no such host`)
+		})
+	})
+}
+
+func TestALongLookDoesNotDelayTheEnd(t *testing.T) {
+	var asked []analysis.Request
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		began := time.Now()
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Less(t, time.Since(began), 6*time.Minute)
+	}, beside(metrics.Counts{Bad: 30, Total: 100}, nil, &asked), func(c *canary.Config) {
+		c.Analyzer = slowLook{c.Analyzer}
+	})
+}
+
+type slowLook struct{ analysis.Analyzer }
+
+func (slowLook) Look() time.Duration { return time.Hour }

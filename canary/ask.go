@@ -17,9 +17,8 @@ import (
 func (r *Runner) answer(ctx context.Context, d decision, s State, reading Reading, o *observation) error {
 	var a Answer
 	at := r.now()
-	ctx, rest := d.Ask.asking(ctx)
-	defer rest()
-	err := r.within(ctx, r.limitOf(d.Ask, &s, at), func(ctx context.Context) (err error) {
+	asking, rest := d.Ask.asking(ctx)
+	err := r.within(asking, r.limitOf(d.Ask, &s, at), func(ctx context.Context) (err error) {
 		if d.Ask == askJudge {
 			o.Judged.Result, err = r.judge(ctx, d.Request)
 		} else {
@@ -27,7 +26,7 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, reading Readin
 		}
 		return err
 	})
-	if errors.Is(context.Cause(ctx), errWoken) {
+	if rest() && ctx.Err() == nil {
 		return errWoken
 	}
 	if d.Ask == askJudge {

@@ -94,7 +94,7 @@ func (b *bounds) rollout(r *Rollout) {
 
 func (b *bounds) place(p *Place) {
 	b.count("step", int64(p.Step), maxSteps)
-	b.count("returned", int64(p.Returned), maxCount)
+	b.time("giving", p.Giving)
 	b.time("retreat since", p.Retreat.Since)
 	b.time("retreat gone", p.Retreat.Gone)
 	b.count("retreat resumed", int64(len(p.Retreat.Resumed)), maxResumed)

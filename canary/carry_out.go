@@ -41,7 +41,9 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 		}
 	}
 	e.After, e.Wrote = next, d.Write
-	r.last.keep(r.c.Plan.Digest(), next, r.now())
+	if d.Write || o.Loss == lossless {
+		r.last.keep(r.c.Plan.Digest(), next, r.now())
+	}
 	return e, nil
 }
 

@@ -28,9 +28,6 @@ func (s *spec) problems() mistakes {
 		if step.Traffic.HeaderRoutes && !s.headerRoutes {
 			all = append(all, mistake{place: append(at, "headerRoutes"), text: "header routes stand for the whole rollout; say it of the plan"})
 		}
-		if step.NoReturn && s.end.Kind == Discard {
-			all = append(all, mistake{place: append(at, "noReturn"), also: place{"end"}, text: fmt.Sprintf("a plan that ends with %q returns to stable", Discard)})
-		}
 		if j, ok := first[step.Name]; ok {
 			all = append(all, mistake{
 				place: append(at, "name"), also: place{"steps", numbered(j+1, ""), "name"},
@@ -40,10 +37,29 @@ func (s *spec) problems() mistakes {
 			first[step.Name] = i
 		}
 	}
+	s.checkNoReturn(&all)
 	all.within(place{"end"}, s.endProblems())
 	s.checkLast(&all)
 	s.checkUnits(&all)
 	return all
+}
+
+// checkNoReturn tells of steps that take users from the canary behind a point of no return.
+func (s *spec) checkNoReturn(all *mistakes) {
+	first := slices.IndexFunc(s.steps, func(step Step) bool { return step.NoReturn })
+	if first < 0 {
+		return
+	}
+	at := place{"steps", numbered(first+1, s.steps[first].Name), "noReturn"}
+	if s.end.Kind == Discard {
+		*all = append(*all, mistake{place: at, also: place{"end"}, text: fmt.Sprintf("a plan that ends with %q returns to stable", Discard)})
+	}
+	for i := first + 1; i < len(s.steps); i++ {
+		before, step := s.steps[i-1].Traffic, s.steps[i]
+		if step.Traffic.Canary < before.Canary || before.Cohorts != "" && step.Traffic.Cohorts != before.Cohorts {
+			*all = append(*all, mistake{place: place{"steps", numbered(i+1, step.Name), "canary"}, also: at, text: fmt.Sprintf("%v takes users from the canary, which had %v", step.Traffic, before)})
+		}
+	}
 }
 
 // checkUnits tells of weights that were most likely meant as percentages: the canary gets

@@ -56,7 +56,7 @@ func (sp *spec) wrongPlace(s *State) string {
 		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
 	}
 	want := sp.trafficIn(s.Phase, s)
-	if s.Returned > 0 && gradual(s.Phase) {
+	if !s.Giving.IsZero() {
 		want.Canary = s.Traffic.Canary
 	}
 	under := s.Recalled && !rowOf(s.Phase).bare // under way to what it should be
@@ -89,6 +89,8 @@ func wrongFlags(s *State) string {
 		return fmt.Sprintf("paused in phase %v", s.Phase)
 	case s.Phase != phase.Progressing && (s.Drifting || s.Skipped):
 		return fmt.Sprintf("a step's drift or skipped hold in phase %v", s.Phase)
+	case !s.Giving.IsZero() && !gradual(s.Phase):
+		return fmt.Sprintf("a return in parts in phase %v", s.Phase)
 	case len(s.Approved) > 0 && !gated(s.Phase):
 		return fmt.Sprintf("an open gate in phase %v", s.Phase)
 	case (s.Phase == phase.Retreating) != (s.Retreat.Cause != cause.None && !s.Retreat.Since.IsZero()):

@@ -14,7 +14,7 @@ const maxSkew = time.Minute
 
 func (t *turn) clockWentBack() bool {
 	most := t.o.Now.Add(maxSkew)
-	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Promotion, t.s.Baked, t.s.Drifted, t.s.Retreat.Since, t.s.Retreat.Gone, t.s.Blind, t.s.Failing} {
+	for _, at := range [...]time.Time{t.s.Shifted, t.s.Verified, t.s.Entered, t.s.Promotion, t.s.Baked, t.s.Drifted, t.s.Giving, t.s.Retreat.Since, t.s.Retreat.Gone, t.s.Blind, t.s.Failing} {
 		if at.After(most) {
 			return true
 		}
@@ -26,7 +26,7 @@ func (t *turn) clockWentBack() bool {
 // cannot hold a rollout for as long as it was ahead.
 func (t *turn) rewind() *decision {
 	t.s.Entered, t.s.Shifted = t.o.Now, t.o.Now
-	for _, at := range [...]*time.Time{&t.s.Promotion, &t.s.Baked, &t.s.Drifted, &t.s.Retreat.Since, &t.s.Retreat.Gone, &t.s.Blind, &t.s.Failing} {
+	for _, at := range [...]*time.Time{&t.s.Promotion, &t.s.Baked, &t.s.Drifted, &t.s.Giving, &t.s.Retreat.Since, &t.s.Retreat.Gone, &t.s.Blind, &t.s.Failing} {
 		if !at.IsZero() {
 			*at = t.o.Now
 		}

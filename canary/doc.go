@@ -68,8 +68,11 @@
 //     requires, its gates are open, and the canary is ready.
 //   - After a rollback stable has all traffic, and nothing is mirrored. Traffic never goes
 //     to a stable workload that is between two versions, unless the canary has no ready pod
-//     or fails while stable cannot be restored. Stable gets no more than its ready pods carry,
-//     for five minutes, unless the canary has no ready pod.
+//     or fails while stable cannot be restored.
+//   - On the way back stable gets no more than its ready pods carry, but a share of the rest
+//     that grows with the time, and within five minutes everything. A canary without a ready
+//     pod gives everything at once, and so do Sweep and Config.AtStop. A stable without a
+//     ready pod gets nothing while the canary has one.
 //   - With a Config.Verifier a rollout is over when the mesh was seen to do its last traffic.
 //     If nobody can tell for the error limit, its reason says "not seen quiet".
 //   - What is promoted is the version that was pinned on stable when the rollout began. A
@@ -77,7 +80,7 @@
 //   - A failing judge rolls back at any time in a step, whatever else the step waits for.
 //   - Before a point of no return, users do not stay on a canary that cannot answer or that
 //     nobody can judge: stable gets all traffic in the turn in which the canary has no ready
-//     pod, and after the blind limit.
+//     pod, and after the blind limit what its pods carry, and the rest within five minutes.
 //   - From every State, even one that cannot be decoded, an Abort leads to stable. Each
 //     driver of the owner obeys it, whatever its plan. An Abort by annotation
 //     (Reading.Abort) is obeyed by every driver.

@@ -36,11 +36,13 @@ func (t *turn) finish() *decision {
 // follow goes on with a phase of the table: its traffic is seen, what it asks is
 // answered, then comes the next one.
 func (t *turn) follow(r *row) *decision {
-	if d := t.giveBack(); d != nil {
-		return d
-	}
 	if d := t.look(); d != nil {
 		return d
+	}
+	if t.s.Phase == phase.RollingBack || t.o.Inspection.Dead != "" { // there is nothing to judge
+		if d := t.giveBack(); d != nil {
+			return d
+		}
 	}
 	since, unseen := t.seen()
 	if unseen != nil && (since.IsZero() || !r.judged) {
@@ -51,6 +53,9 @@ func (t *turn) follow(r *row) *decision {
 	}
 	if unseen != nil {
 		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
+	}
+	if d := t.giveBack(); d != nil {
+		return d
 	}
 	if d := t.granted(r); d != nil {
 		return d
@@ -66,7 +71,7 @@ func (t *turn) leave() *decision {
 	until := t.s.Baked.Add(t.bake)
 	t.answers()
 	switch {
-	case (t.o.Trouble != "" || t.o.Refused != "") && t.s.Phase != phase.RestoringStable: // from there each part goes back as soon as it can
+	case (t.o.Trouble != "" || t.o.Refused != "" || t.o.Erred[askInspected] && t.exposed()) && t.s.Phase != phase.RestoringStable: // from there each part goes back as soon as it can
 		return t.outOfReach()
 	case t.s.Phase == phase.Baking && t.before(until):
 		return t.stay(Reason{cause.Hold, "waits for the end of the bake time", until})
@@ -79,14 +84,15 @@ func (t *turn) leave() *decision {
 	return t.reach(t.after(t.s.Phase), t.reasonToLeave())
 }
 
-// watch has the last step's judge go on where its traffic does. CompletingShift is not left
-// before the judge was asked once, and Baking not while it lacks readings.
+// watch has the last step's judge go on where its traffic does. CompletingShift is not left, and
+// a promoted stable gets no more, before the judge was asked once, and Baking is not left while
+// it lacks readings.
 func (t *turn) watch(r *row, since time.Time) *decision {
 	if !r.judged || t.end.Kind == Discard { // a trial is over when its steps are
 		return nil
 	}
 	lack, d := t.judge(&t.steps[t.s.Step], since)
-	unsighted := t.s.Phase == phase.CompletingShift && lack.Cause != cause.None && !t.o.Judged.Asked
+	unsighted := (t.s.Phase == phase.CompletingShift || t.s.inParts()) && lack.Cause != cause.None && !t.o.Judged.Asked
 	blind := t.s.Phase == phase.Baking && t.o.Judged.Asked && t.o.Judged.unread()
 	if d == nil && (unsighted || blind) {
 		return t.stay(lack)
@@ -155,9 +161,12 @@ func (t *turn) reach(p phase.Phase, why string) *decision {
 	if d := t.keep(p, &traffic); d != nil {
 		return d
 	}
+	began := t.s.Giving
 	d := t.enter(p, t.s.Step, traffic, why)
 	if traffic.Canary > 0 && gradual(p) {
-		t.s.Returned = 1
+		if t.s.Giving = began; began.IsZero() {
+			t.s.Giving = t.o.Now
+		}
 	}
 	if p.Final() {
 		d.Reason.Cause = cause.Over

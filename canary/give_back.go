@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -8,11 +9,11 @@ import (
 	"github.com/serin-go/serin/canary/phase"
 )
 
-// giving is how long stable may take to get all traffic, and leastGift how much more of it
-// stable must be able to get for a write of its own.
+// The bounds of a return in parts.
 const (
-	giving    = 5 * time.Minute
-	leastGift = 5 * Percent
+	giving    = 5 * time.Minute // until stable has all traffic
+	leastGift = 5 * Percent     // in one write
+	doubling  = Full / 2        // what stable gets at once although nobody knows its pods
 )
 
 // gradual reports whether the canary may keep a share of the live traffic in a phase in which
@@ -21,51 +22,72 @@ func gradual(p phase.Phase) bool {
 	return p == phase.Retreating || p == phase.Returning || p == phase.RollingBack
 }
 
+// inParts reports whether traffic returns to stable in parts, and the canary still has one.
+func (p *Place) inParts() bool { return !p.Giving.IsZero() && p.Traffic.Canary > 0 }
+
 // keep puts into the traffic of a phase what the canary keeps of its share, because stable has
-// no pods for it. It is nil when that is known. If nobody knows, the canary keeps nothing.
+// no pods for it. It is nil when that is known.
 func (t *turn) keep(p phase.Phase, traffic *Traffic) *decision {
-	most := min(t.s.Traffic.Canary, t.o.Traffic.Canary)
-	if unknown := t.s.Recalled && t.s.Pin == (Pin{}); !gradual(p) || most == 0 || !t.o.Workload || unknown {
+	has := t.o.Traffic.Canary
+	switch {
+	case !gradual(p) || has == 0 || !t.o.Workload || t.s.Pin == (Pin{}):
 		return nil
-	}
-	if t.o.Answers[askInspected].Reply == unasked {
+	case t.o.Answers[askInspected].Reply == unasked:
 		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
+	case t.s.Giving.IsZero() && t.o.Erred[askInspected]:
+		traffic.Canary = max(0, has-doubling)
+	default:
+		traffic.Canary = t.kept(has)
 	}
-	traffic.Canary = t.kept(most, t.o.Inspection.Shortfall, t.o.Now)
 	return nil
 }
 
-// kept is what the canary keeps of most of the traffic, if stable has no pods for the shortfall. It
-// falls to nothing within the time of giving: load is what makes an autoscaler add pods, and no wait is
-// without an end. A canary that cannot answer keeps nothing.
-func (t *turn) kept(most, shortfall Weight, since time.Time) Weight {
+// kept is what the canary keeps of what it has. It is what stable has no pods for, which falls
+// to nothing with the time: load is what makes an autoscaler add pods, and no wait is without an
+// end. A canary that cannot answer keeps nothing, and a stable that cannot gets nothing.
+func (t *turn) kept(has Weight) Weight {
+	seen, since := &t.o.Inspection, t.s.Giving
+	if since.IsZero() {
+		since = t.o.Now
+	}
 	left := min(giving, since.Add(giving).Sub(t.o.Now)+t.o.Skew)
-	if t.o.Inspection.Dead != "" || left <= 0 {
+	switch {
+	case seen.Dead != "":
+		return 0
+	case seen.StableDead != "", seen.Shortfall >= Full:
+		return has
+	case left <= 0:
 		return 0
 	}
-	share := float64(max(0, min(Full, shortfall))) * float64(left) / float64(giving)
-	return min(most, Weight(share)/Percent*Percent)
+	lacks := max(0, min(Full, seen.Shortfall))
+	if t.unknown() {
+		lacks = Full
+	}
+	share := Weight(float64(lacks) * float64(left) / float64(giving))
+	return min(has, share/Percent*Percent)
 }
+
+// unknown reports whether nobody knows what pods there are.
+func (t *turn) unknown() bool { return !t.o.Workload || t.o.Erred[askInspected] }
 
 // giveBack gives stable more of its traffic as it gets the pods for it. It is nil when stable
 // has everything.
 func (t *turn) giveBack() *decision {
 	s := &t.s
 	switch {
-	case s.Returned == 0 || s.Traffic.Canary == 0:
+	case !s.inParts():
 		return nil
-	case t.o.Answers[askInspected].Reply == unasked:
+	case t.o.Workload && t.o.Answers[askInspected].Reply == unasked:
 		return t.decide(decision{Ask: askInspected, Traffic: s.Traffic, Pin: s.Pin})
 	}
-	shortfall := max(0, min(Full, t.o.Inspection.Shortfall))
-	why := fmt.Sprintf("stable has ready pods for %v of the traffic", Full-shortfall)
-	if t.o.Erred[askInspected] {
-		shortfall, why = Full, "nobody knows how many pods of stable are ready"
+	why := fmt.Sprintf("stable has ready pods for %v of the traffic", Full-max(0, min(Full, t.o.Inspection.Shortfall)))
+	if t.unknown() {
+		why = "nobody knows how many pods of stable are ready"
 	}
-	kept := t.kept(s.Traffic.Canary, shortfall, s.Entered)
-	if kept > 0 && s.Traffic.Canary-kept < leastGift {
-		return t.stay(Reason{cause.Capacity, why + "; it gets the rest as it grows, and in any case in the end", s.Entered.Add(giving)})
+	why = cmp.Or(t.o.Inspection.StableDead, why)
+	kept := t.kept(s.Traffic.Canary)
+	if kept == s.Traffic.Canary || kept > 0 && s.Traffic.Canary-kept < leastGift {
+		return t.stay(Reason{cause.Capacity, why + "; it gets more with each pod, and with the time", s.Giving.Add(giving)})
 	}
-	s.Returned = min(s.Returned+1, maxCount)
 	return t.shift(Traffic{Canary: kept, HeaderRoutes: s.Traffic.HeaderRoutes}, Reason{Cause: cause.Capacity, Detail: why})
 }

@@ -259,3 +259,62 @@ func TestARestlessWakerDoesNotKeepTheJudgeFromItsAnswer(t *testing.T) {
 		})
 	})
 }
+
+// Each pod that goes is a change of its own.
+func TestPodsThatGoOneByOneAreSeenWhileTheStoreHangs(t *testing.T) {
+	w := dying{watched{Workload: new(canarytest.Workload)}, new(time.Time)}
+	hangs := false
+	story(t, twoSteps().Interval(time.Minute), func(t *testing.T, s *stage) {
+		s.turns(90 * time.Second)
+		require.NotZero(t, s.read().Traffic.Canary)
+		hangs = true
+		began := time.Now()
+		*w.at = began.Add(70 * time.Second)
+		for _, at := range []time.Duration{68 * time.Second, 69 * time.Second, 70 * time.Second} { // 2, 1 and 0 pods of 3 are ready
+			time.AfterFunc(at, func() { w.changed <- struct{}{} })
+		}
+		s.turns(10 * time.Minute)
+		read := s.read()
+		require.Zero(t, read.Traffic)
+		require.Less(t, read.State.Shifted.Sub(*w.at), 5*time.Second, "users were on a canary without a pod for so long")
+	}, func(c *canary.Config) {
+		w.changed = make(chan struct{}, 3) // of the bubble
+		c.Workload = w
+		c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {
+			if hangs {
+				<-ctx.Done()
+			}
+			return analysis.Result{}, ctx.Err()
+		})
+	})
+}
+
+// Something changes just as the judge answers.
+func TestAWakeUpThatMeetsAnAnswerIsNotLost(t *testing.T) {
+	lost := 0
+	for range 100 {
+		w := dying{watched{Workload: new(canarytest.Workload)}, new(time.Time)}
+		dies := false
+		story(t, twoSteps().Interval(time.Minute), func(t *testing.T, s *stage) {
+			s.turns(30 * time.Second)
+			dies = true
+			s.turns(3 * time.Minute)
+			read := s.read()
+			require.Zero(t, read.Traffic)
+			if read.State.Shifted.Sub(*w.at) > time.Second {
+				lost++
+			}
+		}, func(c *canary.Config) {
+			w.changed = make(chan struct{}, 3)
+			c.Workload = w
+			c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {
+				if dies && w.at.IsZero() {
+					*w.at = time.Now()
+					w.changed <- struct{}{}
+				}
+				return analysis.Result{}, nil
+			})
+		})
+	}
+	require.Zero(t, lost, "noticed only after the interval")
+}

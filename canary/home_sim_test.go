@@ -95,7 +95,7 @@ func (p *somewhere) anyState() State {
 		},
 		Place: Place{
 			Phase: phase.Phase(rng.IntN(int(phase.RolledBack) + 1)), Step: pick(rng, 0, 0, p.plan.Len()-1, p.plan.Len(), maxSteps),
-			Traffic: p.anyTraffic(), Outcome: pick(rng, phase.Idle, p.plan.spec.goal(), phase.Promoted, phase.Discarded, phase.RolledBack), Returned: pick(rng, 0, 0, 3),
+			Traffic: p.anyTraffic(), Outcome: pick(rng, phase.Idle, p.plan.spec.goal(), phase.Promoted, phase.Discarded, phase.RolledBack), Giving: pick(rng, time.Time{}, time.Time{}, p.now),
 		},
 		clock:   clock{Entered: p.now.Add(-time.Minute), Shifted: p.anyTime(), Verified: p.anyTime(), Promotion: p.anyTime(), Baked: p.anyTime()},
 		orders:  orders{PromoteNow: yes(), Skipped: yes()},

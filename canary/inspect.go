@@ -84,7 +84,9 @@ func (t *turn) afterwards() *decision {
 	case t.end.Kind == Stay:
 		return t.stayed()
 	case seen.Dead != "" && t.exposed():
-		return t.putBack(seen.Dead)
+		return t.bereft(seen.Dead)
+	case seen.StableChanged != "" && t.s.inParts():
+		return t.rollBack(seen.StableChanged)
 	case seen.StableChanged != "" && (t.s.Phase == phase.Baking || t.s.Phase == phase.Returning):
 		return t.putBack(seen.StableChanged) // users stay where somebody has put them
 	}
@@ -101,6 +103,15 @@ func (t *turn) stayed() *decision {
 		return t.otherCanary()
 	}
 	return nil
+}
+
+// bereft decides where a canary without a ready pod has users. A stable that is promoted gets
+// them, and behind a point of no return the promotion goes on: it is what helps.
+func (t *turn) bereft(why string) *decision {
+	if t.s.Phase == phase.Returning || t.s.mustStay() {
+		return nil
+	}
+	return t.restoreInPlace(why)
 }
 
 // putBack restores stable where it is, unless the rollout has come to a point of no return.

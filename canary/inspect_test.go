@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -152,4 +153,25 @@ func TestAStableWithoutPodsHoldsTheStepAndSaysWhatHelps(t *testing.T) {
 		s.send(canary.Command{Order: order.Promote})
 		s.promotes()
 	})
+}
+
+// While users are on the canary the steps are not the only time in which that counts.
+func TestPodsThatNobodyCanLookAtHoldTheEndToo(t *testing.T) {
+	for _, at := range []phase.Phase{phase.CompletingShift, phase.Baking} {
+		t.Run(at.String(), func(t *testing.T) {
+			plan := canary.NewPlan("reviews").Weights(canary.List(10*percent, canary.Full), canary.Step{Hold: 10 * time.Minute}).Bake(30 * time.Minute)
+			if at == phase.CompletingShift {
+				plan = canary.NewPlan("reviews").Weights(canary.List(10*percent, 95*percent), canary.Step{Hold: 10 * time.Minute}).Bake(30 * time.Minute).End(canary.End{Kind: canary.PromoteStable})
+			}
+			story(t, plan, func(t *testing.T, s *stage) {
+				for s.read().State.Phase != at {
+					s.turns(time.Second)
+				}
+				s.workload.Before = func(method string) error { return map[string]error{"Inspect": errors.New("403")}[method] }
+				_, err := s.run()
+				require.ErrorIs(t, err, canary.ErrRolledBack)
+				require.ErrorContains(t, err, "unreachable for 15m0s: the pods cannot be looked at: ")
+			})
+		})
+	}
 }

@@ -141,8 +141,12 @@ func (t *turn) foreign() error {
 		return fmt.Errorf("canary: %w: %w: %q is driven by %q, not by %q; let it end, or order an abort",
 			ErrRefused, ErrOtherOwner, s.Name, s.Owner, t.owner)
 	}
-	return fmt.Errorf("canary: %w: %w: %q (%s) is %v; let it end, order an abort, or take over its traffic by AdoptAt",
-		ErrRefused, ErrOtherPlan, s.Name, s.Plan, s.Phase)
+	what := s.Phase.String()
+	if s.mustStay() {
+		what += ", behind its point of no return"
+	}
+	return fmt.Errorf("canary: %w: %w: %q (%s) is %s; let it end, order an abort, or take over its traffic by AdoptAt",
+		ErrRefused, ErrOtherPlan, s.Name, s.Plan, what)
 }
 
 // superseded refuses to begin in the place of the rollout that took this one's.

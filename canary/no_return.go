@@ -30,7 +30,7 @@ const behind = "behind the point of no return: "
 // once, for whoever does not hear the Events.
 func (t *turn) callPeople(why string) *decision {
 	r := Reason{Cause: cause.NoReturn, Detail: behind + why + "; repair it, or order an abort all the same"}
-	if strings.HasPrefix(t.s.Reason, behind) || t.o.Refused != "" {
+	if t.o.Refused != "" || t.o.Loss == lossless && strings.HasPrefix(t.s.Reason, behind) {
 		return t.stay(r)
 	}
 	t.record(behind + why)

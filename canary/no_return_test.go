@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -137,4 +138,50 @@ func TestAPointOfNoReturnIsWhereUsersAre(t *testing.T) {
 	require.ErrorContains(t, err, `steps 4 "copies" noReturn: users are not on the canary in this step`)
 	require.ErrorContains(t, err, `a plan that ends with "discard" returns to stable`)
 	require.Contains(t, mustBuild(t, migrated()).String(), "point of no return")
+}
+
+// The canary's pods go while stable is promoted. The promotion goes on, as it is what helps.
+func TestBehindThePointOfNoReturnAPromotionHelpsADeadCanary(t *testing.T) {
+	behindIt(t, migrated(), func(t *testing.T, s *stage) {
+		s.workload.PromoteScript = []canary.Answer{canary.Wait.Because("1 of 3"), canary.Wait.Because("2 of 3"), {Reply: canary.Yes}}
+		for s.read().State.Phase != phase.PromotingStable {
+			s.turns(10 * time.Second)
+		}
+		for s.workload.Calls("Promote") == 0 {
+			s.turns(time.Second)
+		}
+		s.workload.AliveScript = noPods
+		s.promotes()
+		require.Zero(t, s.read().Traffic)
+	})
+}
+
+func TestAStoppedDriverTakesNothingBackFromBehindThePointOfNoReturn(t *testing.T) {
+	story(t, migrated(), func(t *testing.T, s *stage) {
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		_, err := s.runner.Run(ctx)
+		require.ErrorContains(t, err, "is left as it is")
+		require.Equal(t, 50*percent, s.read().Traffic.Canary)
+	}, func(c *canary.Config) { c.AtStop = canary.StopRollsBack })
+}
+
+func TestAPlanTakesNoUsersFromBehindThePointOfNoReturn(t *testing.T) {
+	_, err := canary.NewPlan("p").Step(
+		canary.Step{Traffic: canary.Traffic{Canary: 50 * percent}, Hold: time.Minute, NoReturn: true},
+		canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute},
+		canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute}).Build()
+	require.ErrorContains(t, err, `steps 2 "canary 0%, mirror 100%" canary: canary 0%, mirror 100% takes users from the canary, which had canary 50%`)
+}
+
+func TestAStateThatIsRemovedBehindThePointOfNoReturnIsPutBack(t *testing.T) {
+	behindIt(t, migrated(), func(t *testing.T, s *stage) {
+		s.judge.Script = rulings(analysis.Fail)
+		s.turns(time.Minute)
+		s.router.Corrupt("")
+		<-time.After(2 * time.Minute)
+		_, err := s.runner.Turn(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, phase.Progressing, s.read().State.Phase, "the State is put back in the first turn")
+	})
 }

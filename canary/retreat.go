@@ -18,8 +18,10 @@ func (t *turn) retreat() *decision {
 	if !t.before(until) {
 		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", t.pauseLimit(), t.s.Reason))
 	}
-	if d := t.giveBack(); d != nil {
-		return d
+	if resumed := r.Cause == cause.SteppedBack && !r.Gone.IsZero(); !resumed {
+		if d := t.giveBack(); d != nil {
+			return d
+		}
 	}
 	_, unseen := t.seen()
 	switch {

@@ -200,21 +200,19 @@ type run struct {
 	begun bool
 	last  State
 	why   Event // the last turn that ctx did not end
-	woken bool  // a Waker interrupted the last turn; the next one is let end
+	woken int   // how many turns a Waker has interrupted since one came to its end
 	patience
 }
 
 // turn takes one, and returns how long to wait after it, or that the rollout is over
 // with its outcome.
-func (n *run) turn(ctx context.Context, wake <-chan struct{}) (wait time.Duration, over bool, err error) {
-	asking := ctx
-	if !n.woken {
-		asking = wakeable(ctx, wake)
-	}
-	e, err := n.r.Turn(asking)
-	if n.woken = errors.Is(err, errWoken); n.woken {
+func (n *run) turn(ctx context.Context, wake chan struct{}) (wait time.Duration, over bool, err error) {
+	e, err := n.r.Turn(wakeable(ctx, wake, n.woken))
+	if errors.Is(err, errWoken) {
+		n.woken++
 		return 0, false, nil
 	}
+	n.woken = 0
 	first := !n.begun
 	n.begun = n.begun || err == nil && e.Err == nil
 	if ctx.Err() == nil {

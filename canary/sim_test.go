@@ -190,15 +190,16 @@ func randomScenario(rng *rand.Rand) scenario {
 	}
 	b = b.OnDrift(DriftPolicy(rng.IntN(len(driftNames)))).DriftLimit(rng.IntN(3))
 	end := End{Kind: EndKind(rng.IntN(len(endNames)))}
-	w := Weight(0)
+	w, noReturn := Weight(0), false
 	for i := range 1 + rng.IntN(4) {
 		step := Step{Name: fmt.Sprint(i), Hold: time.Duration(rng.IntN(90)) * time.Second}
 		w = min(Full, w+Weight(1+rng.IntN(40))*Percent)
 		step.Traffic = Traffic{Canary: w}
-		if rng.IntN(4) == 0 {
+		if rng.IntN(4) == 0 && !noReturn {
 			step.Traffic = Traffic{Mirror: Full}
 		}
 		step.NoReturn = end.Kind != Discard && step.Traffic.users() && rng.IntN(12) == 0
+		noReturn = noReturn || step.NoReturn
 		step.Requires = Requirement(rng.IntN(len(requirementNames) - 1)) // a bad canary must be seen
 		for _, gates := range []*[]string{&step.EnterGates, &step.LeaveGates} {
 			if rng.IntN(5) == 0 {

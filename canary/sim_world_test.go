@@ -191,8 +191,8 @@ func (w *world) commit(t Traffic, s State) {
 // part of the rest that grows with the time.
 func (w *world) holdCapacity(before, after State, t Traffic, lacking Weight) {
 	since := w.now
-	if before.Phase == after.Phase {
-		since = before.Entered
+	if !before.Giving.IsZero() {
+		since = before.Giving
 	}
 	left := 1 - float64(w.now.Sub(since)+simSlack)/float64(giving)
 	least := min(before.Traffic.Canary, w.traffic.Canary, Weight(float64(lacking)*left)-2*Percent)

@@ -71,9 +71,8 @@ type Place struct {
 	Outcome phase.Phase `json:"outcome,omitzero"`
 	// NoReturn: the rollout has come to a Step with NoReturn.
 	NoReturn bool `json:"noReturn,omitzero"`
-	// Returned counts the writes that have returned traffic to stable so far, where the
-	// return takes several writes.
-	Returned int `json:"returned,omitzero"`
+	// Giving is since when traffic returns to stable in parts.
+	Giving time.Time `json:"giving,omitzero"`
 	// Retreat says why and since when stable has all traffic in the phase Retreating.
 	Retreat retreat `json:"retreat,omitzero"`
 }

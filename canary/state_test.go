@@ -27,7 +27,7 @@ func fullest(text string) State {
 			Pin: Pin{name(maxPin), name(maxPin), name(maxPin)},
 		},
 		Place: Place{
-			Phase: phase.CompletingShift, Step: maxSteps, Outcome: phase.RolledBack, NoReturn: true, Returned: maxCount,
+			Phase: phase.CompletingShift, Step: maxSteps, Outcome: phase.RolledBack, NoReturn: true, Giving: at,
 			Traffic: Traffic{333_333, 333_333, 333_333, cohortsOf(name(maxName)), true},
 			Retreat: retreat{Cause: cause.StableWorse, Since: at, Gone: at},
 		},

@@ -77,8 +77,8 @@ func (t *turn) waits(now time.Time) (what string, until time.Time) {
 		return "over: " + s.Reason, until
 	case !s.Paused.IsZero():
 		return "paused: " + s.Reason, s.Paused.Add(t.pauseLimit())
-	case s.Returned > 0 && s.Traffic.Canary > 0:
-		return "waits for pods of stable: " + s.Reason, s.Entered.Add(giving)
+	case s.inParts():
+		return "waits for pods of stable: " + s.Reason, s.Giving.Add(giving)
 	case strings.HasPrefix(s.Reason, behind):
 		return "waits for people: " + s.Reason, until
 	case s.Phase == phase.Retreating:

@@ -33,8 +33,9 @@ type Step struct {
 	Requires Requirement
 	// NoReturn marks a point of no return, such as a migration after which the old version
 	// cannot serve. From this step on nothing takes traffic from the canary but an order:
-	// a failure holds the rollout with cause.NoReturn, and people have to act. Sweep and a
-	// newer revision leave it alone as well.
+	// a failure holds the rollout with cause.NoReturn, and people have to act. Sweep, a newer
+	// revision and a driver that stops (Config.AtStop) leave it alone as well. A promotion of
+	// stable goes on. What somebody edits is answered by the drift policy.
 	NoReturn bool
 }
 

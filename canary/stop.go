@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/internal/enum"
 )
 
@@ -15,8 +16,8 @@ type AtStop uint8
 // What Run does. Whatever it is, it has half a minute for it.
 const (
 	StopLeaves    AtStop = iota // the zero value: the traffic stays as it is; another Run goes on, or Sweep
-	StopStepsBack               // stable gets all traffic; the next driver enters the step again
-	StopRollsBack               // the rollout is aborted
+	StopStepsBack               // stable gets all traffic at once; the next driver enters the step again
+	StopRollsBack               // the rollout is aborted, and stable gets all traffic at once
 )
 
 var stopNames = [...]string{"leave", "step back", "roll back"}
@@ -28,14 +29,13 @@ func (a AtStop) String() string { return enum.Name("AtStop", stopNames[:], a) }
 const lastAct = 30 * time.Second
 
 // stop ends a Run whose ctx has ended, as the Config says. Where stable may be between two
-// versions only an Abort moves traffic.
+// versions only an Abort moves traffic, and behind a point of no return nothing does.
 func (n *run) stop(ctx context.Context) error {
-	r := n.r
-	left := stopped(ctx, r.c.Plan, n.why, "is left as it is")
-	if r.c.AtStop == StopLeaves || !r.last.exposed() {
-		return left
+	r, ended := n.r, ctx
+	if r.c.AtStop == StopLeaves || !r.last.exposed() || n.last.mustStay() {
+		return stopped(ended, r.c.Plan, n.why, "is left as it is")
 	}
-	done := stopped(ctx, r.c.Plan, n.why, "was stopped, and gave stable all traffic")
+	done := stopped(ended, r.c.Plan, n.why, "was stopped, and gave stable all traffic")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAct)
 	defer cancel()
 	act := r.stepBack
@@ -43,7 +43,7 @@ func (n *run) stop(ctx context.Context) error {
 		act = n.rollBack
 	}
 	if err := act(ctx); err != nil {
-		return fmt.Errorf("%w; it could not %v: %w", left, r.c.AtStop, err)
+		return fmt.Errorf("%w; it could not %v: %w", stopped(ended, r.c.Plan, n.why, "is left as it is"), r.c.AtStop, err)
 	}
 	return done
 }
@@ -67,7 +67,8 @@ func (r *Runner) stepBack(ctx context.Context) error {
 	}
 }
 
-// rollBack aborts, and takes turns until no users are on the canary.
+// rollBack aborts, and takes turns until no users are on the canary. Nobody will be there to
+// watch stable grow, so it gets everything.
 func (n *run) rollBack(ctx context.Context) error {
 	if err := Send(ctx, n.r.c.Router, Command{Order: order.Abort, By: "driver", Why: "it was stopped"}); err != nil {
 		return err
@@ -75,7 +76,10 @@ func (n *run) rollBack(ctx context.Context) error {
 	for n.r.last.exposed() {
 		e, err := n.r.Turn(ctx)
 		if err == nil {
-			n.last = e.After
+			n.last, n.why = e.After, e
+		}
+		if n.last.Phase == phase.RollingBack && n.last.inParts() {
+			return n.r.stepBack(ctx)
 		}
 		if !pause(ctx, max(e.Wait, afterConflict), nil) {
 			return fmt.Errorf("users are still on the canary (%v): %w", e.Reason, context.Cause(ctx))

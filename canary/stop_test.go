@@ -63,3 +63,15 @@ func TestARunThatIsStoppedDoesWhatItsConfigSays(t *testing.T) {
 	_, err := canary.NewRunner(canary.Config{Plan: mustBuild(t, twoSteps()), Router: new(canarytest.Router), Analyzer: new(canarytest.Judge), AtStop: 9})
 	require.ErrorContains(t, err, "Config.AtStop: there is no AtStop(9)")
 }
+
+// Nobody will be there to watch stable grow.
+func TestAStopGivesASmallStableEverything(t *testing.T) {
+	story(t, smallPlan(), func(t *testing.T, s *stage) {
+		s.workload.Pinned, s.workload.Shortfall = canary.Pin{Capacity: "10"}, 90*percent
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+		defer cancel()
+		_, err := s.runner.Run(ctx)
+		require.ErrorContains(t, err, "was stopped, and gave stable all traffic")
+		require.Zero(t, s.read().Traffic)
+	}, func(c *canary.Config) { c.AtStop = canary.StopRollsBack })
+}

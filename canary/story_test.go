@@ -343,6 +343,6 @@ func TestAPlanThatWasOverBeforeIsToldAsSuch(t *testing.T) {
 		_, err = s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.ErrorIs(t, err, canary.ErrOver)
-		require.ErrorContains(t, err, "over already, since 2000-01-01T00:00:40Z; to try again order a retry, and give another release its revision by Plan.For")
+		require.ErrorContains(t, err, "over already, since 2000-01-01T00:01:00Z; to try again order a retry, and give another release its revision by Plan.For")
 	})
 }

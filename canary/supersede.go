@@ -67,5 +67,9 @@ func (t *turn) awaits() *decision {
 		return nil
 	}
 	t.bystander = true
-	return t.stay(Reason{cause.Promoting, fmt.Sprintf("revision %s is %v; this one begins when that is over", t.s.Revision, t.s.Phase), until})
+	why := cause.Promoting
+	if t.s.mustStay() {
+		why = cause.NoReturn
+	}
+	return t.stay(Reason{why, fmt.Sprintf("revision %s is %v; this one begins when that is over", t.s.Revision, t.s.Phase), until})
 }

@@ -69,7 +69,7 @@ func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
 	return t.o.Now.Add(lookAhead - t.o.Skew)
 }
 
-// Sweep gives stable all traffic where users are on a canary and nobody has driven its
+// Sweep gives stable all traffic, at once and whatever pods it has, where users are on a canary and nobody has driven its
 // rollout since State.LookBy, which is at most ten minutes ahead. Each Router is that of
 // one target. The next driver of the rollout enters its step again. Call Sweep from time
 // to time, from a process that outlives the drivers: a cron job, or a controller.
@@ -126,18 +126,18 @@ func sweep(ctx context.Context, r Router) error {
 // versions.
 func (s *State) mayStepAside() bool {
 	steps := s.Phase == phase.Progressing || s.Phase == phase.CompletingShift || s.Phase == phase.Retreating
-	return !s.NoReturn && (steps || s.Returned > 0 && s.Traffic.users()) && !s.Recalled
+	return !s.NoReturn && (steps || s.inParts()) && !s.Recalled
 }
 
 // stepAside gives stable all traffic until a driver goes on.
 func stepAside(ctx context.Context, r Router, reading Reading, now time.Time, why string) error {
 	t := turn{spec: &spec{interval: defaultInterval}, s: reading.State, o: observation{Now: now, Traffic: reading.Traffic}}
-	if t.s.Returned > 0 && t.s.Phase != phase.Retreating {
+	if t.s.inParts() && t.s.Phase != phase.Retreating {
 		t.shift(Traffic{HeaderRoutes: t.s.Traffic.HeaderRoutes}, Reason{Cause: cause.NoDriver, Detail: why})
 	} else {
 		t.fallBack(cause.NoDriver, why)
 	}
-	if reading.Trouble == nil {
+	if reading.Trouble == nil && !rowOf(t.s.Phase).moved {
 		t.s.LookBy = time.Time{} // otherwise a part still leads to the canary, and the next Sweep tries again
 	}
 	reading.Abort = "" // the annotation is for a driver

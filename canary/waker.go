@@ -18,37 +18,56 @@ type Waker interface {
 // errWoken ends a turn whose question a Waker has interrupted: the next one begins with the pods.
 var errWoken = errors.New("something has changed")
 
-type wakeUps struct{}
-
-// wakeable lets a value from wake interrupt the questions of a turn that only read.
-func wakeable(ctx context.Context, wake <-chan struct{}) context.Context {
-	return context.WithValue(ctx, wakeUps{}, wake)
+// wakeUps are what may interrupt the questions of a turn that only read.
+type wakeUps struct {
+	from chan struct{}
+	// patience is how long a question is left in peace. It grows with each interruption, so
+	// that changes without an end keep nobody from an answer.
+	patience time.Duration
 }
 
-// asking is the context of one question. Call rest after it.
-func (a ask) asking(ctx context.Context) (_ context.Context, rest func()) {
-	wake, ok := ctx.Value(wakeUps{}).(<-chan struct{})
+type wakeUpsKey struct{}
+
+// wakeable lets a value from wake interrupt the questions of a turn, which comes after so many
+// turns that were interrupted.
+func wakeable(ctx context.Context, wake chan struct{}, interrupted int) context.Context {
+	w := wakeUps{from: wake}
+	if interrupted > 0 {
+		w.patience = shortPause << min(interrupted-1, 5)
+	}
+	return context.WithValue(ctx, wakeUpsKey{}, w)
+}
+
+// asking is the context of one question. Call rest after it: it reports whether something has
+// woken meanwhile.
+func (a ask) asking(ctx context.Context) (_ context.Context, rest func() (woken bool)) {
+	w, ok := ctx.Value(wakeUpsKey{}).(wakeUps)
 	if reads := a == askJudge || a == askShown || a == askGate; !ok || !reads {
-		return ctx, func() {}
+		return ctx, func() bool { return false }
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	over := make(chan struct{})
+	woken := make(chan bool)
 	go func() {
-		defer close(over)
+		if !pause(ctx, w.patience, nil) {
+			woken <- false
+			return
+		}
 		select {
-		case <-wake:
+		case <-w.from:
 			cancel(errWoken)
+			woken <- true
 		case <-ctx.Done():
+			woken <- false
 		}
 	}()
-	return ctx, func() { cancel(nil); <-over }
+	return ctx, func() bool { cancel(nil); return <-woken }
 }
 
 // restless is the least time between two turns, however often somebody wakes.
 const restless = 20 * time.Millisecond
 
 // wakes returns what merges the Wakers of the Config until ctx ends.
-func (c *Config) wakes(ctx context.Context) <-chan struct{} {
+func (c *Config) wakes(ctx context.Context) chan struct{} {
 	merged := make(chan struct{}, 1)
 	for _, p := range c.parts() {
 		if w, ok := p.part.(Waker); ok {

@@ -66,7 +66,7 @@ func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *dec
 	s.Phase, s.Step = to, step
 	s.Entered = t.o.Now
 	s.NoReturn = s.NoReturn && len(t.steps) == 0 || t.noReturn(to, step)
-	s.Paused, s.PausedFor, s.Returned = time.Time{}, 0, 0
+	s.Paused, s.PausedFor, s.Giving = time.Time{}, 0, time.Time{}
 	s.Skipped, s.Approved = false, open
 	s.Drifting, s.Drifted = false, time.Time{}
 	s.Retreat = retreat{Resumed: s.Retreat.Resumed}

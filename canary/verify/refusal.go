@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -52,10 +53,15 @@ func changed(since, now time.Time) time.Time {
 	return since
 }
 
-// runs reports whether the refusal may be that of a pod of the proxy's workload: it begins
-// with the workload's name. What is not known fits everything.
+// ofPod is what Kubernetes adds to the name of a workload to name its pods: the hash of a
+// template and a random text, one of these, or a number.
+var ofPod = regexp.MustCompile(`^(-[bcdfghjklmnpqrstvwxz2456789]{1,10})?(-[bcdfghjklmnpqrstvwxz2456789]{5}|-[0-9]+)$`)
+
+// runs reports whether the refusal may be that of a pod of the proxy's workload. What is not
+// known fits everything.
 func runs(p metrics.Proxy, r metrics.Refusal) bool {
 	sameNamespace := p.Namespace == "" || r.Namespace == "" || p.Namespace == r.Namespace
-	samePod := p.Workload == "" || r.Pod == "" || r.Pod == p.Workload || strings.HasPrefix(r.Pod, p.Workload+"-")
+	rest, ok := strings.CutPrefix(r.Pod, p.Workload)
+	samePod := p.Workload == "" || r.Pod == "" || ok && (rest == "" || ofPod.MatchString(rest))
 	return sameNamespace && samePod
 }

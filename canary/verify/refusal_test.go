@@ -61,11 +61,11 @@ func TestTheReasonNamesTheProxiesThatRefuse(t *testing.T) {
 		err      error
 		want     string
 	}{
-		"its pod":             {[]metrics.Refusal{routesOf("web-7d9f-x2lqp", "shop")}, nil, "; by istiod's counters web-7d9f-x2lqp.shop refused routes" + advice},
+		"its pod":             {[]metrics.Refusal{routesOf("web-7d9f8c-x2lqp", "shop")}, nil, "; by istiod's counters web-7d9f8c-x2lqp.shop refused routes" + advice},
 		"a pod like that":     {[]metrics.Refusal{routesOf("web", "shop")}, nil, "; by istiod's counters web.shop refused routes" + advice},
 		"many":                {many, nil, "; by istiod's counters web-0.shop refused routes; web-1.shop refused routes; web-2.shop refused routes, and 2 more" + advice},
 		"no name":             {[]metrics.Refusal{{Resource: metrics.Routes}}, nil, "; by istiod's counters a proxy refused routes" + advice},
-		"others":              {[]metrics.Refusal{routesOf("mobile-5c-a", "edge"), routesOf("web-1", "other"), routesOf("webshop-1", "shop")}, nil, ""},
+		"others":              {[]metrics.Refusal{routesOf("mobile-5c-a", "edge"), routesOf("web-1", "other"), routesOf("webshop-1", "shop"), routesOf("web-admin-7d9f5c6b8d-x2lqp", "shop"), routesOf("web-admin-0", "shop")}, nil, ""},
 		"nobody":              {nil, nil, ""},
 		"istiod is unscraped": {nil, fmt.Errorf("prometheus: %w", metrics.ErrNoSeries), ""},
 		"a store that fails":  {nil, errors.New("502 Bad Gateway"), "; whether they refused it is not known: 502 Bad Gateway"},

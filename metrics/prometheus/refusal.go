@@ -21,6 +21,7 @@ const (
 	refusalCounter = "pilot_total_xds_rejects"            // by type
 	refusalMarks   = "pilot_xds_(cds|eds|lds|rds)_reject" // by node and err
 	connected      = "pilot_xds"                          // proxies; istiod has it without a refusal too
+	earlierCounts  = `{__name__=~"` + connected + "|" + refusalCounter + `"}`
 	everyRefusal   = `{__name__=~"` + connected + "|" + refusalCounter + "|" + refusalMarks + `"}`
 
 	nodeLabel, typeLabel = "node", "type"
@@ -60,9 +61,12 @@ func (p *Provider) refusals(ctx context.Context, w metrics.Window) ([]metrics.Re
 	if !slices.ContainsFunc(now, func(s *model.Sample) bool { return s.Metric[model.MetricNameLabel] == refusalCounter }) {
 		return nil, nil
 	}
-	before, err := p.vector(ctx, refusalCounter, w.From)
-	if err != nil {
+	before, err := p.vector(ctx, earlierCounts, w.From)
+	switch {
+	case err != nil:
 		return nil, err
+	case len(before) == 0:
+		return nil, fmt.Errorf("%w at the beginning of the window", metrics.ErrNoSeries)
 	}
 	instance := model.LabelName(p.config.Names.Instance)
 	return refused(now, grown(now, before, instance), instance), nil

@@ -71,11 +71,11 @@ func TestWhoRefusesIsReadFromIstiodsCounters(t *testing.T) {
 		"istiod began anew":              {`a: pilot_total_xds_rejects{type="rds"} 7`, webRefused, []metrics.Refusal{web}},
 		"another istiod counted it":      {`a: pilot_total_xds_rejects{type="rds"} 3`, webRefused + "\nb: pilot_total_xds_rejects{type=\"rds\"} 1\nb: pilot_xds_rds_reject{err=\"Internal\",node=\"pay.x-0.shop\"} 1", []metrics.Refusal{{Pod: "pay.x-0", Namespace: "shop", Resource: metrics.Routes}}},
 		"another kind was refused":       {`a: pilot_total_xds_rejects{type="rds"} 3`, webRefused + "\na: pilot_total_xds_rejects{type=\"lds\"} 1\na: pilot_xds_lds_reject{err=\"Internal\",node=\"edge\"} 1", []metrics.Refusal{{Pod: "edge", Resource: metrics.Listeners}}},
-		"of all kinds":                   {"", "a: pilot_total_xds_rejects{type=\"cds\"} 1\na: pilot_total_xds_rejects{type=\"eds\"} 1\na: pilot_xds_eds_reject{node=\"b.s\",err=\"Internal\"} 1\na: pilot_xds_cds_reject{node=\"b.s\",err=\"Unknown\"} 1\na: pilot_xds_cds_reject{node=\"b.s\",err=\"Internal\"} 1", []metrics.Refusal{{Pod: "b", Namespace: "s", Resource: metrics.Clusters}, {Pod: "b", Namespace: "s", Resource: metrics.Endpoints}}},
-		"a mark that was taken back":     {"", proxies + "\na: pilot_total_xds_rejects{type=\"rds\"} 1\na: pilot_xds_rds_reject{err=\"Internal\",node=\"web.shop\"} 0", []metrics.Refusal{{Resource: metrics.Routes}}},
-		"istiod names nobody":            {"", proxies + "\na: pilot_total_xds_rejects{type=\"rds\"} 1", []metrics.Refusal{{Resource: metrics.Routes}}},
-		"a kind that is not looked at":   {"", proxies + "\na: pilot_total_xds_rejects{type=\"ecds\"} 1", nil},
-		"a counter that is not a number": {"", proxies + "\na: pilot_total_xds_rejects{type=\"rds\"} NaN", nil},
+		"of all kinds":                   {proxies, "a: pilot_total_xds_rejects{type=\"cds\"} 1\na: pilot_total_xds_rejects{type=\"eds\"} 1\na: pilot_xds_eds_reject{node=\"b.s\",err=\"Internal\"} 1\na: pilot_xds_cds_reject{node=\"b.s\",err=\"Unknown\"} 1\na: pilot_xds_cds_reject{node=\"b.s\",err=\"Internal\"} 1", []metrics.Refusal{{Pod: "b", Namespace: "s", Resource: metrics.Clusters}, {Pod: "b", Namespace: "s", Resource: metrics.Endpoints}}},
+		"a mark that was taken back":     {proxies, proxies + "\na: pilot_total_xds_rejects{type=\"rds\"} 1\na: pilot_xds_rds_reject{err=\"Internal\",node=\"web.shop\"} 0", []metrics.Refusal{{Resource: metrics.Routes}}},
+		"istiod names nobody":            {proxies, proxies + "\na: pilot_total_xds_rejects{type=\"rds\"} 1", []metrics.Refusal{{Resource: metrics.Routes}}},
+		"a kind that is not looked at":   {proxies, proxies + "\na: pilot_total_xds_rejects{type=\"ecds\"} 1", nil},
+		"a counter that is not a number": {proxies, proxies + "\na: pilot_total_xds_rejects{type=\"rds\"} NaN", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := istiod{before: c.before, after: c.after}
@@ -88,10 +88,10 @@ func TestWhoRefusesIsReadFromIstiodsCounters(t *testing.T) {
 
 func TestRefusalsTakeTwoInstantQueriesAtMost(t *testing.T) {
 	const all = `{__name__=~"pilot_xds|pilot_total_xds_rejects|pilot_xds_(cds|eds|lds|rds)_reject"} @ 1772366460`
-	i := istiod{after: webRefused}
+	i := istiod{before: proxies, after: webRefused}
 	_, err := i.provider(t, metrics.Names{}).Refusals(t.Context(), minute)
 	require.NoError(t, err)
-	require.Equal(t, []string{all, "pilot_total_xds_rejects @ 1772366400"}, i.asked)
+	require.Equal(t, []string{all, `{__name__=~"pilot_xds|pilot_total_xds_rejects"} @ 1772366400`}, i.asked)
 
 	i = istiod{after: proxies}
 	_, err = i.provider(t, metrics.Names{}).Refusals(t.Context(), minute)
@@ -145,4 +145,13 @@ func TestAStoreThatGoesAwayBetweenTheQueriesTellsNothing(t *testing.T) {
 	})
 	_, err := provider(t, a, prometheus.Config{}).Refusals(t.Context(), minute)
 	require.ErrorIs(t, err, metrics.ErrUnavailable)
+}
+
+// A store that was not there when the window began does not tell what was refused since then.
+func TestAGapMakesNoOldRefusalANewOne(t *testing.T) {
+	i := istiod{after: webRefused}
+	got, err := i.provider(t, metrics.Names{}).Refusals(t.Context(), minute)
+	require.ErrorIs(t, err, metrics.ErrNoSeries)
+	require.ErrorContains(t, err, "at the beginning of the window")
+	require.Nil(t, got)
 }
