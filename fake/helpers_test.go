@@ -120,3 +120,12 @@ func outcomes(r fake.Result) string {
 	}
 	return b.String()
 }
+
+func imageOf(t testing.TB, server *apiserver.Server, deployment string) string {
+	t.Helper()
+	raw, ok := server.Get(deployments, ns, deployment)
+	require.True(t, ok)
+	var o map[string]any
+	require.NoError(t, json.Unmarshal(raw, &o))
+	return path(o, "spec", "template", "spec", "containers", 0, "image").(string)
+}

@@ -27,15 +27,18 @@ func rollout(t *testing.T, server *apiserver.Server, judge analysis.Analyzer) *c
 
 func polled(*workload.Config, workload.Watcher) {}
 
+// stepByStep is copies, and then 20 to 100 % of the traffic in five steps of two minutes.
+func stepByStep() canary.Builder {
+	return canary.NewPlan("reviews-2").
+		Settle(5*time.Second).ScrapeLag(30*time.Second).Interval(10*time.Second).
+		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Minute, Requires: canary.Pass}).
+		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 2 * time.Minute, Requires: canary.Pass}).
+		End(canary.End{Kind: canary.PromoteStable, Deadline: 10 * time.Minute})
+}
+
 func rolloutWith(t *testing.T, server *apiserver.Server, judge analysis.Analyzer, change func(*workload.Config, workload.Watcher), more ...func(*canary.Config)) *canary.Runner {
 	t.Helper()
-	judged := canary.Pass
-	plan, err := canary.NewPlan("reviews-2").
-		Settle(5*time.Second).ScrapeLag(30*time.Second).Interval(10*time.Second).
-		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Minute, Requires: judged}).
-		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 2 * time.Minute, Requires: judged}).
-		End(canary.End{Kind: canary.PromoteStable, Deadline: 10 * time.Minute}).
-		Build()
+	plan, err := stepByStep().Build()
 	require.NoError(t, err)
 	istioClient, err := istio.NewForConfig(server.Config())
 	require.NoError(t, err)
