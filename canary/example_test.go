@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/order"
 )
 
@@ -140,4 +142,43 @@ func ExampleSend() {
 	err := canary.Send(context.Background(), new(canarytest.Router), canary.Command{Order: order.Abort, By: "ann", Why: "checkout looks odd"})
 	fmt.Println(errors.Is(err, canary.ErrNotNow), err)
 	// Output: true canary: not now: a rollout that is Idle cannot abort; possible: none
+}
+
+// The second step migrates a schema that the old version cannot read. When the canary fails
+// behind it, the rollout stays where it is until somebody repairs the canary or orders an
+// Abort.
+func ExampleStep_noReturn() {
+	plan, err := canary.NewPlan("shop v2").Interval(time.Millisecond).
+		Step(
+			canary.Step{Traffic: canary.Traffic{Canary: 10 * canary.Percent}, Requires: canary.Pass},
+			canary.Step{Name: "migrated", Traffic: canary.Traffic{Canary: 50 * canary.Percent}, NoReturn: true},
+			canary.Step{Traffic: canary.Traffic{Canary: canary.Full}},
+		).
+		Build()
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(plan)
+	router := new(canarytest.Router)
+	runner, err := canary.NewRunner(canary.Config{Plan: plan, Router: router, Analyzer: &canarytest.Judge{Script: []canarytest.Ruling{
+		{Verdict: analysis.Pass}, {Verdict: analysis.Fail, Reason: "7% of the orders fail"},
+	}}})
+	if err != nil {
+		fmt.Println(err)
+	}
+	for {
+		e, err := runner.Turn(context.Background())
+		if e.Reason.Cause == cause.NoReturn || err != nil {
+			fmt.Println(e.Traffic, "stays:", e.Reason, err)
+			break
+		}
+		<-time.After(e.Wait)
+	}
+	// Output:
+	// shop v2, interval 1ms, on drift reassert, 5 times at most
+	//    1  canary 10%               requires pass
+	//    2  migrated     canary 50%  requires pass; point of no return
+	//    3  canary 100%              requires pass
+	// then stay
+	// canary 50% stays: point of no return: behind the point of no return: the judge failed step "migrated": 7% of the orders fail; repair it, or order an abort all the same <nil>
 }
