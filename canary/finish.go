@@ -39,10 +39,8 @@ func (t *turn) follow(r *row) *decision {
 	if d := t.look(); d != nil {
 		return d
 	}
-	if t.s.Phase == phase.RollingBack || t.o.Inspection.Dead != "" { // there is nothing to judge
-		if d := t.giveBack(); d != nil {
-			return d
-		}
+	if d := t.giveBackAtOnce(); d != nil {
+		return d
 	}
 	since, unseen := t.seen()
 	if unseen != nil && (since.IsZero() || !r.judged) {
@@ -161,13 +159,9 @@ func (t *turn) reach(p phase.Phase, why string) *decision {
 	if d := t.keep(p, &traffic); d != nil {
 		return d
 	}
-	began := t.s.Giving
+	since := t.s.Giving
 	d := t.enter(p, t.s.Step, traffic, why)
-	if traffic.Canary > 0 && gradual(p) {
-		if t.s.Giving = began; began.IsZero() {
-			t.s.Giving = t.o.Now
-		}
-	}
+	t.gives(since)
 	if p.Final() {
 		d.Reason.Cause = cause.Over
 		d.Done = len(t.steps) > 0 && !t.s.Restart // or the rollout of another plan is over, and this one begins

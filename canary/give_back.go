@@ -67,6 +67,24 @@ func (t *turn) kept(has Weight) Weight {
 	return min(has, share/Percent*Percent)
 }
 
+// gives notes since when traffic returns in parts, which another phase may have begun.
+func (t *turn) gives(since time.Time) {
+	if !gradual(t.s.Phase) || t.s.Traffic.Canary == 0 {
+		return
+	}
+	if t.s.Giving = since; since.IsZero() {
+		t.s.Giving = t.o.Now
+	}
+}
+
+// giveBackAtOnce is giveBack where nothing is judged first.
+func (t *turn) giveBackAtOnce() *decision {
+	if t.s.Phase != phase.RollingBack && t.o.Inspection.Dead == "" {
+		return nil
+	}
+	return t.giveBack()
+}
+
 // unknown reports whether nobody knows what pods there are.
 func (t *turn) unknown() bool { return !t.o.Workload || t.o.Erred[askInspected] }
 
