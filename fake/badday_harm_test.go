@@ -82,6 +82,8 @@ type badExposure struct {
 	last     bool          // stable may have to become whole first
 	share    float64       // of the requests, that the trouble may harm
 	promoted bool          // stable has the new version, and nobody else has the old one
+	// stateless: no State tells Sweep whose traffic it is.
+	stateless bool
 }
 
 // The parts of allowances. All are settings or documented limits.
@@ -149,11 +151,16 @@ func allowUnwritable(x badExposure) time.Duration {
 const badErrorLimit = 15 * time.Minute
 
 // allowAbandoned: LookBy is 10 minutes ahead, clocks differ by a minute, and Sweep comes each
-// minute. A rollout in the midst of a promotion needs a driver, whom Sweep calls.
+// minute. A rollout in the midst of a promotion needs a driver, whom Sweep calls. Where somebody
+// has removed the State, Sweep tells of canary traffic that nobody explains, and the driver that
+// comes back is the first who knows.
 func allowAbandoned(x badExposure) time.Duration {
 	all := 10*time.Minute + time.Minute + badSweep + x.turn()
 	if x.last {
 		all += badHelp + x.whole()
+	}
+	if x.stateless {
+		all = x.lasts + x.turn() + x.whole()
 	}
 	return min(all, x.lasts+x.turn()+x.whole())
 }

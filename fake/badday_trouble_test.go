@@ -44,8 +44,10 @@ type badTrouble struct {
 	last  bool        // stable may be updated before it is noticed
 	// recalled: the State was restored from memory, so stable may be under promotion already.
 	recalled bool
-	pods     string // what Deployments alone are: "unread" or "unwritten"
-	detail   string
+	// stateless: somebody removed the State as well, so Sweep can only tell of the traffic.
+	stateless bool
+	pods      string // what Deployments alone are: "unread" or "unwritten"
+	detail    string
 	// stays reports whether what somebody changed is still there; nil if nothing has to be.
 	stays func(*badWorld, badScenario) bool
 }
@@ -114,6 +116,9 @@ func (tr *badTrouble) note(s canary.State, p canary.Plan) {
 // pin corrects what was noted: if somebody else changes the traffic meanwhile, all of it may be
 // on the canary, and otherwise some troubles keep the rollout in its step.
 func (tr *badTrouble) pin(all []*badTrouble) {
+	for _, o := range all {
+		o.stateless = o.stateless || tr.kind.name == "State is removed"
+	}
 	switch {
 	case slices.ContainsFunc(all, func(o *badTrouble) bool { return o.kind.group == "edit" || o.kind.group == "object" }):
 		tr.share = 1
@@ -128,7 +133,7 @@ func (tr *badTrouble) allowed(p canary.Plan, rate float64, rest time.Duration) f
 	if tr.lasts > 0 {
 		lasts = min(tr.lasts, rest)
 	}
-	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share, promoted: tr.phase == phase.Returning || tr.phase == phase.Baking}
+	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share, promoted: tr.phase == phase.Returning || tr.phase == phase.Baking, stateless: tr.stateless}
 	if tr.kind.edge {
 		rate = badEdgeRate // the other part does as always
 	}
