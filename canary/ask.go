@@ -20,7 +20,7 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, reading Readin
 	asking, rest := d.Ask.asking(ctx)
 	err := r.within(asking, r.limitOf(d.Ask, &s, at), func(ctx context.Context) (err error) {
 		if d.Ask == askJudge {
-			o.Judged.Result, err = r.judge(ctx, d.Request)
+			o.Judged.Result, err = r.judge(ctx, d.Request, s.Phase == phase.Retreating)
 		} else {
 			a, err = r.ask(ctx, d, s, reading, o)
 		}
@@ -50,14 +50,48 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, reading Readin
 
 // judge asks the Analyzer. What it wants to carry is kept in a State, which has its
 // bounds; the verdict stands whether that can be or not.
-func (r *Runner) judge(ctx context.Context, q analysis.Request) (analysis.Result, error) {
-	result, err := r.c.Analyzer.Analyze(ctx, q)
+func (r *Runner) judge(ctx context.Context, q analysis.Request, away bool) (analysis.Result, error) {
+	result, err := r.analyze(ctx, q, away)
 	if n := len(result.Carry); n > maxCarry {
 		result.Carry = q.Carry
 		result.Reason += fmt.Sprintf(" (the judge wants to carry %d bytes, and at most %d can be)", n, maxCarry)
 	}
 	return result, err
 }
+
+// analyze asks about the times of the clock that is ahead: such a window never begins before a
+// change of traffic. If the store has nothing there, it may have the time of the clock that is
+// behind, and is asked about what is in the window by both clocks.
+func (r *Runner) analyze(ctx context.Context, q analysis.Request, away bool) (analysis.Result, error) {
+	first, second, off, proven := r.last.windows()
+	var j, other judgement
+	j.Result, j.Err = r.c.Analyzer.Analyze(ctx, moved(q, first, off))
+	if j.sees() {
+		r.last.prove(false)
+	}
+	if first == second || proven || !j.unread() {
+		return j.Result, j.Err
+	}
+	both := moved(q, first, off)
+	both.Window.To = q.Window.To.Add(second)
+	switch empty := !both.Window.To.After(both.Window.From); {
+	case empty && away: // nobody is hurt
+		return j.Result, j.Err
+	case empty:
+		return analysis.Result{Reason: "the store has no readings by the clock of this process, which differs from that of another driver"}, nil
+	}
+	other.Result, other.Err = r.c.Analyzer.Analyze(ctx, both)
+	if other.sees() {
+		r.last.prove(true)
+	}
+	if other.unread() {
+		return j.Result, j.Err
+	}
+	return other.Result, other.Err
+}
+
+// sees reports whether the judge has seen enough to tell something.
+func (j *judgement) sees() bool { return j.Err == nil && j.Result.Verdict != analysis.Blind }
 
 // note keeps an answer. An error is none, and one that was left zero means nothing.
 func (o *observation) note(d decision, a Answer, err error) {

@@ -117,6 +117,8 @@ func (b *bounds) clock(c *clock) {
 	b.time("promotion", c.Promotion)
 	b.time("baked", c.Baked)
 	b.time("drifted", c.Drifted)
+	b.time("written", c.Written)
+	b.time("joined", c.Joined)
 	b.count("pausedFor", int64(c.PausedFor), int64(longest))
 }
 

@@ -13,7 +13,7 @@ import (
 // carryOut decides, and does what was decided. While users are on the canary, a refusal
 // is one more thing to decide on.
 func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Reading, o *observation) (Event, error) {
-	next, d, err := r.decide(ctx, state, reading, o)
+	next, d, err := r.decide(ctx, state.moved(o.Off), reading, o)
 	if err != nil {
 		return e, err
 	}
@@ -21,8 +21,8 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 	if unseen := o.unseenPods(); !strings.Contains(d.Reason.Detail, unseen) {
 		e.Reason.Detail = join("; ", e.Reason.Detail, unseen)
 	}
-	if o.Skew > 0 {
-		e.Reason.Detail = join("; ", e.Reason.Detail, fmt.Sprintf("the clock of this process is %v ahead of that of another driver", o.Skew.Round(time.Second)))
+	if told := o.clocks(&next); told != "" {
+		e.Reason.Detail = join("; ", e.Reason.Detail, told)
 	}
 	e.Judged, e.Result, e.JudgeErr = o.Judged.Asked, o.Judged.Result, o.Judged.Err
 	if d.Err != nil {
@@ -33,6 +33,7 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 		if errors.Is(err, ErrRefused) && o.Refused == "" && !next.leadsBack() && r.last.exposed() {
 			o.RefusedSince = r.last.refuse(e.At)
 			o.Refused = err.Error() // it is judged all the same, and not left so for ever
+			o.Doubt = 0             // no claim can be written
 			return r.carryOut(ctx, e, state, reading, o)
 		}
 		if err != nil {
@@ -42,17 +43,20 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 	}
 	e.After, e.Wrote = next, d.Write
 	if d.Write || o.Loss == lossless {
-		r.last.keep(r.c.Plan.Digest(), next, r.now())
+		r.last.keep(r.c.Plan.Digest(), next, r.now(), d.Write)
 	}
 	return e, nil
 }
 
-// decide lets the engine ask what it needs to know, until it has come to a decision.
+// decide lets the engine ask what it needs to know, until it has come to a decision. The State
+// has times of this process's clock, and that which is returned has those to be written.
 func (r *Runner) decide(ctx context.Context, state State, reading Reading, o *observation) (State, decision, error) {
 	for {
 		next, d := r.c.Plan.next(state, *o)
-		if d.Ask == askNothing {
+		if d.Ask == askNothing && o.Rebase && d.Write {
 			return next, d, nil
+		} else if d.Ask == askNothing {
+			return next.moved(-o.Off), d, nil
 		}
 		if err := r.answer(ctx, d, state, reading, o); err != nil {
 			return next, d, err

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/canary/cause"
-	"github.com/serin-go/serin/canary/phase"
 )
 
 // maxSkew is how far ahead of this process's clock the times of a State may be
@@ -42,18 +41,63 @@ func (t *turn) rewind() *decision {
 	return t.write(t.o.Traffic, Reason{Cause: cause.Settling, Detail: "the clock was set back; the times of the step start again"})
 }
 
-// before reports whether a time of the State is still ahead, by the clock that is behind.
-func (t *turn) before(at time.Time) bool { return t.o.Now.Add(-t.o.Skew).Before(at) }
+// before reports whether a time of the State is still ahead. In doubt it is, and that matters.
+func (t *turn) before(at time.Time) bool {
+	if !t.o.Now.Add(-t.o.Doubt).Before(at) {
+		return false
+	}
+	t.doubted = t.doubted || !t.o.Now.Before(at)
+	return true
+}
+
+// joined is the claim to be written with a State: whoever is in doubt says what its clock shows,
+// so that a driver with a clock that is behind can contradict.
+func (t *turn) joined(s *State) time.Time {
+	switch {
+	case t.o.Doubt == 0:
+		return time.Time{}
+	case !s.claimed() || t.o.Refute:
+		return t.o.Now
+	}
+	return s.Joined
+}
+
+// claims reports whether a State is to be written because of the clocks alone.
+func (t *turn) claims(s *State) bool {
+	matters := t.doubted || t.o.Doubt > 0 && !s.LookBy.IsZero()
+	return t.o.Refute || t.o.Rebase || matters && !s.claimed() && !t.mute(s)
+}
+
+// mute reports whether a claim of this clock was refuted not long ago: whoever did that may
+// still be there.
+func (t *turn) mute(s *State) bool {
+	return s.Refuted && !s.Joined.After(t.o.Now.Add(maxSkew)) && t.o.Now.Before(s.Joined.Add(lookAhead))
+}
+
+// claimed reports whether a claim stands, and all else was written before it.
+func (s *State) claimed() bool {
+	return !s.Joined.IsZero() && !s.Refuted && s.Joined.After(s.stamped())
+}
 
 // written is when the State was written, as far as it tells, by the clock of whoever did.
 func (s *State) written() time.Time {
-	last := s.LookBy.Add(-lookAhead)
+	switch {
+	case !s.Written.IsZero():
+		return later(s.Written, later(s.Entered, s.Shifted)) // Sweep does not note it
+	case s.doubtful():
+		return s.stamped()
+	}
+	return later(s.stamped(), s.LookBy.Add(-lookAhead))
+}
+
+// doubtful reports whether who wrote the State may have a clock that is ahead.
+func (s *State) doubtful() bool { return !s.Joined.IsZero() && !s.Refuted }
+
+// stamped is the last time of the State, LookBy apart.
+func (s *State) stamped() (last time.Time) {
 	times := [...]time.Time{s.Entered, s.Shifted, s.Verified, s.Paused, s.Blind, s.Failing, s.Retreat.Gone}
 	for _, at := range times {
 		last = later(last, at)
-	}
-	if n := len(s.Trace); n > 0 {
-		last = later(last, s.Trace[n-1].At)
 	}
 	return last
 }
@@ -63,20 +107,4 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// skew returns how far this process's clock is ahead of that of another driver. What another
-// one has written since this one last looked, and dates before that, tells.
-func (m *memory) skew(s *State, now time.Time) time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	newer := s.Serial > m.looked.serial && m.looked.serial > 0
-	if underWay := s.Phase != phase.Idle && !s.Phase.Final(); newer && underWay && !s.LookBy.IsZero() && s.Command == m.state.Command {
-		m.looked.skew = 0
-		if behind := m.looked.at.Sub(s.written()); behind > maxSkew {
-			m.looked.skew = behind
-		}
-	}
-	m.looked.serial, m.looked.at = s.Serial, now
-	return m.looked.skew
 }

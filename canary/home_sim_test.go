@@ -125,7 +125,7 @@ func (p *somewhere) lead() (end string, err error) {
 	if err != nil {
 		return "", err
 	}
-	runner.now = func() time.Time { return p.now }
+	runner.now, runner.ran = func() time.Time { return p.now }, func() time.Duration { return 0 }
 	before, _ := p.Read(context.Background())
 	if p.rng.IntN(2) == 0 && (before.State.Owner == p.plan.spec.owner || len(p.state) == 0) {
 		err := Send(context.Background(), p, Command{Order: order.Abort, Why: "sent"})

@@ -15,18 +15,12 @@ import (
 // one took the place of, and whether users are on the canary when nothing can be
 // read any more.
 type memory struct {
-	mu    sync.Mutex
-	state State     // of its own rollout; zero if it had none
-	at    time.Time // when that was the last one
-	users bool
-	older time.Time // since when States are read that are older than state; zero if none is
-	// looked is the last look: the serial of the State that was read or written, when, and
-	// how far the clock was ahead then.
-	looked struct {
-		serial int64
-		at     time.Time
-		skew   time.Duration
-	}
+	mu        sync.Mutex
+	state     State     // of its own rollout; zero if it had none
+	at        time.Time // when that was the last one
+	users     bool
+	older     time.Time // since when States are read that are older than state; zero if none is
+	timing    timing
 	conflicts int       // in a row
 	refused   time.Time // since when writes are refused; zero if they are not
 	unread    time.Time // since when the judge lacks readings; zero if it does not
@@ -130,17 +124,21 @@ func (m *memory) see(t Traffic, s State) {
 	m.users = !s.Phase.Final() && (t.users() || s.Traffic.users() || promoted)
 }
 
-func (m *memory) keep(digest string, s State, now time.Time) {
+// keep remembers a State as it was read or written.
+func (m *memory) keep(digest string, s State, now time.Time, wrote bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s.Plan != digest || s.Began.Equal(m.state.Began) && s.Serial < m.state.Serial {
 		return // it is another's, or a turn that took longer than a later one
 	}
-	if !s.Shifted.Equal(m.state.Shifted) || !s.Entered.Equal(m.state.Entered) {
-		m.looked.skew = 0 // what is waited for from now on has this clock's times
-	}
 	m.state, m.at = s, now
-	m.looked.serial = s.Serial
+	m.timing.note(&s)
+	if c := &m.timing; wrote { // others have seen the times of this clock
+		c.loose, c.sure, c.claim = false, true, s.Joined
+		if c.rebase {
+			c.off, c.rebase = 0, false
+		}
+	}
 }
 
 // refuse notes that a write was refused, and returns since when that is so. Nobody can note it

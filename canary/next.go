@@ -54,6 +54,8 @@ type turn struct {
 	held string
 	// bystander: the rollout is another one, and this driver only waits for its end.
 	bystander bool
+	// doubted: something would be over if all the time until now counted.
+	doubted bool
 	// repairs: the header routes are to be made anew, unless something else is written.
 	repairs bool
 }

@@ -36,9 +36,14 @@ func (q ask) String() string { return enum.Name("ask", questionNames[:], q) }
 type observation struct {
 	// Now is the time of the look, without a monotonic reading.
 	Now time.Time
-	// Skew is how far this process's clock is ahead of that of another driver. What is waited
-	// for lasts longer by that, so that no hold ends early.
-	Skew time.Duration
+	// Off is how far Now is ahead of the times in the Router's State. The times of the State
+	// given to next are moved by it already.
+	Off time.Duration
+	// Doubt is how much of the time until Now may be the difference of two clocks. No wait ends
+	// because of it. Refute: the claim in State.Joined is wrong. Rebase: write the times of this
+	// process's clock.
+	Doubt          time.Duration
+	Refute, Rebase bool
 	// Traffic is what the Router read.
 	Traffic Traffic
 	// Object and Abort are the Reading's.

@@ -87,7 +87,7 @@ func (r *Runner) AdoptAt(ctx context.Context, step int, c Command) error {
 		if reading.Abort != "" {
 			return Traffic{}, State{}, fmt.Errorf("canary: %w: an abort is ordered by annotation: %s", ErrNotNow, reading.Abort)
 		}
-		t := turn{spec: r.c.Plan.spec, s: reading.State, o: observation{Now: r.now(), Traffic: reading.Traffic}}
+		t := turn{spec: r.c.Plan.spec, s: reading.State, o: observation{Now: r.last.stored(r.now()), Traffic: reading.Traffic}}
 		t.fresh()
 		t.enter(phase.Progressing, step, reading.Traffic, "adopted"+c.credit())
 		t.s.LookBy = t.lookBy(&t.s, reading.Traffic)

@@ -40,8 +40,8 @@ func (t *turn) bounded(step *Step, d *decision) *decision {
 	if step.Deadline == 0 || !t.s.Paused.IsZero() || t.s.Phase == phase.Retreating {
 		return d
 	}
-	if left := t.deadline(step).Sub(t.o.Now) + t.o.Skew; left > 0 {
-		d.After = min(d.After, left)
+	if until := t.deadline(step); t.before(until) {
+		d.After = min(d.After, max(time.Second, until.Sub(t.o.Now)))
 		return d
 	}
 	advance := step.OnDeadline == DeadlineAdvance

@@ -54,8 +54,9 @@ type Event struct {
 type Runner struct {
 	c         Config
 	now       func() time.Time
-	limit     time.Duration // of a call
-	look      time.Duration // of the Analyzer; zero if it does not say
+	ran       func() time.Duration // since NewRunner, by a clock that nobody sets
+	limit     time.Duration        // of a call
+	look      time.Duration        // of the Analyzer; zero if it does not say
 	last      memory
 	audiences []*audience
 }
@@ -70,8 +71,9 @@ func NewRunner(c Config) (*Runner, error) {
 	}
 	c.Gates = maps.Clone(c.Gates)
 	limit := min(max(c.Plan.spec.interval, shortest), longestCall)
+	began := time.Now()
 	r := &Runner{
-		c: c, now: func() time.Time { return time.Now().Round(0).UTC() },
+		c: c, now: func() time.Time { return time.Now().Round(0).UTC() }, ran: func() time.Duration { return time.Since(began) },
 		limit: limit, look: look(c.Analyzer),
 	}
 	for _, o := range c.Observers {
@@ -124,7 +126,9 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 		return e, err
 	}
 	o := r.observe(reading, e.At)
-	o.Skew = r.last.skew(&state, e.At)
+	clock := r.last.look(&state, e.At, r.ran(), 2*r.c.Plan.spec.interval+r.limit)
+	o.Off, o.Doubt, o.Rebase = clock.off, clock.doubt, clock.rebase
+	o.Refute = !state.Refuted && state.Joined.After(e.At.Add(maxSkew-clock.off))
 	o.Loss, o.Had = loss, had
 	if loss != lossless {
 		o.Age = r.last.age(e.At)

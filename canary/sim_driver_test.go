@@ -34,7 +34,7 @@ func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 			w.broken("%v", err)
 			return
 		}
-		r.now = func() time.Time { return w.now.Add(d.skew) }
+		r.now, r.ran = func() time.Time { return w.now.Add(d.skew) }, func() time.Duration { return 0 }
 		for !d.dead {
 			calm := w.faults == 0
 			d.told, d.lacks = false, 0

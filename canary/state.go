@@ -11,7 +11,8 @@ import (
 // is a value: nothing changes the contents of its slices. The zero State is a rollout
 // that has not begun.
 //
-// Times are those of the process that wrote them. Besides the documented groups a State
+// Times are those of the clock of the driver that began the rollout. Other drivers correct
+// theirs, as far as they know how their clocks differ. Besides the documented groups a State
 // holds the engine's clocks, orders and evidence, which are encoded with the rest.
 // [Plan.Status] explains a State, and [Plan.CheckState] checks it.
 type State struct {
@@ -118,6 +119,13 @@ type clock struct {
 	Baked     time.Time `json:"baked,omitzero"`
 	// Drifted is since when the traffic of somebody else stands; zero if it does not.
 	Drifted time.Time `json:"drifted,omitzero"`
+	// Written is when a driver wrote the State, or zero if something else did.
+	Written time.Time `json:"written,omitzero"`
+	// Joined is what the clock of a driver showed that had just joined, and cannot know whether
+	// its clock is ahead; zero if no such driver wrote.
+	Joined time.Time `json:"joined,omitzero"`
+	// Refuted: Joined is ahead of the clock of another driver.
+	Refuted bool `json:"refuted,omitzero"`
 }
 
 // Orders are what people asked for.

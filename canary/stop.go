@@ -58,7 +58,7 @@ func (r *Runner) stepBack(ctx context.Context) error {
 		if !reading.State.mayStepAside() || reading.State.Plan != r.c.Plan.Digest() {
 			return fmt.Errorf("%w: the rollout is %v", ErrNotNow, reading.State.Phase)
 		}
-		if err = stepAside(ctx, r.c.Router, reading, r.now(), "the driver was stopped"); !isConflict(err) {
+		if err = stepAside(ctx, r.c.Router, reading, r.last.stored(r.now()), "the driver was stopped"); !isConflict(err) {
 			return err
 		}
 		if !pause(ctx, afterConflict, nil) {

@@ -22,33 +22,51 @@ func (t *turn) attend(s State) (State, *decision) {
 	case d.Ask != askNothing || d.Err != nil || t.bystander:
 		return s, d
 	case d.Write:
-		t.s.LookBy = t.lookBy(&t.s, d.Traffic)
+		t.s.LookBy, t.s.Written = t.lookBy(&t.s, d.Traffic), t.o.Now
+		t.s.Joined, t.s.Refuted = t.joined(&s), false
 		if !t.s.LookBy.IsZero() {
 			d.After = min(d.After, lookAhead/2)
 		}
 		return t.s, d
 	case t.o.Abort != "", t.o.Refused != "": // a write would take the annotation away, and with it the order
 		return s, d
-	case !d.Done && t.ticked(&s):
-		s.Blind, s.Failing, s.Retreat.Gone, s.Carry = t.s.Blind, t.s.Failing, t.s.Retreat.Gone, t.s.Carry
-		t.s = s // what else was begun comes to nothing
-		t.s.Serial = s.nextSerial()
-		d.Write, d.Traffic = true, t.o.Traffic
-		return t.attend(s)
+	case !d.Done && (t.ticked(&s) || t.claims(&s)):
+		return t.only(s)
 	}
 	return t.renew(s), d
+}
+
+// only writes what was noted, and what the clocks need. What else was begun comes to nothing.
+func (t *turn) only(s State) (State, *decision) {
+	s.Blind, s.Failing, s.Retreat.Gone, s.Carry = t.s.Blind, t.s.Failing, t.s.Retreat.Gone, t.s.Carry
+	t.s = s
+	t.s.Serial = s.nextSerial()
+	t.d.Write, t.d.Traffic = true, t.o.Traffic
+	next, d := t.attend(s)
+	switch {
+	case t.o.Refute && !t.doubted:
+		next.Joined, next.Refuted = s.Joined, true
+	case t.o.Doubt > 0 && !t.o.Rebase:
+		next.Written, next.LookBy = s.Written, s.LookBy // a claim does not tell when
+	}
+	return next, d
 }
 
 // renew moves LookBy on if it is time.
 func (t *turn) renew(s State) State {
 	d, by := &t.d, t.lookBy(&s, t.o.Traffic)
-	due := s.LookBy.Add(-lookAhead / 2)
+	left := s.LookBy.Add(-lookAhead / 2).Sub(t.o.Now)
+	far := s.LookBy.After(by.Add(maxSkew))
 	switch {
 	case by.IsZero():
-	case t.before(due) && !s.LookBy.After(by.Add(maxSkew)):
-		d.After = min(d.After, due.Sub(t.o.Now)+t.o.Skew)
+	case left > 0 && !far:
+		d.After = min(d.After, left)
+	case left+t.o.Doubt > 0 && !far: // in doubt
 	default:
-		s.Serial, s.LookBy, s.Carry = s.nextSerial(), by, t.s.Carry
+		if far {
+			s.Joined, s.Refuted = s.LookBy.Add(-lookAhead), true
+		}
+		s.Serial, s.LookBy, s.Written, s.Carry = s.nextSerial(), by, t.o.Now, t.s.Carry
 		d.Write, d.Traffic, d.After = true, t.o.Traffic, min(d.After, lookAhead/2)
 	}
 	return s
@@ -57,6 +75,9 @@ func (t *turn) renew(s State) State {
 // ticked reports whether something that must answer has begun to, or has stopped: that is
 // written also if nothing else is, so that any driver knows since when.
 func (t *turn) ticked(s *State) bool {
+	if t.o.Off.Abs() > maxSkew && t.o.Now.Sub(s.Written) < lookAhead/2 {
+		return !t.s.Failing.Equal(s.Failing) // two drivers may have other readings, and each notes its own
+	}
 	return !t.s.Blind.Equal(s.Blind) || !t.s.Failing.Equal(s.Failing) || !t.s.Retreat.Gone.Equal(s.Retreat.Gone)
 }
 
@@ -66,7 +87,7 @@ func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
 	if s.Phase == phase.Idle || s.Phase.Final() || !traffic.users() && !s.Traffic.users() && !promoted {
 		return time.Time{}
 	}
-	return t.o.Now.Add(lookAhead - t.o.Skew)
+	return t.o.Now.Add(lookAhead - t.o.Doubt)
 }
 
 // Sweep gives stable all traffic, at once and whatever pods it has, where users are on a canary and nobody has driven its

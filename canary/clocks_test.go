@@ -1,0 +1,59 @@
+package canary
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/canary/phase"
+)
+
+// E25: whatever the clocks of the drivers show, no hold ends early by more than a minute, the
+// rollout ends, nobody writes again and again, and a difference of minutes is told.
+func TestNoHoldEndsEarlyWhateverTheClocksShow(t *testing.T) {
+	const ideal = 40*time.Minute + 15*time.Second
+	for _, d := range []time.Duration{0, 30 * time.Second, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour - time.Minute} {
+		for _, c := range clockCases(d) {
+			t.Run(d.String()+" "+c.name, func(t *testing.T) {
+				w := newClockWorld(t, c.drivers...)
+				w.run(4 * time.Hour)
+				s, lasted := w.reading.State, w.now.Sub(epoch)
+				t.Logf("a hold lasted %v to %v longer, all %v, %d writes, %d early windows, %v", w.shortest, w.longest, lasted, w.writes, w.early, s.Phase)
+				require.LessOrEqual(t, w.writes, 80)
+				require.True(t, w.told || d <= maxSkew)
+				if c.blind && d > maxSkew { // the only clock is not that of the metric store
+					require.Equal(t, phase.Retreating, s.Phase)
+					return
+				}
+				require.Equal(t, phase.Promoted, s.Phase)
+				require.GreaterOrEqual(t, w.shortest, -min(d, maxSkew))
+				require.LessOrEqual(t, lasted, ideal+d+16*time.Minute)
+			})
+		}
+	}
+}
+
+type clockCase struct {
+	name    string
+	drivers []clockDriver
+	blind   bool
+}
+
+func clockCases(d time.Duration) []clockCase {
+	return []clockCase{
+		{name: "right one first, ahead joins", drivers: []clockDriver{{}, {skew: d, from: 5 * time.Minute}}},
+		{name: "right one first, behind joins", drivers: []clockDriver{{}, {skew: -d, from: 5 * time.Minute}}},
+		{name: "ahead first, right one joins", drivers: []clockDriver{{skew: d}, {from: 5 * time.Minute}}},
+		{name: "behind first, right one joins", drivers: []clockDriver{{skew: -d}, {from: 5 * time.Minute}}},
+		{name: "ahead dies and comes back", drivers: []clockDriver{{}, {skew: d, from: 5 * time.Minute, till: 8 * time.Minute}, {skew: d, from: 15 * time.Minute}}},
+		{name: "right dies, ahead takes over", blind: true, drivers: []clockDriver{{till: 3 * time.Minute}, {skew: d, from: 4 * time.Minute}}},
+		{name: "right dies, behind takes over", drivers: []clockDriver{{till: 3 * time.Minute}, {skew: -d, from: 4 * time.Minute}}},
+		{name: "ahead is a cron job", drivers: []clockDriver{{}, {skew: d, cron: 30 * time.Second}}},
+		{name: "behind is a cron job", drivers: []clockDriver{{}, {skew: -d, cron: 30 * time.Second}}},
+		{name: "both are cron jobs, one ahead", drivers: []clockDriver{{cron: 30 * time.Second}, {skew: d, cron: 40 * time.Second}}},
+		{name: "a cron job each 4 min", drivers: []clockDriver{{cron: 4 * time.Minute}}},
+		{name: "its clock jumps there and back", drivers: []clockDriver{{jumps: []clockJump{{7 * time.Minute, d}, {17 * time.Minute, -d}}}}},
+		{name: "one of two jumps there and back", drivers: []clockDriver{{}, {jumps: []clockJump{{7 * time.Minute, d}, {17 * time.Minute, -d}}}}},
+	}
+}
