@@ -3,6 +3,8 @@ package fake_test
 import (
 	"context"
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/serin-go/serin/analysis"
@@ -56,7 +58,11 @@ func move(tree any, by time.Duration) any {
 	switch v := tree.(type) {
 	case map[string]any:
 		for k, field := range v {
-			if k != "began" {
+			switch text, _ := field.(string); k {
+			case "began":
+			case "blocks":
+				v[k] = moveBlocks(text, by)
+			default:
 				v[k] = move(field, by)
 			}
 		}
@@ -70,6 +76,15 @@ func move(tree any, by time.Duration) any {
 		}
 	}
 	return tree
+}
+
+// moveBlocks moves the first block, whose first number is when it began. The others follow it.
+func moveBlocks(text string, by time.Duration) string {
+	first, rest, _ := strings.Cut(text, ".")
+	if from, err := strconv.ParseInt(first, 36, 64); err == nil {
+		text = strconv.FormatInt(from+by.Milliseconds(), 36) + "." + rest
+	}
+	return text
 }
 
 // lateJudge asks about the times that a clock behind shows.

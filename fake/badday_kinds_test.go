@@ -245,7 +245,7 @@ var driverTroubles = []badKind{
 		return w.crew.freeze()
 	}},
 	{name: "clocks differ", group: "clock", often: 2, allowed: allowSkew, begin: func(w *badWorld, tr *badTrouble) func() {
-		w.crew.start(choose(tr, 10*time.Second, -10*time.Second, 50*time.Second, -50*time.Second, 10*time.Minute, -10*time.Minute))
+		w.crew.start(choose(tr, 50*time.Second, -50*time.Second, 2*time.Minute, -2*time.Minute, 5*time.Minute, -5*time.Minute, 10*time.Minute, -10*time.Minute, 15*time.Minute, -15*time.Minute))
 		return nil
 	}},
 }

@@ -180,9 +180,6 @@ var notYet = []struct {
 	why   string
 	needs func(w *badWorld, o badOutcome) bool
 }{
-	{"two drivers whose clocks differ by minutes hold each other up, and each notes its own readings", func(_ *badWorld, o badOutcome) bool {
-		return o.has(func(tr *badTrouble) bool { return tr.kind.group == "clock" })
-	}},
 	{"a proxy that is behind sends to pods that stable had before, and no count tells them from those of today", func(w *badWorld, o badOutcome) bool {
 		return w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stall" || tr.detail == deployments })
 	}},
