@@ -88,10 +88,17 @@
 //     not end Run while users are on the canary, and does not keep the engine from its decision.
 //   - Missing data, a missing answer and an error make the rollout wait. They roll back
 //     where the plan says so: by a deadline, the error limit or the pause limit.
+//   - The clocks of drivers may differ. No wait ends more than a minute early because of a clock
+//     that a write of another driver contradicts. The Reason of an Event tells the difference.
+//     A driver that starts in the middle of a wait, and finds the last write more than a minute
+//     old, writes that and waits half a minute, before it counts the time since then.
 //   - Only the order Retry leaves a final phase.
 //
-// The assumptions: Settle and ScrapeLag are long enough (see [Builder]), and only this
-// library writes the State. A Runner that has seen the rollout restores a State that
+// The assumptions: Settle and ScrapeLag are long enough (see [Builder]), only this library
+// writes the State, and the clock of at least one driver is that of the metric store. If the
+// only driver's clock is ahead of the store, the judge has no readings, and stable gets all
+// traffic. If it is behind, the judge counts requests from before a step. Processes that take
+// one turn each have no memory: use them with synchronized clocks. A Runner that has seen the rollout restores a State that
 // somebody removed, as of the Runner's last turn.
 //
 // # The engine
