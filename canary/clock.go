@@ -64,7 +64,7 @@ func (t *turn) joined(s *State) time.Time {
 
 // claims reports whether a State is to be written because of the clocks alone.
 func (t *turn) claims(s *State) bool {
-	matters := t.doubted || t.o.Doubt > 0 && !s.LookBy.IsZero()
+	matters := t.o.Wary || t.o.Doubt > 0
 	return t.o.Refute || t.o.Rebase || matters && !s.claimed() && !t.mute(s)
 }
 

@@ -21,7 +21,7 @@ func TestNoHoldEndsEarlyWhateverTheClocksShow(t *testing.T) {
 				s, lasted := w.reading.State, w.now.Sub(epoch)
 				t.Logf("a hold lasted %v to %v longer, all %v, %d writes, %d early windows, %v", w.shortest, w.longest, lasted, w.writes, w.early, s.Phase)
 				require.LessOrEqual(t, w.writes, 80)
-				require.True(t, w.told || d <= maxSkew)
+				require.True(t, w.told || d <= 2*maxSkew)
 				if c.blind && d > maxSkew { // the only clock is not that of the metric store
 					require.Equal(t, phase.Retreating, s.Phase)
 					return

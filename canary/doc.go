@@ -90,8 +90,9 @@
 //     where the plan says so: by a deadline, the error limit or the pause limit.
 //   - The clocks of drivers may differ. No wait ends more than a minute early because of a clock
 //     that a write of another driver contradicts. The Reason of an Event tells the difference.
-//     A driver that starts in the middle of a wait, and finds the last write more than a minute
-//     old, writes that and waits half a minute, before it counts the time since then.
+//     A driver that starts while users are on the canary, and finds the last write more than
+//     two minutes old, does not count the time since then before it has written what its clock
+//     shows, and two intervals and the limit of a call have passed without an objection.
 //   - Only the order Retry leaves a final phase.
 //
 // The assumptions: Settle and ScrapeLag are long enough (see [Builder]), only this library

@@ -39,6 +39,8 @@ type observation struct {
 	// Off is how far Now is ahead of the times in the Router's State. The times of the State
 	// given to next are moved by it already.
 	Off time.Duration
+	// Wary: the time since the last write is to be doubted soon.
+	Wary bool
 	// Doubt is how much of the time until Now may be the difference of two clocks. No wait ends
 	// because of it. Refute: the claim in State.Joined is wrong. Rebase: write the times of this
 	// process's clock.

@@ -127,7 +127,7 @@ func (r *Runner) turn(ctx context.Context) (Event, error) {
 	}
 	o := r.observe(reading, e.At)
 	clock := r.last.look(&state, e.At, r.ran(), 2*r.c.Plan.spec.interval+r.limit)
-	o.Off, o.Doubt, o.Rebase = clock.off, clock.doubt, clock.rebase
+	o.Off, o.Doubt, o.Wary, o.Rebase = clock.off, clock.doubt, clock.wary, clock.rebase
 	o.Refute = !state.Refuted && state.Joined.After(e.At.Add(maxSkew-clock.off))
 	o.Loss, o.Had = loss, had
 	if loss != lossless {

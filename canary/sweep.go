@@ -38,6 +38,7 @@ func (t *turn) attend(s State) (State, *decision) {
 
 // only writes what was noted, and what the clocks need. What else was begun comes to nothing.
 func (t *turn) only(s State) (State, *decision) {
+	carry := s.Carry
 	s.Blind, s.Failing, s.Retreat.Gone, s.Carry = t.s.Blind, t.s.Failing, t.s.Retreat.Gone, t.s.Carry
 	t.s = s
 	t.s.Serial = s.nextSerial()
@@ -46,8 +47,11 @@ func (t *turn) only(s State) (State, *decision) {
 	switch {
 	case t.o.Refute && !t.doubted:
 		next.Joined, next.Refuted = s.Joined, true
-	case t.o.Doubt > 0 && !t.o.Rebase:
-		next.Written, next.LookBy = s.Written, s.LookBy // a claim does not tell when
+	case (t.o.Doubt > 0 || t.o.Wary) && !t.o.Rebase:
+		next.Written, next.LookBy, next.Carry = s.Written, s.LookBy, carry // a claim is no part of the rollout
+		if !s.claimed() {
+			next.Joined = t.o.Now
+		}
 	}
 	return next, d
 }

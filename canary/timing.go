@@ -30,6 +30,7 @@ type timing struct {
 	loose bool
 	// doubt is how much of the time since the last write may be a difference of the clocks.
 	doubt time.Duration
+	wary  bool
 	claim time.Time // State.Joined as this process wrote it
 	since time.Time // when this process joined
 	// sure: what was read last was the latest State, as it was read twice, or written.
@@ -54,9 +55,10 @@ func (m *memory) look(s *State, now time.Time, ran, wait time.Duration) timing {
 	case s.Phase == phase.Idle || s.Phase.Final():
 		*c = timing{}
 	case c.at.IsZero():
-		c.join(s, now)
+		c.join(s, now, wait)
 		c.since = now
 	default:
+		c.wary = false
 		c.jump(now, ran)
 		c.compare(s, now)
 	}
@@ -85,7 +87,7 @@ func (c *timing) note(s *State) {
 }
 
 // join is the first look at a rollout that is under way.
-func (c *timing) join(s *State, now time.Time) {
+func (c *timing) join(s *State, now time.Time, wait time.Duration) {
 	gap := now.Sub(s.written())
 	behind := -gap > maxSkew && -gap < catchUp && s.Joined.IsZero() // or who wrote that is in doubt
 	switch {
@@ -94,8 +96,11 @@ func (c *timing) join(s *State, now time.Time) {
 		if !s.stamped().After(now.Add(maxSkew)) {
 			c.doubt = -gap // only LookBy tells
 		}
-	case gap > maxSkew:
+	case s.LookBy.IsZero(): // no users are on the canary, who would be hurt
+	case gap > maxSkew+2*wait || gap > maxSkew && s.Refuted:
 		c.doubt = gap
+	case gap > maxSkew: // so that a claim has stood when it is to be doubted
+		c.wary = true
 	}
 }
 
