@@ -122,7 +122,7 @@ func (c *timing) compare(s *State, now time.Time) {
 	}
 	// An order does not say when it was written, and neither does an older library.
 	dated := !s.Written.IsZero() && !s.doubtful() && !s.written().Equal(c.wrote)
-	if c.sure && dated && s.Serial > c.serial {
+	if dated && s.Serial > c.serial {
 		c.learn(s.written(), now)
 	}
 	c.sure = false
@@ -132,6 +132,7 @@ func (c *timing) compare(s *State, now time.Time) {
 func (c *timing) learn(wrote, now time.Time) {
 	own, off := wrote.Add(c.off), now.Sub(wrote)
 	switch last := c.at; {
+	case own.Before(last.Add(-maxSkew)) && !c.sure: // the last look may have been at an old State
 	case own.Before(last.Add(-maxSkew)): // this clock is ahead
 		most := now
 		if last.Add(maxSkew).Before(now) {
