@@ -22,11 +22,7 @@ func (t *turn) attend(s State) (State, *decision) {
 	case d.Ask != askNothing || d.Err != nil || t.bystander:
 		return s, d
 	case d.Write:
-		t.s.LookBy, t.s.Written = t.lookBy(&t.s, d.Traffic), t.o.Now
-		t.s.Joined, t.s.Refuted = t.joined(&s), false
-		if !t.s.LookBy.IsZero() {
-			d.After = min(d.After, lookAhead/2)
-		}
+		t.date(&s)
 		return t.s, d
 	case t.o.Abort != "", t.o.Refused != "": // a write would take the annotation away, and with it the order
 		return s, d
@@ -36,6 +32,16 @@ func (t *turn) attend(s State) (State, *decision) {
 	return t.renew(s), d
 }
 
+// date notes when the State is written, and when somebody must look again.
+func (t *turn) date(before *State) {
+	d := &t.d
+	t.s.LookBy, t.s.Written = t.lookBy(&t.s, d.Traffic), t.o.Now
+	t.s.Joined, t.s.Refuted = t.joined(before), false
+	if !t.s.LookBy.IsZero() {
+		d.After = min(d.After, lookAhead/2)
+	}
+}
+
 // only writes what was noted, and what the clocks need. What else was begun comes to nothing.
 func (t *turn) only(s State) (State, *decision) {
 	carry := s.Carry
@@ -43,7 +49,8 @@ func (t *turn) only(s State) (State, *decision) {
 	t.s = s
 	t.s.Serial = s.nextSerial()
 	t.d.Write, t.d.Traffic = true, t.o.Traffic
-	next, d := t.attend(s)
+	t.date(&s)
+	next := &t.s
 	switch {
 	case t.o.Refute && !t.doubted:
 		next.Joined, next.Refuted = s.Joined, true
@@ -53,7 +60,7 @@ func (t *turn) only(s State) (State, *decision) {
 			next.Joined = t.o.Now
 		}
 	}
-	return next, d
+	return t.s, &t.d
 }
 
 // renew moves LookBy on if it is time.
