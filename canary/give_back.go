@@ -50,7 +50,7 @@ func (t *turn) kept(has Weight) Weight {
 	if since.IsZero() {
 		since = t.o.Now
 	}
-	left := min(giving, since.Add(giving).Sub(t.o.Now)+t.o.Skew)
+	left := min(giving, since.Add(giving).Sub(t.o.Now)+t.o.Doubt)
 	switch {
 	case seen.Dead != "":
 		return 0

@@ -205,7 +205,7 @@ func (s State) moved(by time.Duration) State {
 	if by == 0 {
 		return s
 	}
-	for _, at := range [...]*time.Time{&s.Entered, &s.Shifted, &s.Verified, &s.Paused, &s.LookBy, &s.Blind, &s.Failing, &s.Promotion, &s.Baked, &s.Retreat.Since, &s.Retreat.Gone, &s.Written, &s.Joined} {
+	for _, at := range [...]*time.Time{&s.Entered, &s.Shifted, &s.Verified, &s.Paused, &s.LookBy, &s.Blind, &s.Failing, &s.Promotion, &s.Baked, &s.Drifted, &s.Giving, &s.Retreat.Since, &s.Retreat.Gone, &s.Written, &s.Joined} {
 		move(at, by)
 	}
 	s.Retreat.Resumed, s.Blocks, s.Trace = slices.Clone(s.Retreat.Resumed), slices.Clone(s.Blocks), slices.Clone(s.Trace)
