@@ -230,7 +230,7 @@ func (w *world) holdLaws(before, after State, t Traffic) {
 	if !reset && !after.Recalled && !w.restored && t.Stable() > 0 && t.Canary != w.traffic.Canary && w.stable == "moving" {
 		w.broken("traffic %v goes to a stable workload that is between two versions", t)
 	}
-	putBack := before.Serial < w.greatest && after.Serial > w.greatest // an older State was there, and somebody remembers
+	putBack := before.Serial < w.greatest && after.Serial != before.Serial+1 // an older State was there, and somebody remembers
 	if before.Phase.Final() && after.Phase != before.Phase && before.Command.Order != order.Retry && !reset && !putBack {
 		w.broken("final phase %v was left for %v", before.Phase, after.Phase)
 	}
