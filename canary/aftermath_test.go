@@ -96,10 +96,14 @@ func TestALongLookDoesNotDelayTheEnd(t *testing.T) {
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.Less(t, time.Since(began), 6*time.Minute)
 	}, beside(metrics.Counts{Bad: 30, Total: 100}, nil, &asked), func(c *canary.Config) {
-		c.Analyzer = slowLook{c.Analyzer}
+		c.Analyzer = looking{c.Analyzer, time.Hour}
 	})
 }
 
-type slowLook struct{ analysis.Analyzer }
+// looking is a judge that says how long a look of it is.
+type looking struct {
+	analysis.Analyzer
+	look time.Duration
+}
 
-func (slowLook) Look() time.Duration { return time.Hour }
+func (l looking) Look() time.Duration { return l.look }

@@ -188,7 +188,9 @@ func (t *turn) unread(from time.Time) *decision {
 	due, began := from.Add(look), t.s.Blind.IsZero()
 	switch {
 	case !j.unread():
-		t.s.Blind = time.Time{}
+		if j.Result.Verdict != analysis.Blind || !t.before(due) { // before that a judge need not ask its store
+			t.s.Blind = time.Time{}
+		}
 		return nil
 	case !t.exposed() && !t.promoted() || t.s.PromoteNow, began && t.before(due):
 		return nil

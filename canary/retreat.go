@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -146,7 +147,7 @@ func (t *turn) mended() (gone bool, why string, d *decision) {
 func (t *turn) readable() (back bool, why string, d *decision) {
 	j := &t.o.Judged
 	switch w := t.window(t.s.Shifted.Add(t.settle)); {
-	case !w.To.After(w.From):
+	case t.before(w.From.Add(cmp.Or(t.o.Look, t.interval))): // before that a judge need not ask its store
 		return false, "the first metrics of this time are not available yet", nil
 	case !j.Asked:
 		return false, "", t.decide(decision{Ask: askJudge, Request: t.request(w)})

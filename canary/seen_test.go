@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -124,5 +125,43 @@ func TestAStepThatIsNotSeenLeavesNoEvidence(t *testing.T) {
 			require.Nil(t, r.Carry)
 			require.Empty(t, r.Earlier)
 		}
+	})
+}
+
+// blindVerifier has a store that may be away.
+type blindVerifier struct{ away *bool }
+
+func (v blindVerifier) Verify(context.Context, canary.Traffic, time.Time) (canary.Answer, error) {
+	if *v.away {
+		return canary.Answer{}, errors.New("503")
+	}
+	return canary.Answer{Reply: canary.Yes}, nil
+}
+
+// The store is away from Returning on. That users are on a version that nobody can judge counts
+// from then, also if the judge of the bake time has nothing to ask for at first.
+func TestAStoreThatIsAwayIsBorneOnce(t *testing.T) {
+	away := false
+	story(t, smallPlan().ScrapeLag(30*time.Second).Bake(time.Hour), func(t *testing.T, s *stage) {
+		for s.read().State.Phase != phase.Returning {
+			s.turns(10 * time.Second)
+		}
+		away = true
+		began := time.Now()
+		for s.read().State.Phase != phase.RestoringStable {
+			s.turns(10 * time.Second)
+		}
+		require.Less(t, time.Since(began), 20*time.Minute, "one error limit")
+	}, func(c *canary.Config) {
+		c.Verifier = blindVerifier{&away}
+		c.Analyzer = looking{judgeFunc(func(_ context.Context, r analysis.Request) (analysis.Result, error) {
+			switch {
+			case r.Window.Length() < 30*time.Second:
+				return analysis.Result{Blindness: analysis.FewRequests, Reason: "the first look is not over"}, nil
+			case away:
+				return analysis.Result{}, errors.New("503")
+			}
+			return analysis.Result{Verdict: analysis.Pass, Reason: "as good as stable"}, nil
+		}), 30 * time.Second}
 	})
 }
