@@ -26,9 +26,11 @@ type badCrew struct {
 	end    canary.State
 	told   phase.Phase // the end that an Observer was told
 	called bool        // somebody was, because Sweep could not help
-	last   canary.Event
-	latest canary.State // that a driver has seen
-	early  string       // why a Run gave up with users on the canary
+	// started is when the last driver was.
+	started time.Time
+	last    canary.Event
+	latest  canary.State // that a driver has seen
+	early   string       // why a Run gave up with users on the canary
 	// restored: stable was, and the traffic did not go back because a part was away.
 	restored bool
 	refused  bool      // stable was to be restored, and was not yet
@@ -47,7 +49,7 @@ func (c *badCrew) start(skew time.Duration) {
 	ctx, kill := context.WithCancel(c.w.t.Context())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.kill = append(c.kill, kill)
+	c.kill, c.started = append(c.kill, kill), time.Now()
 	c.all.Go(func() { c.drive(ctx, skew) })
 }
 
@@ -192,7 +194,8 @@ func (c *badCrew) newest(s canary.State) canary.State {
 	return s
 }
 
-// sweep looks after abandoned rollouts, and calls a person where it cannot help.
+// sweep looks after abandoned rollouts, and calls a person where it cannot help: one who starts a
+// driver, or sends canary traffic to stable that nobody explains.
 func (c *badCrew) sweep(ctx context.Context) {
 	router := c.w.router()
 	for {
@@ -202,16 +205,26 @@ func (c *badCrew) sweep(ctx context.Context) {
 		one, cancel := context.WithTimeout(ctx, badSweep/2)
 		err := canary.Sweep(one, router)
 		cancel()
+		unexplained := errors.Is(err, canary.ErrUnexplained)
 		c.mu.Lock()
-		calls := err != nil && len(c.kill) == 0 && !c.called
+		calls := err != nil && (len(c.kill) == 0 || unexplained) && !c.called
 		c.called = c.called || calls
 		c.mu.Unlock()
 		if calls {
-			time.AfterFunc(badHelp, func() {
-				if ctx.Err() == nil {
-					c.start(0)
-				}
-			})
+			time.AfterFunc(badHelp, func() { c.help(ctx, unexplained) })
+		}
+	}
+}
+
+// help is what the person does. Somebody else may have helped meanwhile.
+func (c *badCrew) help(ctx context.Context, unexplained bool) {
+	switch {
+	case ctx.Err() != nil:
+	case !unexplained:
+		c.start(0)
+	case errors.Is(canary.Sweep(ctx, c.w.router()), canary.ErrUnexplained):
+		if err := c.w.runner(0, func(context.Context, canary.Event) {}).Reset(ctx); err != nil {
+			c.w.t.Logf("the person could not reset: %v", err)
 		}
 	}
 }

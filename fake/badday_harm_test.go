@@ -152,15 +152,15 @@ const badErrorLimit = 15 * time.Minute
 
 // allowAbandoned: LookBy is 10 minutes ahead, clocks differ by a minute, and Sweep comes each
 // minute. A rollout in the midst of a promotion needs a driver, whom Sweep calls. Where somebody
-// has removed the State, Sweep tells of canary traffic that nobody explains, and the driver that
-// comes back is the first who knows.
+// has removed the State, Sweep tells of canary traffic that nobody explains, and calls one who
+// sends it to stable.
 func allowAbandoned(x badExposure) time.Duration {
 	all := 10*time.Minute + time.Minute + badSweep + x.turn()
 	if x.last {
 		all += badHelp + x.whole()
 	}
 	if x.stateless {
-		all = x.lasts + x.turn() + x.whole()
+		return all + badHelp
 	}
 	return min(all, x.lasts+x.turn()+x.whole())
 }

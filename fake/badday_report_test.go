@@ -113,7 +113,7 @@ func (w *badWorld) waits(wrong func(string, ...any)) string {
 		return "a driver"
 	case last.Err != nil:
 		return "an error to end"
-	case last.Reason.Cause == cause.Unreachable && last.Traffic.Canary > 0: // it was watched for longer than that
+	case last.Reason.Cause == cause.Unreachable && last.Traffic.Canary > 0 && last.At.Sub(w.crew.started) > badErrorLimit: // it was watched for longer than that
 		wrong("users are on the canary, and a part has been away for longer than the error limit: %v", last.Reason)
 	case last.Reason.Cause == cause.None || last.Reason.Detail == "" && last.Reason.Until.IsZero():
 		wrong("it neither ended nor said what it waits for: %v", last.Reason)
