@@ -175,3 +175,20 @@ func TestPodsThatNobodyCanLookAtHoldTheEndToo(t *testing.T) {
 		})
 	}
 }
+
+// A State that was restored from memory may be an old one, until stable is promoted after it.
+func TestARestoredStateDoesNotHideAChangeInTheBakeTime(t *testing.T) {
+	story(t, smallPlan(), func(t *testing.T, s *stage) {
+		s.turns(5 * time.Minute)
+		s.router.Corrupt("")
+		s.turns(30 * time.Second)
+		require.True(t, s.read().State.Recalled)
+		for s.read().State.Phase != phase.Baking {
+			s.turns(10 * time.Second)
+		}
+		require.False(t, s.read().State.Recalled)
+		s.workload.StableChanged = "stable v1: somebody has changed its pod template since it was promoted"
+		s.turns(10 * time.Second)
+		s.heard("RestoringStable: turned back: stable v1: somebody has changed its pod template since it was promoted")
+	})
+}

@@ -101,10 +101,12 @@ func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
 	return t.o.Now.Add(lookAhead - t.o.Doubt)
 }
 
-// Sweep gives stable all traffic, at once and whatever pods it has, where users are on a canary and nobody has driven its
-// rollout since State.LookBy, which is at most ten minutes ahead. Each Router is that of
-// one target. The next driver of the rollout enters its step again. Call Sweep from time
-// to time, from a process that outlives the drivers: a cron job, or a controller.
+// Sweep gives stable all traffic, at once and whatever pods it has, where users are on a
+// canary and nobody has driven its rollout since State.LookBy, which is at most ten minutes
+// ahead. Each Router is that of one target. The next driver of the rollout enters its step
+// again. Call Sweep from time to time, from a process that outlives the drivers: a cron job,
+// or a controller. Where somebody has given the canary users, and no driver has noticed, Sweep
+// writes a LookBy.
 //
 // The clock of the sweeping process may differ from those of the drivers by five minutes.
 //
@@ -138,6 +140,9 @@ func sweep(ctx context.Context, r Router) error {
 	switch {
 	case s.Phase == phase.Idle && reading.Traffic.users():
 		return fmt.Errorf("canary: sweep: %w: %w: there is %v, and nobody has to look at it: adopt it by AdoptAt, or send it to stable by Reset", ErrRefused, ErrUnexplained, reading.Traffic)
+	case s.LookBy.IsZero() && !s.Phase.Final() && reading.Traffic.users():
+		s.Serial, s.LookBy = s.nextSerial(), now.Add(lookAhead)
+		return unlessDriven(s.Name, r.Write(ctx, reading, reading.Traffic, s))
 	case !s.abandoned(now):
 		return nil
 	}
@@ -148,10 +153,15 @@ func sweep(ctx context.Context, r Router) error {
 	if !s.mayStepAside() {
 		return fmt.Errorf("canary: sweep: %q is %v, and nobody has driven it since %s: start a driver of its plan, or order an abort", s.Name, s.Phase, since)
 	}
-	if err := stepAside(ctx, r, reading, now, "nobody has driven the rollout since "+since); err != nil && !isConflict(err) { // or somebody drives it after all
-		return fmt.Errorf("canary: sweep: %q: %w", s.Name, err)
+	return unlessDriven(s.Name, stepAside(ctx, r, reading, now, "nobody has driven the rollout since "+since))
+}
+
+// unlessDriven is the error of a write, unless that is a conflict: somebody drives the rollout after all.
+func unlessDriven(name string, err error) error {
+	if err == nil || isConflict(err) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("canary: sweep: %q: %w", name, err)
 }
 
 // mayStepAside reports whether stable can get all traffic for a while: it is not between two

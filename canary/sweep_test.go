@@ -64,3 +64,28 @@ func TestASweepSaysWhatOnlyADriverCanHelp(t *testing.T) {
 	require.ErrorContains(t, canary.Sweep(t.Context(), broken, nil), "503")
 	require.ErrorContains(t, canary.Sweep(t.Context(), broken, nil), "Router 1 is nil")
 }
+
+// Nobody drives a rollout that has no users yet, and somebody gives the canary some.
+func TestASweepFindsUsersThatSomebodyElseGaveToTheCanary(t *testing.T) {
+	plan := canary.NewPlan("reviews").Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Hour}, canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Hour})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.turns(time.Minute)
+		s.router.Meddle(canary.Traffic{Canary: canary.Full})
+		for range 13 {
+			require.NoError(t, canary.Sweep(t.Context(), s.router))
+			<-time.After(time.Minute)
+		}
+		read := s.read()
+		require.Zero(t, read.Traffic)
+		require.Equal(t, phase.Retreating, read.State.Phase)
+		s.promotes()
+	})
+	story(t, plan, func(t *testing.T, s *stage) {
+		s.turns(time.Minute)
+		s.router.Meddle(canary.Traffic{Canary: canary.Full})
+		require.NoError(t, canary.Sweep(t.Context(), s.router))
+		s.turns(time.Minute)
+		require.Zero(t, s.read().State.LookBy, "a driver has put it back")
+		require.Zero(t, s.read().Traffic.Canary)
+	})
+}

@@ -78,6 +78,8 @@ func (t *turn) enter(to phase.Phase, step int, traffic Traffic, why string) *dec
 	switch to {
 	case phase.PromotingStable:
 		s.Promotion, s.Frozen = t.o.Now, s.Carry
+	case phase.Returning: // what stable runs is known now
+		s.Recalled = false
 	case phase.Baking:
 		s.Baked = t.o.Now
 	}

@@ -84,6 +84,7 @@ type badExposure struct {
 	promoted bool          // stable has the new version, and nobody else has the old one
 	// stateless: no State tells Sweep whose traffic it is.
 	stateless bool
+	again     bool // the step is entered once more, after a Retreat
 }
 
 // The parts of allowances. All are settings or documented limits.
@@ -114,9 +115,14 @@ func badWhole(p canary.Plan) time.Duration {
 	return badPods*(badStart+time.Second) + p.Interval() + p.Settle()
 }
 
-// allowJudged: a fault that a step has just not shown is seen in the first look of the next.
+// allowJudged: a fault that a step has just not shown is seen in the first look of the next, which
+// a Retreat may cut short.
 func allowJudged(x badExposure) time.Duration {
-	return badScrape + x.plan.Interval() + x.first() + x.turn() + x.whole()
+	all := badScrape + x.plan.Interval() + x.first() + x.turn() + x.whole()
+	if x.again {
+		all += x.first() + x.turn()
+	}
+	return all
 }
 
 // allowWatched: a driver asks in every turn whether the canary has a pod.

@@ -46,6 +46,8 @@ type badTrouble struct {
 	recalled bool
 	// stateless: somebody removed the State as well, so Sweep can only tell of the traffic.
 	stateless bool
+	// again: the step is entered once more, after a Retreat for want of pods, and judged anew.
+	again bool
 	pods      string // what Deployments alone are: "unread" or "unwritten"
 	detail    string
 	// stays reports whether what somebody changed is still there; nil if nothing has to be.
@@ -118,6 +120,7 @@ func (tr *badTrouble) note(s canary.State, p canary.Plan) {
 func (tr *badTrouble) pin(all []*badTrouble) {
 	for _, o := range all {
 		o.stateless = o.stateless || tr.kind.name == "State is removed"
+		o.again = o.again || tr.kind.name == "canary dies" && tr.lasts > 0
 	}
 	switch {
 	case slices.ContainsFunc(all, func(o *badTrouble) bool { return o.kind.group == "edit" || o.kind.group == "object" }):
@@ -133,7 +136,7 @@ func (tr *badTrouble) allowed(p canary.Plan, rate float64, rest time.Duration) f
 	if tr.lasts > 0 {
 		lasts = min(tr.lasts, rest)
 	}
-	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share, promoted: tr.phase == phase.Returning || tr.phase == phase.Baking, stateless: tr.stateless}
+	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share, promoted: tr.phase == phase.Returning || tr.phase == phase.Baking, stateless: tr.stateless, again: tr.again}
 	if tr.kind.edge {
 		rate = badEdgeRate // the other part does as always
 	}
