@@ -37,6 +37,7 @@ func TestBesideTheOthers(t *testing.T) {
 		{"d, polled once a second", polled, 0, (*harmed).losePods, 60, phase.Retreating, nil},
 		{"h, watched", watched, 0, (*harmed).scaleToZero, 10, phase.Retreating, nil},
 		{"h, polled once a second", polled, 0, (*harmed).scaleToZero, 60, phase.Retreating, nil},
+		{"e", polled, 0, (*harmed).loseReadings, 1600, phase.Retreating, nil},
 		{"e, with a blind limit of 5 s", polled, 5 * time.Second, (*harmed).loseReadings, 300, phase.Retreating, nil},
 		{"f", polled, 0, (*harmed).edit, 0, phase.Promoted, (*harmed).requireEdit},
 	} {
