@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	simRuns = flag.Uint64("canary.runs", 5_000, "simulated rollouts")
+	simRuns = flag.Uint64("canary.runs", 2_000, "simulated rollouts")
 	simSeed = flag.Uint64("canary.seed", 1, "seed of the first simulated rollout")
 )
 

@@ -65,10 +65,10 @@ func TestAVersionThatTurnsBadInTheNightIsRolledBackWithinMinutes(t *testing.T) {
 			turnedBad = time.Now()
 			c.mesh.Behave("shop:2", fake.Behaviour{ErrorRate: 0.2})
 		})
-		_, err := c.runner.Run(t.Context())
+		state, err := c.runner.Run(t.Context())
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.ErrorContains(t, err, "requests failed")
-		require.Less(t, time.Since(turnedBad), 5*time.Minute)
+		require.Less(t, state.Shifted.Sub(turnedBad), 5*time.Minute, "then stable had all traffic")
 	})
 }
 
