@@ -45,7 +45,7 @@ func TestBehindThePointOfNoReturnAFailureHoldsAndCallsPeople(t *testing.T) {
 		"it cannot take the next share": func(s *stage) { s.workload.ReadyScript = []canary.Answer{canary.No.Because("no pod is ready")} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			behindIt(t, migrated(), func(t *testing.T, s *stage) {
+			behindIt(t, migrated().Interval(time.Minute), func(t *testing.T, s *stage) {
 				fails(s)
 				s.turns(2 * 24 * time.Hour)
 				read := s.read()
@@ -53,7 +53,7 @@ func TestBehindThePointOfNoReturnAFailureHoldsAndCallsPeople(t *testing.T) {
 				require.Equal(t, phase.Progressing, read.State.Phase)
 				s.heard("point of no return: behind the point of no return: ")
 				s.heard("; repair it, or order an abort all the same")
-				require.Contains(t, mustBuild(t, migrated()).Status(read.State, time.Now()).String(), "waits for people: behind the point of no return: ")
+				require.Contains(t, mustBuild(t, migrated().Interval(time.Minute)).Status(read.State, time.Now()).String(), "waits for people: behind the point of no return: ")
 				writes := s.router.Writes()
 				s.turns(time.Hour)
 				require.InDelta(t, 12, s.router.Writes()-writes, 3, "for LookBy, and nothing else")
