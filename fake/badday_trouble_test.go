@@ -47,9 +47,9 @@ type badTrouble struct {
 	// stateless: somebody removed the State as well, so Sweep can only tell of the traffic.
 	stateless bool
 	// again: the step is entered once more, after a Retreat for want of pods, and judged anew.
-	again bool
-	pods      string // what Deployments alone are: "unread" or "unwritten"
-	detail    string
+	again  bool
+	pods   string // what Deployments alone are: "unread" or "unwritten"
+	detail string
 	// stays reports whether what somebody changed is still there; nil if nothing has to be.
 	stays func(*badWorld, badScenario) bool
 }
