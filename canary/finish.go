@@ -101,7 +101,7 @@ func (t *turn) watch(r *row, since time.Time) *decision {
 // reasonToLeave keeps why the rollout turned back until its end.
 func (t *turn) reasonToLeave() string {
 	if t.s.Phase == phase.PromotingStable {
-		return "stable is promoted"
+		return join(": ", "stable is promoted", t.o.Answers[askPromoted].Reason)
 	}
 	return t.s.Reason
 }

@@ -92,7 +92,8 @@ func New(client Client, c Config) (*Deployments, error) {
 }
 
 // Promote changes stable to the canary's version. It answers Yes when stable is
-// completely rolled out with at least one replica. It answers No if that failed, if the
+// completely rolled out with at least one replica. The reason names what is not carried over
+// from the canary's pod template. It answers No if that failed, if the
 // canary's version is not the pinned or recorded one, or if the canary does not have
 // Config.Images.
 //

@@ -46,7 +46,12 @@ func (c Config) promotion(stable *appsv1.Deployment, r record, source *appsv1.De
 	if err != nil {
 		return move{}, err
 	}
-	return reach(stable, to, r), nil
+	m := reach(stable, to, r)
+	left, err := leftOut(to, &source.Spec.Template)
+	if left != "" && m.answer.Reply == canary.Yes {
+		m.answer.Reason += "; not carried over from the canary: " + left
+	}
+	return m, err
 }
 
 // unfit says why stable must not be promoted to what the canary runs now: No if the canary

@@ -150,10 +150,10 @@ var _ canary.Checker = (*Deployments)(nil)
 
 // Check implements [canary.Checker]. A stable Deployment that does not exist refuses. A
 // canary Deployment that does not exist, or does not have Config.Images, is a warning,
-// because the rollout waits for it.
-func (d *Deployments) Check(ctx context.Context, _ canary.Plan) ([]canary.Finding, error) {
+// because the rollout waits for it. So is what a promotion will not carry over.
+func (d *Deployments) Check(ctx context.Context, plan canary.Plan) ([]canary.Finding, error) {
 	var found []canary.Finding
-	_, err := d.get(ctx, d.config.Stable)
+	stable, err := d.get(ctx, d.config.Stable)
 	switch {
 	case apierrors.IsNotFound(err):
 		found = append(found, canary.Finding{Problem: fmt.Sprintf("stable %s: there is no such Deployment in namespace %s; create it, or correct its name or the namespace of the client", d.config.Stable, d.config.Namespace), Refuses: true})
@@ -172,5 +172,22 @@ func (d *Deployments) Check(ctx context.Context, _ canary.Plan) ([]canary.Findin
 	if err == nil && source == nil {
 		found = append(found, canary.Finding{Problem: missing.Reason + "; the rollout will wait"})
 	}
-	return found, err
+	if err != nil || source == nil || stable == nil || plan.End().Kind != canary.PromoteStable {
+		return found, err
+	}
+	warning, err := d.config.unpromoted(stable, source)
+	return append(found, warning...), err
+}
+
+// unpromoted warns of what a promotion will not carry over, and refuses one that is not possible.
+func (c Config) unpromoted(stable, source *appsv1.Deployment) ([]canary.Finding, error) {
+	to, err := c.promoted(stable, source)
+	if err != nil {
+		return []canary.Finding{{Problem: fmt.Sprintf("stable %s cannot be promoted to what %s runs: %v", stable.Name, source.Name, err), Refuses: true}}, nil
+	}
+	left, err := leftOut(to, &source.Spec.Template)
+	if err != nil || left == "" {
+		return nil, err
+	}
+	return []canary.Finding{{Problem: fmt.Sprintf("a promotion of %s will not carry over from %s: %s; set Config.Template to copy the whole pod template", stable.Name, source.Name, left)}}, nil
 }

@@ -176,6 +176,38 @@ func TestDeploymentsAreCheckedBeforeTheRolloutBegins(t *testing.T) {
 	require.Error(t, err)
 }
 
+// P4: what a promotion will not carry over is told before the rollout begins, and one that is
+// not possible is refused there.
+func TestAPromotionIsCheckedBeforeTheRolloutBegins(t *testing.T) {
+	plan, err := canary.Recommended("reviews").Build()
+	require.NoError(t, err)
+	c := newCluster(t)
+	found, err := c.workload(both).Check(t.Context(), plan)
+	require.NoError(t, err)
+	require.Equal(t, []canary.Finding{{Problem: "a promotion of reviews-v1 will not carry over from reviews-v2: container only-v2, env of container reviews, container only-v1, which stable keeps; set Config.Template to copy the whole pod template"}}, found)
+
+	whole := both
+	whole.Template = true
+	found, err = c.workload(whole).Check(t.Context(), plan)
+	require.NoError(t, err)
+	require.Empty(t, found)
+
+	c.change("reviews-v2", func(d *appsv1.Deployment) {
+		d.Spec.Template.Spec.ServiceAccountName = "reviews"
+		d.Spec.Template.Spec.InitContainers = nil
+		d.Spec.Template.Spec.Containers[0].Name = "other"
+	})
+	found, err = c.workload(both).Check(t.Context(), plan)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.True(t, found[0].Refuses)
+	require.Contains(t, found[0].Problem, "stable reviews-v1 cannot be promoted to what reviews-v2 runs: ")
+	c.change("reviews-v2", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Name = "reviews" })
+	found, err = c.workload(both).Check(t.Context(), plan)
+	require.NoError(t, err)
+	require.Contains(t, found[0].Problem, "initContainer migrate, which stable keeps, serviceAccountName; set Config.Template")
+}
+
 // E32: what somebody has changed in stable since the rollout began is not overwritten by a
 // promotion; a restart is no change, and the rollout's own promotion is none either.
 func TestAStableThatSomebodyChangedHoldsThePromotion(t *testing.T) {

@@ -24,7 +24,7 @@ func TestAGoodVersionIsPromotedAndNoRequestIsLost(t *testing.T) {
 	require.Equal(t, promoted, run(t.Context(), []string{"-plan", "testdata/plan.yaml"}, &out), out.String())
 	for _, want := range []string{
 		"dark launch", "on to half", "on to everybody", "PromotingStable", "Returning",
-		" 0 failed in a version, 0 on a broken route", "the VirtualService's spec is what it was before", "reviews: promoted (stable is promoted)",
+		" 0 failed in a version, 0 on a broken route", "the VirtualService's spec is what it was before", "reviews: promoted (stable is promoted: stable reviews-v1: ",
 	} {
 		require.Contains(t, out.String(), want)
 	}
