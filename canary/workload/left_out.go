@@ -29,7 +29,7 @@ func differing(to, from map[string]any, of string) (names []string) {
 	maps.Copy(keys, from)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		switch {
-		case reflect.DeepEqual(to[key], from[key]):
+		case reflect.DeepEqual(to[key], from[key]), key == "serviceAccount": // the old name of serviceAccountName
 		case key == "containers" || key == "initContainers":
 			names = append(names, differingContainers(byName(to[key]), byName(from[key]), strings.TrimSuffix(key, "s"))...)
 		default:
@@ -52,7 +52,7 @@ func differingContainers(to, from map[string]map[string]any, kind string) (names
 	}
 	for _, name := range slices.Sorted(maps.Keys(to)) {
 		if _, ok := from[name]; !ok {
-			names = append(names, kind+" "+name+", which stable keeps")
+			names = append(names, kind+" "+name+" (stable keeps it)")
 		}
 	}
 	return names

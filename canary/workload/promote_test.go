@@ -50,7 +50,7 @@ func TestPromoteCopiesTheImagesOfTheSameContainersAndWaits(t *testing.T) {
 	require.Zero(t, c.writes(), "nothing is left to write while it rolls out")
 
 	c.finish("reviews-v1")
-	require.Equal(t, "stable reviews-v1: 3 of 3 replicas available; not carried over from the canary: container only-v2, env of container reviews, container only-v1, which stable keeps",
+	require.Equal(t, "stable reviews-v1: 3 of 3 replicas available; not carried over from the canary: container only-v2, env of container reviews, container only-v1 (stable keeps it)",
 		says(t, canary.Yes, w.Promote, 7), "P4")
 	require.Zero(t, c.writes())
 

@@ -184,7 +184,7 @@ func TestAPromotionIsCheckedBeforeTheRolloutBegins(t *testing.T) {
 	c := newCluster(t)
 	found, err := c.workload(both).Check(t.Context(), plan)
 	require.NoError(t, err)
-	require.Equal(t, []canary.Finding{{Problem: "a promotion of reviews-v1 will not carry over from reviews-v2: container only-v2, env of container reviews, container only-v1, which stable keeps; set Config.Template to copy the whole pod template"}}, found)
+	require.Equal(t, []canary.Finding{{Problem: "a promotion of reviews-v1 will not carry over from reviews-v2: container only-v2, env of container reviews, container only-v1 (stable keeps it); set Config.Template to copy the whole pod template"}}, found)
 
 	whole := both
 	whole.Template = true
@@ -205,7 +205,7 @@ func TestAPromotionIsCheckedBeforeTheRolloutBegins(t *testing.T) {
 	c.change("reviews-v2", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Name = "reviews" })
 	found, err = c.workload(both).Check(t.Context(), plan)
 	require.NoError(t, err)
-	require.Contains(t, found[0].Problem, "initContainer migrate, which stable keeps, serviceAccountName; set Config.Template")
+	require.Contains(t, found[0].Problem, "initContainer migrate (stable keeps it), serviceAccountName; set Config.Template")
 }
 
 // E32: what somebody has changed in stable since the rollout began is not overwritten by a
