@@ -35,7 +35,7 @@ var versionTroubles = []badKind{
 	}},
 	{name: "canary dies", harms: true, group: "pods", often: 6, allowed: allowWatched, begin: func(w *badWorld, _ *badTrouble) func() {
 		setSpec(w.t, w.server, "reviews-v2", "replicas", 0)
-		return func() { setSpec(w.t, w.server, "reviews-v2", "replicas", 2) }
+		return func() { setSpec(w.t, w.server, "reviews-v2", "replicas", 3) }
 	}},
 	{name: "canary is unreachable", harms: true, group: "pods", often: 2, allowed: allowJudged, begin: func(w *badWorld, _ *badTrouble) func() {
 		w.mesh.Crash(ns, "reviews-v2", true)

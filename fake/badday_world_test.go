@@ -73,6 +73,7 @@ type badWorld struct {
 func newBadWorld(t *testing.T, s badScenario) *badWorld {
 	t.Helper()
 	w := &badWorld{t: t, plan: s.plan, edge: s.edge, watch: s.watch, server: bookinfo(t)}
+	setSpec(t, w.server, "reviews-v2", "replicas", 3) // as many as stable
 	setWeights(t, w.server, 100, 0)
 	w.update("reviews", func(o map[string]any) {
 		spec := o["spec"].(map[string]any)

@@ -176,7 +176,7 @@ func TestAnAbortAfterTheBakeTimeIsRefused(t *testing.T) {
 			bake(t, c.end, func(t *testing.T, b *baking) {
 				for b.now().Phase == phase.Baking {
 					require.Equal(t, 3, deploymentStatus(t, b.server, "reviews-v1").ReadyReplicas)
-					require.Equal(t, 2, deploymentStatus(t, b.server, "reviews-v2").ReadyReplicas)
+					require.Equal(t, 3, deploymentStatus(t, b.server, "reviews-v2").ReadyReplicas)
 					b.serves(t, "reviews:2", c.stable)
 					<-time.After(time.Second)
 				}

@@ -39,6 +39,7 @@ func TestAShrunkStableGetsBackWhatItsPodsCarry(t *testing.T) {
 				mesh := fake.NewMesh(server, fake.Config{Seed: 6, Delay: time.Second})
 				judge := new(canarytest.Judge)
 				runner := rolloutWith(t, server, judge, polled)
+				setSpec(t, server, "reviews-v2", "replicas", 10)
 				run := func(until func(canary.State) bool) canary.State {
 					for {
 						ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)

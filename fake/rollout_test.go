@@ -38,6 +38,7 @@ func stepByStep() canary.Builder {
 
 func rolloutWith(t *testing.T, server *apiserver.Server, judge analysis.Analyzer, change func(*workload.Config, workload.Watcher), more ...func(*canary.Config)) *canary.Runner {
 	t.Helper()
+	setSpec(t, server, "reviews-v2", "replicas", 3) // as many as stable
 	plan, err := stepByStep().Build()
 	require.NoError(t, err)
 	istioClient, err := istio.NewForConfig(server.Config())
@@ -125,7 +126,7 @@ func TestACanaryScaledToZeroLosesItsTrafficAtOnce(t *testing.T) {
 				mesh := fake.NewMesh(server, fake.Config{Seed: 6, Delay: time.Second, Spread: 2 * time.Second})
 				load := mesh.Load(100, client)
 				time.AfterFunc(7*time.Minute+3*time.Second, func() { setSpec(t, server, "reviews-v2", "replicas", 0) })
-				time.AfterFunc(11*time.Minute, func() { setSpec(t, server, "reviews-v2", "replicas", 1) })
+				time.AfterFunc(11*time.Minute, func() { setSpec(t, server, "reviews-v2", "replicas", 3) })
 				state, err := rolloutWith(t, server, analysis.Threshold{Provider: mesh, Canary: reviewsV2, Max: 0.02}, func(config *workload.Config, w workload.Watcher) {
 					if c.watch {
 						config.Watcher = w

@@ -32,6 +32,9 @@ type Service struct {
 	// Stable and Canary are the two versions. The canary is to replace stable.
 	Stable, Canary Version
 
+	// Capacity is that of workload.Config: how many ready pods the canary needs for a share.
+	Capacity func(share canary.Weight, stable int) int
+
 	// ID, Rules, Mirror and Exclusive are those of routing.Target. The ID is part of the
 	// annotation that aborts the rollout: serin-go.github.io/<ID>.abort. By default it is
 	// Name.
@@ -87,7 +90,7 @@ func (s Service) destination(v Version) routing.Destination {
 // Parts reads and writes nothing.
 func (s Service) Parts(virtualServices routing.Client[networking.VirtualService], deployments workload.Client) (Parts, error) {
 	rules, err := routing.NewHTTP(s.Target())
-	config := workload.Config{Namespace: s.Namespace, Stable: s.Stable.Deployment, Canary: s.Canary.Deployment}
+	config := workload.Config{Namespace: s.Namespace, Stable: s.Stable.Deployment, Canary: s.Canary.Deployment, Capacity: s.Capacity}
 	config.Watcher, _ = deployments.(workload.Watcher)
 	pods, podsErr := workload.New(deployments, config)
 	errs := []error{err, podsErr}

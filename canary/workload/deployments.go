@@ -38,6 +38,11 @@ type Config struct {
 	// Run looks at the plan's interval.
 	Watcher Watcher
 
+	// Capacity says how many ready replicas the canary needs for a share of the live traffic,
+	// given how many stable had when the rollout began. Nil means in proportion, rounded up.
+	// [AtLeastOne] asks for no more than one. Whatever it says, one is needed.
+	Capacity func(share canary.Weight, stable int) int
+
 	// Images is the version to roll out: the image of each container, by name. If the
 	// canary's spec has other images, Ready answers Wait and Promote answers No. If
 	// Images is empty, Promote copies the canary's images for all containers that stable

@@ -18,6 +18,13 @@
 // restart changes no version. An image tag that is pushed again cannot be detected. Use digests to prevent
 // that.
 //
+// # Capacity
+//
+// A share of the live traffic is given only to a canary that has the ready replicas for it: in
+// proportion to those that stable had when the rollout began, or as Config.Capacity says. If
+// stable has 30 replicas, a canary with 2 gets 6 % at most, and the reason says what is missing.
+// Copies and cohorts need one replica.
+//
 // # The record
 //
 // The annotation holds a record: the Fence of the last call that was acted on, what was

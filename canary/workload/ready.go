@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,7 +12,8 @@ import (
 )
 
 // Ready answers Yes if q.Traffic neither sends nor mirrors requests to the canary, or if
-// the canary Deployment is completely rolled out, by [Status], with at least one replica.
+// the canary Deployment is completely rolled out, by [Status], with the replicas that
+// Config.Capacity asks for.
 // It answers No if the rollout of the canary Deployment failed, or if its version is not
 // the pinned one. It answers Wait if the canary Deployment does not exist or does not
 // have Config.Images, because this may change. If the stable Deployment does not exist,
@@ -37,16 +37,16 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 	if why, err := changed(source, q.Pin); err != nil || why != "" {
 		return canary.No.Because("canary %s: %s", source.Name, why), err
 	}
-	return serving("canary", source), nil
+	return d.config.carries(source, q)
 }
 
 // Inspect reads both Deployments. The canary is dead if it has no ready replica, or does not
 // exist, and stable has one: it does not matter what its pods run, and for how long they
-// have been ready. Stable is dead if it has no ready replica. The canary has changed if its pod template is not the pinned one, and
-// stable if it is neither the pinned one nor what Promote made of it. The Shortfall is what the
-// ready replicas of stable lack of those that it had when the rollout began, if each carries a
-// quarter more than then. If a Deployment cannot be read, the Inspection has what is known all
-// the same.
+// have been ready. Stable is dead if it has no ready replica. The canary has changed if its pod
+// template is not the pinned one, and stable if it is neither the pinned one nor what Promote
+// made of it. The Shortfall is what the ready replicas of stable lack of those that it had when
+// the rollout began, if each carries a quarter more than then. If a Deployment cannot be read,
+// the Inspection has what is known all the same.
 func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen canary.Inspection, err error) {
 	source, err := d.get(ctx, d.config.Canary)
 	switch {
@@ -79,31 +79,11 @@ func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen cana
 	case ofCanary == 0:
 		seen.Dead = fmt.Sprintf("canary %s: no pod is ready, and stable %s has %d", d.config.Canary, d.config.Stable, ready)
 	}
-	if seen.Shortfall, err = shortfall(ready, q.Pin.Capacity); err != nil {
+	if seen.Shortfall, err = shortfall(ready, q.Pin); err != nil {
 		return seen, d.about(stable.Name, err)
 	}
 	seen.StableChanged, err = d.stableChanged(stable, source, q)
 	return seen, err
-}
-
-// headroom is how much more a pod carries than what it had to when the rollout began: an
-// autoscaler that follows the traffic leaves stable no shortfall.
-const headroom = 1.25
-
-// shortfall is what so many ready replicas lack of the pinned capacity.
-func shortfall(ready int32, capacity string) (canary.Weight, error) {
-	if capacity == "" {
-		return 0, nil
-	}
-	pinned, err := strconv.ParseInt(capacity, 10, 32)
-	if err != nil || pinned < 0 {
-		return 0, fmt.Errorf("%w: its pinned capacity is %q; want a number of replicas", canary.ErrBadState, capacity)
-	}
-	if pinned == 0 {
-		return 0, nil
-	}
-	carried := headroom * float64(ready) / float64(pinned)
-	return canary.Weight(max(0, 1-carried) * float64(canary.Full)), nil
 }
 
 // stableChanged says that somebody has changed stable; "" if not, or if that cannot be told.
