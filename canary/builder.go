@@ -82,8 +82,8 @@ func (b Builder) Weights(weights iter.Seq[Weight], like Step) Builder {
 // Settle is how long the mesh needs to apply a change of traffic. The change counts as
 // done after that time, or, with a Config.Verifier, the Verifier is asked after that time. Make
 // Settle longer than these three together: a write to the API server, the push to all
-// proxies, and the clock difference of two drivers. The zero value counts a change as
-// done when it is written.
+// proxies, and the clock difference of two drivers, which is up to an Interval if the clocks
+// differ by more than a minute. The zero value counts a change as done when it is written.
 func (b Builder) Settle(d time.Duration) Builder {
 	b.spec.settle = d
 	return b

@@ -90,17 +90,17 @@
 //     where the plan says so: by a deadline, the error limit or the pause limit.
 //   - The clocks of drivers may differ. No wait ends more than a minute early because of a clock
 //     that a write of another driver contradicts. The Reason of an Event tells the difference.
-//     A driver that starts while users are on the canary, and finds the last write more than
-//     two minutes old, does not count the time since then before it has written what its clock
-//     shows, and two intervals and the limit of a call have passed without an objection.
+//     A driver that starts while users are on the canary, and finds the last write minutes old,
+//     does not count that time before it has written what its clock shows, and no other driver
+//     has objected for two intervals and the limit of a call.
 //   - Only the order Retry leaves a final phase.
 //
 // The assumptions: Settle and ScrapeLag are long enough (see [Builder]), only this library
 // writes the State, and the clock of at least one driver is that of the metric store. If the
 // only driver's clock is ahead of the store, the judge has no readings, and stable gets all
 // traffic. If it is behind, the judge counts requests from before a step. Processes that take
-// one turn each have no memory: use them with synchronized clocks. A Runner that has seen the rollout restores a State that
-// somebody removed, as of the Runner's last turn.
+// one turn each have no memory: use them with synchronized clocks. A Runner that has seen the
+// rollout restores a State that somebody removed, as of the Runner's last turn.
 //
 // # The engine
 //
