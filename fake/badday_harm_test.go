@@ -82,6 +82,7 @@ type badExposure struct {
 	last     bool          // stable may have to become whole first
 	share    float64       // of the requests, that the trouble may harm
 	promoted bool          // stable has the new version, and nobody else has the old one
+	mixed    bool          // stable is between two versions
 	// stateless: no State tells Sweep whose traffic it is.
 	stateless bool
 	again     bool // the step is entered once more, after a Retreat
@@ -141,13 +142,14 @@ func allowBlind(x badExposure) time.Duration {
 //
 // If it is Deployments alone that cannot be read, nobody knows of pods, and the judge's readings
 // are what is left. If they cannot be written, a promotion is given up after the error limit,
-// and after another one stable is not waited for any more, if the canary fails.
+// and after another one stable is not waited for any more, if the canary fails. Pods of stable that
+// have the new version already keep it.
 func allowUnwritable(x badExposure) time.Duration {
 	pause := 30*time.Second + x.limit() + x.turn()
 	switch {
 	case x.pods == "unread" && !x.last && x.share < 1:
 		return allowBlind(x)
-	case x.pods != "" && !x.promoted: // or there is no way back without it
+	case x.pods != "" && !x.promoted && !x.mixed: // or there is no way back without it
 		return min(x.lasts, 2*badErrorLimit) + pause + badWhole(x.plan)
 	}
 	return x.lasts + pause + x.whole()

@@ -136,7 +136,7 @@ func (tr *badTrouble) allowed(p canary.Plan, rate float64, rest time.Duration) f
 	if tr.lasts > 0 {
 		lasts = min(tr.lasts, rest)
 	}
-	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share, promoted: tr.phase == phase.Returning || tr.phase == phase.Baking, stateless: tr.stateless, again: tr.again}
+	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share, promoted: tr.phase == phase.Returning || tr.phase == phase.Baking, mixed: tr.phase == phase.PromotingStable, stateless: tr.stateless, again: tr.again}
 	if tr.kind.edge {
 		rate = badEdgeRate // the other part does as always
 	}
