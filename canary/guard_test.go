@@ -179,6 +179,20 @@ type ready struct {
 
 func (r ready) Ready(context.Context, canary.Question) (canary.Answer, error) { return r.answer(), nil }
 
+// hanging is a Config with pods that are watched, and a judge whose store hangs at some time.
+func hanging(w *dying, hangs *bool) func(*canary.Config) {
+	return func(c *canary.Config) {
+		w.changed = make(chan struct{}, 3) // of the bubble
+		c.Workload = *w
+		c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {
+			if *hangs {
+				<-ctx.Done()
+			}
+			return analysis.Result{}, ctx.Err()
+		})
+	}
+}
+
 // E37: the pods go while the store hangs. Their watch interrupts the question to it.
 func TestAWakeUpInterruptsTheQuestionUnderWay(t *testing.T) {
 	w := dying{watched{Workload: new(canarytest.Workload)}, new(time.Time)}
@@ -197,16 +211,7 @@ func TestAWakeUpInterruptsTheQuestionUnderWay(t *testing.T) {
 		read := s.read()
 		require.Zero(t, read.Traffic)
 		require.Equal(t, 8*time.Second, read.State.Shifted.Sub(began).Round(time.Second))
-	}, func(c *canary.Config) {
-		w.changed = make(chan struct{}, 3) // of the bubble
-		c.Workload = w
-		c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {
-			if hangs {
-				<-ctx.Done()
-			}
-			return analysis.Result{}, ctx.Err()
-		})
-	})
+	}, hanging(&w, &hangs))
 }
 
 // dying is a Workload whose canary has no pod from some time on.
@@ -277,16 +282,7 @@ func TestPodsThatGoOneByOneAreSeenWhileTheStoreHangs(t *testing.T) {
 		read := s.read()
 		require.Zero(t, read.Traffic)
 		require.Less(t, read.State.Shifted.Sub(*w.at), 5*time.Second, "users were on a canary without a pod for so long")
-	}, func(c *canary.Config) {
-		w.changed = make(chan struct{}, 3) // of the bubble
-		c.Workload = w
-		c.Analyzer = judgeFunc(func(ctx context.Context, _ analysis.Request) (analysis.Result, error) {
-			if hangs {
-				<-ctx.Done()
-			}
-			return analysis.Result{}, ctx.Err()
-		})
-	})
+	}, hanging(&w, &hangs))
 }
 
 // Something changes just as the judge answers.
