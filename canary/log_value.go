@@ -33,6 +33,7 @@ func (e Event) LogValue() slog.Value {
 	if e.Missed > 0 {
 		all = append(all, slog.Int("missed", e.Missed))
 	}
+	all = appendText(all, "warning", e.Warning)
 	if e.Err != nil {
 		all = append(all, slog.String("error", oneLine(e.Err.Error())))
 	}

@@ -24,6 +24,14 @@ type memory struct {
 	conflicts int       // in a row
 	refused   time.Time // since when writes are refused; zero if they are not
 	unread    time.Time // since when the judge lacks readings; zero if it does not
+	exposure
+}
+
+// exposure is how long users have been on the canary, as far as a Runner has seen it.
+type exposure struct {
+	begun  bool
+	since  time.Duration // of Runner.ran
+	warned bool          // that nobody sweeps
 }
 
 // A reading may be behind for maxBehind, as those of an informer are. Whoever believes it
@@ -122,6 +130,23 @@ func (m *memory) see(t Traffic, s State) {
 	defer m.mu.Unlock()
 	promoted := s.End == PromoteStable && rowOf(s.Phase).moved
 	m.users = !s.Phase.Final() && (t.users() || s.Traffic.users() || promoted)
+}
+
+// unswept returns, once, that nobody would find the rollout if its drivers died.
+func (m *memory) unswept(s *State, ran time.Duration) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x := &m.exposure
+	switch {
+	case !m.users || s.Swept:
+		x.begun = false
+	case !x.begun:
+		x.begun, x.since = true, ran
+	case !x.warned && ran-x.since > lookAhead:
+		x.warned = true
+		return fmt.Sprintf("users have been on the canary for %v, and no Sweep has looked at the rollout: if its driver dies, they stay there", lookAhead)
+	}
+	return ""
 }
 
 // keep remembers a State as it was read or written.

@@ -109,6 +109,8 @@ type clock struct {
 	PausedFor time.Duration `json:"pausedFor,omitzero"`
 	// LookBy is when somebody has to have looked again at the latest.
 	LookBy time.Time `json:"lookBy,omitzero"`
+	// Swept: a Sweep has looked at the rollout.
+	Swept bool `json:"swept,omitzero"`
 	// Blind is since when readings are missing, and Failing since when what must
 	// answer does not; zero if all do.
 	Blind   time.Time `json:"blind,omitzero"`

@@ -31,7 +31,7 @@ func fullest(text string) State {
 			Traffic: Traffic{333_333, 333_333, 333_333, cohortsOf(name(maxName)), true},
 			Retreat: retreat{Cause: cause.StableWorse, Since: at, Gone: at},
 		},
-		clock:     clock{at, at, at, at, longest, at, at, at, at, at, at, at, at, true},
+		clock:     clock{at, at, at, at, longest, at, true, at, at, at, at, at, at, at, true},
 		orders:    orders{Command: Command{order.StepBack, name(maxName), name(maxName), at, name(maxReason)}, Skipped: true, PromoteNow: true},
 		evidence:  evidence{Dropped: maxCount, Carry: bytes.Repeat([]byte{0xff}, maxCarry), Frozen: bytes.Repeat([]byte{0xff}, maxCarry)},
 		History:   History{Reason: name(maxReason), Drifts: maxCount, Drifting: true, Recalled: true, Restart: true},

@@ -104,9 +104,10 @@ func (t *turn) lookBy(s *State, traffic Traffic) time.Time {
 // Sweep gives stable all traffic, at once and whatever pods it has, where users are on a
 // canary and nobody has driven its rollout since State.LookBy, which is at most ten minutes
 // ahead. Each Router is that of one target. The next driver of the rollout enters its step
-// again. Call Sweep from time to time, from a process that outlives the drivers: a cron job,
-// or a controller. Where somebody has given the canary users, and no driver has noticed, Sweep
-// writes a LookBy.
+// again. Call Sweep every few minutes, from a process that outlives the drivers: a cron job,
+// or a controller. Its first look at a rollout with users is noted in the State by one write,
+// and Event.Warning tells where nobody sweeps. Where somebody has given the canary users, and
+// no driver has noticed, Sweep writes a LookBy.
 //
 // The clock of the sweeping process may differ from those of the drivers by five minutes.
 //
@@ -141,8 +142,10 @@ func sweep(ctx context.Context, r Router) error {
 	case s.Phase == phase.Idle && reading.Traffic.users():
 		return fmt.Errorf("canary: sweep: %w: %w: there is %v, and nobody has to look at it: adopt it by AdoptAt, or send it to stable by Reset", ErrRefused, ErrUnexplained, reading.Traffic)
 	case s.LookBy.IsZero() && !s.Phase.Final() && reading.Traffic.users():
-		s.Serial, s.LookBy = s.nextSerial(), now.Add(lookAhead)
-		return unlessDriven(s.Name, r.Write(ctx, reading, reading.Traffic, s))
+		s.LookBy = now.Add(lookAhead)
+		return note(ctx, r, reading, s)
+	case !s.abandoned(now) && !s.LookBy.IsZero() && !s.Swept:
+		return note(ctx, r, reading, s)
 	case !s.abandoned(now):
 		return nil
 	}
@@ -154,6 +157,13 @@ func sweep(ctx context.Context, r Router) error {
 		return fmt.Errorf("canary: sweep: %q is %v, and nobody has driven it since %s: start a driver of its plan, or order an abort", s.Name, s.Phase, since)
 	}
 	return unlessDriven(s.Name, stepAside(ctx, r, reading, now, "nobody has driven the rollout since "+since))
+}
+
+// note writes into the State that a Sweep has looked at the rollout, so that its drivers know.
+func note(ctx context.Context, r Router, reading Reading, s State) error {
+	s.Serial, s.Swept = s.nextSerial(), true
+	reading.Abort = "" // the annotation is for a driver
+	return unlessDriven(s.Name, r.Write(ctx, reading, reading.Traffic, s))
 }
 
 // unlessDriven is the error of a write, unless that is a conflict: somebody drives the rollout after all.

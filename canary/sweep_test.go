@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -63,6 +64,36 @@ func TestASweepSaysWhatOnlyADriverCanHelp(t *testing.T) {
 	broken := &canarytest.Router{BeforeRead: func() error { return errors.New("503") }}
 	require.ErrorContains(t, canary.Sweep(t.Context(), broken, nil), "503")
 	require.ErrorContains(t, canary.Sweep(t.Context(), broken, nil), "Router 1 is nil")
+}
+
+// The drivers of a rollout that no Sweep has looked at say so, once, and not before somebody
+// could have swept.
+func TestWhereNobodySweepsTheDriverSaysSo(t *testing.T) {
+	warned := func(sweeps bool) (all []string) {
+		story(t, twoSteps(), func(t *testing.T, s *stage) {
+			s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive}}
+			for range 60 {
+				s.turns(time.Minute)
+				if sweeps {
+					require.NoError(t, canary.Sweep(t.Context(), s.router))
+				}
+			}
+			require.Equal(t, sweeps, s.read().State.Swept)
+			require.Equal(t, 10*percent, s.read().Traffic.Canary)
+			s.judge.Script = nil
+			s.promotes()
+		}, func(c *canary.Config) {
+			c.Observers = append(c.Observers, func(_ context.Context, e canary.Event) {
+				if e.Warning != "" {
+					require.Greater(t, e.At.Sub(e.After.Began), 10*time.Minute)
+					all = append(all, e.Warning)
+				}
+			})
+		})
+		return all
+	}
+	require.Equal(t, []string{"users have been on the canary for 10m0s, and no Sweep has looked at the rollout: if its driver dies, they stay there"}, warned(false))
+	require.Empty(t, warned(true))
 }
 
 // Nobody drives a rollout that has no users yet, and somebody gives the canary some.
