@@ -67,6 +67,12 @@ func resourceList(gv schema.GroupVersion) (Answer, bool) {
 				Verbs: metav1.Verbs{"get", "patch", "update"},
 			})
 		}
+		if r.scalable {
+			list.APIResources = append(list.APIResources, metav1.APIResource{
+				Name: r.name + "/scale", Group: scaleGroup, Version: scaleVersion, Kind: scales.kind, Namespaced: !r.global,
+				Verbs: metav1.Verbs{"get", "patch", "update"},
+			})
+		}
 	}
 	return found(list), len(list.APIResources) > 0
 }

@@ -13,8 +13,8 @@
 // /metadata/resourceVersion with a stale one. A PUT without resourceVersion is
 // unconditional for core and apps types, and 422 for custom resources. The generation is
 // 1 at creation and grows with every change outside of metadata and status. A
-// Deployment's generation also grows with its annotations. Services, ConfigMaps, Events
-// and Namespaces have no generation. The status is written through its subresource only.
+// Deployment's generation also grows with its annotations. Services, ConfigMaps, Events,
+// Namespaces, ResourceQuotas and HorizontalPodAutoscalers have no generation. The status is written through its subresource only.
 // A write that changes nothing answers 200 and keeps resourceVersion and generation. A
 // JSON patch whose test fails, or whose path does not exist, is 422 Invalid without a
 // useful message. Metadata is checked by Kubernetes' own rules. Deletion only marks an
@@ -29,7 +29,14 @@
 // their Go types, and unknown fields are dropped. Deployments get the defaults of the
 // real server. A Deployment is refused if its selector changes or does not match its
 // template, if replicas, strategy or deadline are invalid, or if a container has no name
-// or no image.
+// or no image. It has the subresource scale.
+//
+// HorizontalPodAutoscalers of autoscaling/v2 get the defaults of a real 1.36 server:
+// minReplicas 1, a CPU utilization of 80 % if no metric is given, and the policies of a
+// behavior. One is refused if minReplicas is below 1 (the feature gate HPAScaleToZero is
+// off), if maxReplicas is missing or below minReplicas, if scaleTargetRef has no kind, no
+// name or no API group, if a metric lacks its source or its target, or if a behavior has
+// invalid windows or policies.
 //
 // # Faults
 //
@@ -56,7 +63,8 @@
 //   - Server-side apply (415), managedFields, protobuf, tables, pagination (limit and
 //     continue are ignored: a list is always complete).
 //   - Authentication, authorisation (everything is allowed, and a SelfSubjectAccessReview
-//     says so), quotas, admission other than Istio's.
+//     says so), quotas (ResourceQuotas are stored, with the status that a client writes,
+//     and limit nothing), admission other than Istio's.
 //   - Of a CRD: CEL rules other than those for durations, limits of numbers, lengths and
 //     lists beyond the width of a number, everything in a status. Gateway API objects are
 //     not checked at all.
@@ -66,10 +74,12 @@
 //   - Of a Deployment's pods: volumes, resources, probes and security beyond their types.
 //     Core and apps objects other than Deployments are checked only for types and
 //     metadata. Of these, only ReplicaSets get defaults.
-//   - Controllers: no Deployment rolls out, and nothing is scheduled. A simulator can do
-//     this with [Server.OnChange] and [Server.Update].
+//   - Of a HorizontalPodAutoscaler: other versions than autoscaling/v2, the objects that
+//     metrics describe, names of metrics beyond their presence, its status.
+//   - Controllers: no Deployment rolls out or is scaled, and nothing is scheduled. A
+//     simulator can do this with [Server.OnChange] and [Server.Update].
 //   - Grace periods, garbage collection, deletion of the objects in a namespace. A
 //     namespace need not exist.
-//   - Subresources other than status; field selectors other than metadata.name and
-//     metadata.namespace.
+//   - Subresources other than status, and scale of Deployments; field selectors other
+//     than metadata.name and metadata.namespace.
 package apiserver

@@ -24,7 +24,7 @@ type Call struct {
 	// Namespace and Name are empty if the request has none. In a create request, the name
 	// is in the Body.
 	Namespace, Name string
-	// Subresource is "status" or empty.
+	// Subresource is "status", "scale" or empty.
 	Subresource string
 	// Body is the document or the patch in the request. Do not change it.
 	Body []byte

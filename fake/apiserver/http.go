@@ -13,7 +13,7 @@ import (
 )
 
 // Request is a kind of API call: Request{"get", "virtualservices.networking.istio.io"}.
-// For a subresource, Resource ends in "/status".
+// For a subresource, Resource ends in "/status" or "/scale".
 type Request struct{ Verb, Resource string }
 
 // Requests returns how many calls of each kind have reached the server since New or the
@@ -182,7 +182,8 @@ func (c *Call) verb(method string) string {
 }
 
 func (c *Call) subresource() bool {
-	return c.Subresource == "status" && !c.res.plain && (c.Verb == "get" || c.Verb == "update" || c.Verb == "patch")
+	there := c.Subresource == "status" && !c.res.plain || c.Subresource == "scale" && c.res.scalable
+	return there && (c.Verb == "get" || c.Verb == "update" || c.Verb == "patch")
 }
 
 func isTrue(s string) bool { return s == "true" || s == "1" }

@@ -7,6 +7,7 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -26,9 +27,13 @@ type resource struct {
 	annotated bool
 	// plain says that there is no status subresource.
 	plain bool
+	// scalable says that there is a scale subresource.
+	scalable bool
 	// review marks a question about rights: the answer is always yes, without the
 	// question, and nothing is stored.
 	review bool
+	// blank is the status of a new object as its Go type encodes it; nil is an empty one.
+	blank map[string]any
 	// native returns a new value of the Go type of the objects; nil for custom resources.
 	native func() any
 	// defaults sets the defaults in a value of that type; nil sets none.
@@ -69,12 +74,19 @@ var resources = []*resource{
 	native("", "services", "Service", func() any { return new(corev1.Service) }, resource{}),
 	native("", "configmaps", "ConfigMap", func() any { return new(corev1.ConfigMap) }, resource{plain: true}),
 	native("", "events", "Event", func() any { return new(corev1.Event) }, resource{plain: true}),
+	native("", "resourcequotas", "ResourceQuota", func() any { return new(corev1.ResourceQuota) }, resource{}),
 	native("apps", "deployments", "Deployment", func() any { return new(appsv1.Deployment) }, resource{
-		generation: true, annotated: true, defaults: defaultDeployment, validate: deploymentErrors,
+		generation: true, annotated: true, scalable: true, defaults: defaultDeployment, validate: deploymentErrors,
 	}),
 	native("apps", "replicasets", "ReplicaSet", func() any { return new(appsv1.ReplicaSet) }, resource{
 		generation: true, defaults: defaultReplicaSet,
 	}),
+	native("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler",
+		func() any { return new(autoscalingv2.HorizontalPodAutoscaler) },
+		resource{
+			versions: []string{"v2"}, blank: map[string]any{"desiredReplicas": int64(0)},
+			defaults: defaultAutoscaler, validate: autoscalerErrors,
+		}),
 	native("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview",
 		func() any { return new(authorizationv1.SelfSubjectAccessReview) }, resource{global: true, plain: true, review: true}),
 	istio("virtualservices", "VirtualService", newSchema(&networking.VirtualService{})),
@@ -87,7 +99,10 @@ var resources = []*resource{
 }
 
 func native(group, name, kind string, object func() any, r resource) *resource {
-	r.group, r.versions, r.name, r.kind, r.native = group, []string{"v1"}, name, kind, object
+	if r.versions == nil {
+		r.versions = []string{"v1"}
+	}
+	r.group, r.name, r.kind, r.native = group, name, kind, object
 	return &r
 }
 

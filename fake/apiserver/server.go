@@ -24,9 +24,9 @@ type Server struct {
 
 // New returns an empty server. It serves the networking.istio.io VirtualServices,
 // DestinationRules, Gateways and ServiceEntries (v1, v1beta1 and v1alpha3 of the same
-// objects), Deployments and ReplicaSets, Services, Pods, Namespaces, ConfigMaps and
-// Events, SelfSubjectAccessReviews, and the Gateway API's HTTPRoutes, GRPCRoutes and
-// Gateways.
+// objects), Deployments and ReplicaSets, HorizontalPodAutoscalers (autoscaling/v2),
+// ResourceQuotas, Services, Pods, Namespaces, ConfigMaps and Events,
+// SelfSubjectAccessReviews, and the Gateway API's HTTPRoutes, GRPCRoutes and Gateways.
 func New() *Server {
 	return &Server{store: newStore(), requests: map[Request]int{}}
 }

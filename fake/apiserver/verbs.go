@@ -19,6 +19,10 @@ func (s *Server) doGet(c Call) (Answer, error) {
 	if !ok {
 		return Answer{}, notFound(c.key())
 	}
+	if c.Subresource == "scale" {
+		raw, err := scaleOf(e.tree)
+		return Answer{Code: http.StatusOK, Body: raw}, err
+	}
 	return Answer{Code: http.StatusOK, Body: e.in(c.version)}, nil
 }
 
@@ -81,7 +85,7 @@ func (s *Server) doWrite(c Call) (Answer, error) {
 	}
 	var next map[string]any
 	var err error
-	if c.Verb == "update" { // a document that cannot be read is refused before its object is looked for
+	if c.Verb == "update" && c.Subresource != "scale" { // a document that cannot be read is refused before its object is looked for
 		if next, err = s.document(c.key(), c); err != nil {
 			return Answer{}, err
 		}
@@ -89,6 +93,9 @@ func (s *Server) doWrite(c Call) (Answer, error) {
 	old, ok := s.store.get(c.key())
 	if !ok {
 		return Answer{}, notFound(c.key())
+	}
+	if c.Subresource == "scale" {
+		return s.doScale(c, old)
 	}
 	var o *object
 	switch c.Verb {

@@ -17,7 +17,9 @@ func (s *Server) create(k key, tree map[string]any, c Call, status bool) (*objec
 	if !k.res.plain && !status {
 		delete(tree, "status")
 		if k.res.native != nil {
-			tree["status"] = map[string]any{} // as their Go types encode it
+			empty := map[string]any{}
+			maps.Copy(empty, k.res.blank)
+			tree["status"] = empty
 		}
 	}
 	if err := s.validate(k, tree, nil); err != nil {
