@@ -234,7 +234,7 @@ func unmeasurable(kind autoscalingv2.MetricSourceType, t autoscalingv2.MetricTar
 }
 
 func scalingErrors(r *autoscalingv2.HPAScalingRules, at *field.Path) (errs field.ErrorList) {
-	const longestWindow, longestPeriod = 3600, 1800 // seconds
+	const longestWindow = 3600 // seconds
 	if w := r.StabilizationWindowSeconds; w != nil && (*w < 0 || *w > longestWindow) {
 		errs = append(errs, field.Invalid(at.Child("stabilizationWindowSeconds"), *w, fmt.Sprintf("must be from 0 to %d", longestWindow)))
 	}
@@ -247,19 +247,24 @@ func scalingErrors(r *autoscalingv2.HPAScalingRules, at *field.Path) (errs field
 		errs = append(errs, field.Required(at.Child("policies"), "must specify at least one Policy"))
 	}
 	for i, p := range r.Policies {
-		one := at.Child("policies").Index(i)
-		if p.Type != autoscalingv2.PodsScalingPolicy && p.Type != autoscalingv2.PercentScalingPolicy {
-			errs = append(errs, field.NotSupported(one.Child("type"), p.Type, []string{"Percent", "Pods"}))
-		}
-		if p.Value <= 0 {
-			errs = append(errs, field.Invalid(one.Child("value"), p.Value, "must be greater than zero"))
-		}
-		if p.PeriodSeconds <= 0 || p.PeriodSeconds > longestPeriod {
-			errs = append(errs, field.Invalid(one.Child("periodSeconds"), p.PeriodSeconds, fmt.Sprintf("must be from 1 to %d", longestPeriod)))
-		}
+		errs = append(errs, policyErrors(p, at.Child("policies").Index(i))...)
 	}
 	if r.Tolerance != nil && r.Tolerance.Sign() < 0 {
 		errs = append(errs, field.Invalid(at.Child("tolerance"), r.Tolerance.String(), apivalidation.IsNegativeErrorMsg))
+	}
+	return errs
+}
+
+func policyErrors(p autoscalingv2.HPAScalingPolicy, at *field.Path) (errs field.ErrorList) {
+	const longestPeriod = 1800 // seconds
+	if p.Type != autoscalingv2.PodsScalingPolicy && p.Type != autoscalingv2.PercentScalingPolicy {
+		errs = append(errs, field.NotSupported(at.Child("type"), p.Type, []string{"Percent", "Pods"}))
+	}
+	if p.Value <= 0 {
+		errs = append(errs, field.Invalid(at.Child("value"), p.Value, "must be greater than zero"))
+	}
+	if p.PeriodSeconds <= 0 || p.PeriodSeconds > longestPeriod {
+		errs = append(errs, field.Invalid(at.Child("periodSeconds"), p.PeriodSeconds, fmt.Sprintf("must be from 1 to %d", longestPeriod)))
 	}
 	return errs
 }

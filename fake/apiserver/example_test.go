@@ -5,9 +5,11 @@ import (
 	"fmt"
 
 	versioned "istio.io/client-go/pkg/clientset/versioned"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/serin-go/serin/fake/apiserver"
 )
@@ -39,6 +41,30 @@ spec:
 	// Output:
 	// true
 	// map[{patch virtualservices.networking.istio.io}:1]
+}
+
+// The server fills in what a real one does.
+func Example_autoscaler() {
+	client, err := kubernetes.NewForConfig(apiserver.New().Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	h, err := client.AutoscalingV2().HorizontalPodAutoscalers("default").Create(context.Background(), &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
+			MaxReplicas:    10,
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cpu := h.Spec.Metrics[0].Resource
+	fmt.Println(*h.Spec.MinReplicas, cpu.Name, *cpu.Target.AverageUtilization)
+	// Output:
+	// 1 cpu 80
 }
 
 // This hook lets every second patch have its effect, but loses the answer.
