@@ -37,6 +37,7 @@ type series struct {
 	key    Key
 	to     endpoint.Identity
 	now    reading
+	ever   uint64 // requests, also those before a restart
 }
 
 // reading is what one series shows at one moment.
@@ -67,6 +68,7 @@ func (c *counters) at(key Key) *series {
 
 func (s *series) add(n uint64, t *Timing) {
 	s.now.requests += n
+	s.ever += n
 	s.now.sum += t.Sum
 	for i, k := range t.Buckets {
 		s.now.buckets[i] += k

@@ -27,6 +27,18 @@ func (r *Recorder) Count(k Key, n uint64, t *Timing) { r.counters.at(k).add(n, t
 // Restart begins the counters anew that the proxies of a workload keep.
 func (r *Recorder) Restart(namespace, workload string) { r.counters.reset(namespace, workload) }
 
+// Arrived returns how many requests the pods of a workload have received since the
+// beginning. Restarts change nothing about it.
+func (r *Recorder) Arrived(namespace, workload string) uint64 {
+	var n uint64
+	for _, s := range r.counters.all {
+		if s.key.By == ByDestination && s.to.Namespace == namespace && s.to.Workload == workload {
+			n += s.ever
+		}
+	}
+	return n
+}
+
 // Due returns when the counters are read next.
 func (r *Recorder) Due() time.Time { return r.history.next }
 
