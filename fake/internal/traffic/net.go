@@ -28,6 +28,8 @@ type Net struct {
 	Versions map[string]*Version
 	// Crashed are the workloads whose pods cannot be reached.
 	Crashed map[types.NamespacedName]bool
+	// meters are what pods that have a capacity receive.
+	meters map[armKey]*meter
 	// Handlers answer the real requests to the pods of an image.
 	Handlers map[string]http.Handler
 
@@ -47,6 +49,8 @@ type Version struct {
 	Status int
 	// Durations are how long answers take.
 	Durations *latency.Distribution
+	// Capacity is how many requests per second a pod can answer; 0 is no limit.
+	Capacity float64
 }
 
 // maxCopies is how many mirrored requests may be under way at once.
@@ -61,6 +65,7 @@ func New(dice chance.Dice, r *telemetry.Recorder, usual *Version, now func(do fu
 		Versions: map[string]*Version{},
 		Crashed:  map[types.NamespacedName]bool{},
 		Handlers: map[string]http.Handler{},
+		meters:   map[armKey]*meter{},
 		senders:  senders{},
 		copies:   make(chan struct{}, maxCopies),
 		running:  relay.NewBackground(),

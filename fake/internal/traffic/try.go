@@ -31,12 +31,18 @@ func (f *flow) serve(c *proxies.Cluster, arm int, k uint64, h tries) tries {
 	v := f.net.version(a.Image)
 	durations := v.Durations
 	limit, last := f.limit(h)
+	over := uint64(0)
+	if v.Capacity > 0 {
+		over = f.net.overload(a, v.Capacity, k)
+		k -= over
+	}
 	if !math.IsInf(limit, 1) {
 		durations = durations.Within(limit)
 		late := f.net.Dice.Binomial(k, durations.Late)
 		f.cut(a, late, limit, last, h, &again)
 		k -= late
 	}
+	f.answered(a, over, http.StatusServiceUnavailable, durations, h, &again)
 	bad := f.net.Dice.Binomial(k, v.ErrorRate)
 	f.answered(a, k-bad, http.StatusOK, durations, h, &again)
 	f.answered(a, bad, v.Status, durations, h, &again)
