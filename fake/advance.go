@@ -33,7 +33,7 @@ func (m *Mesh) notice(at time.Time, c apiserver.Change) {
 	m.inbox.Lock()
 	m.inbox.mail = append(m.inbox.mail, letter{at, c})
 	m.inbox.Unlock()
-	if isDeployment(c) {
+	if r := c.Resource.Resource; r == "deployments" || r == "horizontalpodautoscalers" || r == "resourcequotas" {
 		time.AfterFunc(0, m.wake)
 	}
 }
@@ -59,6 +59,8 @@ func (m *Mesh) begin(now time.Time) {
 	}
 	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, w, now)
 	m.beginDeployments(now)
+	m.beginAutoscalers(now)
+	m.arm(now)
 	w = m.net.Views.World() // all proxies know how it begins
 	m.net.Views = proxies.NewViews(m.config.Delay, m.config.Spread, w, now)
 }
@@ -92,8 +94,19 @@ func (m *Mesh) advance(now time.Time) {
 		m.flowUntil(at)
 		m.open(at)
 		m.apply(m.controller.Move(at), at)
+		m.scale(at)
+		m.reportQuotas()
 		m.net.Views.Learn(at)
 		m.net.Recorder.Scrape(at)
+		m.weigh(at)
+	}
+}
+
+// weigh compares each second what pods receive with what they can answer.
+func (m *Mesh) weigh(at time.Time) {
+	if !m.weighing.IsZero() && !m.weighing.After(at) {
+		m.net.Weigh(time.Second)
+		m.weighing = m.weighing.Add(time.Second)
 	}
 }
 
@@ -108,7 +121,10 @@ func (m *Mesh) due() time.Time {
 	if next, ok := m.net.Views.Next(); ok {
 		at = earlier(at, next)
 	}
-	if next := m.controller.Due(); !next.IsZero() {
+	if !m.weighing.IsZero() {
+		at = earlier(at, m.weighing)
+	}
+	if next := m.controllersDue(); !next.IsZero() {
 		at = earlier(at, next)
 	}
 	return at
@@ -132,17 +148,17 @@ func (m *Mesh) open(at time.Time) {
 	m.inbox.mail = m.inbox.mail[n:]
 	m.inbox.Unlock()
 	for _, l := range mail {
-		if isDeployment(l.change) {
+		switch l.change.Resource.Resource {
+		case "deployments":
 			m.seeDeployment(l.change, at)
-			continue
+		case "horizontalpodautoscalers":
+			m.seeAutoscaler(l.change, at)
+		case "resourcequotas":
+			m.seeQuota(l.change, at)
+		default:
+			m.net.Views.Push(m.learnOf(m.net.Views.World(), l.change), at)
 		}
-		m.net.Views.Push(m.learnOf(m.net.Views.World(), l.change), at)
 	}
-}
-
-// isDeployment reports whether a Deployment changed.
-func isDeployment(c apiserver.Change) bool {
-	return c.Resource.Resource == "deployments"
 }
 
 // learnOf returns the world after a change, and keeps what is wrong with it.

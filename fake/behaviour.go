@@ -25,12 +25,19 @@ type Behaviour struct {
 	Start time.Duration
 	// NeverReady: the pods never become ready.
 	NeverReady bool
+	// Capacity is how many requests per second a pod can answer; 0 is no limit. If the
+	// pods of a workload with this image received more in one second, the share that was
+	// too many is answered with 503 in the next second. Handlers are not limited.
+	//
+	// It is also 100 % for an autoscaler that looks at the CPU utilization. Without a
+	// Capacity such an autoscaler has nothing to measure, and does nothing.
+	Capacity float64
 }
 
 // version makes b ready for drawing.
 func (b Behaviour) version() *traffic.Version {
 	v := &traffic.Version{
-		ErrorRate: b.ErrorRate, Status: b.Status, Durations: latency.New(positive(b.Median, 10*time.Millisecond), b.Sigma),
+		ErrorRate: b.ErrorRate, Status: b.Status, Capacity: b.Capacity, Durations: latency.New(positive(b.Median, 10*time.Millisecond), b.Sigma),
 	}
 	if v.Status == 0 {
 		v.Status = http.StatusInternalServerError

@@ -15,7 +15,7 @@ import (
 
 const deploymentsResource = "deployments.apps"
 
-// alarm wakes the mesh at the next moment at which a Deployment moves.
+// alarm wakes the mesh at the next moment at which a Deployment or an autoscaler moves.
 type alarm struct {
 	timer *time.Timer
 	at    time.Time
@@ -24,13 +24,16 @@ type alarm struct {
 // beginDeployments takes up what is there already: its pods run.
 func (m *Mesh) beginDeployments(now time.Time) {
 	m.controller = deployments.New(deployments.Config{
-		Seed: m.config.Seed + 1, Reaction: m.config.Reaction, Start: m.startOf,
+		Seed: m.config.Seed + 1, Reaction: m.config.Reaction, Start: m.startOf, Room: m.config.Room,
 	})
+	for _, raw := range m.server.List(quotasResource, "") {
+		m.seeQuota(changeOf(quotasResource, raw), now)
+	}
 	for _, raw := range m.server.List(deploymentsResource, "") {
 		m.seeDeployment(changeOf(deploymentsResource, raw), now)
 	}
 	m.apply(m.controller.Run(now), now)
-	m.arm(now)
+	m.reportQuotas()
 }
 
 // startOf returns how long a new pod of an image takes to become ready, and whether
@@ -44,7 +47,7 @@ func (m *Mesh) startOf(image string) (after time.Duration, never bool) {
 func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
 	id := types.NamespacedName{Namespace: c.Namespace, Name: c.Name}
 	if c.Type == watch.Deleted {
-		m.controller.Forget(id)
+		m.controller.Forget(id, at)
 		m.net.Views.Push(m.net.Views.World().WithDeployed(id, nil), at)
 		return
 	}
@@ -57,27 +60,40 @@ func (m *Mesh) seeDeployment(c apiserver.Change, at time.Time) {
 func (m *Mesh) apply(states []deployments.State, now time.Time) {
 	for _, s := range states {
 		m.net.Views.Push(m.net.Views.World().WithDeployed(s.ID, s.Ready), now)
-		if err := m.report(s); err != nil {
-			m.problems = append(m.problems, err)
-		}
+		m.writeStatus(deploymentsResource, s.ID, &s.Status)
 	}
 }
 
-// report writes the status, if the Deployment is still there.
-func (m *Mesh) report(s deployments.State) error {
-	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&s.Status)
-	if err == nil {
-		err = m.server.Update(deploymentsResource, s.ID.Namespace, s.ID.Name, func(o map[string]any) { o["status"] = status })
+// writeStatus writes the status of an object, if that is still there.
+func (m *Mesh) writeStatus(resource string, id types.NamespacedName, typed any) {
+	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
+	if err != nil {
+		m.problems = append(m.problems, fmt.Errorf("fake: the status of %s %s: %w", resource, id, err))
+		return
 	}
-	if apierrors.IsNotFound(err) { // a Deployment that has just been deleted has no status
-		return nil
-	}
-	return err
+	m.write(resource, id, func(o map[string]any) { o["status"] = status })
 }
 
-// arm sets the timer to the next thing that happens to a Deployment.
+// write changes an object, if it is still there.
+func (m *Mesh) write(resource string, id types.NamespacedName, change func(map[string]any)) {
+	err := m.server.Update(resource, id.Namespace, id.Name, change)
+	if err != nil && !apierrors.IsNotFound(err) { // what has just been deleted needs no writing
+		m.problems = append(m.problems, err)
+	}
+}
+
+// controllersDue returns when a controller does something next; zero if none will.
+func (m *Mesh) controllersDue() time.Time {
+	at, other := m.controller.Due(), m.autoscalers.Due()
+	if at.IsZero() || !other.IsZero() && other.Before(at) {
+		return other
+	}
+	return at
+}
+
+// arm sets the timer to the next thing that a controller does.
 func (m *Mesh) arm(now time.Time) {
-	due := m.controller.Due()
+	due := m.controllersDue()
 	if due.IsZero() || due.Equal(m.alarm.at) && due.After(now) {
 		return
 	}

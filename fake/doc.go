@@ -20,6 +20,29 @@
 // unreachable pods ([Mesh.Crash]) and restarted counters ([Mesh.Restart]). The
 // apiserver.Server injects faults of the API.
 //
+// Pods can be scarce. [Mesh.Room] says how many fit on the nodes: further ones stay
+// pending. A ResourceQuota with a limit of pods refuses further ones: the Deployment gets
+// the condition ReplicaFailure, and the mesh writes the quota's status. [Mesh.Evict] makes
+// pods vanish. Pods with a [Behaviour].Capacity answer 503 to what is too much for them.
+//
+// # Autoscalers
+//
+// HorizontalPodAutoscalers (autoscaling/v2) scale Deployments by the controller's rules of
+// Kubernetes 1.36. Each looks every 15 s, for the first time 15 to 16.5 s after it was
+// created. It wants ceil(ready pods * measured/target) replicas. It does nothing within 10 %
+// of the target or at 0 replicas, and keeps to minReplicas and maxReplicas. Pods that are
+// not ready count as idle if more are wanted. Without a behavior, the highest recommendation
+// of the last five minutes counts, and at most max(4, twice as many) replicas are asked for
+// at once. A behavior's windows, policies, selectPolicy and tolerance are respected. Two
+// autoscalers of one Deployment measure nothing, but both keep it within their bounds.
+//
+// Two metrics can be measured, by the requests of the last minute that the Deployment's
+// pods received, mirrored ones and retries included: the Pods metric
+// http_requests_per_second, with an averageValue; and the Resource metric cpu, with an
+// averageUtilization, of which Behaviour.Capacity is 100 %. Any other metric fails, and is
+// reported as such in the status. The status is written at each look: replicas, metrics,
+// lastScaleTime and conditions.
+//
 // The seed and the order of events decide everything: the same seed gives the same run.
 //
 // Package canarytest has test doubles for tests that need no mesh.
@@ -58,10 +81,17 @@
 //   - Ambient mode and waypoints, TCP and gRPC metrics.
 //   - One proxy per pod: a workload has one series for each outcome, as if all
 //     its pods were scraped as one, and new pods do not begin new series.
-//   - Kubernetes beyond Deployments: no ReplicaSets and no Pod objects are
-//     written, pods that end answer as long as proxies know them, and a paused
-//     Deployment does not scale. Pod objects that are there serve beside the
-//     Deployments' pods, if they are ready.
-//   - Queues: latency does not grow with load, and nobody waits for a duration
-//     that was drawn: it is only counted.
+//   - Kubernetes beyond Deployments, their autoscalers and quotas of pods: no
+//     ReplicaSets, Pod objects or Events are written, pods that end answer as
+//     long as proxies know them, and a paused Deployment does not scale. Pod
+//     objects that are there serve beside the Deployments' pods, if they are
+//     ready. They need no room and no quota, and an autoscaler does not count
+//     them. Scopes of quotas are not looked at. A quota that has room again is
+//     used after Config.Reaction, without a growing delay.
+//   - Autoscalers: metrics of single pods, the time in which the CPU of a new pod
+//     is not looked at, targets other than Deployments, and selectors of two
+//     Deployments that overlap.
+//   - Queues: latency does not grow with load. Requests beyond a pod's Capacity
+//     fail, from the next second on. Nobody waits for a duration that was drawn:
+//     it is only counted.
 package fake

@@ -47,6 +47,20 @@ func ExampleMesh_Send() {
 	// 521 to "": 503 "UH"
 }
 
+// The only pod vanishes. Another one takes its place after Config.Start, two seconds.
+func ExampleMesh_Evict() {
+	server := apiserver.New()
+	if err := server.Load([]byte(shop)); err != nil {
+		fmt.Println(err)
+	}
+	mesh := fake.NewMesh(server, fake.Config{})
+	mesh.Evict("default", "shop-v1", 1)
+	outcome := mesh.Send(1, fake.Request{Host: "shop"})[0]
+	fmt.Println(outcome.Code, outcome.Flags)
+	// Output:
+	// 503 UH
+}
+
 func ExampleMesh_Entry() {
 	server := apiserver.New()
 	if err := server.Load([]byte(shop)); err != nil {

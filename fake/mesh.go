@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/serin-go/serin/fake/apiserver"
+	"github.com/serin-go/serin/fake/internal/autoscalers"
 	"github.com/serin-go/serin/fake/internal/chance"
 	"github.com/serin-go/serin/fake/internal/deployments"
 	"github.com/serin-go/serin/fake/internal/rules"
@@ -32,6 +33,9 @@ type Config struct {
 	Retention time.Duration
 	// Start is how long a new pod takes to become ready; 0 is 2 s.
 	Start time.Duration
+	// Room is how many pods of Deployments fit on the nodes in all; 0 or less is no limit.
+	// See Mesh.Room.
+	Room int
 	// Reaction is how long the Deployment controller takes to see a change; 0 is
 	// 50 ms.
 	Reaction time.Duration
@@ -61,21 +65,28 @@ type Mesh struct {
 	server *apiserver.Server
 	inbox  inbox
 
-	mu         sync.Mutex
-	clock      time.Time            // everything up to here has happened
-	behaviours map[string]Behaviour // by image
-	net        *traffic.Net         // what requests meet
-	streams    []*stream
-	controller *deployments.Controller
-	alarm      alarm
-	problems   []error
+	mu          sync.Mutex
+	clock       time.Time            // everything up to here has happened
+	behaviours  map[string]Behaviour // by image
+	net         *traffic.Net         // what requests meet
+	streams     []*stream
+	controller  *deployments.Controller
+	autoscalers *autoscalers.Controller
+	// weighing is when what overloaded pods receive is compared next; zero if no pod can
+	// be overloaded.
+	weighing time.Time
+	alarm    alarm
+	usages   []deployments.Usage // of quotas, as their status says
+	problems []error
 }
 
 // NewMesh returns a mesh over the objects of a server. The pods of Deployments that exist
 // already are ready. Deployments that change later are rolled out over time.
 //
 // The mesh follows the server for the server's whole life, and writes the status of
-// Deployments. Other listeners (OnChange) must not call the mesh.
+// Deployments, autoscalers and quotas of pods, and the replicas that autoscalers ask for.
+// It writes without requests: no hook of the server sees it. Other listeners (OnChange)
+// must not call the mesh.
 func NewMesh(server *apiserver.Server, c Config) *Mesh {
 	c = c.withDefaults()
 	now := time.Now()
@@ -116,6 +127,9 @@ func (m *Mesh) Behave(image string, b Behaviour) {
 
 func (m *Mesh) behave(image string, b Behaviour) {
 	m.behaviours[image], m.net.Versions[image] = b, b.version()
+	if b.Capacity > 0 && m.weighing.IsZero() {
+		m.weighing = m.clock.Add(time.Second)
+	}
 }
 
 // Crash makes the pods of a workload unreachable (503, flag UF) if crashed is true; their

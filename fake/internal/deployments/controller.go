@@ -26,6 +26,8 @@ type Config struct {
 	// Start returns how long a new pod of an image takes to become ready, and
 	// whether it never does.
 	Start func(image string) (after time.Duration, never bool)
+	// Room is how many pods have a place on the nodes; 0 or less is no limit.
+	Room int
 }
 
 // Controller plays the Deployment controller: it knows Deployments and their pods.
@@ -35,11 +37,16 @@ type Controller struct {
 	all    map[types.NamespacedName]*deployment
 	dice   chance.Dice
 	due    time.Time
+	quotas map[types.NamespacedName]int // how many pods their namespaces may have
+	serial uint64                       // of the last pod
 }
 
 // New returns a Controller without Deployments.
 func New(c Config) *Controller {
-	return &Controller{config: c, all: map[types.NamespacedName]*deployment{}, dice: chance.New(c.Seed)}
+	return &Controller{
+		config: c, all: map[types.NamespacedName]*deployment{}, dice: chance.New(c.Seed),
+		quotas: map[types.NamespacedName]int{},
+	}
 }
 
 // State is how a Deployment is at one moment.
@@ -66,6 +73,12 @@ type deployment struct {
 	// there until the rollout is complete.
 	progressed time.Time
 	crowd      crowd
+	// completed is the template whose rollout was completed last.
+	completed string
+	// refused says why a quota allows no more pods; "" if none was refused. If it is
+	// tried again, retry is when.
+	refused string
+	retry   time.Time
 }
 
 // See takes note of what a Deployment asks for from now on. A change of the status
@@ -93,9 +106,9 @@ func (c *Controller) See(id types.NamespacedName, document json.RawMessage, at t
 }
 
 // Forget drops a Deployment that was deleted, and its pods.
-func (c *Controller) Forget(id types.NamespacedName) {
+func (c *Controller) Forget(id types.NamespacedName, now time.Time) {
 	delete(c.all, id)
-	c.schedule()
+	c.rearrange(now)
 }
 
 // Run has all pods of all Deployments run that were seen so far, as if they had
@@ -107,7 +120,7 @@ func (c *Controller) Run(now time.Time) []State {
 		d.plan, d.seen = *d.seen, nil
 		for range d.plan.replicas {
 			_, never := c.config.Start(d.plan.template.image)
-			d.pods = append(d.pods, pod{d.plan.template, now.Add(-d.plan.minReady), never})
+			d.pods = append(d.pods, pod{template: d.plan.template, ready: now.Add(-d.plan.minReady), neverDoes: never})
 		}
 		states = append(states, c.settle(d, now))
 	}
@@ -117,10 +130,10 @@ func (c *Controller) Run(now time.Time) []State {
 
 // ids lists the Deployments in a fixed order.
 func (c *Controller) ids() []types.NamespacedName {
-	return slices.SortedFunc(maps.Keys(c.all), func(a, b types.NamespacedName) int {
-		return strings.Compare(a.String(), b.String())
-	})
+	return slices.SortedFunc(maps.Keys(c.all), compareNames)
 }
+
+func compareNames(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) }
 
 func newTemplate(o *apps.Deployment) *template {
 	t := &template{labels: o.Spec.Template.Labels}

@@ -13,6 +13,8 @@ type pod struct {
 	template  *template
 	ready     time.Time // when it becomes ready
 	neverDoes bool
+	pending   bool   // it has no place on a node
+	serial    uint64 // in the order of creation
 }
 
 // template is one version of a Deployment's pod template.
@@ -22,7 +24,7 @@ type template struct {
 	image  string
 }
 
-func (p pod) isReady(now time.Time) bool { return !p.neverDoes && !p.ready.After(now) }
+func (p pod) isReady(now time.Time) bool { return !p.neverDoes && !p.pending && !p.ready.After(now) }
 
 func (p pod) isAvailable(now time.Time, after time.Duration) bool {
 	return p.isReady(now.Add(-after))
@@ -141,11 +143,12 @@ func (p plan) step(pods []pod, now time.Time) (left []pod, start int) {
 func (p plan) isOld(one pod) bool { return one.template.id != p.template.id }
 func (p plan) isNew(one pod) bool { return !p.isOld(one) }
 
-// remove takes n of the chosen pods away, those first that are not available.
+// remove takes n of the chosen pods away, those first that have no place and then those
+// that are not available.
 func (p plan) remove(pods []pod, n int, now time.Time, chosen func(pod) bool) []pod {
-	for _, available := range []bool{false, true} {
+	for rank := range 3 {
 		pods = slices.DeleteFunc(pods, func(one pod) bool {
-			if n <= 0 || !chosen(one) || one.isAvailable(now, p.minReady) != available {
+			if n <= 0 || !chosen(one) || one01(!one.pending)+one01(one.isAvailable(now, p.minReady)) != rank {
 				return false
 			}
 			n--

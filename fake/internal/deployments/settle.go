@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/serin-go/serin/fake/internal/endpoint"
 )
 
@@ -20,8 +22,9 @@ func (c *Controller) schedule() {
 	}
 }
 
-// next returns the earliest of: the reaction to a change, a pod that becomes
-// ready or available, the end of the rollout's patience.
+// next returns the earliest of: the reaction to a change, another try after a quota
+// allowed no more pods, a pod that becomes ready or available, the end of the rollout's
+// patience.
 func (d *deployment) next() (time.Time, bool) {
 	var first time.Time
 	consider := func(at time.Time) {
@@ -32,8 +35,11 @@ func (d *deployment) next() (time.Time, bool) {
 	if d.seen != nil {
 		consider(d.reaction)
 	}
+	if !d.retry.IsZero() {
+		consider(d.retry)
+	}
 	for _, p := range d.pods {
-		if p.neverDoes {
+		if p.neverDoes || p.pending {
 			continue
 		}
 		if p.ready.After(d.settled) {
@@ -50,7 +56,13 @@ func (d *deployment) next() (time.Time, bool) {
 
 // impatient reports whether the deadline of the rollout is running.
 func (d *deployment) impatient() bool {
-	return !d.plan.paused && !d.plan.complete(d.crowd) && !d.expired(d.settled)
+	return !d.plan.paused && !d.plan.complete(d.crowd) && !d.rolledOut() && !d.expired(d.settled)
+}
+
+// rolledOut reports whether the rollout was complete once and pods are only missing. The
+// deadline does not run then.
+func (d *deployment) rolledOut() bool {
+	return d.completed == d.plan.template.id && d.crowd.total == d.crowd.updated
 }
 
 func (d *deployment) expired(now time.Time) bool {
@@ -74,23 +86,28 @@ func (c *Controller) Move(now time.Time) []State {
 		}
 		states = append(states, c.settle(d, now))
 	}
-	c.schedule()
+	c.rearrange(now)
 	return states
 }
 
 // settle starts and stops pods until nothing is left to do at this moment.
 func (c *Controller) settle(d *deployment, now time.Time) State {
-	for {
+	d.refused, d.retry = "", time.Time{}
+	for moved := true; moved; {
 		left, start := d.plan.step(d.pods, now)
-		if start == 0 && len(left) == len(d.pods) {
-			break
-		}
+		stopped := len(d.pods) - len(left)
 		d.pods = left
+		start = c.grant(d, start)
 		for range start {
-			d.pods = append(d.pods, c.newPod(d.plan.template, now))
+			d.pods = append(d.pods, c.newPod(d.plan.template))
 		}
+		moved = start+stopped > 0
 	}
+	c.place(now)
 	crowd := d.plan.count(d.pods, now)
+	if d.plan.complete(crowd) {
+		d.completed = d.plan.template.id
+	}
 	if crowd != d.crowd || d.plan.paused {
 		d.progressed = now
 	}
@@ -98,9 +115,19 @@ func (c *Controller) settle(d *deployment, now time.Time) State {
 	return State{d.id, d.ready(now), d.status(now)}
 }
 
-func (c *Controller) newPod(t *template, now time.Time) pod {
-	after, never := c.config.Start(t.image)
-	return pod{t, c.late(now, after), never}
+// Pods returns how many pods a Deployment has, and those that are ready by their template.
+func (c *Controller) Pods(id types.NamespacedName, now time.Time) (all int, ready []endpoint.Group) {
+	d := c.all[id]
+	if d == nil {
+		return 0, nil
+	}
+	return len(d.pods), d.ready(now)
+}
+
+// newPod returns a pod that has no place yet.
+func (c *Controller) newPod(t *template) pod {
+	c.serial++
+	return pod{template: t, pending: true, serial: c.serial}
 }
 
 // ready groups the ready pods by their template.

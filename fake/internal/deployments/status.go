@@ -20,6 +20,11 @@ func (d *deployment) status(now time.Time) apps.DeploymentStatus {
 		UnavailableReplicas: int32(max(0, max(d.plan.replicas, c.total)-c.available)),
 		Conditions:          []apps.DeploymentCondition{d.available(), d.progressing(now)},
 	}
+	if d.refused != "" {
+		status.Conditions = append(status.Conditions, apps.DeploymentCondition{
+			Type: apps.DeploymentReplicaFailure, Status: core.ConditionTrue, Reason: "FailedCreate", Message: d.refused,
+		})
+	}
 	for i := range status.Conditions {
 		status.Conditions[i].LastUpdateTime = meta.NewTime(d.progressed)
 		status.Conditions[i].LastTransitionTime = meta.NewTime(d.progressed)
@@ -43,6 +48,8 @@ func (d *deployment) progressing(now time.Time) apps.DeploymentCondition {
 		c.Reason, c.Message = "NewReplicaSetAvailable", "The new pods are available."
 	case d.plan.paused:
 		c.Status, c.Reason, c.Message = core.ConditionUnknown, "DeploymentPaused", "Deployment is paused"
+	case d.rolledOut():
+		c.Reason, c.Message = "NewReplicaSetAvailable", "The new pods were available, and pods are being added."
 	case d.expired(now):
 		c.Status, c.Reason = core.ConditionFalse, "ProgressDeadlineExceeded"
 		c.Message = "No pod became ready within progressDeadlineSeconds."
