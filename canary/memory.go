@@ -205,5 +205,6 @@ func (m *memory) backOff(err error) time.Duration {
 		return 0
 	}
 	m.conflicts++
+	m.timing.behind()
 	return min(longestBack, afterConflict<<min(m.conflicts-1, 10))
 }

@@ -33,8 +33,10 @@ type timing struct {
 	wary  bool
 	claim time.Time // State.Joined as this process wrote it
 	since time.Time // when this process joined
-	// sure: what was read last was the latest State, as it was read twice, or written.
-	sure bool
+	// sure: what was read last was the latest State, as it was read twice, or written; unless
+	// it was the one with the serial stale, on which a write was a conflict.
+	sure  bool
+	stale int64
 	// proven: the judge had readings by one of the two clocks; early, by the one that is behind.
 	proven, early bool
 	// rebase: the metric store has this process's clock, and the State another one.
@@ -117,7 +119,7 @@ func (c *timing) jump(now time.Time, ran time.Duration) {
 // compare learns from what another driver wrote since the last look.
 func (c *timing) compare(s *State, now time.Time) {
 	if s.Serial == c.serial {
-		c.sure = true
+		c.sure = s.Serial != c.stale
 		return
 	}
 	// An order does not say when it was written, and neither does an older library.
@@ -127,6 +129,9 @@ func (c *timing) compare(s *State, now time.Time) {
 	}
 	c.sure = false
 }
+
+// behind notes a conflict: what was read last may have been an old State for any time.
+func (c *timing) behind() { c.sure, c.stale = false, c.serial }
 
 // learn learns that another driver wrote since the last look, at a time by the State's clock.
 func (c *timing) learn(wrote, now time.Time) {
