@@ -198,9 +198,30 @@ func (r *Runner) ask(ctx context.Context, d decision, s State, reading Reading, 
 	case askRestored:
 		return r.c.Workload.Restore(ctx, q)
 	case askRemoved:
-		return prerequisites(r.c.Prerequisites).cleanup(ctx, q)
+		return r.cleanup(ctx, q, s.canaryServes())
 	}
 	return Answer{}, fmt.Errorf("canary: the question %v has no answer", d.Ask)
+}
+
+// cleanup takes down what no traffic needs any more, and has the Workload give back what it scaled.
+func (r *Runner) cleanup(ctx context.Context, q Question, serves bool) (Answer, error) {
+	if !serves {
+		if a, err := prerequisites(r.c.Prerequisites).cleanup(ctx, q); err != nil || a.Reply != Yes {
+			return a, err
+		}
+	}
+	if scaler := r.scaler(); scaler != nil {
+		return scaler.Release(ctx, q)
+	}
+	return Answer{Reply: Yes}, nil
+}
+
+// scaler returns the Workload if it scales, and nil if it does not.
+func (r *Runner) scaler() Scaler {
+	if s, ok := r.c.Workload.(Scaler); ok && s.Scales() {
+		return s
+	}
+	return nil
 }
 
 func (r *Runner) gate(ctx context.Context, name string) (Answer, error) {

@@ -21,6 +21,7 @@ func (r *Runner) carryOut(ctx context.Context, e Event, state State, reading Rea
 	if unseen := o.unseenPods(); !strings.Contains(d.Reason.Detail, unseen) {
 		e.Reason.Detail = join("; ", e.Reason.Detail, unseen)
 	}
+	e.Reason.Detail = join("; ", e.Reason.Detail, o.Inspection.Notice)
 	if told := o.clocks(&next); told != "" {
 		e.Reason.Detail = join("; ", e.Reason.Detail, told)
 	}

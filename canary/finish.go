@@ -108,7 +108,7 @@ func (t *turn) reasonToLeave() string {
 
 // granted asks what the phase asks. It is nil if that is nothing, or a yes.
 func (t *turn) granted(r *row) *decision {
-	if r.asks == askNothing || r.asks == askRemoved && !t.removes() {
+	if r.asks == askNothing || r.asks == askRemoved && !t.cleansUp() {
 		return nil
 	}
 	a := t.o.Answers[r.asks]
@@ -130,7 +130,7 @@ func (t *turn) after(p phase.Phase) phase.Phase {
 	for {
 		p = rowOf(p).then[t.end.Kind]
 		switch {
-		case p == phase.Idle, p == phase.CleaningUp && !t.removes() && !t.s.Traffic.HeaderRoutes:
+		case p == phase.Idle, p == phase.CleaningUp && !t.cleansUp() && !t.s.Traffic.HeaderRoutes:
 			return t.s.Outcome
 		case p != phase.Baking || t.bake > 0:
 			return p
@@ -144,11 +144,14 @@ func (p *Place) leadsBack() bool {
 	return rowOf(p.Phase).back && (p.Phase != phase.CleaningUp || p.Traffic.Canary == 0)
 }
 
-// removes reports whether there is a Prerequisite that nothing needs any more when
-// the rollout ends.
-func (t *turn) removes() bool {
-	return t.o.Prerequisite && (t.end.Kind != Stay || t.s.Outcome == phase.RolledBack)
+// cleansUp reports whether something is left when the rollout ends: a Prerequisite that
+// nothing needs any more, or what was scaled.
+func (t *turn) cleansUp() bool {
+	return t.o.Scaler || t.o.Prerequisite && !t.s.canaryServes()
 }
+
+// canaryServes reports whether the canary keeps the traffic when the rollout is over.
+func (s *State) canaryServes() bool { return s.End == Stay && s.Outcome == phase.Promoted }
 
 // reach enters a phase with the traffic that the table says.
 func (t *turn) reach(p phase.Phase, why string) *decision {

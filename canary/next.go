@@ -37,6 +37,9 @@ func (p Plan) next(s State, o observation) (State, decision) {
 		return s, decision{Err: errNoPlan}
 	}
 	t := turn{spec: p.spec, s: s, o: o}
+	if o.Inspection.Capacity != "" {
+		t.s.Pin.Capacity = clip(o.Inspection.Capacity, maxPin)
+	}
 	t.next()
 	next, d := t.attend(s)
 	return next, *d

@@ -22,7 +22,7 @@ const (
 	askGate          // is decision.Gate open?
 	askPromoted      // make stable run the canary's version: has it?
 	askRestored      // make stable run its old version again: does it?
-	askRemoved       // take the prerequisite down: is it gone?
+	askRemoved       // take down what was put up, and give back what was scaled: is it gone?
 	questions
 )
 
@@ -66,6 +66,8 @@ type observation struct {
 	// Workload and Prerequisite: there is one, to be asked for its Pin when the
 	// rollout begins, and to be taken down in the end.
 	Workload, Prerequisite bool
+	// Scaler: the Workload gives something back in the end.
+	Scaler bool
 	// Verifier: there is one, to be asked whether the mesh routes as written.
 	Verifier bool
 	// Look is how long a look of the judge is; zero if it does not say.

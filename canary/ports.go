@@ -75,6 +75,16 @@ type Workload interface {
 	Restore(ctx context.Context, q Question) (Answer, error)
 }
 
+// Scaler is an optional interface of a Workload that scales the versions to their traffic: in
+// Ready before a share is given, and in Inspect as long as one is there.
+type Scaler interface {
+	// Scales reports whether the Workload is made to scale. If not, Release is not asked.
+	Scales() bool
+	// Release gives back what the Workload has scaled, when no traffic changes any more.
+	// Question.Traffic tells whether the canary serves. It says Yes when nothing is left.
+	Release(ctx context.Context, q Question) (Answer, error)
+}
+
 // Inspection is what a Workload sees of the pods. The zero value is that all is as it should
 // be.
 type Inspection struct {
@@ -91,6 +101,11 @@ type Inspection struct {
 	// the rollout has promoted it, than that. A step is not left meanwhile, and a promotion
 	// that somebody undid is rolled back.
 	StableChanged string
+	// Notice is something that people should know. It is added to the reason while it lasts,
+	// and changes nothing else.
+	Notice string
+	// Capacity is the new Pin.Capacity, if it has grown since.
+	Capacity string
 	// Shortfall is the share of all traffic that stable's ready pods cannot carry, by what
 	// they were when the rollout began (Question.Pin). On the way back the canary keeps it
 	// until stable has more pods, and for five minutes at most. The zero value is none.

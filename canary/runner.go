@@ -160,6 +160,7 @@ func (r *Runner) observe(reading Reading, now time.Time) observation {
 	o := observation{
 		Now: now, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort,
 		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: len(r.c.Prerequisites) > 0, Verifier: r.c.Verifier != nil,
+		Scaler: r.scaler() != nil,
 	}
 	if reading.Trouble != nil {
 		o.Trouble = reading.Trouble.Error()

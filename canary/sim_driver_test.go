@@ -143,7 +143,12 @@ func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
 }
 
 // Pin tells which version the rollout is about, as long as nothing was moved.
-func (d *driver) Pin(_ context.Context, q Question) (pin Pin, a Answer, err error) {
+func (d *driver) Pin(ctx context.Context, q Question) (pin Pin, a Answer, err error) {
+	if d.w.sim.scales {
+		if err := d.raise(ctx, q, 0); err != nil {
+			return pin, a, err
+		}
+	}
 	err = d.call(func() error {
 		pin, a = Pin{Version: q.Fence.Rollout}, Answer{Reply: Yes}
 		if d.w.rng.IntN(4) == 0 {
@@ -154,8 +159,13 @@ func (d *driver) Pin(_ context.Context, q Question) (pin Pin, a Answer, err erro
 	return pin, a, err
 }
 
-func (d *driver) Ready(_ context.Context, q Question) (a Answer, err error) {
+func (d *driver) Ready(ctx context.Context, q Question) (a Answer, err error) {
 	d.holdPin(q)
+	if d.w.sim.scales {
+		if err := d.raise(ctx, q, int((q.Traffic.Canary+Full/simPods-1)/(Full/simPods))); err != nil {
+			return a, err
+		}
+	}
 	err = d.call(func() error {
 		a = Wait.Because("pods are starting")
 		if d.w.rng.IntN(4) > 0 && !d.w.podless() {

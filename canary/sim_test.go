@@ -49,17 +49,20 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 // simulate runs one rollout to its end and returns the first law it broke.
 func simulate(seed uint64) (*world, error) {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	w := &world{rng: rng, now: epoch, stable: "old", passed: map[int]bool{}, sighted: map[int]bool{}, begun: map[int64]bool{}, faults: rng.IntN(12)}
+	w := &world{rng: rng, now: epoch, stable: "old", passed: map[int]bool{}, sighted: map[int]bool{}, begun: map[int64]bool{}, faults: rng.IntN(12), floor: floor{least: 1}}
 	w.sim = randomScenario(rng)
 	w.deaths, w.shrinks = w.sim.deaths, w.sim.shrinks
 	if w.sim.meddled || w.sim.commanded {
 		w.meddlings = 1 + rng.IntN(6)
 	}
 	w.schedule()
-	if w.law != nil {
-		return w, w.law
+	if w.law == nil {
+		w.law = w.floorEnded()
 	}
-	return w, w.ended()
+	if w.law == nil {
+		w.law = w.ended()
+	}
+	return w, w.law
 }
 
 // schedule lets two drivers move in turn until the rollout is over, and starts
@@ -181,6 +184,7 @@ func randomScenario(rng *rand.Rand) scenario {
 	if rng.IntN(3) == 0 {
 		s.shrinks = 1 + rng.IntN(3)
 	}
+	s.scales = rng.IntN(2) == 0
 	b := NewPlan("random").Settle(simSettle).ScrapeLag(simLag).Interval(10 * time.Second)
 	if rng.IntN(2) == 0 {
 		b = b.Verify()

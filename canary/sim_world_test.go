@@ -45,6 +45,7 @@ type world struct {
 	whole        time.Time // when a moving stable is whole
 	fence        Fence
 	prerequisite bool
+	floor        floor
 	raised       Fence
 	changed      int            // how often the prerequisite was
 	passed       map[int]bool   // the steps that a judge has passed since the traffic was written
@@ -69,8 +70,9 @@ type scenario struct {
 	meddled    bool // somebody else changes the object
 	commanded  bool
 	clockSteps bool
-	deaths     int // how often the canary loses its pods
-	shrinks    int // how often stable loses some of its own
+	scales     bool // the Workload scales the canary
+	deaths     int  // how often the canary loses its pods
+	shrinks    int  // how often stable loses some of its own
 }
 
 const (
@@ -216,6 +218,9 @@ func (w *world) holdTrouble(before, after State, t Traffic) {
 func (w *world) holdLaws(before, after State, t Traffic) {
 	if !w.sim.meddled && !w.restored {
 		w.holdHeaderRoutes(before, after, t)
+	}
+	if w.sim.scales && t.Canary > w.traffic.Canary && t.Canary > w.floor.carried() && !w.restored && !w.sim.meddled {
+		w.broken("%v is given, and the canary keeps the pods for %v", t, w.floor.carried())
 	}
 	if t.exceeds(w.traffic) && !w.prerequisite && !w.restored {
 		w.broken("%v is shifted to what no prerequisite holds: %v", after.Phase, t)

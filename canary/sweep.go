@@ -77,7 +77,7 @@ func (t *turn) renew(s State) State {
 		if far {
 			s.Joined, s.Refuted = s.LookBy.Add(-lookAhead), true
 		}
-		s.Serial, s.LookBy, s.Written, s.Carry = s.nextSerial(), by, t.o.Now, t.s.Carry
+		s.Serial, s.LookBy, s.Written, s.Carry, s.Pin.Capacity = s.nextSerial(), by, t.o.Now, t.s.Carry, t.s.Pin.Capacity
 		d.Write, d.Traffic, d.After = true, t.o.Traffic, min(d.After, lookAhead/2)
 	}
 	return s

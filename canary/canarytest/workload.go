@@ -15,12 +15,13 @@ type Workload struct {
 	// Pinned is what Pin says.
 	Pinned canary.Pin
 	// ReadyScript, PromoteScript and RestoreScript are the answers in their order; when one
-	// is used up, its last answer is repeated. Empty is Yes. A No of the AliveScript is
-	// Inspection.Dead.
+	// is used up, its last answer is repeated. Empty is Yes.
 	ReadyScript, AliveScript, PromoteScript, RestoreScript []canary.Answer
-	// StableDead, CanaryChanged, StableChanged and Shortfall are those of each Inspection.
-	StableDead, CanaryChanged, StableChanged string
-	Shortfall                                canary.Weight
+	// Inspection is what each Inspect says. A No of the AliveScript is Dead.
+	canary.Inspection
+	// Scaling makes the Workload one that scales, and ReleaseScript has its answers.
+	Scaling       bool
+	ReleaseScript []canary.Answer
 	// Before is called first with the name of the method, if it is set; an error
 	// ends the call, and nothing has happened.
 	Before func(method string) error
@@ -53,7 +54,7 @@ func (w *Workload) Inspect(ctx context.Context, _ canary.Question) (canary.Inspe
 	if err := w.enter(ctx, "Inspect", canary.Fence{}); err != nil {
 		return canary.Inspection{}, err
 	}
-	seen := canary.Inspection{StableDead: w.StableDead, CanaryChanged: w.CanaryChanged, StableChanged: w.StableChanged, Shortfall: w.Shortfall}
+	seen := w.Inspection
 	if a := w.answer("Inspect", w.AliveScript); a.Reply == canary.No {
 		seen.Dead = a.Reason
 	}
@@ -84,6 +85,17 @@ func (w *Workload) Restore(ctx context.Context, q canary.Question) (canary.Answe
 		w.set(false, f)
 	}
 	return a, nil
+}
+
+// Scales implements canary.Scaler.
+func (w *Workload) Scales() bool { return w.Scaling }
+
+// Release implements canary.Scaler.
+func (w *Workload) Release(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	if err := w.enter(ctx, "Release", q.Fence); err != nil {
+		return canary.Answer{}, err
+	}
+	return w.answer("Release", w.ReleaseScript), nil
 }
 
 // Promoted reports whether stable has been told to become the canary's version

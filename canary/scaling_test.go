@@ -1,0 +1,83 @@
+package canary_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
+)
+
+// What was scaled is given back when everything is over, whatever the end, and not before.
+func TestWhatWasScaledIsGivenBackAtTheEnd(t *testing.T) {
+	ends := map[string]struct {
+		plan canary.Builder
+		do   func(*stage)
+		want phase.Phase
+	}{
+		"stay":      {twoSteps(), nil, phase.Promoted},
+		"promote":   {s2(), nil, phase.Promoted},
+		"discard":   {twoSteps().End(canary.End{Kind: canary.Discard}), nil, phase.Discarded},
+		"roll back": {s2(), func(s *stage) { s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Fail}} }, phase.RolledBack},
+		"abort before the first share": {s2(), func(s *stage) {
+			s.workload.ReadyScript = []canary.Answer{canary.Wait.Because("0 of 3 pods")}
+			s.turns(time.Minute)
+			s.send(canary.Command{Order: order.Abort})
+		}, phase.RolledBack},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			story(t, end.plan, func(t *testing.T, s *stage) {
+				failed := false
+				s.workload.Scaling = true
+				s.workload.ReleaseScript = []canary.Answer{canary.Wait.Because("not yet")}
+				s.workload.Before = func(method string) error {
+					if read := s.read(); method == "Release" {
+						require.Equal(t, phase.CleaningUp, read.State.Phase)
+						require.Contains(t, []canary.Weight{0, canary.Full}, read.Traffic.Canary)
+						if failed = !failed; failed {
+							return errors.New("503")
+						}
+					}
+					return nil
+				}
+				if end.do != nil {
+					end.do(s)
+				}
+				s.turns(time.Hour)
+				require.Equal(t, phase.CleaningUp, s.read().State.Phase)
+				s.heard("not yet")
+				s.heard("503")
+				s.workload.ReleaseScript = nil
+				last, err := s.run()
+				require.Equal(t, end.want == phase.RolledBack, errors.Is(err, canary.ErrRolledBack))
+				require.Equal(t, end.want, last.Phase)
+			})
+		})
+	}
+}
+
+// The capacity that a Workload has told is that of the rollout from then on, for each driver.
+func TestTheCapacityThatGrewIsKept(t *testing.T) {
+	story(t, twoSteps(), func(t *testing.T, s *stage) {
+		s.workload.Pinned = canary.Pin{Version: "v2", Capacity: "30"}
+		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Inconclusive}}
+		s.turns(time.Minute)
+		require.Equal(t, "30", s.read().State.Pin.Capacity)
+		s.workload.Capacity, s.workload.Notice = "30 300 36", "the store is away"
+		s.turns(10 * time.Minute)
+		s.heard("the store is away")
+		require.Equal(t, "30 300 36", s.read().State.Pin.Capacity)
+		s.workload.Capacity = ""
+		s.turns(time.Hour)
+		require.Equal(t, "30 300 36", s.read().State.Pin.Capacity)
+		s.judge.Script = nil
+		s.promotes()
+	})
+}
