@@ -1,9 +1,11 @@
 package workload
 
 import (
-	"cmp"
+	"context"
 	"fmt"
+	"math"
 	"strconv"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 
@@ -19,31 +21,134 @@ func proportional(share canary.Weight, stable int) int {
 	return int((parts + int64(canary.Full) - 1) / int64(canary.Full))
 }
 
-// reference is how many replicas stable had when the rollout began; 0 if that is not known.
-func reference(pin canary.Pin) (int, error) {
-	n, err := strconv.ParseInt(cmp.Or(pin.Capacity, "0"), 10, 32)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%w: the pinned capacity is %q; want a number of replicas", canary.ErrBadState, pin.Capacity)
-	}
-	return int(n), nil
-}
-
-// carries says whether the canary has the replicas for the traffic.
-func (c Config) carries(source *appsv1.Deployment, q canary.Question) (canary.Answer, error) {
-	a := serving("canary", source)
-	stable, err := reference(q.Pin)
-	if err != nil || a.Reply != canary.Yes || stable == 0 {
-		return a, err
-	}
+// need is how many replicas the canary needs for the traffic, if stable needs so many for all of
+// it.
+func (c Config) need(t canary.Traffic, stable int32) int32 {
 	capacity := c.Capacity
 	if capacity == nil {
 		capacity = proportional
 	}
-	if need := capacity(q.Traffic.Canary, stable); int(source.Status.AvailableReplicas) < need {
-		return canary.Wait.Because("%s, and %v of the traffic needs %d, by the %d that stable %s had when the rollout began: scale the canary up, or set Config.Capacity",
-			a.Reason, q.Traffic.Canary, need, stable, c.Stable), nil
+	return int32(max(1, min(capacity(t.Canary, int(stable)), math.MaxInt32)))
+}
+
+// capacity is the content of Pin.Capacity: what carries all traffic.
+type capacity struct {
+	began    int32   // replicas that stable had when the rollout began; 0 if that is not known
+	load     float64 // requests per second of both versions then; 0 if that is not known
+	greatest int32   // replicas by the greatest load since
+}
+
+// reference reads a Pin.
+func reference(pin canary.Pin) (c capacity, err error) {
+	fields := strings.Fields(pin.Capacity)
+	bad := fmt.Errorf(`%w: the pinned capacity is %q; want "replicas", or "replicas load greatest"`, canary.ErrBadState, pin.Capacity)
+	switch len(fields) {
+	case 0:
+		return c, nil
+	case 1:
+		fields = append(fields, "0", "0")
+	case 3:
+	default:
+		return c, bad
 	}
-	return a, nil
+	began, err1 := strconv.ParseInt(fields[0], 10, 32)
+	load, err2 := strconv.ParseFloat(fields[1], 64)
+	greatest, err3 := strconv.ParseInt(fields[2], 10, 32)
+	if err1 != nil || err2 != nil || err3 != nil || began < 0 || !(load >= 0) || math.IsInf(load, 0) || greatest < 0 {
+		return c, bad
+	}
+	return capacity{int32(began), load, int32(greatest)}, nil
+}
+
+// String is the content of Pin.Capacity.
+func (c capacity) String() string {
+	if c.load == 0 {
+		return strconv.Itoa(int(c.began))
+	}
+	return fmt.Sprintf("%d %s %d", c.began, strconv.FormatFloat(c.load, 'g', 6, 64), c.greatest)
+}
+
+// replicas is how many carry all traffic; 0 if that is not known.
+func (c capacity) replicas() int32 { return max(c.began, c.greatest) }
+
+// words say where the number of replicas comes from.
+func (c capacity) words(stable string) string {
+	if c.greatest > c.began {
+		return fmt.Sprintf("the %d that stable %s needs at the highest load so far; it had %d when the rollout began", c.greatest, stable, c.began)
+	}
+	return fmt.Sprintf("the %d that stable %s had when the rollout began", c.began, stable)
+}
+
+// tolerance is how much the load must grow before it counts, as with a HorizontalPodAutoscaler.
+const tolerance = 1.1
+
+// grown returns the capacity at a load, if stable may have so many replicas at most.
+func (c capacity) grown(load float64, most int32) capacity {
+	if c.load <= 0 || !(load > 0) {
+		return c
+	}
+	wants := math.Ceil(float64(c.began) * load / c.load)
+	if wants > tolerance*float64(c.replicas()) {
+		c.greatest = max(c.greatest, int32(min(wants, float64(most))))
+	}
+	return c
+}
+
+// began is the capacity when the rollout begins. Without a load it stays as it is.
+func (d *Deployments) began(ctx context.Context, stable *appsv1.Deployment) capacity {
+	c := capacity{began: stable.Status.AvailableReplicas}
+	if d.config.Load != nil {
+		if load, err := d.config.Load(ctx); err == nil && load > 0 && !math.IsInf(load, 0) { // Check tells of an error
+			c.load = load
+		}
+	}
+	return c
+}
+
+// follow returns the reference by the load now. It never falls.
+func (d *Deployments) follow(ctx context.Context, q canary.Question, c capacity) (capacity, error) {
+	if c.load == 0 || d.config.Load == nil || d.config.Scaling.Stable == nil || q.Traffic.Canary == 0 {
+		return c, nil
+	}
+	load, err := d.config.Load(ctx)
+	if err != nil || c.grown(load, math.MaxInt32) == c {
+		return c, err
+	}
+	_, most, err := d.config.Scaling.Stable.Bounds(ctx)
+	return c.grown(load, most), err
+}
+
+// carries says whether the canary has the replicas for the traffic.
+func (c Config) carries(source *appsv1.Deployment, t canary.Traffic, ref capacity) canary.Answer {
+	a, has := serving("canary", source), source.Status.AvailableReplicas
+	need := c.need(t, ref.replicas())
+	switch {
+	case c.idle(source):
+		return canary.Yes.Because("canary %s: it starts with its first request", source.Name)
+	case a.Reply == canary.No:
+		return a
+	case has < need && ref.replicas() > 0:
+		help := "scale the canary up, or set Config.Scaling or Config.Capacity"
+		if scales(c.Scaling.Canary) {
+			help = "it is being scaled up"
+		}
+		return canary.Wait.Because("%s, and %v of the traffic needs %d, by %s: %s", a.Reason, t.Canary, need, ref.words(c.Stable), help)
+	case has >= need && scaled(source):
+		return canary.Yes.Because("canary %s: %d replicas available", source.Name, has)
+	}
+	return a
+}
+
+// idle reports whether requests are to start the canary, and it waits for the first one.
+func (c Config) idle(source *appsv1.Deployment) bool {
+	return c.FromZero && source != nil && replicas(source) == 0
+}
+
+// scaled reports whether the version of a Deployment was rolled out before, so that nothing but
+// its number of replicas is under way.
+func scaled(d *appsv1.Deployment) bool {
+	s := &d.Status
+	return condition(d, appsv1.DeploymentProgressing).Reason == newReplicaSetAvailable && d.Generation == s.ObservedGeneration && s.Replicas == s.UpdatedReplicas
 }
 
 // headroom is how much more a pod carries than what it had to when the rollout began: an
@@ -51,11 +156,10 @@ func (c Config) carries(source *appsv1.Deployment, q canary.Question) (canary.An
 const headroom = 1.25
 
 // shortfall is the share of the traffic for which stable has no ready replicas.
-func shortfall(ready int32, pin canary.Pin) (canary.Weight, error) {
-	stable, err := reference(pin)
-	if err != nil || stable == 0 {
-		return 0, err
+func (c capacity) shortfall(ready int32) canary.Weight {
+	if c.replicas() == 0 {
+		return 0
 	}
-	carried := headroom * float64(ready) / float64(stable)
-	return canary.Weight(max(0, 1-carried) * float64(canary.Full)), nil
+	carried := headroom * float64(ready) / float64(c.replicas())
+	return canary.Weight(max(0, 1-carried) * float64(canary.Full))
 }

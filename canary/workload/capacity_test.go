@@ -30,7 +30,7 @@ func TestAShareNeedsPodsInProportionToWhatStableHad(t *testing.T) {
 	}
 	share := func(w canary.Weight) canary.Traffic { return canary.Traffic{Canary: w} }
 	require.Equal(t, canary.Yes, ready(both, share(3*canary.Percent)).Reply)
-	require.Equal(t, canary.Wait.Because("canary reviews-v2: 1 of 1 replicas available, and 100%% of the traffic needs 30, by the 30 that stable reviews-v1 had when the rollout began: scale the canary up, or set Config.Capacity"), ready(both, share(canary.Full)))
+	require.Equal(t, canary.Wait.Because("canary reviews-v2: 1 of 1 replicas available, and 100%% of the traffic needs 30, by the 30 that stable reviews-v1 had when the rollout began: scale the canary up, or set Config.Scaling or Config.Capacity"), ready(both, share(canary.Full)))
 	require.Contains(t, ready(both, share(4*canary.Percent)).Reason, "4% of the traffic needs 2", "1.2 is more than one")
 	require.Equal(t, canary.Yes, ready(both, canary.Traffic{Mirror: canary.Full}).Reply, "copies hurt nobody")
 	require.Equal(t, canary.Yes, ready(both, canary.Traffic{Cohorts: "staff"}).Reply, "nobody knows how many they are")

@@ -43,6 +43,21 @@ type Config struct {
 	// [AtLeastOne] asks for no more than one. Whatever it says, one is needed.
 	Capacity func(share canary.Weight, stable int) int
 
+	// Scaling has the rollout scale both versions to their traffic. The zero value scales
+	// nothing: then the canary needs its replicas before each share.
+	Scaling Scaling
+	// Load returns the requests per second of both versions together over the last minutes.
+	// With it, and Scaling.Stable, what Capacity is given follows the load upwards, in
+	// proportion and up to the most that the Floor allows. It never falls. It is called in
+	// each turn while users are on the canary. Nil: it stays what stable had.
+	Load func(context.Context) (float64, error)
+	// Quotas lists the ResourceQuotas of the namespace, so that Check finds what has no room for
+	// the canary's replicas. Nil: nobody looks.
+	Quotas Quotas
+	// FromZero: requests start the canary's pods, so a canary that is scaled to zero counts as
+	// ready, and not as dead.
+	FromZero bool
+
 	// Images is the version to roll out: the image of each container, by name. If the
 	// canary's spec has other images, Ready answers Wait and Promote answers No. If
 	// Images is empty, Promote copies the canary's images for all containers that stable
@@ -155,7 +170,8 @@ func (d *Deployments) act(ctx context.Context, f canary.Fence, decide func(*apps
 		if m, err = d.move(ctx, stable, f, decide); err == nil {
 			return m.answer, nil
 		}
-		if !d.overtaken(ctx, stable, err) {
+		now := func(ctx context.Context) (*appsv1.Deployment, error) { return d.get(ctx, d.config.Stable) }
+		if !overtaken(ctx, stable, now, err) {
 			break
 		}
 	}
@@ -183,15 +199,15 @@ func (d *Deployments) move(ctx context.Context, stable *appsv1.Deployment, f can
 // overtaken reports whether a write failed because somebody else wrote first. The API
 // server refuses a patch that does not fit the newer object as invalid before it compares
 // versions.
-func (d *Deployments) overtaken(ctx context.Context, read *appsv1.Deployment, err error) bool {
+func overtaken[T metav1.Object](ctx context.Context, read T, get func(context.Context) (T, error), err error) bool {
 	if apierrors.IsConflict(err) {
 		return true
 	}
 	if !apierrors.IsInvalid(err) {
 		return false
 	}
-	now, err := d.get(ctx, read.Name)
-	return err == nil && now.ResourceVersion != read.ResourceVersion
+	now, err := get(ctx)
+	return err == nil && now.GetResourceVersion() != read.GetResourceVersion()
 }
 
 func (d *Deployments) get(ctx context.Context, name string) (*appsv1.Deployment, error) {

@@ -25,6 +25,21 @@
 // stable has 30 replicas, a canary with 2 gets 6 % at most, and the reason says what is missing.
 // Copies and cohorts need one replica.
 //
+// # Scaling
+//
+// With Config.Scaling the rollout scales both versions. Before a share is given, it raises the
+// least number of replicas of the canary to what the share needs, and that of stable to what
+// stable had when the rollout began. So an autoscaler does not shrink a stable that is idle for
+// a while and gets everything back. With Config.Load both follow the load upwards. Scaling
+// moves no traffic.
+//
+// Nothing is scaled down before all traffic is where it ends and the bake time is over. Then
+// each object gets back what its owner had there, and an annotation that remembered it is
+// removed. What somebody else has set in the meantime stays. A [Floor] is the replicas of a
+// Deployment, the minReplicas of a HorizontalPodAutoscaler, or any [Field]. Check refuses a
+// HorizontalPodAutoscaler that belongs to another object, such as a ScaledObject of KEDA, and
+// says what to do.
+//
 // # The record
 //
 // The annotation holds a record: the Fence of the last call that was acted on, what was

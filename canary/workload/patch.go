@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // operation is one operation of a JSON patch (RFC 6902). Only remove has no value.
@@ -39,7 +40,7 @@ func patchOf(d *appsv1.Deployment, r record, m move) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		ops = append(ops, annotate(d, string(text)))
+		ops = append(ops, annotate(d, Annotation, string(text)))
 	}
 	if len(ops) == 0 {
 		return nil, nil
@@ -48,11 +49,11 @@ func patchOf(d *appsv1.Deployment, r record, m move) ([]byte, error) {
 	return json.Marshal(slices.Insert(ops, 0, guard))
 }
 
-func annotate(d *appsv1.Deployment, text string) operation {
-	if d.Annotations == nil {
-		return operation{"add", "/metadata/annotations", map[string]string{Annotation: text}}
+func annotate(object metav1.Object, key, text string) operation {
+	if object.GetAnnotations() == nil {
+		return operation{"add", "/metadata/annotations", map[string]string{key: text}}
 	}
-	return operation{"add", "/metadata/annotations/" + pointer.Replace(Annotation), text}
+	return operation{"add", "/metadata/annotations/" + pointer.Replace(key), text}
 }
 
 // tree returns v as decoded JSON.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -16,7 +15,8 @@ import (
 // Pin answers Yes if the canary Deployment exists and has Config.Images, and Wait
 // otherwise. The Version of the Pin is a fingerprint of the canary's pod template,
 // without the annotation of "kubectl rollout restart". The Capacity is the number of
-// available replicas of stable. If the stable Deployment does not exist, the error wraps
+// available replicas of stable and, with Config.Load, the load. With a Config.Scaling each Floor
+// remembers what it is. If the stable Deployment does not exist, the error wraps
 // [canary.ErrRefused].
 //
 // If the rollout is to promote stable, Pin records the rollout in the Annotation of stable,
@@ -33,8 +33,8 @@ func (d *Deployments) Pin(ctx context.Context, q canary.Question) (canary.Pin, c
 	}
 	is, err := version(source)
 	was, stableErr := version(stable)
-	pin := canary.Pin{Version: is + " " + was, Capacity: strconv.Itoa(int(stable.Status.AvailableReplicas))}
-	if err := errors.Join(err, stableErr); err != nil || !q.Promotes {
+	pin := canary.Pin{Version: is + " " + was, Capacity: d.began(ctx, stable).String()}
+	if err := errors.Join(err, stableErr, d.claim(ctx, q)); err != nil || !q.Promotes {
 		return pin, canary.Answer{Reply: canary.Yes}, err
 	}
 	a, err := d.act(ctx, q.Fence, func(stable *appsv1.Deployment, r record) (move, error) {

@@ -3,6 +3,7 @@ package workload
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,7 +14,7 @@ import (
 
 // Ready answers Yes if q.Traffic neither sends nor mirrors requests to the canary, or if
 // the canary Deployment is completely rolled out, by [Status], with the replicas that
-// Config.Capacity asks for.
+// Config.Capacity asks for. With a Config.Scaling it raises the Floors first.
 // It answers No if the rollout of the canary Deployment failed, or if its version is not
 // the pinned one. It answers Wait if the canary Deployment does not exist or does not
 // have Config.Images, because this may change. If the stable Deployment does not exist,
@@ -37,7 +38,15 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 	if why, err := changed(source, q.Pin); err != nil || why != "" {
 		return canary.No.Because("canary %s: %s", source.Name, why), err
 	}
-	return d.config.carries(source, q)
+	ref, err := reference(q.Pin)
+	if err != nil {
+		return canary.Answer{}, d.about(source.Name, err)
+	}
+	a := d.config.carries(source, q.Traffic, ref)
+	if d.Scales() {
+		a, err = d.scale(ctx, q, ref, a)
+	}
+	return a, err
 }
 
 // Inspect reads both Deployments. The canary is dead if it has no ready replica, or does not
@@ -45,7 +54,8 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 // have been ready. Stable is dead if it has no ready replica. The canary has changed if its pod
 // template is not the pinned one, and stable if it is neither the pinned one nor what Promote
 // made of it. The Shortfall is what the ready replicas of stable lack of those that it had when
-// the rollout began, if each carries a quarter more than then. If a Deployment cannot be read,
+// the rollout began, if each carries a quarter more than then. With a Config.Scaling it raises
+// the Floors of what has too few while users are on the canary. If a Deployment cannot be read,
 // the Inspection has what is known all the same.
 func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen canary.Inspection, err error) {
 	source, err := d.get(ctx, d.config.Canary)
@@ -76,10 +86,10 @@ func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen cana
 		seen.StableDead = fmt.Sprintf("neither stable %s nor canary %s has a ready pod", d.config.Stable, d.config.Canary)
 	case ready == 0:
 		seen.StableDead = fmt.Sprintf("stable %s: no pod is ready, and canary %s has %d: mend stable, or order promote to give the canary all traffic", d.config.Stable, d.config.Canary, ofCanary)
-	case ofCanary == 0:
+	case ofCanary == 0 && !d.config.idle(source):
 		seen.Dead = fmt.Sprintf("canary %s: no pod is ready, and stable %s has %d", d.config.Canary, d.config.Stable, ready)
 	}
-	if seen.Shortfall, err = shortfall(ready, q.Pin); err != nil {
+	if err := d.compare(ctx, q, ready, ofCanary, &seen); err != nil {
 		return seen, d.about(stable.Name, err)
 	}
 	seen.StableChanged, err = d.stableChanged(stable, source, q)
@@ -130,7 +140,9 @@ var _ canary.Checker = (*Deployments)(nil)
 
 // Check implements [canary.Checker]. A stable Deployment that does not exist refuses. A
 // canary Deployment that does not exist, or does not have Config.Images, is a warning,
-// because the rollout waits for it. So is what a promotion will not carry over.
+// because the rollout waits for it. So is what a promotion will not carry over. Of a step for
+// which the canary cannot get the replicas it refuses what it knows: Config.Scaling and
+// Config.Quotas.
 func (d *Deployments) Check(ctx context.Context, plan canary.Plan) ([]canary.Finding, error) {
 	var found []canary.Finding
 	stable, err := d.get(ctx, d.config.Stable)
@@ -148,11 +160,18 @@ func (d *Deployments) Check(ctx context.Context, plan canary.Plan) ([]canary.Fin
 			w.Stop()
 		}
 	}
+	floors, floorErr := d.checkFloors(ctx, plan)
+	found = append(found, floors...)
 	source, missing, err := d.source(ctx)
 	if err == nil && source == nil {
 		found = append(found, canary.Finding{Problem: missing.Reason + "; the rollout will wait"})
 	}
-	if err != nil || source == nil || stable == nil || plan.End().Kind != canary.PromoteStable {
+	if err := errors.Join(err, floorErr); err != nil || source == nil || stable == nil {
+		return found, err
+	}
+	more, err := d.reach(ctx, plan, stable, source)
+	found = append(found, more...)
+	if err != nil || plan.End().Kind != canary.PromoteStable {
 		return found, err
 	}
 	warning, err := d.config.unpromoted(stable, source)

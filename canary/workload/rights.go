@@ -7,7 +7,8 @@ import (
 )
 
 // Rights returns the rights to get both Deployments, to watch the canary if there is a
-// Config.Watcher, and to patch stable if the plan promotes it.
+// Config.Watcher, to patch stable if the plan promotes it, and those of Config.Scaling and
+// Config.Quotas.
 func (d *Deployments) Rights(plan canary.Plan) []authorizationv1.ResourceAttributes {
 	may := func(verb, name string) authorizationv1.ResourceAttributes {
 		return authorizationv1.ResourceAttributes{
@@ -21,5 +22,21 @@ func (d *Deployments) Rights(plan canary.Plan) []authorizationv1.ResourceAttribu
 	if plan.End().Kind == canary.PromoteStable {
 		all = append(all, may("patch", d.config.Stable))
 	}
+	for _, f := range d.config.Scaling.floors() {
+		all = append(all, rightsOf(f, plan)...)
+	}
+	if d.config.Quotas != nil {
+		all = append(all, authorizationv1.ResourceAttributes{Verb: "list", Resource: "resourcequotas", Namespace: d.config.Namespace})
+	}
 	return all
+}
+
+// rightsOf returns the rights that a Floor needs, if it tells them.
+func rightsOf(f Floor, plan canary.Plan) []authorizationv1.ResourceAttributes {
+	if part, ok := f.(interface {
+		Rights(canary.Plan) []authorizationv1.ResourceAttributes
+	}); ok {
+		return part.Rights(plan)
+	}
+	return nil
 }

@@ -9,9 +9,12 @@ import (
 	"github.com/serin-go/serin/canary"
 )
 
-// progressDeadlineExceeded is the reason in the condition Progressing when the deadline
-// is exceeded. No package of API types defines it.
-const progressDeadlineExceeded = "ProgressDeadlineExceeded"
+// The reasons in the condition Progressing when the deadline is exceeded, and when the version
+// has been rolled out completely. No package of API types defines them.
+const (
+	progressDeadlineExceeded = "ProgressDeadlineExceeded"
+	newReplicaSetAvailable   = "NewReplicaSetAvailable"
+)
 
 // Status says whether the rollout of a Deployment is complete (Yes), in progress (Wait)
 // or failed (No). It follows the rule of "kubectl rollout status": the rollout is

@@ -1,0 +1,126 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/serin-go/serin/canary"
+)
+
+// Scaling has the rollout scale the versions: the canary before it gets a share, by what
+// Config.Capacity needs for that, and stable so that it keeps what it had when the rollout
+// began, until the bake time is over. Nothing is scaled down before everything is over, and then
+// each [Floor] is given back what it was. The zero value scales nothing.
+type Scaling struct {
+	// Stable and Canary are the Floors of the two Deployments; nil if the rollout is not to
+	// scale one.
+	Stable, Canary Floor
+}
+
+// floors returns those that are to be scaled.
+func (s Scaling) floors() (all []Floor) {
+	for _, f := range []Floor{s.Stable, s.Canary} {
+		if f != nil {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+var _ canary.Scaler = (*Deployments)(nil)
+
+// Scales implements [canary.Scaler]: it reports whether there is a Config.Scaling.
+func (d *Deployments) Scales() bool { return slices.ContainsFunc(d.config.Scaling.floors(), scales) }
+
+// scales reports whether the rollout scales what has the Floor.
+func scales(f Floor) bool {
+	_, kept := f.(readOnly)
+	return f != nil && !kept
+}
+
+// claim has each Floor remember what it is, before anything is scaled.
+func (d *Deployments) claim(ctx context.Context, q canary.Question) error {
+	for _, f := range d.config.Scaling.floors() {
+		if _, err := f.Raise(ctx, q, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Release implements [canary.Scaler]: it gives back what each Floor was.
+func (d *Deployments) Release(ctx context.Context, q canary.Question) (canary.Answer, error) {
+	s := d.config.Scaling
+	if s.Canary != nil {
+		if err := s.Canary.Release(ctx, q, q.Traffic.Canary > 0); err != nil {
+			return canary.Answer{}, err
+		}
+	}
+	if s.Stable != nil {
+		if err := s.Stable.Release(ctx, q, q.Traffic.Canary < canary.Full); err != nil {
+			return canary.Answer{}, err
+		}
+	}
+	return canary.Answer{Reply: canary.Yes}, nil
+}
+
+// scale raises the Floors for the traffic that comes, and returns the Answer about the canary's
+// replicas with what is in the way. The share is given when both have what they need.
+func (d *Deployments) scale(ctx context.Context, q canary.Question, ref capacity, a canary.Answer) (canary.Answer, error) {
+	s, all := d.config.Scaling, ref.replicas()
+	if s.Canary != nil {
+		raised, err := s.Canary.Raise(ctx, q, d.config.need(q.Traffic, all))
+		if err != nil || raised.Reply != canary.Yes && a.Reply != canary.No {
+			return canary.Wait.Because("%s; %s", a.Reason, raised.Reason), err
+		}
+	}
+	if s.Stable != nil && q.Traffic.Canary > 0 {
+		raised, err := s.Stable.Raise(ctx, q, all)
+		if err != nil || raised.Reply != canary.Yes && a.Reply == canary.Yes {
+			return canary.Wait.Because("stable has to keep its replicas: %s", raised.Reason), err
+		}
+	}
+	return a, nil
+}
+
+// compare looks whether both versions have the replicas for the traffic, and raises the Floor of
+// one that has not. What is in the way is a Notice: traffic does not wait for it.
+func (d *Deployments) compare(ctx context.Context, q canary.Question, stable, ofCanary int32, seen *canary.Inspection) error {
+	before, err := reference(q.Pin)
+	if err != nil {
+		return err
+	}
+	ref, err := d.follow(ctx, q, before)
+	notes := []error{err}
+	if ref != before {
+		seen.Capacity = ref.String()
+	}
+	seen.Shortfall = ref.shortfall(stable)
+	if q.Traffic.Canary == 0 || ref.replicas() == 0 {
+		return nil
+	}
+	if s := d.config.Scaling.Stable; s != nil && (seen.Shortfall > 0 || ref != before) {
+		notes = append(notes, raise(ctx, s, q, ref.replicas()))
+	}
+	if need := d.config.need(q.Traffic, ref.replicas()); ofCanary < need && seen.Dead == "" {
+		notes = append(notes, fmt.Errorf("canary %s: %d replicas are ready, and %v of the traffic needs %d, by %s", d.config.Canary, ofCanary, q.Traffic.Canary, need, ref.words(d.config.Stable)))
+		if s := d.config.Scaling.Canary; s != nil {
+			notes = append(notes, raise(ctx, s, q, need))
+		}
+	}
+	if err := errors.Join(notes...); err != nil {
+		seen.Notice = err.Error()
+	}
+	return nil
+}
+
+// raise raises a Floor, and returns what is in the way as an error.
+func raise(ctx context.Context, f Floor, q canary.Question, n int32) error {
+	a, err := f.Raise(ctx, q, n)
+	if err == nil && a.Reply != canary.Yes {
+		err = errors.New(a.Reason)
+	}
+	return err
+}
