@@ -4,6 +4,7 @@
 package release
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -32,8 +33,10 @@ type Service struct {
 	// Stable and Canary are the two versions. The canary is to replace stable.
 	Stable, Canary Version
 
-	// Capacity is that of workload.Config: how many ready pods the canary needs for a share.
-	Capacity func(share canary.Weight, stable int) int
+	// Workload says how the pods are looked at and scaled. Its Namespace, Stable and Canary
+	// are those of the Service. If it has no Watcher, and the client of the Deployments can
+	// watch, that is the Watcher.
+	Workload workload.Config
 
 	// ID, Rules, Mirror and Exclusive are those of routing.Target. The ID is part of the
 	// annotation that aborts the rollout: serin-go.github.io/<ID>.abort. By default it is
@@ -90,8 +93,11 @@ func (s Service) destination(v Version) routing.Destination {
 // Parts reads and writes nothing.
 func (s Service) Parts(virtualServices routing.Client[networking.VirtualService], deployments workload.Client) (Parts, error) {
 	rules, err := routing.NewHTTP(s.Target())
-	config := workload.Config{Namespace: s.Namespace, Stable: s.Stable.Deployment, Canary: s.Canary.Deployment, Capacity: s.Capacity}
-	config.Watcher, _ = deployments.(workload.Watcher)
+	config := s.Workload
+	config.Namespace, config.Stable, config.Canary = s.Namespace, s.Stable.Deployment, s.Canary.Deployment
+	if config.Watcher == nil {
+		config.Watcher, _ = deployments.(workload.Watcher)
+	}
 	pods, podsErr := workload.New(deployments, config)
 	errs := []error{err, podsErr}
 	var router *routing.Router
@@ -102,11 +108,29 @@ func (s Service) Parts(virtualServices routing.Client[networking.VirtualService]
 	if err := errors.Join(errs...); err != nil {
 		return Parts{}, fmt.Errorf("release: service %s/%s: %w", s.Namespace, s.Name, err)
 	}
-	return Parts{
-		Router: router, Workload: pods,
-		Stable: metrics.Arm{Workload: s.Stable.Deployment, Namespace: s.Namespace},
-		Canary: metrics.Arm{Workload: s.Canary.Deployment, Namespace: s.Namespace},
-	}, nil
+	return Parts{Router: router, Workload: pods, Stable: s.arm(s.Stable), Canary: s.arm(s.Canary)}, nil
+}
+
+func (s Service) arm(v Version) metrics.Arm {
+	return metrics.Arm{Workload: v.Deployment, Namespace: s.Namespace}
+}
+
+// Load returns a workload.Config.Load: the requests per second of both versions in the time
+// given, until now. The time has to be several scrape intervals; five minutes is a good value.
+// Each call counts twice. A version without requests has none.
+func (s Service) Load(provider metrics.Provider, over time.Duration) func(context.Context) (float64, error) {
+	return func(ctx context.Context) (float64, error) {
+		now := time.Now()
+		var all metrics.Counts
+		for _, v := range []Version{s.Stable, s.Canary} {
+			counts, err := provider.Counts(ctx, metrics.Query{Arm: s.arm(v)}, metrics.Window{From: now.Add(-over), To: now})
+			if err != nil && !metrics.NoData(err) {
+				return 0, fmt.Errorf("release: the requests of %s: %w", v.Deployment, err)
+			}
+			all = all.Add(counts)
+		}
+		return all.Total / over.Seconds(), nil
+	}
 }
 
 // Config returns a canary.Config with the plan, the Router and the Workload. Add the

@@ -1,8 +1,10 @@
 package release_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	istio "istio.io/client-go/pkg/clientset/versioned"
@@ -81,4 +83,28 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 	_, err = shop.Parts(nil, nil)
 	require.ErrorContains(t, err, "workload: the client is missing")
 	require.ErrorContains(t, err, "VirtualService shop/shop: client is missing")
+}
+
+func TestTheLoadIsThatOfBothVersions(t *testing.T) {
+	var asked []metrics.Query
+	answers := map[string]error{}
+	load := shop.Load(metrics.ProviderFunc(func(_ context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+		asked = append(asked, q)
+		require.Equal(t, 5*time.Minute, w.Length())
+		if err := answers[q.Arm.Workload]; err != nil {
+			return metrics.Counts{}, err
+		}
+		return metrics.Counts{Total: 3000}, nil
+	}), 5*time.Minute)
+	rate, err := load(t.Context())
+	require.NoError(t, err)
+	require.InDelta(t, 20, rate, 1e-9)
+	require.Len(t, asked, 2)
+	answers["shop-v2"] = metrics.ErrNoSeries
+	rate, err = load(t.Context())
+	require.NoError(t, err)
+	require.InDelta(t, 10, rate, 1e-9)
+	answers["shop-v2"] = metrics.ErrPartial
+	_, err = load(t.Context())
+	require.ErrorIs(t, err, metrics.ErrPartial)
 }
