@@ -89,6 +89,7 @@ func (b *bounds) rollout(r *Rollout) {
 	b.text("pin version", r.Pin.Version, maxPin)
 	b.text("pin capacity", r.Pin.Capacity, maxPin)
 	b.text("pin scaling", r.Pin.Scaling, maxPin)
+	b.text("pin restarts", r.Pin.Restarts, maxPin)
 	b.time("began", r.Began)
 }
 

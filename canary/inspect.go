@@ -49,6 +49,8 @@ func (t *turn) inspect() *decision {
 		return d
 	case seen.CanaryChanged != "" && t.onChange != ChangeHold && !t.s.Recalled:
 		return t.otherCanary()
+	case seen.Failed != "":
+		return t.rollBack(seen.Failed)
 	}
 	return nil
 }
@@ -85,6 +87,8 @@ func (t *turn) afterwards() *decision {
 		return t.stayed()
 	case seen.Dead != "" && t.exposed():
 		return t.bereft(seen.Dead)
+	case seen.Failed != "" && t.s.Phase == phase.PromotingStable: // or stable runs the same version
+		return t.rollBack(seen.Failed)
 	case seen.StableChanged != "" && t.s.inParts():
 		return t.rollBack(seen.StableChanged)
 	case seen.StableChanged != "" && (t.s.Phase == phase.Baking || t.s.Phase == phase.Returning):
@@ -101,6 +105,8 @@ func (t *turn) stayed() *decision {
 		return t.rollBack(seen.Dead)
 	case seen.CanaryChanged != "" && t.onChange != ChangeHold:
 		return t.otherCanary()
+	case seen.Failed != "":
+		return t.rollBack(seen.Failed)
 	}
 	return nil
 }

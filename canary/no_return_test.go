@@ -39,6 +39,7 @@ func TestBehindThePointOfNoReturnAFailureHoldsAndCallsPeople(t *testing.T) {
 	for name, fails := range map[string]func(*stage){
 		"the judge fails the canary":    func(s *stage) { s.judge.Script = rulings(analysis.Fail) },
 		"the canary has no pods":        func(s *stage) { s.workload.AliveScript = noPods },
+		"its pods show that it is bad":  func(s *stage) { s.workload.Failed = restarted },
 		"nobody can judge":              func(s *stage) { s.judge.Script = []canarytest.Ruling{unread} },
 		"the canary is another version": func(s *stage) { s.workload.CanaryChanged = pushed },
 		"somebody changes it often":     func(s *stage) { s.workload.AliveScript = noPods; s.argues() },

@@ -36,6 +36,8 @@ func (f Fence) After(last Fence) error {
 type Question struct {
 	// Fence is the fencing token of the decision to ask.
 	Fence Fence
+	// Began is when the rollout began, by the clock of the driver that began it.
+	Began time.Time
 	// Traffic is what the mesh is going to do, or does.
 	Traffic Traffic
 	// Pin is what Workload.Pin returned when the rollout began. It is zero before.
@@ -101,15 +103,19 @@ type Inspection struct {
 	// the rollout has promoted it, than that. A step is not left meanwhile, and a promotion
 	// that somebody undid is rolled back.
 	StableChanged string
-	// Notice is something that people should know. It is added to the reason while it lasts,
-	// and changes nothing else.
-	Notice string
 	// Capacity is the new Pin.Capacity, if it has grown since.
 	Capacity string
 	// Shortfall is the share of all traffic that stable's ready pods cannot carry, by what
 	// they were when the rollout began (Question.Pin). On the way back the canary keeps it
 	// until stable has more pods, and for five minutes at most. The zero value is none.
 	Shortfall Weight
+	// Failed says why the pods show that the canary is bad. It counts like a judge's Fail: the
+	// rollout rolls back, and behind a point of no return it holds and calls people. It is not
+	// looked at once stable was promoted, for then both run the same version.
+	Failed string
+	// Notice is something that people should know. It is added to the reason while it lasts,
+	// and changes nothing else.
+	Notice string
 }
 
 // Prerequisite is what the traffic needs beside the Router's object: subsets, or objects

@@ -131,6 +131,8 @@ func (t *turn) mended() (gone bool, why string, d *decision) {
 		return false, "", t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	case t.o.Inspection.CanaryChanged != "" && t.onChange != ChangeHold:
 		return false, "", t.otherCanary()
+	case t.o.Inspection.Failed != "":
+		return false, "", t.rollBack(t.o.Inspection.Failed)
 	case t.o.Inspection.Dead != "":
 		return false, t.o.Inspection.Dead, nil
 	case ready.Reply == unasked:

@@ -58,6 +58,8 @@ type Pin struct {
 	Capacity string `json:"capacity,omitzero"`
 	// Scaling is what the autoscaler gets back in the end.
 	Scaling string `json:"scaling,omitzero"`
+	// Restarts are those of the canary's pods before the first step.
+	Restarts string `json:"restarts,omitzero"`
 }
 
 // Place is where a rollout is.

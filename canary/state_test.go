@@ -24,7 +24,7 @@ func fullest(text string) State {
 		Serial: maxSerial,
 		Rollout: Rollout{
 			Plan: name(maxName), Name: name(maxName), Revision: name(maxName), Owner: name(maxName), End: PromoteStable, Began: at, Object: name(maxName),
-			Pin: Pin{name(maxPin), name(maxPin), name(maxPin)},
+			Pin: Pin{name(maxPin), name(maxPin), name(maxPin), name(maxPin)},
 		},
 		Place: Place{
 			Phase: phase.CompletingShift, Step: maxSteps, Outcome: phase.RolledBack, NoReturn: true, Giving: at,
