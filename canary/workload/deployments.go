@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync/atomic"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,6 +39,15 @@ type Config struct {
 	// Run looks at the plan's interval.
 	Watcher Watcher
 
+	// Pods reads the pods of both Deployments in each turn, and tells of restarts and of images
+	// that differ under one tag (see "Restarts and images" in the package comment). It needs the right to list all
+	// pods of the namespace. Nil means that nobody reads pods.
+	Pods Pods
+	// MaxRestarts is how often the containers of the canary may restart, in all its pods
+	// together, if those of stable do not restart half as often per pod. More than that fails
+	// the canary. It needs Pods. Zero means that restarts are told and fail nothing.
+	MaxRestarts int
+
 	// Capacity says how many ready replicas the canary needs for a share of the live traffic,
 	// given how many stable had when the rollout began. Nil means in proportion, rounded up.
 	// [AtLeastOne] asks for no more than one. Whatever it says, one is needed.
@@ -70,7 +80,8 @@ type Config struct {
 	Template bool
 }
 
-// Deployments is a [canary.Workload] of two Deployments. It keeps no state between calls.
+// Deployments is a [canary.Workload] of two Deployments. It keeps no state between calls,
+// but that it has said that Config.Pods lacks the right.
 // It is safe for concurrent use, also by several processes.
 //
 // Its errors are of type *[Error]. They wrap [canary.ErrRefused] if the API server
@@ -78,8 +89,9 @@ type Config struct {
 // the Annotation holds anything that no promotion wrote. If the context ends during a
 // write, the write may or may not have happened. Repeat the call to find out.
 type Deployments struct {
-	client Client
-	config Config
+	client    Client
+	config    Config
+	forbidden atomic.Bool // it was said that the pods may not be listed
 }
 
 var _ canary.Workload = (*Deployments)(nil)
@@ -97,6 +109,9 @@ func New(client Client, c Config) (*Deployments, error) {
 	missing(c.Namespace == "", "the namespace")
 	missing(c.Stable == "", "the name of the stable Deployment")
 	missing(c.Canary == "", "the name of the canary Deployment")
+	if c.MaxRestarts < 0 || c.MaxRestarts > 0 && c.Pods == nil {
+		errs = append(errs, fmt.Errorf("workload: MaxRestarts is %d; want 0 or more, and Pods to count them by", c.MaxRestarts))
+	}
 	if c.Stable != "" && c.Stable == c.Canary {
 		errs = append(errs, fmt.Errorf("workload: stable and canary are both %q", c.Stable))
 	}
@@ -108,7 +123,7 @@ func New(client Client, c Config) (*Deployments, error) {
 		return nil, errors.Join(errs...)
 	}
 	c.Images = maps.Clone(c.Images)
-	return &Deployments{client, c}, nil
+	return &Deployments{client: client, config: c}, nil
 }
 
 // Promote changes stable to the canary's version. It answers Yes when stable is

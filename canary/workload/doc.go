@@ -15,8 +15,8 @@
 // Promote copies the version in the spec of the canary Deployment, and only if that
 // Deployment is completely rolled out. Pin records the pod templates of both when the rollout
 // begins. If the canary's is different later, Promote answers No, and if stable's is, Wait. A
-// restart changes no version. An image tag that is pushed again cannot be detected. Use digests to prevent
-// that.
+// restart changes no version. An image tag that is pushed again is noticed only if pods of one Deployment run both images
+// (see "Restarts and images"). Use digests to prevent that.
 //
 // # Capacity
 //
@@ -39,6 +39,30 @@
 // Deployment, the minReplicas of a HorizontalPodAutoscaler, or any [Field]. Check refuses a
 // HorizontalPodAutoscaler that belongs to another object, such as a ScaledObject of KEDA, and
 // says what to do.
+//
+// # Restarts and images
+//
+// With Config.Pods, Inspect lists the pods of both Deployments: two lists a turn, answered from
+// the API server's cache, of the size that the pods have. If there are thousands, give it the
+// cache of an informer. Pods count that a ReplicaSet of the Deployment controls and that are not
+// at their end.
+//
+//   - Restarts of the canary are told if they are more per pod than stable's, and fail it if they
+//     are also more than Config.MaxRestarts in all and more than twice stable's per pod. So what
+//     hits both arms, such as a database that is away, fails nothing, nor does a node that is
+//     rebooted. Sidecars and init containers that restart always count like other containers.
+//     Restarts of an older pod are told apart by its last restart, and by what Pin noted of the
+//     canary. In doubt those of the canary count as few and those of stable as many. A bad node
+//     that has most pods of the canary is not recognized: it looks like a bad canary.
+//   - Restarts do not go away by themselves. Behind a point of no return, replace the pods, for
+//     example by "kubectl rollout restart", when the cause is mended.
+//   - Images are told if pods of one pod template have different digests for the same tag. Digests
+//     are compared only if the node shows those of the registry ("repo@sha256:..."). On nodes of
+//     several architectures some runtimes show there the digest of the architecture's own image,
+//     which is told as a difference. Nothing fails because of images.
+//
+// What the pods tell is advice. That they cannot be listed, or not within 5 seconds, is told, and
+// holds nothing. If the right to list them is missing, Check warns, and Inspect says it once.
 //
 // # The record
 //

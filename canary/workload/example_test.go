@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/serin-go/serin/canary"
@@ -74,4 +76,51 @@ func ExampleStatus() {
 	// 1 old replicas pending termination
 	// 1 of 3 replicas available
 	// true
+}
+
+// threePods stands for CoreV1().Pods(namespace) of client-go.
+type threePods struct{}
+
+func (threePods) List(_ context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+	version, controller := opts.LabelSelector[len("v="):], true
+	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Labels:          map[string]string{"v": version, "pod-template-hash": "5d4f"},
+		OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "reviews-" + version + "-5d4f", Controller: &controller}},
+	}}
+	if version == "v2" {
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+			Name: "reviews", RestartCount: 4,
+			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "OOMKilled", ExitCode: 137}},
+		}}
+	}
+	return &corev1.PodList{Items: []corev1.Pod{pod, pod, pod}}, nil
+}
+
+// The engine calls Inspect in each turn. MaxRestarts lets restarts fail the canary; without it
+// they are told.
+func ExampleConfig_restarts() {
+	server := apiserver.New() // in place of a cluster
+	if err := server.Load([]byte(example)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	client := kubernetes.NewForConfigOrDie(server.Config())
+	for _, most := range []int{0, 10} {
+		w, err := workload.New(client.AppsV1().Deployments("bookinfo"), workload.Config{
+			Namespace: "bookinfo", Stable: "reviews-v1", Canary: "reviews-v2", Pods: threePods{}, MaxRestarts: most,
+		})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		seen, err := w.Inspect(context.Background(), canary.Question{})
+		fmt.Printf("notice: %q\nfailed: %q\n%v\n", seen.Notice, seen.Failed, err)
+	}
+	// Output:
+	// notice: "canary reviews-v2: container reviews (OOMKilled) restarted 12 times in 3 pods since the rollout began, stable reviews-v1 0 times in 3"
+	// failed: ""
+	// <nil>
+	// notice: ""
+	// failed: "canary reviews-v2: container reviews (OOMKilled) restarted 12 times in 3 pods since the rollout began, stable reviews-v1 0 times in 3; at most 10 are allowed"
+	// <nil>
 }

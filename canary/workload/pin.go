@@ -16,7 +16,8 @@ import (
 // otherwise. The Version of the Pin is a fingerprint of the canary's pod template,
 // without the annotation of "kubectl rollout restart". The Capacity is the number of
 // available replicas of stable and, with Config.Load, the load. With a Config.Scaling each Floor
-// remembers what it is. If the stable Deployment does not exist, the error wraps
+// remembers what it is. The Restarts are those of the canary, if Config.Pods tells. If the stable
+// Deployment does not exist, the error wraps
 // [canary.ErrRefused].
 //
 // If the rollout is to promote stable, Pin records the rollout in the Annotation of stable,
@@ -33,7 +34,7 @@ func (d *Deployments) Pin(ctx context.Context, q canary.Question) (canary.Pin, c
 	}
 	is, err := version(source)
 	was, stableErr := version(stable)
-	pin := canary.Pin{Version: is + " " + was, Capacity: d.began(ctx, stable).String()}
+	pin := canary.Pin{Version: is + " " + was, Capacity: d.began(ctx, stable).String(), Restarts: d.pinRestarts(ctx, source)}
 	if err := errors.Join(err, stableErr, d.claim(ctx, q)); err != nil || !q.Promotes {
 		return pin, canary.Answer{Reply: canary.Yes}, err
 	}

@@ -56,7 +56,8 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 // made of it. The Shortfall is what the ready replicas of stable lack of those that it had when
 // the rollout began, if each carries a quarter more than then. With a Config.Scaling it raises
 // the Floors of what has too few while users are on the canary. If a Deployment cannot be read,
-// the Inspection has what is known all the same.
+// the Inspection has what is known all the same. With Config.Pods it also has what the pods tell;
+// that they cannot be listed is a Notice, and no error.
 func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen canary.Inspection, err error) {
 	source, err := d.get(ctx, d.config.Canary)
 	switch {
@@ -92,7 +93,9 @@ func (d *Deployments) Inspect(ctx context.Context, q canary.Question) (seen cana
 	if err := d.compare(ctx, q, ready, ofCanary, &seen); err != nil {
 		return seen, d.about(stable.Name, err)
 	}
-	seen.StableChanged, err = d.stableChanged(stable, source, q)
+	if seen.StableChanged, err = d.stableChanged(stable, source, q); err == nil {
+		d.inspectPods(ctx, stable, source, q, &seen)
+	}
 	return seen, err
 }
 
@@ -162,6 +165,7 @@ func (d *Deployments) Check(ctx context.Context, plan canary.Plan) ([]canary.Fin
 	}
 	floors, floorErr := d.checkFloors(ctx, plan)
 	found = append(found, floors...)
+	found = append(found, d.checkPods(ctx, stable)...)
 	source, missing, err := d.source(ctx)
 	if err == nil && source == nil {
 		found = append(found, canary.Finding{Problem: missing.Reason + "; the rollout will wait"})

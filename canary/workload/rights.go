@@ -7,8 +7,9 @@ import (
 )
 
 // Rights returns the rights to get both Deployments, to watch the canary if there is a
-// Config.Watcher, to patch stable if the plan promotes it, and those of Config.Scaling and
-// Config.Quotas.
+// Config.Watcher, to patch stable if the plan promotes it, those of Config.Scaling, and to list
+// the Config.Pods and Config.Quotas. The last two have no name, because a Role cannot restrict a
+// list to some objects: they apply to all of the namespace.
 func (d *Deployments) Rights(plan canary.Plan) []authorizationv1.ResourceAttributes {
 	may := func(verb, name string) authorizationv1.ResourceAttributes {
 		return authorizationv1.ResourceAttributes{
@@ -25,8 +26,14 @@ func (d *Deployments) Rights(plan canary.Plan) []authorizationv1.ResourceAttribu
 	for _, f := range d.config.Scaling.floors() {
 		all = append(all, rightsOf(f, plan)...)
 	}
+	list := func(resource string) {
+		all = append(all, authorizationv1.ResourceAttributes{Verb: "list", Resource: resource, Namespace: d.config.Namespace})
+	}
 	if d.config.Quotas != nil {
-		all = append(all, authorizationv1.ResourceAttributes{Verb: "list", Resource: "resourcequotas", Namespace: d.config.Namespace})
+		list("resourcequotas")
+	}
+	if d.config.Pods != nil {
+		list("pods")
 	}
 	return all
 }
