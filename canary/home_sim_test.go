@@ -208,7 +208,7 @@ func (p *somewhere) Pin(context.Context, Question) (Pin, Answer, error) {
 func (p *somewhere) Ready(context.Context, Question) (Answer, error) { return p.answer() }
 func (p *somewhere) Inspect(context.Context, Question) (Inspection, error) {
 	a, err := p.answer()
-	return Inspection{Dead: pick(p.rng, "", "", a.Reason), StableChanged: pick(p.rng, "", "", "", a.Reason)}, err
+	return Inspection{Dead: pick(p.rng, "", "", a.Reason), StableChanged: pick(p.rng, "", "", "", a.Reason), Failed: pick(p.rng, "", "", a.Reason)}, err
 }
 func (p *somewhere) Promote(context.Context, Question) (Answer, error) { return p.answer() }
 func (p *somewhere) Restore(context.Context, Question) (Answer, error) { return p.answer() }

@@ -21,6 +21,7 @@ type driver struct {
 	skew   time.Duration
 	seen   any  // the version read last
 	told   bool // in this turn, that the canary has no pod
+	failed bool // in this turn, that the pods show that the canary is bad
 	lacks  Weight
 	writes bool // the call is one to write
 }
@@ -37,7 +38,7 @@ func (w *world) drive(skew time.Duration) iter.Seq[time.Time] {
 		r.now, r.ran = func() time.Time { return w.now.Add(d.skew) }, func() time.Duration { return 0 }
 		for !d.dead {
 			calm := w.faults == 0
-			d.told, d.lacks = false, 0
+			d.told, d.failed, d.lacks = false, false, 0
 			e, err := r.Turn(context.Background())
 			told := w.sim.meddled && errors.Is(err, ErrUnexplained) || w.restored && errors.Is(err, ErrBadState)
 			if err != nil && !d.dead && calm && !told {
@@ -134,6 +135,9 @@ func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
 	if d.told && t.Canary > 0 && !s.mustStay() {
 		d.w.broken("%v is written in the turn that was told that the canary has no pod", t)
 	}
+	if d.failed && d.seen == d.w.version && onward(&d.w.state, &s) {
+		d.w.broken("%v follows %v in the turn that was told that the canary is bad", s.Phase, d.w.state.Phase)
+	}
 	if d.lacks > 0 && !d.told && d.seen == d.w.version {
 		d.w.holdCapacity(d.w.state, s, t, d.lacks)
 	}
@@ -177,12 +181,21 @@ func (d *driver) Ready(ctx context.Context, q Question) (a Answer, err error) {
 	return a, err
 }
 
-// Inspect tells that the canary has no pod.
+// onward reports whether a rollout goes on towards its end.
+func onward(before, after *State) bool {
+	enters := after.Phase == phase.CompletingShift || after.Phase == phase.PromotingStable
+	return enters && after.Phase != before.Phase || after.Phase == phase.Progressing && after.Step > before.Step
+}
+
+// Inspect tells that the canary has no pod, and that its pods show that it is bad.
 func (d *driver) Inspect(_ context.Context, q Question) (seen Inspection, err error) {
 	d.holdPin(q)
 	err = d.call(func() error {
 		if d.w.podless() {
 			seen.Dead = "no pod is ready"
+		}
+		if d.w.killed {
+			seen.Failed, seen.Notice = "its pods restart", "so they do"
 		}
 		seen.Shortfall = d.w.lacking
 		return nil
@@ -191,6 +204,7 @@ func (d *driver) Inspect(_ context.Context, q Question) (seen Inspection, err er
 		d.lacks = seen.Shortfall
 	}
 	d.told = err == nil && seen.Dead != ""
+	d.failed = err == nil && seen.Failed != ""
 	return seen, err
 }
 

@@ -35,6 +35,7 @@ type world struct {
 	refused   bool      // something was, since the object was written
 	deaths    int       // of the canary's pods, still to come
 	podsBack  time.Time // when they are there again
+	killed    bool      // its pods show that it is bad
 	shrinks   int       // of stable, still to come
 	lacking   Weight    // what stable has no pods for, until grown
 	grown     time.Time
@@ -101,7 +102,8 @@ func (w *world) lapse(d time.Duration) {
 	w.now = w.now.Add(d)
 	if w.deaths > 0 && w.traffic.Canary > 0 && w.rng.IntN(32) == 0 {
 		w.deaths--
-		w.podsBack = w.now.Add(pick(w.rng, 10*time.Second, 3*time.Minute, 20*time.Minute))
+		w.podsBack = w.now.Add(pick(w.rng, 0, 10*time.Second, 3*time.Minute, 20*time.Minute))
+		w.killed = w.killed || w.rng.IntN(4) == 0
 	}
 	if w.shrinks > 0 && w.traffic.Canary > 0 && w.rng.IntN(32) == 0 {
 		w.shrinks--

@@ -58,7 +58,7 @@ type Pin struct {
 	Capacity string `json:"capacity,omitzero"`
 	// Scaling is what the autoscaler gets back in the end.
 	Scaling string `json:"scaling,omitzero"`
-	// Restarts are those of the canary's pods before the first step.
+	// Restarts is how often the canary's pods had restarted before the first step.
 	Restarts string `json:"restarts,omitzero"`
 }
 

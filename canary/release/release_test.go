@@ -60,6 +60,19 @@ func TestThePartsAreOfTheSameVersions(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestPodsAreReadWhereTheServiceSaysWho(t *testing.T) {
+	kube, err := kubernetes.NewForConfig(apiserver.New().Config())
+	require.NoError(t, err)
+	s := shop
+	s.MaxRestarts = 5
+	_, err = parts(t, s)
+	require.ErrorContains(t, err, "MaxRestarts is 5; want 0 or more, and Pods to count them by")
+	s.Pods = kube.CoreV1().Pods(s.Namespace)
+	p, err := parts(t, s)
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(p.Workload.Rights(canary.Plan{})), "pods")
+}
+
 func TestVersionsMayHaveHostsAndAVirtualServiceOfTheirOwn(t *testing.T) {
 	s := release.Service{
 		Namespace: "shop", Name: "shop", ID: "front-shop", VirtualService: "front", Exclusive: true, Mirror: []string{"GET"}, Rules: []routing.Rule{{Name: "api"}},

@@ -39,9 +39,9 @@ type Config struct {
 	// Run looks at the plan's interval.
 	Watcher Watcher
 
-	// Pods reads the pods of both Deployments in each turn, and tells of restarts and of images
-	// that differ under one tag (see "Restarts and images" in the package comment). It needs the right to list all
-	// pods of the namespace. Nil means that nobody reads pods.
+	// Pods lists the pods of both Deployments in each turn, so that restarts, and images that
+	// differ under one tag, are told: see "Restarts and images" in the package comment. It needs
+	// the right to list all pods of the namespace. Nil means that nobody reads pods.
 	Pods Pods
 	// MaxRestarts is how often the containers of the canary may restart, in all its pods
 	// together, if those of stable do not restart half as often per pod. More than that fails
@@ -81,8 +81,7 @@ type Config struct {
 }
 
 // Deployments is a [canary.Workload] of two Deployments. It keeps no state between calls,
-// but that it has said that Config.Pods lacks the right.
-// It is safe for concurrent use, also by several processes.
+// but for having said that Config.Pods may not be listed. It is safe for concurrent use, also by several processes.
 //
 // Its errors are of type *[Error]. They wrap [canary.ErrRefused] if the API server
 // refused the request for good or an object does not exist, and [canary.ErrBadState] if

@@ -62,7 +62,7 @@
 //     which is told as a difference. Nothing fails because of images.
 //
 // What the pods tell is advice. That they cannot be listed, or not within 5 seconds, is told, and
-// holds nothing. If the right to list them is missing, Check warns, and Inspect says it once.
+// holds nothing. If no pod of the canary is ready, users leave it before anybody lists pods. If the right to list them is missing, Check warns, and Inspect says it once.
 //
 // # The record
 //

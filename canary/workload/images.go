@@ -18,7 +18,7 @@ import (
 func digestOf(imageID string) string {
 	repo, digest, found := strings.Cut(imageID, "@")
 	algorithm, hex, whole := strings.Cut(digest, ":")
-	const shortest = 32 // of all algorithms that the OCI knows, sha256 has the shortest digest: 64
+	const shortest = 64 // sha256, of the algorithms that the OCI knows
 	plain := func(r rune) bool { return '0' <= r && r <= '9' || 'a' <= r && r <= 'f' }
 	if !found || !whole || repo == "" || algorithm == "" || len(hex) < shortest || strings.TrimFunc(hex, plain) != "" {
 		return ""

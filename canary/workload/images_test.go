@@ -28,7 +28,7 @@ func TestTheDigestInARegistryIsReadFromAnImageID(t *testing.T) {
 		"@" + digestA:                         "",
 		"reviews@" + digestA + "@x":           "",
 		"reviews@sha256:abc":                  "",
-		"reviews@" + digestA[:70]:             digestA[:70], // an algorithm may have shorter ones
+		"reviews@" + digestA[:70]:             "",
 		"reviews@sha256:":                     "",
 		"reviews@" + strings.ToUpper(digestA): "",
 	} {

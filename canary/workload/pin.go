@@ -16,8 +16,8 @@ import (
 // otherwise. The Version of the Pin is a fingerprint of the canary's pod template,
 // without the annotation of "kubectl rollout restart". The Capacity is the number of
 // available replicas of stable and, with Config.Load, the load. With a Config.Scaling each Floor
-// remembers what it is. The Restarts are those of the canary, if Config.Pods tells. If the stable
-// Deployment does not exist, the error wraps
+// remembers what it is. With Config.Pods, the Restarts are those of the canary's containers so
+// far; "" if the pods cannot be listed. If the stable Deployment does not exist, the error wraps
 // [canary.ErrRefused].
 //
 // If the rollout is to promote stable, Pin records the rollout in the Annotation of stable,

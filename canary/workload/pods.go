@@ -80,9 +80,10 @@ func statuses(pod *corev1.Pod) []corev1.ContainerStatus {
 }
 
 // inspectPods is what the pods tell. An error of theirs is told, and nothing more: the
-// Deployments tell what matters most.
+// Deployments tell what matters most. If users have to leave a dead canary, it is not asked.
 func (d *Deployments) inspectPods(ctx context.Context, stable, source *appsv1.Deployment, q canary.Question, seen *canary.Inspection) {
-	if d.config.Pods == nil || source == nil {
+	urgent := seen.Dead != "" && (q.Traffic.Canary > 0 || q.Traffic.Cohorts != "")
+	if d.config.Pods == nil || source == nil || urgent {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, listing)

@@ -193,6 +193,23 @@ func TestPodsThatCannotBeListedAreNoErrorOfAnInspection(t *testing.T) {
 	require.Empty(t, pods.asked, "there is no canary")
 }
 
+// Users have to leave first; then it is time to look why.
+func TestNobodyWaitsForPodsToLeaveADeadCanary(t *testing.T) {
+	pods := &listed{pods: []corev1.Pod{podOf("v1", 0), podOf("v2", 4), podOf("v2", 2)}}
+	c, w := observed(t, pods)
+	c.change("reviews-v2", func(d *appsv1.Deployment) { d.Status.ReadyReplicas = 0 })
+	for _, traffic := range []canary.Traffic{{Canary: canary.Percent}, {Cohorts: "beta"}} {
+		seen, err := w.Inspect(t.Context(), canary.Question{Traffic: traffic})
+		require.NoError(t, err)
+		require.NotEmpty(t, seen.Dead)
+		require.Empty(t, pods.asked)
+	}
+	seen, err := w.Inspect(t.Context(), canary.Question{})
+	require.NoError(t, err)
+	require.NotEmpty(t, seen.Dead)
+	require.Equal(t, sixRestarts, seen.Failed)
+}
+
 func TestPodsThatAreNotListedInTimeDoNotDelayADecision(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, w := observed(t, &listed{hangs: true})

@@ -128,7 +128,7 @@ type comparison struct{ stable, canary tally }
 // exceeds reports whether the canary has surely restarted more often per pod than so many times
 // what stable has. It has not if there is no pod of stable.
 func (c *comparison) exceeds(times float64) bool {
-	return c.stable.pods > 0 && float64(c.canary.least)*float64(c.stable.pods) > times*float64(c.stable.most)*float64(c.canary.pods)
+	return float64(c.canary.least)*float64(c.stable.pods) > times*float64(c.stable.most)*float64(c.canary.pods)
 }
 
 // judge says what the canary's restarts are, if they are more per pod than those of stable, and
