@@ -39,6 +39,7 @@ func (s *spec) problems() mistakes {
 	}
 	s.checkNoReturn(&all)
 	all.within(place{"end"}, s.endProblems())
+	all.within(place{"returnInSteps"}, s.returns.problems(s.end.Kind))
 	s.checkLast(&all)
 	s.checkUnits(&all)
 	return all

@@ -56,7 +56,7 @@ func (sp *spec) wrongPlace(s *State) string {
 		return fmt.Sprintf("phase %v leads to %v", s.Phase, s.Outcome)
 	}
 	want := sp.trafficIn(s.Phase, s)
-	if !s.Giving.IsZero() {
+	if !s.Giving.IsZero() || s.Phase == phase.Returning && sp.mayReturnInSteps() {
 		want.Canary = s.Traffic.Canary
 	}
 	under := s.Recalled && !rowOf(s.Phase).bare // under way to what it should be
@@ -65,6 +65,9 @@ func (sp *spec) wrongPlace(s *State) string {
 	}
 	return ""
 }
+
+// mayReturnInSteps reports whether the plan returns in steps, or is not known.
+func (sp *spec) mayReturnInSteps() bool { return len(sp.returns.Stable) > 0 || len(sp.steps) == 0 }
 
 // leadsTo reports whether the outcome of s is one that its phase can have.
 func (sp *spec) leadsTo(s *State) bool {
@@ -87,7 +90,7 @@ func wrongFlags(s *State) string {
 	switch r := rowOf(s.Phase); {
 	case !s.Paused.IsZero() && !r.pausable:
 		return fmt.Sprintf("paused in phase %v", s.Phase)
-	case s.Phase != phase.Progressing && (s.Drifting || s.Skipped):
+	case s.Phase != phase.Progressing && (s.Drifting || s.Skipped && s.Phase != phase.Returning):
 		return fmt.Sprintf("a step's drift or skipped hold in phase %v", s.Phase)
 	case !s.Giving.IsZero() && !gradual(s.Phase):
 		return fmt.Sprintf("a return in parts in phase %v", s.Phase)

@@ -50,14 +50,19 @@ var means = [...]func(s State) bool{
 	order.Abort: func(s State) bool {
 		return s.Phase != phase.Idle && !rowOf(s.Phase).final && !s.leadsBack() || s.Restart
 	},
-	order.Promote: func(s State) bool { return s.Phase == phase.Progressing && !s.PromoteNow },
-	order.Skip:    func(s State) bool { return s.Phase == phase.Progressing && !s.Skipped },
+	order.Promote: func(s State) bool { return (s.Phase == phase.Progressing || s.returns()) && !s.PromoteNow },
+	order.Skip: func(s State) bool {
+		return (s.Phase == phase.Progressing || s.returns() && !s.PromoteNow) && !s.Skipped
+	},
 	order.Approve: func(s State) bool { return gated(s.Phase) },
 	order.Retry:   func(s State) bool { return s.Phase == phase.RolledBack },
 	order.StepBack: func(s State) bool {
 		return (s.Phase == phase.Progressing || s.Phase == phase.CompletingShift) && !s.Recalled
 	},
 }
+
+// returns reports whether traffic returns to a promoted stable, and the canary still has some.
+func (p *Place) returns() bool { return p.Phase == phase.Returning && p.Traffic.Canary > 0 }
 
 // suits tells why the command means nothing to a rollout in the State s; "" if
 // it means something.
@@ -103,6 +108,9 @@ func (t *turn) obey() *decision {
 	t.s.Command = Command{}
 	if why := c.suits(&t.s); why != "" {
 		return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "an order has no effect: " + why})
+	}
+	if t.pointless(&t.s, c.Order) {
+		return t.write(t.o.Traffic, Reason{Cause: cause.MovedOn, Detail: "an order has no effect: the plan does not return in steps"})
 	}
 	why := c.Order.String() + c.credit()
 	switch c.Order {

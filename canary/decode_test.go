@@ -34,7 +34,7 @@ line 11: steps 3 "dark" leaveGates: found null, want a list; leave the field out
 line 12: steps 4: found a list, want an object
 line 14: end: found a list, want an object
 line 15: name: the field stands twice
-line 16: weather: there is no such field; want one of name, revision, owner, settle, scrapeLag, interval, bake, verify, headerRoutes, drift, onChange, blindLimit, errorLimit, pauseLimit, steps, end`,
+line 16: weather: there is no such field; want one of name, revision, owner, settle, scrapeLag, interval, bake, verify, headerRoutes, drift, onChange, blindLimit, errorLimit, pauseLimit, steps, end, returnInSteps`,
 		planError(t, `{
 "name": "p",
 "owner": 7,

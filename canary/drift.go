@@ -138,7 +138,7 @@ func (t *turn) driftPolicy() DriftPolicy {
 	switch {
 	case t.s.Phase == phase.Progressing && (t.spec.drift.Policy != RollBackOnDrift || !t.s.mustStay()):
 		return t.spec.drift.Policy
-	case t.s.Phase == phase.RestoringStable && t.s.Recalled, !t.s.Giving.IsZero() && !t.o.Traffic.exceeds(t.s.Traffic):
+	case t.s.Phase == phase.RestoringStable && t.s.Recalled, (!t.s.Giving.IsZero() || t.s.inParts()) && !t.o.Traffic.exceeds(t.s.Traffic):
 		return Adopt
 	}
 	return Reassert

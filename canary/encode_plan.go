@@ -11,22 +11,23 @@ import (
 
 // planDoc is the encoded form of a Plan.
 type planDoc struct {
-	Name         string       `json:"name"`
-	Revision     string       `json:"revision,omitzero"`
-	Owner        string       `json:"owner,omitzero"`
-	Settle       duration     `json:"settle,omitzero"`
-	ScrapeLag    duration     `json:"scrapeLag,omitzero"`
-	Interval     duration     `json:"interval,omitzero"`
-	Bake         duration     `json:"bake,omitzero"`
-	Verify       bool         `json:"verify,omitzero"`
-	HeaderRoutes bool         `json:"headerRoutes,omitzero"`
-	Drift        driftDoc     `json:"drift,omitzero"`
-	OnChange     ChangePolicy `json:"onChange,omitzero"`
-	BlindLimit   duration     `json:"blindLimit,omitzero"`
-	ErrorLimit   duration     `json:"errorLimit,omitzero"`
-	PauseLimit   duration     `json:"pauseLimit,omitzero"`
-	Steps        []stepDoc    `json:"steps"`
-	End          endDoc       `json:"end,omitzero"`
+	Name          string       `json:"name"`
+	Revision      string       `json:"revision,omitzero"`
+	Owner         string       `json:"owner,omitzero"`
+	Settle        duration     `json:"settle,omitzero"`
+	ScrapeLag     duration     `json:"scrapeLag,omitzero"`
+	Interval      duration     `json:"interval,omitzero"`
+	Bake          duration     `json:"bake,omitzero"`
+	Verify        bool         `json:"verify,omitzero"`
+	HeaderRoutes  bool         `json:"headerRoutes,omitzero"`
+	Drift         driftDoc     `json:"drift,omitzero"`
+	OnChange      ChangePolicy `json:"onChange,omitzero"`
+	BlindLimit    duration     `json:"blindLimit,omitzero"`
+	ErrorLimit    duration     `json:"errorLimit,omitzero"`
+	PauseLimit    duration     `json:"pauseLimit,omitzero"`
+	Steps         []stepDoc    `json:"steps"`
+	End           endDoc       `json:"end,omitzero"`
+	ReturnInSteps returnDoc    `json:"returnInSteps,omitzero"`
 }
 
 type driftDoc struct {
@@ -38,6 +39,11 @@ type endDoc struct {
 	Kind          EndKind  `json:"kind,omitzero"`
 	Deadline      duration `json:"deadline,omitzero"`
 	HoldOnFailure bool     `json:"holdOnFailure,omitzero"`
+}
+
+type returnDoc struct {
+	Hold   duration `json:"hold,omitzero"`
+	Stable []Weight `json:"stable,omitempty"`
 }
 
 // stepDoc is the encoded form of a Step: its traffic stands beside the rest.
@@ -83,6 +89,8 @@ func (s *spec) encode() ([]byte, error) {
 		BlindLimit: duration(s.blind), ErrorLimit: duration(s.errors), PauseLimit: duration(s.pause),
 		Steps: make([]stepDoc, len(s.steps)),
 		End:   endDoc{s.end.Kind, duration(s.end.Deadline), s.end.HoldOnFailure},
+
+		ReturnInSteps: returnDoc{duration(s.returns.Hold), s.returns.Stable},
 	}
 	for i, t := range s.steps {
 		doc.Steps[i] = stepDoc{t.Name, t.Traffic, duration(t.Hold), duration(t.Deadline), t.OnDeadline, t.EnterGates, t.LeaveGates, t.Requires, t.NoReturn}
@@ -143,6 +151,9 @@ func (s spec) plan() (Plan, error) {
 //	  kind: stay             # or promote stable, discard
 //	  deadline: 0s           # none
 //	  holdOnFailure: false
+//	returnInSteps:           # only with promote stable
+//	  hold: 0s
+//	  stable: []             # everything at once; or shares such as [10%, 50%]
 func (p *Plan) UnmarshalJSON(data []byte) error {
 	if len(data) > maxPlan {
 		return fmt.Errorf("canary: plan: %d bytes, at most %d are allowed", len(data), maxPlan)
@@ -174,7 +185,8 @@ func (doc planDoc) builder() Builder {
 		Settle(time.Duration(doc.Settle)).ScrapeLag(time.Duration(doc.ScrapeLag)).Interval(time.Duration(doc.Interval)).
 		OnDrift(doc.Drift.Policy).DriftLimit(doc.Drift.Limit).OnChange(doc.OnChange).BlindLimit(time.Duration(doc.BlindLimit)).ErrorLimit(time.Duration(doc.ErrorLimit)).PauseLimit(time.Duration(doc.PauseLimit)).
 		Step(steps...).
-		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure})
+		End(End{doc.End.Kind, time.Duration(doc.End.Deadline), doc.End.HoldOnFailure}).
+		ReturnInSteps(time.Duration(doc.ReturnInSteps.Hold), doc.ReturnInSteps.Stable...)
 	b.spec.bake, b.spec.verify, b.spec.headerRoutes = time.Duration(doc.Bake), doc.Verify, doc.HeaderRoutes
 	b.spec.revision = doc.Revision
 	return b

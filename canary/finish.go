@@ -52,7 +52,7 @@ func (t *turn) follow(r *row) *decision {
 	if unseen != nil {
 		return t.stay(Reason{Cause: cause.Verifying, Detail: t.o.Answers[askShown].Reason})
 	}
-	if d := t.giveBack(); d != nil {
+	if d := t.giveBack(since); d != nil {
 		return d
 	}
 	if d := t.granted(r); d != nil {
@@ -83,15 +83,16 @@ func (t *turn) leave() *decision {
 }
 
 // watch has the last step's judge go on where its traffic does. CompletingShift is not left, and
-// a promoted stable gets no more, before the judge was asked once, and Baking is not left while
-// it lacks readings.
+// a promoted stable gets no more, before the judge was asked once. Baking is not left, and no
+// share of a return in steps, while it lacks readings.
 func (t *turn) watch(r *row, since time.Time) *decision {
 	if !r.judged || t.end.Kind == Discard { // a trial is over when its steps are
 		return nil
 	}
 	lack, d := t.judge(&t.steps[t.s.Step], since)
 	unsighted := (t.s.Phase == phase.CompletingShift || t.s.inParts()) && lack.Cause != cause.None && !t.o.Judged.Asked
-	blind := t.s.Phase == phase.Baking && t.o.Judged.Asked && t.o.Judged.unread()
+	stays := t.s.Phase == phase.Baking || t.s.inParts() && t.inSteps(t.s.Phase)
+	blind := stays && t.o.Judged.Asked && t.o.Judged.unread()
 	if d == nil && (unsighted || blind) {
 		return t.stay(lack)
 	}

@@ -29,6 +29,7 @@ type spec struct {
 	onChange              ChangePolicy
 	blind, errors, pause  time.Duration // limits
 	end                   End
+	returns               returnSteps
 
 	// What follows belongs to a plan. The rest then has its defaults; author is
 	// what was written.

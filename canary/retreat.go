@@ -20,7 +20,7 @@ func (t *turn) retreat() *decision {
 		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", t.pauseLimit(), t.s.Reason))
 	}
 	if resumed := r.Cause == cause.SteppedBack && !r.Gone.IsZero(); !resumed {
-		if d := t.giveBack(); d != nil {
+		if d := t.giveBack(time.Time{}); d != nil {
 			return d
 		}
 	}

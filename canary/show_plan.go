@@ -49,7 +49,7 @@ func (p Plan) String() string {
 		fmt.Fprintf(w, "%4d\t%s\t%s\t%s\n", i+1, s.Name, traffic, s.shown())
 	}
 	w.Flush()
-	b.WriteString("then " + p.spec.end.shown())
+	b.WriteString("then " + join("; ", p.spec.end.shown(), p.spec.returns.shown()))
 	return b.String()
 }
 

@@ -74,7 +74,8 @@ type Place struct {
 	Outcome phase.Phase `json:"outcome,omitzero"`
 	// NoReturn: the rollout has come to a Step with NoReturn.
 	NoReturn bool `json:"noReturn,omitzero"`
-	// Giving is since when traffic returns to stable in parts.
+	// Giving is since when traffic returns to stable in parts, as its pods carry it. It is zero
+	// while a share of a return in steps is held.
 	Giving time.Time `json:"giving,omitzero"`
 	// Retreat says why and since when stable has all traffic in the phase Retreating.
 	Retreat retreat `json:"retreat,omitzero"`
@@ -138,7 +139,7 @@ type orders struct {
 	Command Command `json:"command,omitzero"`
 	// Approved are the gates that were opened by command in this step.
 	Approved []string `json:"approved,omitempty"`
-	// Skipped: the hold of this step was waived.
+	// Skipped: the hold of this step, or of this share of a return in steps, was waived.
 	Skipped bool `json:"skipped,omitzero"`
 	// PromoteNow: promotion was ordered; the engine waits for no step, hold, gate or
 	// verdict any more.

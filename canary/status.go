@@ -61,6 +61,7 @@ func (p Plan) Status(s State, now time.Time) Status {
 	if gated(s.Phase) {
 		all.Gates = slices.DeleteFunc(t.ahead(), func(gate string) bool { return slices.Contains(s.Approved, gate) })
 	}
+	all.Orders = slices.DeleteFunc(all.Orders, func(o order.Order) bool { return p.spec.pointless(&s, o) })
 	if len(all.Gates) == 0 {
 		all.Orders = slices.DeleteFunc(all.Orders, func(o order.Order) bool { return o == order.Approve })
 	}
@@ -78,7 +79,7 @@ func (t *turn) waits(now time.Time) (what string, until time.Time) {
 	case !s.Paused.IsZero():
 		return "paused: " + s.Reason, s.Paused.Add(t.pauseLimit())
 	case s.inParts():
-		return "waits for pods of stable: " + s.Reason, s.Giving.Add(giving)
+		return t.partWaits(now)
 	case strings.HasPrefix(s.Reason, behind):
 		return "waits for people: " + s.Reason, until
 	case s.Phase == phase.Retreating:

@@ -45,7 +45,7 @@ func (t *turn) date(before *State) {
 // only writes what was noted, and what the clocks need. What else was begun comes to nothing.
 func (t *turn) only(s State) (State, *decision) {
 	carry := s.Carry
-	s.Blind, s.Failing, s.Retreat.Gone, s.Carry = t.s.Blind, t.s.Failing, t.s.Retreat.Gone, t.s.Carry
+	s.Blind, s.Failing, s.Retreat.Gone, s.Giving, s.Carry = t.s.Blind, t.s.Failing, t.s.Retreat.Gone, t.s.Giving, t.s.Carry
 	t.s = s
 	t.s.Serial = s.nextSerial()
 	t.d.Write, t.d.Traffic = true, t.o.Traffic
@@ -89,7 +89,7 @@ func (t *turn) ticked(s *State) bool {
 	if t.o.Off.Abs() > maxSkew && t.o.Now.Sub(s.Written) < lookAhead/2 {
 		return !t.s.Failing.Equal(s.Failing) // two drivers may have other readings, and each notes its own
 	}
-	return !t.s.Blind.Equal(s.Blind) || !t.s.Failing.Equal(s.Failing) || !t.s.Retreat.Gone.Equal(s.Retreat.Gone)
+	return !t.s.Blind.Equal(s.Blind) || !t.s.Failing.Equal(s.Failing) || !t.s.Retreat.Gone.Equal(s.Retreat.Gone) || !t.s.Giving.Equal(s.Giving)
 }
 
 // lookBy is when somebody must look again; zero if no users are on the canary.

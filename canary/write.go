@@ -48,6 +48,9 @@ func (t *turn) move(traffic Traffic, r Reason) *decision {
 	t.s.Shifted = t.o.Now
 	t.s.Verified = time.Time{}
 	t.s.Drifting, t.s.Drifted = false, time.Time{}
+	if t.inSteps(t.s.Phase) { // another share, which is held anew
+		t.s.Giving, t.s.Skipped = time.Time{}, false
+	}
 	d := t.write(traffic, r)
 	d.After = min(t.settle, t.interval)
 	return d

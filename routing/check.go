@@ -11,14 +11,18 @@ import (
 
 var _ canary.Checker = (*Router)(nil)
 
-// Check implements [canary.Checker]. It renders the traffic of the rollback, of each step
-// and of the full shift to the canary into the present objects, and reports what cannot
+// Check implements [canary.Checker]. It renders the traffic of the rollback, of each step,
+// of a return in steps and of the full shift to the canary into the present objects, and reports what cannot
 // be rendered. It writes nothing.
 func (r *Router) Check(ctx context.Context, p canary.Plan) ([]canary.Finding, error) {
 	all := []canary.Traffic{{}}
 	names := []string{"rollback"}
 	for _, step := range p.Steps() {
 		all, names = append(all, step.Traffic), append(names, fmt.Sprintf("step %q", step.Name))
+	}
+	_, shares := p.ReturnInSteps()
+	for _, stable := range shares {
+		all, names = append(all, canary.Traffic{Canary: canary.Full - stable}), append(names, fmt.Sprintf("return of %v to stable", stable))
 	}
 	if p.End().Kind != canary.Discard {
 		all, names = append(all, canary.Traffic{Canary: canary.Full}), append(names, "full shift")
