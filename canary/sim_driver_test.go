@@ -143,7 +143,10 @@ func (d *driver) Write(_ context.Context, r Reading, t Traffic, s State) error {
 	}
 	d.writes = true
 	defer func() { d.writes = false }()
-	return d.call(func() error { return d.w.write(r, t, s) })
+	return d.call(func() error {
+		d.w.told = d.told
+		return d.w.write(r, t, s)
+	})
 }
 
 // Pin tells which version the rollout is about, as long as nothing was moved.

@@ -224,6 +224,14 @@ func randomScenario(rng *rand.Rand) scenario {
 	if end.Kind == Stay || end.Kind == PromoteStable && rng.IntN(2) == 0 {
 		b = b.Step(Step{Name: "all", Traffic: everything, Hold: 30 * time.Second})
 	}
+	if end.Kind == PromoteStable && rng.IntN(2) == 0 {
+		var stable []Weight
+		for w := Weight(0); w < 70*Percent; {
+			w += Weight(1+rng.IntN(60)) * Percent / 2
+			stable = append(stable, w)
+		}
+		b = b.ReturnInSteps(time.Duration(rng.IntN(90))*time.Second, stable...)
+	}
 	plan, err := b.End(end).Build()
 	if err != nil {
 		panic(err)

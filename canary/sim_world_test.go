@@ -59,6 +59,7 @@ type world struct {
 	// restored: somebody put an older object back. Who does not remember a later one
 	// goes on from there, as only the Workload's record could tell otherwise.
 	restored bool
+	told     bool  // whoever writes, that the canary has no pod
 	law      error // the first law that was broken
 }
 
@@ -218,6 +219,9 @@ func (w *world) holdTrouble(before, after State, t Traffic) {
 }
 
 func (w *world) holdLaws(before, after State, t Traffic) {
+	if after.Phase == phase.Returning && after.Serial == before.Serial+1 && !w.restored {
+		w.holdReturn(before, after, t)
+	}
 	if !w.sim.meddled && !w.restored {
 		w.holdHeaderRoutes(before, after, t)
 	}
