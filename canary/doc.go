@@ -44,7 +44,8 @@
 //     Without a ready pod the rollout rolls back after ten minutes, otherwise after the pause
 //     limit, 24 hours by default.
 //     Traffic goes back to stable in proportion to the ready pods that stable has, measured by
-//     those of when the rollout began, and within five minutes in any case.
+//     those of when the rollout began, and within five minutes in any case. A promoted stable
+//     may get it in steps instead, each held for a while (Builder.ReturnInSteps).
 //   - Behind a point of no return (Step.NoReturn) only an order takes users from the canary.
 //   - To verify is to see in what the proxies do that they route as written. A canary is quiet
 //     when no proxy sends it live requests any more.
@@ -70,7 +71,8 @@
 //     to a stable workload that is between two versions, unless the canary has no ready pod
 //     or fails while stable cannot be restored.
 //   - On the way back stable gets no more than its ready pods carry, but a share of the rest
-//     that grows with the time, and within five minutes everything. A canary without a ready
+//     that grows with the time, and within five minutes everything. In a return in steps this
+//     holds for each share: stable gets no more before its hold is over. A canary without a ready
 //     pod gives everything at once, and so do Sweep and Config.AtStop. A stable without a
 //     ready pod gets nothing while the canary has one.
 //   - With a Config.Verifier a rollout is over when the mesh was seen to do its last traffic.

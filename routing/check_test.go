@@ -54,3 +54,29 @@ func TestAPlanThatTheRouterCannotCarryOutIsRefusedBeforeItBegins(t *testing.T) {
 	_, err = runner.Check(t.Context())
 	require.ErrorContains(t, err, "canary: Router: ")
 }
+
+// E5: nor after the promotion.
+func TestAShareOfAReturnThatTheRouterCannotWriteIsRefusedBeforeItBegins(t *testing.T) {
+	w := newWorld(t, `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: prod}
+spec:
+  hosts: [reviews]
+  http:
+  - name: b
+    route:
+    - destination: {host: reviews, subset: v1}
+      weight: 1
+    - destination: {host: other}
+      weight: 999983
+`)
+	plan, err := canary.NewPlan("p").Step(canary.Step{Traffic: share(100)}).
+		End(canary.End{Kind: canary.PromoteStable}).ReturnInSteps(0, 10*canary.Percent+1, 50*canary.Percent).Build()
+	require.NoError(t, err)
+	found, err := routing.NewRouter(w.object(t, "reviews", "b")).Check(t.Context(), plan)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Contains(t, found[0].Problem, "return of 10.0001% to stable: ")
+	require.True(t, found[0].Refuses)
+}

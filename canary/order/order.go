@@ -15,7 +15,7 @@ const (
 	Resume         // go on after a Pause or StepBack, or restore traffic that drifted
 	Abort          // roll back
 	Promote        // go to the plan's end now, without holds, gates and verdicts
-	Skip           // end the hold of this step
+	Skip           // end the hold of this step, or of this share of a return in steps
 	Approve        // open the gate named in the Command, now or when the rollout comes to it
 	Retry          // begin again after a rollback
 	StepBack       // give stable all traffic for a while; Resume enters the step again
