@@ -1,6 +1,8 @@
 package canary
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -56,4 +58,47 @@ func clockCases(d time.Duration) []clockCase {
 		{name: "its clock jumps there and back", drivers: []clockDriver{{jumps: []clockJump{{7 * time.Minute, d}, {17 * time.Minute, -d}}}}},
 		{name: "one of two jumps there and back", drivers: []clockDriver{{}, {jumps: []clockJump{{7 * time.Minute, d}, {17 * time.Minute, -d}}}}},
 	}
+}
+
+// The shares of a return in steps are held as steps are.
+func TestNoShareOfAReturnEndsEarlyWhateverTheClocksShow(t *testing.T) {
+	plan, err := NewPlan("clocks").Settle(5*time.Second).ScrapeLag(15*time.Second).Weights(List(Full), Step{Hold: clockHold, Requires: NoFailure}).
+		End(End{Kind: PromoteStable}).ReturnInSteps(clockHold, 10*Percent, 50*Percent).Build()
+	require.NoError(t, err)
+	for _, d := range []time.Duration{0, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute} {
+		for _, lacking := range []Weight{0, 95 * Percent} {
+			for _, c := range clockCases(d) {
+				t.Run(fmt.Sprintf("%v %s, stable lacks %v", d, c.name, lacking), func(t *testing.T) {
+					w := newClockWorld(t, c.drivers...)
+					w.plan, w.pods = plan, fewPods{lacking}
+					w.run(6 * time.Hour)
+					s, lasted := w.reading.State, w.now.Sub(epoch)
+					t.Logf("a hold lasted %v to %v longer, all %v, %d writes, %v", w.shortest, w.longest, lasted, w.writes, s.Phase)
+					require.LessOrEqual(t, w.writes, 100)
+					if c.blind && d > maxSkew { // the only clock is not that of the metric store
+						require.Equal(t, phase.Retreating, s.Phase)
+						return
+					}
+					require.Equal(t, phase.Promoted, s.Phase)
+					if lacking == 0 { // otherwise stable gets a share in parts
+						require.GreaterOrEqual(t, w.shortest, -min(d, maxSkew))
+					}
+					require.LessOrEqual(t, lasted, 3*(clockHold+giving)+d+35*time.Minute)
+				})
+			}
+		}
+	}
+}
+
+// fewPods is a Workload whose stable lacks pods for a share.
+type fewPods struct{ lacking Weight }
+
+func (fewPods) Pin(context.Context, Question) (Pin, Answer, error) {
+	return Pin{Capacity: "10"}, Answer{Reply: Yes}, nil
+}
+func (fewPods) Ready(context.Context, Question) (Answer, error)   { return Answer{Reply: Yes}, nil }
+func (fewPods) Promote(context.Context, Question) (Answer, error) { return Answer{Reply: Yes}, nil }
+func (fewPods) Restore(context.Context, Question) (Answer, error) { return Answer{Reply: Yes}, nil }
+func (p fewPods) Inspect(context.Context, Question) (Inspection, error) {
+	return Inspection{Shortfall: p.lacking}, nil
 }

@@ -28,6 +28,7 @@ type clockWorld struct {
 	early  int           // windows that began before the traffic changed
 	told   bool          // an Event named the difference of the clocks
 	phases []phase.Phase // that were entered
+	pods   Workload      // nil if there is none
 	actors []*clockDriver
 }
 
@@ -96,7 +97,7 @@ func (d *clockDriver) turn() {
 		return
 	}
 	if d.r == nil || d.cron > 0 {
-		r, err := NewRunner(Config{Plan: w.plan, Router: w, Analyzer: d})
+		r, err := NewRunner(Config{Plan: w.plan, Router: w, Analyzer: d, Workload: w.pods})
 		require.NoError(w.t, err)
 		r.now, r.ran = d.clock, func() time.Duration { return w.now.Sub(epoch) + time.Second }
 		d.r = r
@@ -124,7 +125,8 @@ func (w *clockWorld) Write(_ context.Context, r Reading, t Traffic, s State) err
 		w.phases = append(w.phases, s.Phase)
 	}
 	left := s.Phase != before.State.Phase || s.Step != before.State.Step
-	if held := before.State.Phase == phase.Progressing || before.State.Phase == phase.Baking; left && held && s.Phase != phase.Retreating {
+	held := left && (before.State.Phase == phase.Progressing || before.State.Phase == phase.Baking) && s.Phase != phase.Retreating
+	if held || before.State.Phase == phase.Returning && t.Canary < before.Traffic.Canary {
 		beyond := w.now.Sub(w.divided) - clockHold
 		w.shortest, w.longest = min(w.shortest, beyond), max(w.longest, beyond)
 	}

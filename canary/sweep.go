@@ -87,7 +87,7 @@ func (t *turn) renew(s State) State {
 // written also if nothing else is, so that any driver knows since when.
 func (t *turn) ticked(s *State) bool {
 	if t.o.Off.Abs() > maxSkew && t.o.Now.Sub(s.Written) < lookAhead/2 {
-		return !t.s.Failing.Equal(s.Failing) // two drivers may have other readings, and each notes its own
+		return !t.s.Failing.Equal(s.Failing) || !t.s.Giving.Equal(s.Giving) // two drivers may have other readings, and each notes its own
 	}
 	return !t.s.Blind.Equal(s.Blind) || !t.s.Failing.Equal(s.Failing) || !t.s.Retreat.Gone.Equal(s.Retreat.Gone) || !t.s.Giving.Equal(s.Giving)
 }
