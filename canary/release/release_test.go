@@ -64,10 +64,10 @@ func TestPodsAreReadWhereTheServiceSaysWho(t *testing.T) {
 	kube, err := kubernetes.NewForConfig(apiserver.New().Config())
 	require.NoError(t, err)
 	s := shop
-	s.MaxRestarts = 5
+	s.Workload.MaxRestarts = 5
 	_, err = parts(t, s)
 	require.ErrorContains(t, err, "MaxRestarts is 5; want 0 or more, and Pods to count them by")
-	s.Pods = kube.CoreV1().Pods(s.Namespace)
+	s.Workload.Pods = kube.CoreV1().Pods(s.Namespace)
 	p, err := parts(t, s)
 	require.NoError(t, err)
 	require.Contains(t, fmt.Sprint(p.Workload.Rights(canary.Plan{})), "pods")
