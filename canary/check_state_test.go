@@ -43,6 +43,8 @@ func TestAStateThatNoRolloutOfThePlanCouldHaveWrittenIsBad(t *testing.T) {
 		"cleaning up what stays":               {stay, Place{Phase: phase.CleaningUp, Traffic: Traffic{Canary: Full, HeaderRoutes: true}, Outcome: phase.Promoted}, nil, "phase CleaningUp with canary 100%, header routes, not canary 100%"},
 		"paused while it rolls back":           {promote, Place{Phase: phase.RollingBack, Outcome: phase.RolledBack}, func(s *State) { s.Paused = at }, "paused in phase RollingBack"},
 		"an open gate after the steps":         {promote, Place{Phase: phase.Returning, Outcome: phase.Promoted}, func(s *State) { s.Approved = []string{"g"} }, "an open gate in phase Returning"},
+		"a half in a return at once":           {promote, Place{Phase: phase.Returning, Traffic: Traffic{Canary: Full / 2}, Outcome: phase.Promoted}, nil, "phase Returning with canary 50%, not stable only"},
+		"a skipped hold on the way back":       {promote, Place{Phase: phase.RollingBack, Outcome: phase.RolledBack}, func(s *State) { s.Skipped = true }, "skipped hold in phase RollingBack"},
 		"a retreat without a cause":            {promote, Place{Phase: phase.Retreating}, nil, `a retreat because of "none" in phase Retreating`},
 		"the cause of no retreat":              {promote, Place{Phase: phase.Progressing, Retreat: retreat{Cause: cause.NoPods, Since: at}}, nil, `a retreat because of "no ready pod" in phase Progressing`},
 		"another end":                          {promote, Place{Phase: phase.Progressing}, func(s *State) { s.End = Stay }, `its end is "stay", not "promote stable"`},

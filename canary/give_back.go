@@ -35,7 +35,7 @@ func (t *turn) keep(p phase.Phase, traffic *Traffic) *decision {
 	switch {
 	case !gradual(p) || has == 0:
 		return nil
-	case (pinned || t.o.Workload && t.inSteps(p)) && t.o.Answers[askInspected].Reply == unasked:
+	case pinned && t.o.Answers[askInspected].Reply == unasked:
 		return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
 	case pinned && t.s.Giving.IsZero() && t.o.Erred[askInspected]:
 		traffic.Canary = max(0, has-doubling)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -49,6 +50,28 @@ steps:
   hold: 5m
 end: [stay]
 `))
+}
+
+func TestEveryMistakeOfAReturnInStepsHasItsLine(t *testing.T) {
+	require.Equal(t, `canary: plan "shop": line 4: returnInSteps hold: duration "five": want a form such as 1m30s
+line 6: returnInSteps stable 1: found 10, want a percentage in quotes or with its sign, such as "12.5%"
+line 8: returnInSteps stable 3: 20% is not more than the 50% before it
+line 9: returnInSteps stabel: there is no such field; did you mean stable?`, problem(t, `name: shop
+steps: [{canary: 50%}]
+returnInSteps:
+  hold: five
+  stable:
+  - 10
+  - 50%
+  - 20%
+  stabel: [10%]
+end: {kind: promote stable}
+`))
+	plan, err := Parse([]byte("name: shop\nsteps: [{canary: 50%}]\nend: {kind: promote stable}\nreturnInSteps: {hold: 5m, stable: [10%, \"50%\"]}"))
+	require.NoError(t, err)
+	hold, stable := plan.ReturnInSteps()
+	require.Equal(t, 5*time.Minute, hold)
+	require.Equal(t, []canary.Weight{10 * canary.Percent, 50 * canary.Percent}, stable)
 }
 
 func TestAPlanIsWhatItsJSONIs(t *testing.T) {
