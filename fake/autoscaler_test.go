@@ -297,13 +297,16 @@ func TestAnAutoscalerWaitsForItsDeployment(t *testing.T) {
 	})
 }
 
+// doubling is a behavior: without one, the first recommendation of 7 would count for long.
+const doubling = "behavior: {scaleUp: {policies: [{type: Percent, value: 100, periodSeconds: 15}]}}"
+
 func TestPodsThatAreNotReadyAreNotScaledUpTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := bookinfo(t, stableService, autoscaled("v1", "reviews-v1", 1, 20, ""))
+		server := bookinfo(t, stableService, autoscaled("v1", "reviews-v1", 1, 20, doubling))
 		mesh := fake.NewMesh(server, fake.Config{Versions: map[string]fake.Behaviour{"reviews:1": {Start: 5 * time.Minute}}})
-		mesh.Load(60, stableOnly)
+		mesh.Load(63, stableOnly) // 5 % more than 6 pods should get
 		pass(4 * time.Minute)
-		require.Equal(t, 6, replicasOf(t, server, "reviews-v1"))
+		require.Equal(t, 6, replicasOf(t, server, "reviews-v1"), "twice as many at once; then three that start count too")
 		require.Equal(t, 3, deploymentStatus(t, server, "reviews-v1").ReadyReplicas)
 	})
 }
