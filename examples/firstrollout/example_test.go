@@ -13,6 +13,7 @@ import (
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/release"
+	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/mirror"
@@ -94,6 +95,12 @@ func Example() {
 func newShop() (*fake.Mesh, release.Parts) {
 	server := apiserver.New()
 	check(server.Load([]byte(shop)))
+	mesh, parts, _ := newShopOn(server, nil)
+	return mesh, parts
+}
+
+// newShopOn is newShop with a Workload that change has changed.
+func newShopOn(server *apiserver.Server, change func(*workload.Config, kubernetes.Interface)) (*fake.Mesh, release.Parts, kubernetes.Interface) {
 	mesh := fake.NewMesh(server, fake.Config{Seed: 1, Scrape: 10 * time.Millisecond, Start: 50 * time.Millisecond})
 	istioClient, err := istio.NewForConfig(server.Config())
 	check(err)
@@ -104,9 +111,12 @@ func newShop() (*fake.Mesh, release.Parts) {
 		Stable: release.Version{Deployment: "shop-v1", Subset: "v1"},
 		Canary: release.Version{Deployment: "shop-v2", Subset: "v2"},
 	}
+	if change != nil {
+		change(&service.Workload, kube)
+	}
 	parts, err := service.Parts(istioClient.NetworkingV1().VirtualServices("shop"), kube.AppsV1().Deployments("shop"))
 	check(err)
-	return mesh, parts
+	return mesh, parts, kube
 }
 
 func check(err error) {
