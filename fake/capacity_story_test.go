@@ -59,6 +59,8 @@ func twoDays(t *testing.T, scales bool) *days {
 				Canary: workload.Autoscaler(hpas, ns, "v2", "reviews-v2"),
 			}
 			c.Load = service.Load(d.mesh, 5*time.Minute)
+		} else {
+			c.Capacity = workload.AtLeastOne
 		}
 	}, func(c *canary.Config) {
 		c.Plan, d.router = plan, c.Router
@@ -86,19 +88,24 @@ func (d *days) evening() {
 	d.more = nil
 }
 
+// run lets the rollout go on for a time.
+func (d *days) run(how time.Duration) {
+	ctx, stop := context.WithTimeout(d.Context(), how)
+	defer stop()
+	state, err := d.runner.Run(ctx)
+	if err != nil {
+		require.ErrorIs(d, err, context.DeadlineExceeded)
+	}
+	d.state = state
+}
+
 // drive lets the rollout go on for a time, and holds that at each moment stable has the pods for
 // everything while the canary has users and may still lose them.
 func (d *days) drive(how time.Duration) {
 	for end := time.Now().Add(how); time.Now().Before(end) && !d.state.Phase.Final(); {
-		ctx, stop := context.WithTimeout(d.Context(), time.Minute)
-		state, err := d.runner.Run(ctx)
-		stop()
-		if err != nil {
-			require.ErrorIs(d, err, context.DeadlineExceeded)
-		}
-		d.state = state
-		if state.Traffic.Canary > 0 {
-			require.GreaterOrEqual(d, 1300*deploymentStatus(d.T, d.server, "reviews-v1").ReadyReplicas, d.rate, "%v %v", state.Phase, state.Traffic)
+		d.run(time.Minute)
+		if s := d.state; s.Traffic.Canary > 0 {
+			require.GreaterOrEqual(d, 1300*deploymentStatus(d.T, d.server, "reviews-v1").ReadyReplicas, d.rate, "%v %v", s.Phase, s.Traffic)
 		}
 	}
 }
@@ -132,5 +139,20 @@ func TestTwoDaysWithALoadThatDoublesAtNoon(t *testing.T) {
 			require.Empty(t, a.Annotations)
 		}
 		require.Empty(t, d.mesh.Problems())
+	})
+}
+
+// What the scaling is for: without it, and with one pod being enough, stable shrinks while it is
+// idle, and could not take everything back.
+func TestWithoutScalingStableShrinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := twoDays(t, false)
+		least := 10
+		for range 36 {
+			d.run(time.Hour)
+			least = min(least, deploymentStatus(t, d.server, "reviews-v1").ReadyReplicas)
+		}
+		require.LessOrEqual(t, least, 2)
+		require.NotZero(t, d.failed())
 	})
 }
