@@ -37,7 +37,8 @@ func (t *turn) drift() *decision {
 
 // recalled puts a State back that somebody removed and this driver remembers.
 func (t *turn) recalled() *decision {
-	t.s.Serial = t.firstSerial() // what is remembered may be a few writes old
+	t.s.Serial = t.firstSerial()                     // what is remembered may be a few writes old,
+	t.s.Shifted, t.s.Verified = t.o.Now, time.Time{} // and nobody knows what the traffic was since
 	what := fmt.Sprintf("somebody %v, with %v (change %d of at most %d)", t.o.Loss, t.o.Traffic, t.s.Drifts, t.spec.drift.Limit)
 	row := rowOf(t.s.Phase)
 	if t.end.Kind == PromoteStable && !row.moved && !row.back {

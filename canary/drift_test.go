@@ -279,3 +279,19 @@ func TestDriftedTrafficIsNoEvidence(t *testing.T) {
 		require.NotEmpty(t, asked[len(asked)-1].Earlier)
 	})
 }
+
+// What the traffic was while the State was away, nobody knows: its time begins anew, in every
+// way that the rollout goes on.
+func TestTheTimeOfTrafficThatNobodySawIsNotCounted(t *testing.T) {
+	for policy := range canary.RollBackOnDrift + 1 {
+		plan := mustBuild(t, twoSteps().OnDrift(policy))
+		first := canary.Traffic{Canary: 10 * percent}
+		s := inStep(plan, 0, first)
+		s.Verified = noon.Add(time.Second)
+		o := canary.Observation{Now: noon.Add(30 * time.Second), Traffic: first, Loss: canary.Removed}
+		next, d := plan.Next(s, o)
+		require.True(t, d.Write, policy)
+		require.Equal(t, o.Now, next.Shifted, policy)
+		require.Zero(t, next.Verified, policy)
+	}
+}
