@@ -58,7 +58,10 @@ func (p *Plane) startAPIServer(ctx context.Context) error {
 func (p *Plane) startControllerManager(ctx context.Context) error {
 	return p.startPart(ctx, ControllerManager, p.command("kube-controller-manager",
 		"--kubeconfig="+p.Kubeconfig(), "--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=1000",
-		"--controllers=deployment-controller,replicaset-controller,endpointslice-controller,garbage-collector-controller,namespace-controller",
+		"--controllers=deployment-controller,replicaset-controller,endpointslice-controller,garbage-collector-controller,namespace-controller,horizontal-pod-autoscaler-controller,resourcequota-controller",
+		// Minutes on a cluster, and seconds here.
+		"--horizontal-pod-autoscaler-sync-period=1s", "--horizontal-pod-autoscaler-downscale-stabilization=2s",
+		"--horizontal-pod-autoscaler-cpu-initialization-period=1s", "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
 		"--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(p.ports.controllers),
 		"--cert-dir="+p.Path("controllers"), "--tls-cert-file="+p.Path(certFile), "--tls-private-key-file="+p.Path(keyFile),
 	), "https://"+address(p.ports.controllers)+"/healthz")
