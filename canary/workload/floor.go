@@ -27,7 +27,8 @@ type Floor interface {
 	// remembers. It reads, calls q.Current, and writes only if that returns nil.
 	Raise(ctx context.Context, q canary.Question, n int32) (canary.Answer, error)
 	// Release makes the least what it was before Raise, unless somebody has changed it
-	// since. A Deployment that serves loses no replicas by that.
+	// since. A Deployment that serves loses no replicas by that. What does not exist any more
+	// is no error.
 	Release(ctx context.Context, q canary.Question, serves bool) error
 }
 
@@ -139,7 +140,7 @@ func (f Field[T]) Raise(ctx context.Context, q canary.Question, n int32) (a cana
 
 // Release implements [Floor].
 func (f Field[T]) Release(ctx context.Context, q canary.Question, serves bool) error {
-	return f.change(ctx, nil, func(object T, r scaling) (held, error) {
+	err := f.change(ctx, nil, func(object T, r scaling) (held, error) {
 		is, _ := f.Read(object)
 		if r.Rollout != q.Fence.Rollout {
 			return held{is, nilUnless(r)}, nil // it is another rollout's
@@ -152,6 +153,10 @@ func (f Field[T]) Release(ctx context.Context, q canary.Question, serves bool) e
 		}
 		return held{is, nil}, nil
 	})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 var _ canary.Checker = Field[*appsv1.Deployment]{}

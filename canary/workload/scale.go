@@ -50,20 +50,18 @@ func (d *Deployments) claim(ctx context.Context, q canary.Question) error {
 	return nil
 }
 
-// Release implements [canary.Scaler]: it gives back what each Floor was.
+// Release implements [canary.Scaler]: it gives back what each Floor was. An error about one keeps
+// the other from nothing.
 func (d *Deployments) Release(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	s := d.config.Scaling
+	var ofCanary, ofStable error
 	if s.Canary != nil {
-		if err := s.Canary.Release(ctx, q, q.Traffic.Canary > 0); err != nil {
-			return canary.Answer{}, err
-		}
+		ofCanary = s.Canary.Release(ctx, q, q.Traffic.Canary > 0)
 	}
 	if s.Stable != nil {
-		if err := s.Stable.Release(ctx, q, q.Traffic.Canary < canary.Full); err != nil {
-			return canary.Answer{}, err
-		}
+		ofStable = s.Stable.Release(ctx, q, q.Traffic.Canary < canary.Full)
 	}
-	return canary.Answer{Reply: canary.Yes}, nil
+	return canary.Answer{Reply: canary.Yes}, errors.Join(ofCanary, ofStable)
 }
 
 // scale raises the Floors for the traffic that comes, and returns the Answer about the canary's

@@ -94,6 +94,57 @@ func TestBothVersionsAreScaledBeforeAShareIsGiven(t *testing.T) {
 	require.Equal(t, [2]int32{2, 1}, leasts(t, config))
 }
 
+// lockedFloor is one that may not be written any more.
+type lockedFloor struct{ workload.Floor }
+
+func (lockedFloor) Release(context.Context, canary.Question, bool) error { return errLocked }
+
+var errLocked = errors.New("locked")
+
+// Whoever may not give one back, or has nothing to give it back to, gives back the other.
+func TestOneFloorKeepsTheOtherFromNothing(t *testing.T) {
+	for name, x := range map[string]struct {
+		change func(cluster, *workload.Scaling)
+		err    error
+		is     func(t *testing.T, config workload.Config)
+	}{
+		"the canary's may not be written": {
+			func(_ cluster, s *workload.Scaling) { s.Canary = lockedFloor{s.Canary} }, errLocked,
+			func(t *testing.T, config workload.Config) { require.Equal(t, [2]int32{2, 30}, leasts(t, config)) },
+		},
+		"stable's may not be written": {
+			func(_ cluster, s *workload.Scaling) { s.Stable = lockedFloor{s.Stable} }, errLocked,
+			func(t *testing.T, config workload.Config) { require.Equal(t, [2]int32{30, 1}, leasts(t, config)) },
+		},
+		"the canary's is gone": {
+			func(c cluster, _ *workload.Scaling) {
+				require.NoError(c, c.server.Delete("horizontalpodautoscalers.autoscaling", "bookinfo", "hpa-v2"))
+			}, nil,
+			func(t *testing.T, config workload.Config) {
+				least, _, err := config.Scaling.Stable.Bounds(t.Context())
+				require.NoError(t, err)
+				require.EqualValues(t, 2, least)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, config := autoscaled(t)
+			w := c.workload(config)
+			q := pinned(t, w)
+			q.Fence.Serial, q.Traffic.Canary = 2, canary.Full
+			c.scaled("reviews-v2", 30)
+			_, err := w.Ready(t.Context(), q)
+			require.NoError(t, err)
+			require.Equal(t, [2]int32{30, 30}, leasts(t, config))
+			x.change(c, &config.Scaling)
+			q.Fence.Serial, q.Traffic.Canary = 3, 0
+			_, err = c.workload(config).Release(t.Context(), q)
+			require.ErrorIs(t, err, x.err)
+			x.is(t, config)
+		})
+	}
+}
+
 // The autoscaler of a canary that is rolled out may add pods while a share is given.
 func TestAnAutoscalerThatAddsPodsKeepsNoShare(t *testing.T) {
 	c, config := autoscaled(t)
