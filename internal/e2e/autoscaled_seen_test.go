@@ -104,6 +104,18 @@ func (w *wrote) requireCapacity(t *testing.T) (most canary.Weight) {
 	return most
 }
 
+// back returns the shares on the way from everything to nothing, each once.
+func (w *wrote) back() (shares []canary.Weight) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, g := range w.given {
+		if g.share == canary.Full || len(shares) > 0 && shares[len(shares)-1] != g.share {
+			shares = append(shares, g.share)
+		}
+	}
+	return slices.Compact(shares)
+}
+
 func (w *wrote) patchesOf(what string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

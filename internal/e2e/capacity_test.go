@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -173,6 +175,67 @@ func TestAFieldThatSomebodySetsBackIsNotFoughtOver(t *testing.T) {
 	require.Zero(t, a.wrote.requireCapacity(t))
 }
 
+// setBack has a tool set the minReplicas of a version to one every second, until the test ends.
+func (a *autoscaled) setBack(t *testing.T, name string) {
+	hpas := a.kube.AutoscalingV2().HorizontalPodAutoscalers(a.namespace)
+	ctx, cancel := context.WithCancel(t.Context())
+	var tool sync.WaitGroup
+	tool.Go(func() {
+		for ticker := time.Tick(time.Second); ctx.Err() == nil; {
+			select {
+			case <-ctx.Done():
+			case <-ticker:
+				_, err := hpas.Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"minReplicas":1}}`), metav1.PatchOptions{FieldManager: "gitops"})
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	t.Cleanup(tool.Wait)
+	t.Cleanup(cancel)
+}
+
+// If stable shrinks all the same, because a tool does not let it keep its pods, users return to it
+// as its autoscaler adds them.
+func TestUsersReturnToAStableThatShrankAsItGrows(t *testing.T) {
+	t.Parallel()
+	a := newAutoscaled(t)
+	before := a.owned(t)
+	a.setBack(t, "reviews-v1")
+	ended, _ := a.start(t, build(t, halfThenAll(time.Second, time.Hour).End(canary.End{Kind: canary.Discard})))
+	a.seen.wait(t, share(100))
+	a.said.await(t, "HorizontalPodAutoscaler reviews-v1 keeps at least 1 replicas, and 6 are needed: somebody has set it back from 6 to 1 4 times")
+	a.await(t, func() bool { return a.ready.now().v1 == 1 })
+	written := a.wrote.patchesOf("horizontalpodautoscalers reviews-v1")
+	require.Equal(t, 5, written, "it is remembered, raised, and raised again three times")
+	a.abort(t)
+	require.ErrorIs(t, (<-ended).err, canary.ErrRolledBack)
+	require.Equal(t, before, a.owned(t))
+	require.Equal(t, written+1, a.wrote.patchesOf("horizontalpodautoscalers reviews-v1"))
+	a.end(t)
+	require.Equal(t, canary.Full, a.wrote.requireCapacity(t))
+	require.Greater(t, len(a.wrote.back()), 2, "in parts: %v", a.wrote.back())
+}
+
+// Somebody may delete the canary with all that belongs to it before the rollout is over.
+func TestAnAutoscalerThatIsGoneIsGivenNothingBack(t *testing.T) {
+	t.Parallel()
+	a := newAutoscaled(t)
+	before := a.owned(t)
+	ended, _ := a.start(t, build(t, halfThenAll(time.Second, time.Hour).End(canary.End{Kind: canary.Discard})))
+	a.seen.wait(t, share(50))
+	require.NoError(t, a.kube.AutoscalingV2().HorizontalPodAutoscalers(a.namespace).Delete(t.Context(), "reviews-v2", metav1.DeleteOptions{}))
+	a.said.await(t, `horizontalpodautoscalers.autoscaling "reviews-v2" not found`)
+	a.abort(t)
+	require.ErrorIs(t, (<-ended).err, canary.ErrRolledBack)
+	stable := a.autoscaler(t, "reviews-v1")
+	require.Equal(t, before[0].Spec, stable.Spec)
+	require.Equal(t, before[0].ObjectMeta, owned(stable.ObjectMeta))
+	a.end(t)
+	require.Equal(t, 50*canary.Percent, a.wrote.requireCapacity(t))
+}
+
 func TestWithoutTheRightToScaleNothingIsGiven(t *testing.T) {
 	t.Parallel()
 	a := newAutoscaled(t)
@@ -201,7 +264,11 @@ func TestWithoutTheRightToScaleNothingIsGiven(t *testing.T) {
 
 	leave(t, a.config, a.rights)
 	a.seen.wait(t, share(100))
+	leave(t, a.config, a.rights, scales)
 	a.abort(t)
+	a.said.await(t, "CleaningUp: cleaning up: no answer: workload: HorizontalPodAutoscaler "+a.namespace+"/reviews-v2")
+	require.Equal(t, before[0], a.owned(t)[0], "it does not wait for the other")
+	leave(t, a.config, a.rights)
 	require.ErrorIs(t, (<-ended).err, canary.ErrRolledBack)
 	require.Equal(t, before, a.owned(t))
 	a.end(t)
