@@ -43,7 +43,11 @@ type Objects[T metav1.Object] interface {
 // the field, and the annotation serin-go.github.io/scaling, which remembers what the owner had
 // there, by one JSON patch with the resourceVersion that was read. If somebody sets the field
 // back, it is raised again three times, and then Raise says so: two tools do not fight over a
-// field.
+// field. A tool that replaces the whole object removes the annotation as well, and with it the
+// number of times: have that tool leave the field and the annotation alone.
+//
+// The field manager of the writes is "serin", also after the rollout. So a server-side apply that
+// changes the number later is a conflict until it is forced once.
 type Field[T metav1.Object] struct {
 	// Objects is the client for the kind and the namespace of the object.
 	Objects Objects[T]

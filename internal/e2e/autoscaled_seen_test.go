@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/internal/e2e/plane"
 )
 
 // given is a share that a driver wrote, and how many pods of the canary were ready just before.
@@ -47,7 +48,7 @@ func (w *wrote) wrap(next http.RoundTripper) http.RoundTripper {
 		if err != nil {
 			return nil, err
 		}
-		ready := len(slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !serves(&pod) }))
+		ready := len(slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !plane.Ready(&pod) }))
 		answer, err := next.RoundTrip(r)
 		if err != nil || answer.StatusCode != http.StatusOK {
 			return answer, err
@@ -154,7 +155,7 @@ func (r *readyPods) note(o any, there bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.pods, pod.UID)
-	if there && serves(pod) {
+	if there && plane.Ready(pod) {
 		r.pods[pod.UID] = pod.Labels["version"]
 	}
 	is := r.count()
@@ -190,13 +191,4 @@ func (r *readyPods) least() bothPods {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.fewest
-}
-
-func serves(pod *corev1.Pod) bool {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil
-		}
-	}
-	return false
 }

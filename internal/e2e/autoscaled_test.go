@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -17,6 +21,7 @@ import (
 
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
+	"github.com/serin-go/serin/canary/order"
 	releases "github.com/serin-go/serin/canary/release"
 	"github.com/serin-go/serin/canary/rights"
 	"github.com/serin-go/serin/canary/workload"
@@ -46,7 +51,7 @@ const (
 // versions. What pods use follows the traffic.
 type autoscaled struct {
 	*bookinfo
-	kube   kubernetes.Interface // of everybody else
+	kube   kubernetes.Interface // of everybody but the drivers
 	usage  *plane.Usage
 	ready  readyPods
 	load   *traffic.Load
@@ -54,9 +59,9 @@ type autoscaled struct {
 	said   said
 	wrote  wrote
 	turns  atomic.Int64
-	config *rest.Config                               // of the driver, once there is one
-	rights []authorizationv1.ResourceAttributes       // its
-	pods   func(kubernetes.Interface) workload.Config // how it scales
+	config *rest.Config                               // of the drivers, once there is one
+	rights []authorizationv1.ResourceAttributes       // that they have at first
+	pods   func(kubernetes.Interface) workload.Config // what they do with pods
 }
 
 // newAutoscaled waits until the autoscalers have left stable all pods and the canary one.
@@ -108,7 +113,7 @@ func (a *autoscaled) parts(t *testing.T, config *rest.Config) releases.Parts {
 	return parts
 }
 
-// prepare makes the user who drives: all drivers are.
+// prepare makes the user that all drivers of the test are, with the rights that the first plan needs.
 func (a *autoscaled) prepare(t *testing.T, plan canary.Plan) {
 	if a.config == nil {
 		parts := a.parts(t, &rest.Config{})
@@ -142,9 +147,23 @@ func (a *autoscaled) end(t *testing.T) {
 	require.Zero(t, int64(tally.Lost)+a.gateway.Failed(), tally)
 }
 
+// await waits for something, for a minute at most.
 func (a *autoscaled) await(t *testing.T, done func() bool) {
 	t.Helper()
-	require.Eventually(t, done, time.Minute, 20*time.Millisecond, "%v\n%v", a.ready.now(), &a.said)
+	for end := time.Now().Add(time.Minute); !done(); {
+		require.False(t, time.Now().After(end), "%v\n%v", a.ready.now(), &a.said)
+		select {
+		case <-t.Context().Done():
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// awaitSaid waits until Observers were told of something so many times.
+func (a *autoscaled) awaitSaid(t *testing.T, text string, times int) {
+	t.Helper()
+	a.await(t, func() bool { return strings.Count(a.said.String(), text) >= times })
 }
 
 func (a *autoscaled) autoscaler(t *testing.T, name string) *autoscalingv2.HorizontalPodAutoscaler {
@@ -173,8 +192,50 @@ func owned(m metav1.ObjectMeta) metav1.ObjectMeta {
 	return m
 }
 
-// scaleTo sets the replicas of a Deployment.
-func (a *autoscaled) scaleTo(t *testing.T, name, replicas string) {
-	_, err := a.kube.AppsV1().Deployments(a.namespace).Patch(t.Context(), name, types.MergePatchType, []byte(`{"spec":{"replicas":`+replicas+`}}`), metav1.PatchOptions{})
+// abort sends the order as a person does.
+func (a *autoscaled) abort(t *testing.T) {
+	require.NoError(t, canary.Send(t.Context(), a.router(t), canary.Command{Order: order.Abort, By: "ann", Why: "enough"}))
+}
+
+// room lets so many more pods of the canary start. The others are pending.
+func (a *autoscaled) room(pods int64) *atomic.Int64 {
+	left := new(atomic.Int64)
+	left.Store(pods)
+	run := a.processes.program(a.plane, a.v2)
+	a.plane.Serve(a.namespace, "reviews:2", func(pod plane.Pod) (func(), error) {
+		if left.Add(-1) < 0 {
+			left.Add(1)
+			return nil, apierrors.NewServiceUnavailable("no node has room")
+		}
+		return run(pod)
+	})
+	return left
+}
+
+// pending is how many pods of the canary are.
+func (a *autoscaled) pending(t *testing.T) int {
+	pods, err := a.kube.CoreV1().Pods(a.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "version=v2"})
 	require.NoError(t, err)
+	return len(slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Status.Phase != corev1.PodPending }))
+}
+
+// setBack has a tool set the minReplicas of a version to one every second, until the test ends.
+func (a *autoscaled) setBack(t *testing.T, name string) {
+	hpas := a.kube.AutoscalingV2().HorizontalPodAutoscalers(a.namespace)
+	ctx, cancel := context.WithCancel(t.Context())
+	var tool sync.WaitGroup
+	tool.Go(func() {
+		for ticker := time.Tick(time.Second); ctx.Err() == nil; {
+			select {
+			case <-ctx.Done():
+			case <-ticker:
+				_, err := hpas.Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"minReplicas":1}}`), metav1.PatchOptions{FieldManager: "gitops"})
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	t.Cleanup(tool.Wait)
+	t.Cleanup(cancel)
 }

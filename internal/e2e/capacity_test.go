@@ -1,29 +1,21 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/serin-go/serin/canary"
-	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/canary/workload"
-	"github.com/serin-go/serin/internal/e2e/plane"
 )
 
 // halfThenAll gives half for a while and then everything for a while.
@@ -68,7 +60,6 @@ func TestCapacityFollowsTrafficWithBothVersionsAutoscaled(t *testing.T) {
 func TestReplicasOfACanaryWithoutAnAutoscalerAreGivenBack(t *testing.T) {
 	t.Parallel()
 	a := newAutoscaled(t)
-	deployments := a.kube.AppsV1().Deployments(a.namespace)
 	hpas := a.kube.AutoscalingV2().HorizontalPodAutoscalers(a.namespace)
 	require.NoError(t, hpas.Delete(t.Context(), "reviews-v2", metav1.DeleteOptions{}))
 	stable, was := a.autoscaler(t, "reviews-v1"), a.deployment(t, "reviews-v2")
@@ -85,34 +76,13 @@ func TestReplicasOfACanaryWithoutAnAutoscalerAreGivenBack(t *testing.T) {
 	end := <-ended
 	require.ErrorIs(t, end.err, canary.ErrRolledBack)
 	require.Equal(t, allPods, a.ready.least().v1)
-	is, err := deployments.Get(t.Context(), "reviews-v2", metav1.GetOptions{})
-	require.NoError(t, err)
+	is := a.deployment(t, "reviews-v2")
 	require.Equal(t, was.Spec, is.Spec)
 	require.Equal(t, owned(was.ObjectMeta), owned(is.ObjectMeta))
 	require.Equal(t, owned(stable.ObjectMeta), owned(a.autoscaler(t, "reviews-v1").ObjectMeta))
 	require.Equal(t, stable.Spec, a.autoscaler(t, "reviews-v1").Spec)
 	a.end(t)
 	require.Equal(t, canary.Full, a.wrote.requireCapacity(t))
-}
-
-// abort sends the order as a person does.
-func (a *autoscaled) abort(t *testing.T) {
-	require.NoError(t, canary.Send(t.Context(), a.router(t), canary.Command{Order: order.Abort, By: "ann", Why: "enough"}))
-}
-
-// room lets so many more pods of the canary start. The others are pending.
-func (a *autoscaled) room(pods int64) *atomic.Int64 {
-	left := new(atomic.Int64)
-	left.Store(pods)
-	run := a.processes.program(a.plane, a.v2)
-	a.plane.Serve(a.namespace, "reviews:2", func(pod plane.Pod) (func(), error) {
-		if left.Add(-1) < 0 {
-			left.Add(1)
-			return nil, apierrors.NewServiceUnavailable("no node has room")
-		}
-		return run(pod)
-	})
-	return left
 }
 
 func TestADriverThatDiesWhileItScalesLeavesNothingBehind(t *testing.T) {
@@ -122,7 +92,7 @@ func TestADriverThatDiesWhileItScalesLeavesNothingBehind(t *testing.T) {
 	plan := build(t, halfThenAll(time.Second, time.Hour).End(canary.End{Kind: canary.Discard}))
 	ended, kill := a.start(t, plan)
 	a.await(t, func() bool { return a.pending(t) == 2 })
-	a.said.await(t, "it is being scaled up")
+	a.awaitSaid(t, "it is being scaled up", 1)
 	kill()
 	<-ended
 	require.EqualValues(t, 3, a.least(t, "reviews-v2"))
@@ -140,13 +110,6 @@ func TestADriverThatDiesWhileItScalesLeavesNothingBehind(t *testing.T) {
 	require.Equal(t, 50*canary.Percent, a.wrote.requireCapacity(t))
 }
 
-// pending is how many pods of the canary are.
-func (a *autoscaled) pending(t *testing.T) int {
-	pods, err := a.kube.CoreV1().Pods(a.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "version=v2"})
-	require.NoError(t, err)
-	return len(slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Status.Phase != corev1.PodPending }))
-}
-
 // A tool that holds the owner's value wins, and the reason says so.
 func TestAFieldThatSomebodySetsBackIsNotFoughtOver(t *testing.T) {
 	t.Parallel()
@@ -161,8 +124,8 @@ func TestAFieldThatSomebodySetsBackIsNotFoughtOver(t *testing.T) {
 		_, err := hpas.Patch(t.Context(), "reviews-v2", types.MergePatchType, []byte(`{"spec":{"minReplicas":1}}`), metav1.PatchOptions{FieldManager: "gitops"})
 		require.NoError(t, err)
 	}
-	a.said.await(t, "canary reviews-v2: 1 of 1 replicas available")
-	a.said.await(t, "HorizontalPodAutoscaler reviews-v2 keeps at least 1 replicas, and 3 are needed: somebody has set it back from 3 to 1 4 times")
+	a.awaitSaid(t, "canary reviews-v2: 1 of 1 replicas available", 1)
+	a.awaitSaid(t, "HorizontalPodAutoscaler reviews-v2 keeps at least 1 replicas, and 3 are needed: somebody has set it back from 3 to 1 4 times", 1)
 	written := a.wrote.patchesOf(canarys)
 	require.Equal(t, 5, written, "it is remembered, raised, and raised again three times")
 	turns := a.turns.Load()
@@ -175,37 +138,16 @@ func TestAFieldThatSomebodySetsBackIsNotFoughtOver(t *testing.T) {
 	require.Zero(t, a.wrote.requireCapacity(t))
 }
 
-// setBack has a tool set the minReplicas of a version to one every second, until the test ends.
-func (a *autoscaled) setBack(t *testing.T, name string) {
-	hpas := a.kube.AutoscalingV2().HorizontalPodAutoscalers(a.namespace)
-	ctx, cancel := context.WithCancel(t.Context())
-	var tool sync.WaitGroup
-	tool.Go(func() {
-		for ticker := time.Tick(time.Second); ctx.Err() == nil; {
-			select {
-			case <-ctx.Done():
-			case <-ticker:
-				_, err := hpas.Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"minReplicas":1}}`), metav1.PatchOptions{FieldManager: "gitops"})
-				if err != nil && ctx.Err() == nil {
-					t.Error(err)
-				}
-			}
-		}
-	})
-	t.Cleanup(tool.Wait)
-	t.Cleanup(cancel)
-}
-
 // If stable shrinks all the same, because a tool does not let it keep its pods, users return to it
 // as its autoscaler adds them.
 func TestUsersReturnToAStableThatShrankAsItGrows(t *testing.T) {
 	t.Parallel()
 	a := newAutoscaled(t)
 	before := a.owned(t)
-	a.setBack(t, "reviews-v1")
 	ended, _ := a.start(t, build(t, halfThenAll(time.Second, time.Hour).End(canary.End{Kind: canary.Discard})))
 	a.seen.wait(t, share(100))
-	a.said.await(t, "HorizontalPodAutoscaler reviews-v1 keeps at least 1 replicas, and 6 are needed: somebody has set it back from 6 to 1 4 times")
+	a.setBack(t, "reviews-v1")
+	a.awaitSaid(t, "HorizontalPodAutoscaler reviews-v1 keeps at least 1 replicas, and 6 are needed: somebody has set it back from 6 to 1 4 times", 1)
 	a.await(t, func() bool { return a.ready.now().v1 == 1 })
 	written := a.wrote.patchesOf("horizontalpodautoscalers reviews-v1")
 	require.Equal(t, 5, written, "it is remembered, raised, and raised again three times")
@@ -226,7 +168,7 @@ func TestAnAutoscalerThatIsGoneIsGivenNothingBack(t *testing.T) {
 	ended, _ := a.start(t, build(t, halfThenAll(time.Second, time.Hour).End(canary.End{Kind: canary.Discard})))
 	a.seen.wait(t, share(50))
 	require.NoError(t, a.kube.AutoscalingV2().HorizontalPodAutoscalers(a.namespace).Delete(t.Context(), "reviews-v2", metav1.DeleteOptions{}))
-	a.said.await(t, `horizontalpodautoscalers.autoscaling "reviews-v2" not found`)
+	a.awaitSaid(t, `horizontalpodautoscalers.autoscaling "reviews-v2" not found`, 1)
 	a.abort(t)
 	require.ErrorIs(t, (<-ended).err, canary.ErrRolledBack)
 	stable := a.autoscaler(t, "reviews-v1")
@@ -251,14 +193,14 @@ func TestWithoutTheRightToScaleNothingIsGiven(t *testing.T) {
 	missing := fmt.Sprintf(`horizontalpodautoscalers.autoscaling "reviews-v2" is forbidden: User %q cannot patch resource`, a.config.Impersonate.UserName)
 	leave(t, a.config, a.rights, scales)
 	ended, _ := a.start(t, plan)
-	a.said.await(t, missing)
+	a.awaitSaid(t, missing, 1)
 	require.Equal(t, before[1], a.owned(t)[1])
 	require.Zero(t, a.traffic(t))
 
 	leave(t, a.config, a.rights)
 	a.seen.wait(t, share(50))
 	leave(t, a.config, a.rights, scales)
-	a.await(t, func() bool { return strings.Count(a.said.String(), missing) > 1 })
+	a.awaitSaid(t, missing, 2)
 	require.Equal(t, share(50), a.traffic(t))
 	require.EqualValues(t, 3, a.least(t, "reviews-v2"))
 
@@ -266,7 +208,7 @@ func TestWithoutTheRightToScaleNothingIsGiven(t *testing.T) {
 	a.seen.wait(t, share(100))
 	leave(t, a.config, a.rights, scales)
 	a.abort(t)
-	a.said.await(t, "CleaningUp: cleaning up: no answer: workload: HorizontalPodAutoscaler "+a.namespace+"/reviews-v2")
+	a.awaitSaid(t, "CleaningUp: cleaning up: no answer: workload: HorizontalPodAutoscaler "+a.namespace+"/reviews-v2", 1)
 	require.Equal(t, before[0], a.owned(t)[0], "it does not wait for the other")
 	leave(t, a.config, a.rights)
 	require.ErrorIs(t, (<-ended).err, canary.ErrRolledBack)

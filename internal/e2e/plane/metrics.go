@@ -114,39 +114,41 @@ func (u *Usage) tellUntil(ctx context.Context, t testing.TB) {
 	}
 }
 
-// tell writes an object for each ready pod, and deletes those of pods that are not.
+// tell writes an object for each ready pod, and deletes those of other pods.
 func (u *Usage) tell(ctx context.Context) error {
 	pods, err := u.pods()
 	if err != nil {
 		return err
 	}
 	ready := map[string][]*corev1.Pod{}
-	goes := u.told
-	u.told = map[string]bool{}
 	for _, pod := range pods {
-		if isReady(pod) {
+		if Ready(pod) {
 			workload := describe(pod).Workload
 			ready[workload] = append(ready[workload], pod)
-			u.told[pod.Name] = true
-			delete(goes, pod.Name)
 		}
 	}
-	for name := range goes {
-		if err := u.client.Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			return err
-		}
-	}
+	stays := map[string]bool{}
 	for workload, pods := range ready {
 		milli, ok := u.of(workload)
+		if !ok {
+			continue
+		}
 		for i, pod := range pods {
-			if !ok {
-				break
-			}
 			share := (milli + int64(i)) / int64(len(pods)) // they add up to the whole
 			if _, err := u.client.Apply(ctx, pod.Name, used(pod, share), metav1.ApplyOptions{FieldManager: "kubelet", Force: true}); err != nil {
 				return err
 			}
+			u.told[pod.Name], stays[pod.Name] = true, true
 		}
+	}
+	for name := range u.told {
+		if stays[name] {
+			continue
+		}
+		if err := u.client.Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+		delete(u.told, name)
 	}
 	return nil
 }
@@ -172,7 +174,8 @@ func used(pod *corev1.Pod, milli int64) *unstructured.Unstructured {
 	return o
 }
 
-func isReady(pod *corev1.Pod) bool {
+// Ready reports whether a pod is ready and stays.
+func Ready(pod *corev1.Pod) bool {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady {
 			return c.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil
