@@ -27,8 +27,8 @@ type Floor interface {
 	// remembers. It reads, calls q.Current, and writes only if that returns nil.
 	Raise(ctx context.Context, q canary.Question, n int32) (canary.Answer, error)
 	// Release makes the least what it was before Raise, unless somebody has changed it
-	// since. A Deployment that serves loses no replicas by that. What does not exist any more
-	// is no error.
+	// since. A Deployment that serves loses no replicas by that. An object that does not
+	// exist any more is no error.
 	Release(ctx context.Context, q canary.Question, serves bool) error
 }
 

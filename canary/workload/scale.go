@@ -50,8 +50,8 @@ func (d *Deployments) claim(ctx context.Context, q canary.Question) error {
 	return nil
 }
 
-// Release implements [canary.Scaler]: it gives back what each Floor was. An error about one keeps
-// the other from nothing.
+// Release implements [canary.Scaler]: it gives back what each Floor was. If one cannot be given
+// back, the other still is.
 func (d *Deployments) Release(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	s := d.config.Scaling
 	var ofCanary, ofStable error
@@ -61,7 +61,10 @@ func (d *Deployments) Release(ctx context.Context, q canary.Question) (canary.An
 	if s.Stable != nil {
 		ofStable = s.Stable.Release(ctx, q, q.Traffic.Canary < canary.Full)
 	}
-	return canary.Answer{Reply: canary.Yes}, errors.Join(ofCanary, ofStable)
+	if err := errors.Join(ofCanary, ofStable); err != nil {
+		return canary.Answer{}, err
+	}
+	return canary.Answer{Reply: canary.Yes}, nil
 }
 
 // scale raises the Floors for the traffic that comes, and returns the Answer about the canary's

@@ -94,15 +94,15 @@ func TestBothVersionsAreScaledBeforeAShareIsGiven(t *testing.T) {
 	require.Equal(t, [2]int32{2, 1}, leasts(t, config))
 }
 
-// lockedFloor is one that may not be written any more.
+// lockedFloor is a Floor that cannot be given back.
 type lockedFloor struct{ workload.Floor }
 
 func (lockedFloor) Release(context.Context, canary.Question, bool) error { return errLocked }
 
 var errLocked = errors.New("locked")
 
-// Whoever may not give one back, or has nothing to give it back to, gives back the other.
-func TestOneFloorKeepsTheOtherFromNothing(t *testing.T) {
+// If one Floor cannot be given back, or does not exist any more, the other is still given back.
+func TestEachFloorIsGivenBackByItself(t *testing.T) {
 	for name, x := range map[string]struct {
 		change func(cluster, *workload.Scaling)
 		err    error
