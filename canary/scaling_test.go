@@ -3,6 +3,7 @@ package canary_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -79,5 +80,47 @@ func TestTheCapacityThatGrewIsKept(t *testing.T) {
 		require.Equal(t, "30 300 36", s.read().State.Pin.Capacity)
 		s.judge.Script = nil
 		s.promotes()
+	})
+}
+
+// A promotion that only lacks what is given back is not turned back: users keep the version that
+// has won, whatever release comes next, and whoever is stopped.
+func TestAPromotionThatIsCleanedUpIsNotTurnedBack(t *testing.T) {
+	forbidden := func(method string) error {
+		if method == "Release" {
+			return errors.New("403")
+		}
+		return nil
+	}
+	plan := mustBuild(t, twoSteps())
+	cleansUp := func(s *stage) {
+		s.workload.Scaling, s.workload.Before = true, forbidden
+		s.turns(10 * time.Hour)
+		require.Equal(s.t, phase.CleaningUp, s.read().State.Phase)
+		require.Equal(s.t, canary.Full, s.read().Traffic.Canary)
+	}
+	t.Run("a newer revision comes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, plan.For("v2"))
+			cleansUp(s)
+			v3 := s.driver(plan.For("v3"))
+			state := s.drives(v3, time.Hour)
+			require.Equal(t, canary.Full, s.read().Traffic.Canary)
+			require.Equal(t, phase.CleaningUp, state.Phase)
+			s.workload.Before = nil
+			e, err := v3.Turn(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, phase.Promoted, e.After.Phase, "the newer one gives back what is left")
+			_, err = v3.Run(t.Context())
+			require.ErrorIs(t, err, canary.ErrUnexplained)
+			require.ErrorContains(t, err, "swap stable and canary")
+			require.Equal(t, canary.Full, s.read().Traffic.Canary)
+		})
+	})
+	t.Run("its driver is stopped", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, plan, func(c *canary.Config) { c.AtStop = canary.StopRollsBack })
+			cleansUp(s)
+		})
 	})
 }

@@ -29,10 +29,11 @@ func (a AtStop) String() string { return enum.Name("AtStop", stopNames[:], a) }
 const lastAct = 30 * time.Second
 
 // stop ends a Run whose ctx has ended, as the Config says. Where stable may be between two
-// versions only an Abort moves traffic, and behind a point of no return nothing does.
+// versions only an Abort moves traffic. Behind a point of no return nothing does, nor when the
+// canary has won and only something is left to clean up.
 func (n *run) stop(ctx context.Context) error {
 	r, ended := n.r, ctx
-	if r.c.AtStop == StopLeaves || !r.last.exposed() || n.last.mustStay() {
+	if r.c.AtStop == StopLeaves || !r.last.exposed() || n.last.mustStay() || n.last.Phase == phase.CleaningUp {
 		return stopped(ended, r.c.Plan, n.why, "is left as it is")
 	}
 	done := stopped(ended, r.c.Plan, n.why, "was stopped, and gave stable all traffic")

@@ -28,9 +28,10 @@ func (t *turn) older() bool {
 // already, or has come to a point of no return.
 func (p *Place) settled() bool { return rowOf(p.Phase).moved || p.mustStay() }
 
-// supersede orders an Abort of an older revision, unless that is settled.
+// supersede orders an Abort of an older revision, unless that is settled, or nothing is left of it
+// but what is cleaned up.
 func (t *turn) supersede() {
-	if t.older() && !t.s.settled() && !t.s.leadsBack() && t.homeward().check(&t.s) == nil {
+	if t.older() && !t.s.settled() && !t.s.leadsBack() && t.s.Phase != phase.CleaningUp && t.homeward().check(&t.s) == nil {
 		t.s.Command = Command{Order: order.Abort, By: "revision " + clip(t.revision, maxName/2), Why: "it supersedes " + clip(t.s.Revision, maxName/2)}
 		t.s.Revisions = remember(t.s.Revisions, t.s.Revision)
 	}
