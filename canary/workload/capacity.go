@@ -98,11 +98,26 @@ func (c capacity) grown(load float64, most int32) capacity {
 func (d *Deployments) began(ctx context.Context, stable *appsv1.Deployment) capacity {
 	c := capacity{began: stable.Status.AvailableReplicas}
 	if d.config.Load != nil {
-		if load, err := d.config.Load(ctx); err == nil && load > 0 && !math.IsInf(load, 0) { // Check tells of an error
-			c.load = load
-		}
+		c.load, _ = d.load(ctx) // Check tells of an error
 	}
 	return c
+}
+
+// load is what Config.Load returns, which gets as long as the pods; 0 with an error.
+func (d *Deployments) load(ctx context.Context) (load float64, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, listing, fmt.Errorf("no answer within %v", listing))
+	defer cancel()
+	err = safely(ctx, "Config.Load", func() (err error) {
+		load, err = d.config.Load(ctx)
+		return err
+	})
+	if err == nil && (!(load >= 0) || math.IsInf(load, 0)) {
+		err = fmt.Errorf("Config.Load returned %v", load)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return load, nil
 }
 
 // follow returns the reference by the load now. It never falls.
@@ -110,11 +125,18 @@ func (d *Deployments) follow(ctx context.Context, q canary.Question, c capacity)
 	if c.load == 0 || d.config.Load == nil || d.config.Scaling.Stable == nil || q.Traffic.Canary == 0 {
 		return c, nil
 	}
-	load, err := d.config.Load(ctx)
-	if err != nil || c.grown(load, math.MaxInt32) == c {
-		return c, err
+	load, err := d.load(ctx)
+	if err != nil {
+		return c, fmt.Errorf("the load is not known: %w", err)
 	}
-	_, most, err := d.config.Scaling.Stable.Bounds(ctx)
+	if c.grown(load, math.MaxInt32) == c {
+		return c, nil
+	}
+	var most int32
+	err = safely(ctx, "a Floor", func() (err error) {
+		_, most, err = d.config.Scaling.Stable.Bounds(ctx)
+		return err
+	})
 	return c.grown(load, most), err
 }
 

@@ -58,7 +58,7 @@ type Config struct {
 	Scaling Scaling
 	// Load returns the requests per second of both versions together over the last minutes.
 	// With it, and Scaling.Stable, what Capacity is given follows the load upwards, in
-	// proportion and up to the most that the Floor allows. It never falls. It is called in
+	// proportion and up to the most that the Floor allows. It never falls. It has 5 seconds to answer, in
 	// each turn while users are on the canary. Nil: it stays what stable had.
 	Load func(context.Context) (float64, error)
 	// Quotas lists the ResourceQuotas of the namespace, so that Check finds what has no room for

@@ -142,8 +142,8 @@ func (d *Deployments) loadUnknown(ctx context.Context) error {
 	case d.config.Load == nil:
 		return nil
 	}
-	load, err := d.config.Load(ctx)
-	if err == nil && !(load > 0) {
+	load, err := d.load(ctx)
+	if err == nil && load == 0 {
 		err = errors.New("there are no requests")
 	}
 	return err

@@ -87,13 +87,19 @@ func (d *Deployments) scale(ctx context.Context, q canary.Question, ref capacity
 }
 
 // compare looks whether both versions have the replicas for the traffic, and raises the Floor of
-// one that has not. What is in the way is a Notice: traffic does not wait for it.
+// one that has not. What is in the way is a Notice: traffic does not wait for it, and no longer
+// than for the pods.
 func (d *Deployments) compare(ctx context.Context, q canary.Question, stable, ofCanary int32, seen *canary.Inspection) error {
 	before, err := reference(q.Pin)
 	if err != nil {
 		return err
 	}
-	ref, err := d.follow(ctx, q, before)
+	ctx, cancel := context.WithTimeoutCause(ctx, listing, fmt.Errorf("no answer within %v", listing))
+	defer cancel()
+	ref := before
+	if seen.Dead == "" { // or users leave it first
+		ref, err = d.follow(ctx, q, before)
+	}
 	notes := []error{err}
 	if ref != before {
 		seen.Capacity = ref.String()
@@ -105,11 +111,8 @@ func (d *Deployments) compare(ctx context.Context, q canary.Question, stable, of
 	if s := d.config.Scaling.Stable; s != nil && (seen.Shortfall > 0 || ref != before) {
 		notes = append(notes, raise(ctx, s, q, ref.replicas()))
 	}
-	if need := d.config.need(q.Traffic, ref.replicas()); ofCanary < need && seen.Dead == "" {
-		notes = append(notes, fmt.Errorf("canary %s: %d replicas are ready, and %v of the traffic needs %d, by %s", d.config.Canary, ofCanary, q.Traffic.Canary, need, ref.words(d.config.Stable)))
-		if s := d.config.Scaling.Canary; s != nil {
-			notes = append(notes, raise(ctx, s, q, need))
-		}
+	if seen.Dead == "" {
+		notes = append(notes, d.keep(ctx, q, ofCanary, ref))
 	}
 	if err := errors.Join(notes...); err != nil {
 		seen.Notice = err.Error()
@@ -117,11 +120,39 @@ func (d *Deployments) compare(ctx context.Context, q canary.Question, stable, of
 	return nil
 }
 
-// raise raises a Floor, and returns what is in the way as an error.
-func raise(ctx context.Context, f Floor, q canary.Question, n int32) error {
-	a, err := f.Raise(ctx, q, n)
-	if err == nil && a.Reply != canary.Yes {
-		err = errors.New(a.Reason)
+// keep returns what the canary lacks, and raises its Floor.
+func (d *Deployments) keep(ctx context.Context, q canary.Question, has int32, ref capacity) (err error) {
+	need := has
+	if err := safely(ctx, "Config.Capacity", func() error { need = d.config.need(q.Traffic, ref.replicas()); return nil }); err != nil || has >= need {
+		return err
+	}
+	err = fmt.Errorf("canary %s: %d replicas are ready, and %v of the traffic needs %d, by %s", d.config.Canary, has, q.Traffic.Canary, need, ref.words(d.config.Stable))
+	if s := d.config.Scaling.Canary; s != nil {
+		err = errors.Join(err, raise(ctx, s, q, need))
 	}
 	return err
+}
+
+// raise raises a Floor, and returns what is in the way as an error.
+func raise(ctx context.Context, f Floor, q canary.Question, n int32) error {
+	return safely(ctx, "a Floor", func() error {
+		a, err := f.Raise(ctx, q, n)
+		if err == nil && a.Reply != canary.Yes {
+			err = errors.New(a.Reason)
+		}
+		return err
+	})
+}
+
+// safely calls what may be the user's. A panic is an error, so that it hides nothing else that is
+// seen, and an error says so if ctx has ended by its limit.
+func safely(ctx context.Context, what string, call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s panicked: %v", what, p)
+		} else if cause := context.Cause(ctx); err != nil && cause != nil && cause != ctx.Err() {
+			err = fmt.Errorf("%s: %w: %w", what, cause, err)
+		}
+	}()
+	return call()
 }

@@ -204,7 +204,7 @@ func TestTheReferenceFollowsTheLoad(t *testing.T) {
 	load = 100
 	require.Equal(t, canary.Inspection{}, inspect(), "it never falls")
 	loadErr = errors.New("store away")
-	require.Equal(t, canary.Inspection{Notice: "store away"}, inspect(), "and that it is not known holds nothing")
+	require.Equal(t, canary.Inspection{Notice: "the load is not known: store away"}, inspect(), "and that it is not known holds nothing")
 	load, loadErr = 1e9, nil
 	require.Equal(t, "30 300 40", inspect().Capacity, "the autoscaler allows no more")
 	require.Contains(t, inspect().Notice, "needs 20, by the 40")

@@ -1,0 +1,104 @@
+package workload_test
+
+import (
+	"context"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/workload"
+)
+
+// ill is a Floor with a Raise of its own.
+type ill struct {
+	workload.Floor
+	raise func(context.Context) error
+}
+
+func (f ill) Raise(ctx context.Context, _ canary.Question, _ int32) (canary.Answer, error) {
+	return canary.Answer{}, f.raise(ctx)
+}
+
+// Whatever a part for the scaling does, Inspect tells in time what else it sees.
+func TestNoPartForTheScalingHidesAChangedCanary(t *testing.T) {
+	hangs := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	panics := func(context.Context) error { panic("oops") }
+	load := func(do func(context.Context) error) func(*workload.Config) {
+		return func(c *workload.Config) {
+			c.Load = func(ctx context.Context) (float64, error) { return 0, do(ctx) }
+		}
+	}
+	floor := func(do func(context.Context) error) func(*workload.Config) {
+		return func(c *workload.Config) { c.Scaling.Canary = ill{c.Scaling.Canary, do} }
+	}
+	for name, x := range map[string]struct {
+		change func(*workload.Config)
+		notice string
+	}{
+		"the load hangs":      {load(hangs), "the load is not known: Config.Load: no answer within 5s: context deadline exceeded"},
+		"the load panics":     {load(panics), "the load is not known: Config.Load panicked: oops"},
+		"a Floor hangs":       {floor(hangs), "a Floor: no answer within 5s: context deadline exceeded"},
+		"a Floor panics":      {floor(panics), "a Floor panicked: oops"},
+		"the capacity panics": {func(c *workload.Config) { c.Capacity = func(canary.Weight, int) int { panic("oops") } }, "Config.Capacity panicked: oops"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, config := autoscaled(t)
+				config.Load = func(context.Context) (float64, error) { return 300, nil }
+				q := pinned(t, c.workload(config))
+				q.Fence.Serial, q.Traffic.Canary = 2, canary.Full/2
+				c.change("reviews-v2", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "reviews:3" })
+				x.change(&config)
+				began := time.Now()
+				seen, err := c.workload(config).Inspect(t.Context(), q)
+				require.NoError(t, err)
+				require.Contains(t, seen.Notice, x.notice)
+				require.NotEmpty(t, seen.CanaryChanged)
+				require.LessOrEqual(t, time.Since(began), 5*time.Second)
+			})
+		})
+	}
+}
+
+// Users leave a dead canary before anybody asks for the load.
+func TestADeadCanaryDoesNotWaitForTheLoad(t *testing.T) {
+	c, config := autoscaled(t)
+	config.Load = func(context.Context) (float64, error) { return 300, nil }
+	q := pinned(t, c.workload(config))
+	q.Fence.Serial, q.Traffic.Canary = 2, canary.Full/2
+	c.change("reviews-v2", func(d *appsv1.Deployment) { d.Status.ReadyReplicas = 0 })
+	asked := false
+	config.Load = func(context.Context) (float64, error) {
+		asked = true
+		return 300, nil
+	}
+	seen, err := c.workload(config).Inspect(t.Context(), q)
+	require.NoError(t, err)
+	require.NotEmpty(t, seen.Dead)
+	require.False(t, asked)
+}
+
+// A number that cannot be a load scales nothing.
+func TestWhatIsNoLoadScalesNothing(t *testing.T) {
+	for _, load := range []float64{math.Inf(1), math.NaN(), -1} {
+		c, config := autoscaled(t)
+		config.Load = func(context.Context) (float64, error) { return 300, nil }
+		q := pinned(t, c.workload(config))
+		c.scaled("reviews-v2", 15)
+		q.Fence.Serial, q.Traffic.Canary = 2, canary.Full/2
+		config.Load = func(context.Context) (float64, error) { return load, nil }
+		seen, err := c.workload(config).Inspect(t.Context(), q)
+		require.NoError(t, err)
+		require.Contains(t, seen.Notice, "the load is not known: Config.Load returned ")
+		require.Empty(t, seen.Capacity)
+		require.Equal(t, [2]int32{2, 1}, leasts(t, config))
+	}
+}
