@@ -142,7 +142,7 @@ func (f Field[T]) Raise(ctx context.Context, q canary.Question, n int32) (a cana
 	return a, err
 }
 
-// Release implements [Floor].
+// Release implements [Floor]. To an object that does not exist nothing is given back.
 func (f Field[T]) Release(ctx context.Context, q canary.Question, serves bool) error {
 	err := f.change(ctx, nil, func(object T, r scaling) (held, error) {
 		is, _ := f.Read(object)

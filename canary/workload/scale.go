@@ -50,18 +50,17 @@ func (d *Deployments) claim(ctx context.Context, q canary.Question) error {
 	return nil
 }
 
-// Release implements [canary.Scaler]: it gives back what each Floor was. If one cannot be given
-// back, the other still is.
+// Release implements [canary.Scaler]: it gives back what each Floor was. One that cannot be given
+// back keeps nothing from the other.
 func (d *Deployments) Release(ctx context.Context, q canary.Question) (canary.Answer, error) {
 	s := d.config.Scaling
-	var ofCanary, ofStable error
-	if s.Canary != nil {
-		ofCanary = s.Canary.Release(ctx, q, q.Traffic.Canary > 0)
+	release := func(f Floor, serves bool) error {
+		if f == nil {
+			return nil
+		}
+		return safely(ctx, "a Floor", func() error { return f.Release(ctx, q, serves) })
 	}
-	if s.Stable != nil {
-		ofStable = s.Stable.Release(ctx, q, q.Traffic.Canary < canary.Full)
-	}
-	if err := errors.Join(ofCanary, ofStable); err != nil {
+	if err := errors.Join(release(s.Canary, q.Traffic.Canary > 0), release(s.Stable, q.Traffic.Canary < canary.Full)); err != nil {
 		return canary.Answer{}, err
 	}
 	return canary.Answer{Reply: canary.Yes}, nil

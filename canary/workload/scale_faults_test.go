@@ -2,6 +2,7 @@ package workload_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -102,3 +103,49 @@ func TestWhatIsNoLoadScalesNothing(t *testing.T) {
 		require.Equal(t, [2]int32{2, 1}, leasts(t, config))
 	}
 }
+
+// An autoscaler or a Deployment that its owner has deleted does not keep the rollout from its end.
+func TestWhatIsGoneIsNotGivenBack(t *testing.T) {
+	eachFloor(t, func(t *testing.T, c cluster, f least) {
+		_, err := f.Raise(t.Context(), ask(2), 10)
+		require.NoError(t, err)
+		kind, name := deployments, f.object().GetName()
+		if name == "hpa-v2" {
+			kind = "horizontalpodautoscalers.autoscaling"
+		}
+		require.NoError(t, c.server.Delete(kind, "bookinfo", name))
+		require.NoError(t, f.Release(t.Context(), ask(3), false))
+	})
+}
+
+// A Floor that cannot be given back keeps nothing from the other.
+func TestEachFloorIsGivenBackWhateverTheOtherDoes(t *testing.T) {
+	for name, do := range map[string]func() error{
+		"errs":   func() error { return errors.New("forbidden") },
+		"panics": func() error { panic("oops") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, config := autoscaled(t)
+			w := c.workload(config)
+			q := pinned(t, w)
+			q.Fence.Serial, q.Traffic.Canary = 2, canary.Full/2
+			_, err := w.Ready(t.Context(), q)
+			require.NoError(t, err)
+			require.Equal(t, [2]int32{30, 15}, leasts(t, config))
+			q.Fence.Serial, q.Traffic.Canary = 3, 0
+			bad := config
+			bad.Scaling.Canary = kept{config.Scaling.Canary, do}
+			_, err = c.workload(bad).Release(t.Context(), q)
+			require.Error(t, err)
+			require.Equal(t, [2]int32{2, 15}, leasts(t, config))
+		})
+	}
+}
+
+// kept is a Floor with a Release of its own.
+type kept struct {
+	workload.Floor
+	release func() error
+}
+
+func (f kept) Release(context.Context, canary.Question, bool) error { return f.release() }
