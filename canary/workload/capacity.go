@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -94,9 +95,15 @@ func (c capacity) grown(load float64, most int32) capacity {
 	return c
 }
 
+// carrying is how many replicas of stable carry all traffic: those that it has, or is to have if all
+// are away at the time.
+func carrying(stable *appsv1.Deployment) int32 {
+	return cmp.Or(stable.Status.AvailableReplicas, replicas(stable))
+}
+
 // began is the capacity when the rollout begins. Without a load it stays as it is.
 func (d *Deployments) began(ctx context.Context, stable *appsv1.Deployment) capacity {
-	c := capacity{began: stable.Status.AvailableReplicas}
+	c := capacity{began: carrying(stable)}
 	if d.config.Load != nil {
 		c.load, _ = d.load(ctx) // Check tells of an error
 	}

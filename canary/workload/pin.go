@@ -15,8 +15,8 @@ import (
 // Pin answers Yes if the canary Deployment exists and has Config.Images, and Wait
 // otherwise. The Version of the Pin is a fingerprint of the canary's pod template,
 // without the annotation of "kubectl rollout restart". The Capacity is the number of
-// available replicas of stable and, with Config.Load, the load. With a Config.Scaling each Floor
-// remembers what it is. With Config.Pods, the Restarts are those of the canary's containers so
+// available replicas of stable, or of those in its spec if none is available, and, with
+// Config.Load, the load. With a Config.Scaling each Floor remembers what it is. With Config.Pods, the Restarts are those of the canary's containers so
 // far; "" if the pods cannot be listed. If the stable Deployment does not exist, the error wraps
 // [canary.ErrRefused].
 //

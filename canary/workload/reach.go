@@ -39,7 +39,7 @@ func (c Config) most(plan canary.Plan, all int32) (need int32, of canary.Traffic
 
 // reach tells what keeps the canary from having the replicas for some step.
 func (d *Deployments) reach(ctx context.Context, plan canary.Plan, stable, source *appsv1.Deployment) ([]canary.Finding, error) {
-	all := stable.Status.AvailableReplicas
+	all := carrying(stable)
 	need, of := d.config.most(plan, all)
 	why := fmt.Sprintf("%v of the traffic needs %d replicas of canary %s, by the %d that stable %s has", of.Canary, need, source.Name, all, stable.Name)
 	var found []canary.Finding

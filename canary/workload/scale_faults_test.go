@@ -149,3 +149,20 @@ type kept struct {
 }
 
 func (f kept) Release(context.Context, canary.Question, bool) error { return f.release() }
+
+// A stable whose pods are all away when the rollout begins, as in an outage, comes back: a canary
+// with one pod does not get the traffic of thirty.
+func TestAStableThatIsAwayForAMomentStillCounts(t *testing.T) {
+	c, config := autoscaled(t)
+	c.change("reviews-v1", func(d *appsv1.Deployment) { d.Status.ReadyReplicas, d.Status.AvailableReplicas = 0, 0 })
+	w := c.workload(config)
+	q := pinned(t, w)
+	require.Equal(t, "30", q.Pin.Capacity)
+	c.finish("reviews-v1")
+	q.Fence.Serial, q.Traffic.Canary = 2, canary.Full
+	a, err := w.Ready(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, canary.Wait, a.Reply)
+	require.Contains(t, a.Reason, "100% of the traffic needs 30")
+	require.Equal(t, [2]int32{30, 30}, leasts(t, config))
+}
