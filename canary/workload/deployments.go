@@ -59,7 +59,8 @@ type Config struct {
 	// Load returns the requests per second of both versions together over the last minutes.
 	// With it, and Scaling.Stable, what Capacity is given follows the load upwards, in
 	// proportion and up to the most that the Floor allows. It never falls. It has 5 seconds to answer, in
-	// each turn while users are on the canary. Nil: it stays what stable had.
+	// each turn while users are on the canary. It needs Scaling.Stable, which says how far stable
+	// may grow. Nil: it stays what stable had.
 	Load func(context.Context) (float64, error)
 	// Quotas lists the ResourceQuotas of the namespace, so that Check finds what has no room for
 	// the canary's replicas. Nil: nobody looks.
@@ -114,6 +115,7 @@ func New(client Client, c Config) (*Deployments, error) {
 	if c.Stable != "" && c.Stable == c.Canary {
 		errs = append(errs, fmt.Errorf("workload: stable and canary are both %q", c.Stable))
 	}
+	errs = append(errs, c.problems()...)
 	for _, name := range sortedKeys(c.Images) {
 		missing(name == "", fmt.Sprintf("the container for image %q", c.Images[name]))
 		missing(c.Images[name] == "", fmt.Sprintf("the image for container %q", name))

@@ -67,13 +67,15 @@ type Field[T metav1.Object] struct {
 	// Wrong says why a rollout must not raise the field, and what helps; "" if it may. The
 	// function may be nil.
 	Wrong func(T) string
+
+	deployment string // the name of what is scaled; "" if that is not known
 }
 
 // Replicas returns the Floor of a Deployment that nothing else scales: its number of replicas.
 func Replicas(c Objects[*appsv1.Deployment], namespace, name string) Field[*appsv1.Deployment] {
 	return Field[*appsv1.Deployment]{
 		Objects: c, Kind: "Deployment", Group: appsv1.GroupName, Resource: "deployments", Namespace: namespace, Name: name,
-		Pointer: "/spec/replicas", Exact: true,
+		Pointer: "/spec/replicas", Exact: true, deployment: name,
 		Read: func(d *appsv1.Deployment) (*int32, int32) { return d.Spec.Replicas, 0 },
 	}
 }
@@ -84,7 +86,7 @@ func Replicas(c Objects[*appsv1.Deployment], namespace, name string) Field[*apps
 func Autoscaler(c Objects[*autoscalingv2.HorizontalPodAutoscaler], namespace, name, deployment string) Field[*autoscalingv2.HorizontalPodAutoscaler] {
 	return Field[*autoscalingv2.HorizontalPodAutoscaler]{
 		Objects: c, Kind: "HorizontalPodAutoscaler", Group: autoscalingv2.GroupName, Resource: "horizontalpodautoscalers", Namespace: namespace, Name: name,
-		Pointer: "/spec/minReplicas",
+		Pointer: "/spec/minReplicas", deployment: deployment,
 		Read: func(h *autoscalingv2.HorizontalPodAutoscaler) (*int32, int32) {
 			return h.Spec.MinReplicas, h.Spec.MaxReplicas
 		},

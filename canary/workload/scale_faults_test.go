@@ -166,3 +166,45 @@ func TestAStableThatIsAwayForAMomentStillCounts(t *testing.T) {
 	require.Contains(t, a.Reason, "100% of the traffic needs 30")
 	require.Equal(t, [2]int32{30, 30}, leasts(t, config))
 }
+
+// A Config that is copied to another service, or that lacks a client, is told when it is made.
+func TestNewNamesMistakesInTheScaling(t *testing.T) {
+	c, config := autoscaled(t)
+	stable, replicas := config.Scaling.Stable, workload.Replicas(c.client, "bookinfo", "reviews-v2")
+	incomplete := replicas
+	incomplete.Read = nil
+	elsewhere := workload.Replicas(c.client, "shop", "reviews-v2")
+	keda := workload.Field[*appsv1.Deployment]{Objects: c.client, Kind: "ScaledObject", Namespace: "bookinfo", Name: "both", Pointer: "/spec/minReplicaCount", Read: replicas.Read}
+	for name, x := range map[string]struct {
+		scaling workload.Scaling
+		load    bool
+		want    string
+	}{
+		"both are as they should be": {workload.Scaling{Stable: stable, Canary: replicas}, true, ""},
+		"read only":                  {workload.Scaling{Stable: workload.ReadOnly(stable), Canary: workload.ReadOnly(replicas)}, true, ""},
+		"only the canary":            {workload.Scaling{Canary: replicas}, false, ""},
+		"stable's twice":             {workload.Scaling{Stable: stable, Canary: stable}, false, "workload: Scaling.Canary: it scales Deployment bookinfo/reviews-v1, not bookinfo/reviews-v2"},
+		"of another namespace":       {workload.Scaling{Canary: elsewhere}, false, "workload: Scaling.Canary: it scales Deployment shop/reviews-v2, not bookinfo/reviews-v2"},
+		"read only, and another's":   {workload.Scaling{Stable: workload.ReadOnly(replicas)}, false, "workload: Scaling.Stable: it scales Deployment bookinfo/reviews-v2, not bookinfo/reviews-v1"},
+		"one object for both":        {workload.Scaling{Stable: keda, Canary: keda}, false, "workload: Scaling.Canary: it is /spec/minReplicaCount of ScaledObject bookinfo/both, which is Scaling.Stable already"},
+		"no client":                  {workload.Scaling{Canary: workload.Replicas(nil, "bookinfo", "reviews-v2")}, false, "workload: Scaling.Canary: the client is missing"},
+		"incomplete":                 {workload.Scaling{Canary: incomplete}, false, "workload: Scaling.Canary: a Field needs Name, Pointer and Read"},
+		"read only nothing":          {workload.Scaling{Canary: workload.ReadOnly(nil)}, false, "workload: Scaling.Canary: it is a nil Floor"},
+		"a pointer that is nil":      {workload.Scaling{Stable: (*workload.Field[*appsv1.Deployment])(nil)}, false, "workload: Scaling.Stable: it is a nil Floor"},
+		"a load for nothing":         {workload.Scaling{Canary: replicas}, true, "workload: Load is of no use without Scaling.Stable, which says how far stable may grow: set it, or ReadOnly of it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := both
+			config.Scaling = x.scaling
+			if x.load {
+				config.Load = func(context.Context) (float64, error) { return 300, nil }
+			}
+			_, err := workload.New(c.client, config)
+			if x.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, x.want)
+		})
+	}
+}

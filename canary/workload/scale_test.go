@@ -244,7 +244,7 @@ func TestWhatCannotBeReachedIsRefusedBefore(t *testing.T) {
 		"nobody raises the autoscaler": {func(_ cluster, w *workload.Config) { w.Scaling.Canary = workload.ReadOnly(w.Scaling.Canary) }, []canary.Finding{{
 			Problem: "100% of the traffic needs 30 replicas of canary reviews-v2, by the 30 that stable reviews-v1 has, and it keeps 1 at least, and gets no more before it has the traffic: raise that, let the rollout do it (Config.Scaling), or set Config.Capacity", Refuses: true,
 		}}},
-		"nobody scales": {func(_ cluster, w *workload.Config) { w.Scaling = workload.Scaling{} }, []canary.Finding{{
+		"nobody scales": {func(_ cluster, w *workload.Config) { w.Scaling, w.Load = workload.Scaling{}, nil }, []canary.Finding{{
 			Problem: "100% of the traffic needs 30 replicas of canary reviews-v2, by the 30 that stable reviews-v1 has, and it has 1, which the rollout does not change: it will wait; scale it, or set Config.Scaling or Config.Capacity",
 		}}},
 		"a quota has no room": {func(c cluster, w *workload.Config) {
