@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/serin-go/serin/canary"
 )
@@ -114,7 +115,7 @@ func (d *Deployments) compare(ctx context.Context, q canary.Question, stable, of
 		notes = append(notes, d.keep(ctx, q, ofCanary, ref))
 	}
 	if err := errors.Join(notes...); err != nil {
-		seen.Notice = err.Error()
+		seen.Notice = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	return nil
 }

@@ -208,3 +208,16 @@ func TestNewNamesMistakesInTheScaling(t *testing.T) {
 		})
 	}
 }
+
+// What is told stands in one line, as in a log.
+func TestANoticeIsOneLine(t *testing.T) {
+	c, config := autoscaled(t)
+	config.Load = func(context.Context) (float64, error) { return 300, nil }
+	q := pinned(t, c.workload(config))
+	q.Fence.Serial, q.Traffic.Canary = 2, canary.Full
+	config.Load = func(context.Context) (float64, error) { return 0, errors.New("store away") }
+	config.Scaling.Canary = ill{config.Scaling.Canary, func(context.Context) error { return errors.New("forbidden") }}
+	seen, err := c.workload(config).Inspect(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, "the load is not known: store away; canary reviews-v2: 1 replicas are ready, and 100% of the traffic needs 30, by the 30 that stable reviews-v1 had when the rollout began; forbidden", seen.Notice)
+}
