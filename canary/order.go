@@ -111,7 +111,8 @@ func (r *Runner) pin(ctx context.Context, s *State, reading Reading) error {
 
 // Reset sends all traffic to stable and drops the State, even a State that cannot be
 // decoded. The next turn begins the rollout again. Reset changes neither the stable
-// workload, which may be between two versions, nor prerequisites.
+// workload, which may be between two versions, nor prerequisites, nor what was scaled: the next
+// rollout that scales it gives it back.
 func (r *Runner) Reset(ctx context.Context) error {
 	return change(ctx, r.c.Router, whatever, func(reading Reading, _ error) (Traffic, State, error) {
 		// The serial tells a State that was reset from one that was lost. Began

@@ -101,9 +101,14 @@ func carrying(stable *appsv1.Deployment) int32 {
 	return cmp.Or(stable.Status.AvailableReplicas, replicas(stable))
 }
 
-// began is the capacity when the rollout begins. Without a load it stays as it is.
-func (d *Deployments) began(ctx context.Context, stable *appsv1.Deployment) capacity {
+// began is the capacity when the rollout begins. Without a load it stays as it is. If the canary has
+// live traffic already, as after Runner.AdoptAt, stable may have shrunk since: then the greater one
+// counts.
+func (d *Deployments) began(ctx context.Context, stable, source *appsv1.Deployment, t canary.Traffic) capacity {
 	c := capacity{began: carrying(stable)}
+	if t.Canary > 0 {
+		c.began = max(c.began, source.Status.AvailableReplicas)
+	}
 	if d.config.Load != nil {
 		c.load, _ = d.load(ctx) // Check tells of an error
 	}

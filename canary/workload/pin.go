@@ -34,7 +34,7 @@ func (d *Deployments) Pin(ctx context.Context, q canary.Question) (canary.Pin, c
 	}
 	is, err := version(source)
 	was, stableErr := version(stable)
-	pin := canary.Pin{Version: is + " " + was, Capacity: d.began(ctx, stable).String(), Restarts: d.pinRestarts(ctx, source)}
+	pin := canary.Pin{Version: is + " " + was, Capacity: d.began(ctx, stable, source, q.Traffic).String(), Restarts: d.pinRestarts(ctx, source)}
 	if err := errors.Join(err, stableErr, d.claim(ctx, q)); err != nil || !q.Promotes {
 		return pin, canary.Answer{Reply: canary.Yes}, err
 	}

@@ -221,3 +221,22 @@ func TestANoticeIsOneLine(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "the load is not known: store away; canary reviews-v2: 1 replicas are ready, and 100% of the traffic needs 30, by the 30 that stable reviews-v1 had when the rollout began; forbidden", seen.Notice)
 }
+
+// Stable shrank while the canary had everything, and then the traffic is adopted: two pods of stable
+// do not carry what thirty of the canary do.
+func TestAnAdoptedCanaryTellsHowManyCarryTheTraffic(t *testing.T) {
+	c, config := autoscaled(t)
+	c.scaled("reviews-v1", 2)
+	c.scaled("reviews-v2", 30)
+	w := c.workload(config)
+	q := canary.Question{Fence: at(1), Promotes: true, Traffic: canary.Traffic{Canary: canary.Full}}
+	pin, a, err := w.Pin(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, canary.Yes, a.Reply)
+	require.Equal(t, "30", pin.Capacity)
+	q.Pin, q.Fence.Serial = pin, 2
+	seen, err := w.Inspect(t.Context(), q)
+	require.NoError(t, err)
+	require.Greater(t, seen.Shortfall, 90*canary.Percent)
+	require.Equal(t, [2]int32{30, 1}, leasts(t, config), "stable is scaled up for the way back")
+}
