@@ -57,10 +57,10 @@ type Config struct {
 	// nothing: then the canary needs its replicas before each share.
 	Scaling Scaling
 	// Load returns the requests per second of both versions together over the last minutes.
-	// With it, and Scaling.Stable, what Capacity is given follows the load upwards, in
-	// proportion and up to the most that the Floor allows. It never falls. It has 5 seconds to answer, in
-	// each turn while users are on the canary. It needs Scaling.Stable, which says how far stable
-	// may grow. Nil: it stays what stable had.
+	// With it what Capacity is given follows the load upwards, in proportion and up to the most
+	// that Scaling.Stable allows, which it needs. So the load is not followed if that has no
+	// bound, as [Replicas]. What Capacity is given never falls. Load has 5 seconds to answer, in
+	// each turn while users are on the canary. Nil: it stays what stable had.
 	Load func(context.Context) (float64, error)
 	// Quotas lists the ResourceQuotas of the namespace, so that Check finds what has no room for
 	// the canary's replicas. Nil: nobody looks.

@@ -128,10 +128,24 @@ func (d *Deployments) checkFloors(ctx context.Context, plan canary.Plan) (found 
 		problems, err := checker.Check(ctx, plan)
 		found, errs = append(found, problems...), append(errs, err)
 	}
-	if unknown := d.loadUnknown(ctx); unknown != nil {
-		found = append(found, canary.Finding{Problem: fmt.Sprintf("the load is not known (%v): the versions keep replicas by what stable has when the rollout begins, whatever the load is later", unknown)})
+	if why := d.unfollowed(ctx); why != "" {
+		found = append(found, canary.Finding{Problem: why + ": the versions keep replicas by what stable has when the rollout begins, whatever the load is later"})
 	}
 	return found, errors.Join(errs...)
+}
+
+// unfollowed says why the reference cannot follow the load; "" if it can, or is not to.
+func (d *Deployments) unfollowed(ctx context.Context) string {
+	if unknown := d.loadUnknown(ctx); unknown != nil {
+		return fmt.Sprintf("the load is not known (%v)", unknown)
+	}
+	if d.config.Load == nil {
+		return ""
+	}
+	if _, most, err := d.config.Scaling.Stable.Bounds(ctx); err == nil && most == 0 { // checkFloors tells of an error
+		return "the load is not followed, because Scaling.Stable does not say how many replicas stable may have at most"
+	}
+	return ""
 }
 
 // loadUnknown says why the reference cannot follow the load; nil if it can, or is not to.

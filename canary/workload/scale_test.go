@@ -265,6 +265,9 @@ func TestWhatCannotBeReachedIsRefusedBefore(t *testing.T) {
 		"there is no load": {func(_ cluster, w *workload.Config) {
 			w.Load = func(context.Context) (float64, error) { return 0, nil }
 		}, []canary.Finding{{Problem: "the load is not known (there are no requests): the versions keep replicas by what stable has when the rollout begins, whatever the load is later"}}},
+		"stable has no bound": {func(c cluster, w *workload.Config) {
+			w.Scaling.Stable = workload.Replicas(c.client, "bookinfo", "reviews-v1")
+		}, []canary.Finding{{Problem: "the load is not followed, because Scaling.Stable does not say how many replicas stable may have at most: the versions keep replicas by what stable has when the rollout begins, whatever the load is later"}}},
 		"requests start the canary": {func(c cluster, w *workload.Config) {
 			w.FromZero, w.Scaling.Canary = true, nil
 			c.scaled("reviews-v2", 0)
