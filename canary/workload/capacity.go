@@ -163,7 +163,10 @@ func (c Config) carries(source *appsv1.Deployment, t canary.Traffic, ref capacit
 		return a
 	case has < need && ref.replicas() > 0:
 		help := "scale the canary up, or set Config.Scaling or Config.Capacity"
-		if scales(c.Scaling.Canary) {
+		switch f := c.Scaling.Canary; {
+		case off(f, replicas(source)):
+			help = "a HorizontalPodAutoscaler leaves it alone as long as it is scaled to zero; scale it to 1"
+		case scales(f):
 			help = "it is being scaled up"
 		}
 		return canary.Wait.Because("%s, and %v of the traffic needs %d, by %s: %s", a.Reason, t.Canary, need, ref.words(c.Stable), help)

@@ -69,6 +69,7 @@ type Field[T metav1.Object] struct {
 	Wrong func(T) string
 
 	deployment string // the name of what is scaled; "" if that is not known
+	idles      bool   // what is scaled to zero stays so, whatever the field says
 }
 
 // Replicas returns the Floor of a Deployment that nothing else scales: its number of replicas.
@@ -86,7 +87,7 @@ func Replicas(c Objects[*appsv1.Deployment], namespace, name string) Field[*apps
 func Autoscaler(c Objects[*autoscalingv2.HorizontalPodAutoscaler], namespace, name, deployment string) Field[*autoscalingv2.HorizontalPodAutoscaler] {
 	return Field[*autoscalingv2.HorizontalPodAutoscaler]{
 		Objects: c, Kind: "HorizontalPodAutoscaler", Group: autoscalingv2.GroupName, Resource: "horizontalpodautoscalers", Namespace: namespace, Name: name,
-		Pointer: "/spec/minReplicas", deployment: deployment,
+		Pointer: "/spec/minReplicas", deployment: deployment, idles: true,
 		Read: func(h *autoscalingv2.HorizontalPodAutoscaler) (*int32, int32) {
 			return h.Spec.MinReplicas, h.Spec.MaxReplicas
 		},

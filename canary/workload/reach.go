@@ -47,6 +47,9 @@ func (d *Deployments) reach(ctx context.Context, plan canary.Plan, stable, sourc
 		found = append(found, canary.Finding{Problem: why + ", and " + fmt.Sprintf(format, args...), Refuses: true})
 	}
 	has := replicas(source)
+	if off(d.config.Scaling.Canary, has) && !d.config.FromZero {
+		found = append(found, canary.Finding{Problem: why + ", and a HorizontalPodAutoscaler leaves it alone as long as it is scaled to zero: it will wait; scale it to 1"})
+	}
 	switch f := d.config.Scaling.Canary; {
 	case f != nil:
 		least, most, err := f.Bounds(ctx)

@@ -240,3 +240,23 @@ func TestAnAdoptedCanaryTellsHowManyCarryTheTraffic(t *testing.T) {
 	require.Greater(t, seen.Shortfall, 90*canary.Percent)
 	require.Equal(t, [2]int32{30, 1}, leasts(t, config), "stable is scaled up for the way back")
 }
+
+// Nobody waits in vain for an autoscaler that is off.
+func TestWhatAnAutoscalerLeavesAloneIsSaid(t *testing.T) {
+	c, config := autoscaled(t)
+	w := c.workload(config)
+	q := pinned(t, w)
+	c.scaled("reviews-v2", 0)
+	q.Fence.Serial, q.Traffic.Canary = 2, canary.Full/2
+	a, err := w.Ready(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, canary.Wait, a.Reply)
+	require.Contains(t, a.Reason, "a HorizontalPodAutoscaler leaves it alone as long as it is scaled to zero; scale it to 1")
+	require.NotContains(t, a.Reason, "being scaled up")
+	config.Scaling.Canary = workload.Replicas(c.client, "bookinfo", "reviews-v2")
+	w = c.workload(config)
+	a, err = w.Ready(t.Context(), q)
+	require.NoError(t, err)
+	require.Contains(t, a.Reason, "it is being scaled up")
+	require.EqualValues(t, 15, *c.get("reviews-v2").Spec.Replicas)
+}

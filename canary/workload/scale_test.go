@@ -265,6 +265,9 @@ func TestWhatCannotBeReachedIsRefusedBefore(t *testing.T) {
 		"there is no load": {func(_ cluster, w *workload.Config) {
 			w.Load = func(context.Context) (float64, error) { return 0, nil }
 		}, []canary.Finding{{Problem: "the load is not known (there are no requests): the versions keep replicas by what stable has when the rollout begins, whatever the load is later"}}},
+		"the canary is scaled to zero": {func(c cluster, _ *workload.Config) { c.scaled("reviews-v2", 0) }, []canary.Finding{{
+			Problem: "100% of the traffic needs 30 replicas of canary reviews-v2, by the 30 that stable reviews-v1 has, and a HorizontalPodAutoscaler leaves it alone as long as it is scaled to zero: it will wait; scale it to 1",
+		}}},
 		"stable has no bound": {func(c cluster, w *workload.Config) {
 			w.Scaling.Stable = workload.Replicas(c.client, "bookinfo", "reviews-v1")
 		}, []canary.Finding{{Problem: "the load is not followed, because Scaling.Stable does not say how many replicas stable may have at most: the versions keep replicas by what stable has when the rollout begins, whatever the load is later"}}},

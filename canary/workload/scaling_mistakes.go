@@ -12,6 +12,8 @@ type known interface {
 	object() string
 	// mistake says why it is no Floor of a Deployment; nil if it may be.
 	mistake(namespace, deployment string) error
+	// off reports whether nothing is scaled as long as there are so many replicas.
+	off(replicas int32) bool
 }
 
 // problems returns every mistake in the Scaling of a Config that names its Deployments.
@@ -56,6 +58,8 @@ func (f Field[T]) object() string {
 	return fmt.Sprintf("%s of %s %s/%s", f.Pointer, f.Kind, f.Namespace, f.Name)
 }
 
+func (f Field[T]) off(replicas int32) bool { return f.idles && replicas == 0 }
+
 func (f Field[T]) mistake(namespace, deployment string) error {
 	switch {
 	case f.Objects == nil:
@@ -75,6 +79,18 @@ func (f readOnly) object() string {
 	return ""
 }
 
+func (f readOnly) off(replicas int32) bool {
+	k, ok := f.Floor.(known)
+	return ok && k.off(replicas)
+}
+
 func (f readOnly) mistake(namespace, deployment string) error {
 	return mistakeOf(f.Floor, namespace, deployment)
+}
+
+// off reports whether a Floor scales nothing because there are no replicas: a
+// HorizontalPodAutoscaler leaves what is scaled to zero alone.
+func off(f Floor, replicas int32) bool {
+	k, ok := f.(known)
+	return ok && k.off(replicas)
 }
