@@ -152,28 +152,33 @@ func (d *Deployments) follow(ctx context.Context, q canary.Question, c capacity)
 	return c.grown(load, most), err
 }
 
-// carries says whether the canary has the replicas for the traffic.
-func (c Config) carries(source *appsv1.Deployment, t canary.Traffic, ref capacity) canary.Answer {
+// carries says whether the canary has the replicas for the traffic. If it only lacks some, help says
+// who adds them.
+func (c Config) carries(source *appsv1.Deployment, t canary.Traffic, ref capacity) (a canary.Answer, help string) {
 	a, has := serving("canary", source), source.Status.AvailableReplicas
 	need := c.need(t, ref.replicas())
 	switch {
 	case c.idle(source):
-		return canary.Yes.Because("canary %s: it starts with its first request", source.Name)
+		return canary.Yes.Because("canary %s: it starts with its first request", source.Name), ""
 	case a.Reply == canary.No:
-		return a
+		return a, ""
 	case has < need && ref.replicas() > 0:
-		help := "scale the canary up, or set Config.Scaling or Config.Capacity"
-		switch f := c.Scaling.Canary; {
-		case off(f, replicas(source)):
-			help = "a HorizontalPodAutoscaler leaves it alone as long as it is scaled to zero; scale it to 1"
-		case scales(f):
-			help = "it is being scaled up"
-		}
-		return canary.Wait.Because("%s, and %v of the traffic needs %d, by %s: %s", a.Reason, t.Canary, need, ref.words(c.Stable), help)
+		return canary.Wait.Because("%s, and %v of the traffic needs %d, by %s", a.Reason, t.Canary, need, ref.words(c.Stable)), c.help(source)
 	case has >= need && scaled(source):
-		return canary.Yes.Because("canary %s: %d replicas available", source.Name, has)
+		return canary.Yes.Because("canary %s: %d replicas available", source.Name, has), ""
 	}
-	return a
+	return a, ""
+}
+
+// help says who adds replicas to the canary.
+func (c Config) help(source *appsv1.Deployment) string {
+	switch f := c.Scaling.Canary; {
+	case off(f, replicas(source)):
+		return "a HorizontalPodAutoscaler leaves it alone as long as it is scaled to zero; scale it to 1"
+	case scales(f):
+		return "it is being scaled up"
+	}
+	return "scale the canary up, or set Config.Scaling or Config.Capacity"
 }
 
 // idle reports whether requests are to start the canary, and it waits for the first one.

@@ -42,11 +42,16 @@ func (d *Deployments) Ready(ctx context.Context, q canary.Question) (canary.Answ
 	if err != nil {
 		return canary.Answer{}, d.about(source.Name, err)
 	}
-	a := d.config.carries(source, q.Traffic, ref)
+	a, help := d.config.carries(source, q.Traffic, ref)
 	if d.Scales() {
-		a, err = d.scale(ctx, q, ref, a)
+		if scaled, err := d.scale(ctx, q, ref, a); err != nil || scaled != a {
+			return scaled, err
+		}
 	}
-	return a, err
+	if help != "" {
+		a = a.Reply.Because("%s: %s", a.Reason, help)
+	}
+	return a, nil
 }
 
 // Inspect reads both Deployments. The canary is dead if it has no ready replica, or does not

@@ -260,3 +260,21 @@ func TestWhatAnAutoscalerLeavesAloneIsSaid(t *testing.T) {
 	require.Contains(t, a.Reason, "it is being scaled up")
 	require.EqualValues(t, 15, *c.get("reviews-v2").Spec.Replicas)
 }
+
+// What somebody sets back is not said to be scaled up.
+func TestACanaryThatIsSetBackIsNotBeingScaledUp(t *testing.T) {
+	c, config := autoscaled(t)
+	q := pinned(t, c.workload(config))
+	q.Fence.Serial, q.Traffic.Canary = 2, canary.Full/2
+	config.Scaling.Canary = refusing{config.Scaling.Canary}
+	a, err := c.workload(config).Ready(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, canary.Wait.Because("canary reviews-v2: 1 of 1 replicas available, and 50%% of the traffic needs 15, by the 30 that stable reviews-v1 had when the rollout began; somebody has set it back"), a)
+}
+
+// refusing is a Floor that cannot be raised.
+type refusing struct{ workload.Floor }
+
+func (refusing) Raise(context.Context, canary.Question, int32) (canary.Answer, error) {
+	return canary.Wait.Because("somebody has set it back"), nil
+}
