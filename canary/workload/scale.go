@@ -59,6 +59,8 @@ func (d *Deployments) Release(ctx context.Context, q canary.Question) (canary.An
 		if f == nil {
 			return nil
 		}
+		ctx, cancel := context.WithTimeoutCause(ctx, listing, fmt.Errorf("no answer within %v", listing))
+		defer cancel()
 		return safely(ctx, "a Floor", func() error { return f.Release(ctx, q, serves) })
 	}
 	if err := errors.Join(release(s.Canary, q.Traffic.Canary > 0), release(s.Stable, q.Traffic.Canary < canary.Full)); err != nil {

@@ -50,22 +50,20 @@ func TestNoPartForTheScalingHidesAChangedCanary(t *testing.T) {
 		"a Floor panics":      {floor(panics), "a Floor panicked: oops"},
 		"the capacity panics": {func(c *workload.Config) { c.Capacity = func(canary.Weight, int) int { panic("oops") } }, "Config.Capacity panicked: oops"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, config := autoscaled(t)
-				config.Load = func(context.Context) (float64, error) { return 300, nil }
-				q := pinned(t, c.workload(config))
-				q.Fence.Serial, q.Traffic.Canary = 2, canary.Full/2
-				c.change("reviews-v2", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "reviews:3" })
-				x.change(&config)
-				began := time.Now()
-				seen, err := c.workload(config).Inspect(t.Context(), q)
-				require.NoError(t, err)
-				require.Contains(t, seen.Notice, x.notice)
-				require.NotEmpty(t, seen.CanaryChanged)
-				require.LessOrEqual(t, time.Since(began), 5*time.Second)
-			})
-		})
+		t.Run(name, inBubble(func(t *testing.T) {
+			c, config := autoscaled(t)
+			config.Load = func(context.Context) (float64, error) { return 300, nil }
+			q := pinned(t, c.workload(config))
+			q.Fence.Serial, q.Traffic.Canary = 2, canary.Full/2
+			c.change("reviews-v2", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "reviews:3" })
+			x.change(&config)
+			began := time.Now()
+			seen, err := c.workload(config).Inspect(t.Context(), q)
+			require.NoError(t, err)
+			require.Contains(t, seen.Notice, x.notice)
+			require.NotEmpty(t, seen.CanaryChanged)
+			require.LessOrEqual(t, time.Since(began), 5*time.Second)
+		}))
 	}
 }
 
@@ -120,11 +118,15 @@ func TestWhatIsGoneIsNotGivenBack(t *testing.T) {
 
 // A Floor that cannot be given back keeps nothing from the other.
 func TestEachFloorIsGivenBackWhateverTheOtherDoes(t *testing.T) {
-	for name, do := range map[string]func() error{
-		"errs":   func() error { return errors.New("forbidden") },
-		"panics": func() error { panic("oops") },
+	for name, do := range map[string]func(context.Context) error{
+		"errs":   func(context.Context) error { return errors.New("forbidden") },
+		"panics": func(context.Context) error { panic("oops") },
+		"hangs": func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, inBubble(func(t *testing.T) {
 			c, config := autoscaled(t)
 			w := c.workload(config)
 			q := pinned(t, w)
@@ -138,17 +140,22 @@ func TestEachFloorIsGivenBackWhateverTheOtherDoes(t *testing.T) {
 			_, err = c.workload(bad).Release(t.Context(), q)
 			require.Error(t, err)
 			require.Equal(t, [2]int32{2, 15}, leasts(t, config))
-		})
+		}))
 	}
+}
+
+// inBubble runs a test in virtual time.
+func inBubble(f func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) { synctest.Test(t, f) }
 }
 
 // kept is a Floor with a Release of its own.
 type kept struct {
 	workload.Floor
-	release func() error
+	release func(context.Context) error
 }
 
-func (f kept) Release(context.Context, canary.Question, bool) error { return f.release() }
+func (f kept) Release(ctx context.Context, _ canary.Question, _ bool) error { return f.release(ctx) }
 
 // A stable whose pods are all away when the rollout begins, as in an outage, comes back: a canary
 // with one pod does not get the traffic of thirty.
