@@ -164,7 +164,7 @@ func (r *Runner) question(s State, reading Reading) Question {
 	promotes := r.c.Plan.End().Kind == PromoteStable
 	moved := rowOf(s.Phase).moved
 	return Question{
-		Fence: s.Fence(), Began: s.Began, Traffic: s.Traffic, Pin: s.Pin, Current: current,
+		Fence: s.Fence(), Began: s.Began, Traffic: s.Traffic, Shifted: s.Shifted, Pin: s.Pin, Current: current,
 		Promotes: promotes && !moved, Promoted: promotes && moved && s.Phase != phase.PromotingStable,
 	}
 }

@@ -38,8 +38,10 @@ type Question struct {
 	Fence Fence
 	// Began is when the rollout began, by the clock of the driver that began it.
 	Began time.Time
-	// Traffic is what the mesh is going to do, or does.
+	// Traffic is what the mesh is going to do, or does. Shifted is when the present traffic was
+	// written, by the clock of this process.
 	Traffic Traffic
+	Shifted time.Time
 	// Pin is what Workload.Pin returned when the rollout began. It is zero before.
 	Pin Pin
 	// Promotes says that the rollout will promote stable if it succeeds, and has not begun to.

@@ -33,7 +33,8 @@
 // a while and gets everything back. With Config.Load both follow the load upwards. Scaling
 // moves no traffic.
 //
-// Nothing is scaled down before all traffic is where it ends and the bake time is over. Then
+// Nothing is scaled down before all traffic is where it ends and the bake time is over, and stable
+// has had its traffic for five minutes (Scaling.Keep), so that its autoscaler has seen it. Then
 // each object gets back what its owner had there, and an annotation that remembered it is
 // removed. What somebody else has set in the meantime stays. A [Floor] is the replicas of a
 // Deployment, the minReplicas of a HorizontalPodAutoscaler, or any [Field]. Check refuses a

@@ -1,11 +1,13 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/serin-go/serin/canary"
 )
@@ -18,6 +20,9 @@ type Scaling struct {
 	// Stable and Canary are the Floors of the two Deployments; nil if the rollout is not to
 	// scale one.
 	Stable, Canary Floor
+	// Keep is how long stable keeps its Floor after it got its traffic back: until its
+	// autoscaler has seen the traffic. Zero is five minutes.
+	Keep time.Duration
 }
 
 // floors returns those that are to be scaled.
@@ -63,10 +68,35 @@ func (d *Deployments) Release(ctx context.Context, q canary.Question) (canary.An
 		defer cancel()
 		return safely(ctx, "a Floor", func() error { return f.Release(ctx, q, serves) })
 	}
-	if err := errors.Join(release(s.Canary, q.Traffic.Canary > 0), release(s.Stable, q.Traffic.Canary < canary.Full)); err != nil {
+	err := release(s.Canary, q.Traffic.Canary > 0)
+	if until := d.keeps(ctx, q); time.Now().Before(until) {
+		if err != nil {
+			return canary.Answer{}, err
+		}
+		return canary.Wait.Because("stable keeps its replicas until its autoscaler has seen the traffic, at %s", until.Format(time.TimeOnly)), nil
+	}
+	if err = errors.Join(err, release(s.Stable, q.Traffic.Canary < canary.Full)); err != nil {
 		return canary.Answer{}, err
 	}
 	return canary.Answer{Reply: canary.Yes}, nil
+}
+
+// keeps returns until when stable keeps its Floor; zero if it was not raised, or does not serve.
+func (d *Deployments) keeps(ctx context.Context, q canary.Question) (until time.Time) {
+	ref, err := reference(q.Pin)
+	if err != nil || !scales(d.config.Scaling.Stable) || q.Traffic.Canary == canary.Full {
+		return until
+	}
+	if err := safely(ctx, "a Floor", func() error {
+		least, _, err := d.config.Scaling.Stable.Bounds(ctx)
+		if err == nil && least >= ref.replicas() {
+			until = q.Shifted.Add(cmp.Or(d.config.Scaling.Keep, 5*time.Minute))
+		}
+		return err
+	}); err != nil {
+		return time.Time{} // Release tells
+	}
+	return until
 }
 
 // scale raises the Floors for the traffic that comes, and returns the Answer about the canary's

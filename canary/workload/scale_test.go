@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -143,6 +144,33 @@ func TestEachFloorIsGivenBackByItself(t *testing.T) {
 			x.is(t, config)
 		})
 	}
+}
+
+// Stable keeps what it has until its autoscaler has seen the traffic: what it had recommended for
+// an idle stable would shrink it at once.
+func TestStableKeepsItsReplicasUntilItsAutoscalerHasSeenTheTraffic(t *testing.T) {
+	c, config := autoscaled(t)
+	w := c.workload(config)
+	q := pinned(t, w)
+	release := func(serial int64, ago time.Duration, canaryHas canary.Weight) canary.Answer {
+		q.Fence.Serial, q.Shifted, q.Traffic.Canary = serial, time.Now().Add(-ago), canaryHas
+		a, err := w.Release(t.Context(), q)
+		require.NoError(t, err)
+		return a
+	}
+	q.Fence.Serial, q.Traffic.Canary = 2, canary.Full
+	_, err := w.Ready(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, [2]int32{30, 30}, leasts(t, config))
+	require.Contains(t, release(3, 4*time.Minute, 0).Reason, "stable keeps its replicas until its autoscaler has seen the traffic, at ")
+	require.Equal(t, [2]int32{30, 1}, leasts(t, config))
+	require.Equal(t, canary.Yes, release(4, 5*time.Minute, 0).Reply)
+	require.Equal(t, [2]int32{2, 1}, leasts(t, config))
+
+	q = pinned(t, w)
+	q.Fence.Serial, q.Traffic.Canary = 5, 0
+	require.Equal(t, canary.Yes, release(6, 0, 0).Reply, "nothing was raised")
+	require.Equal(t, canary.Yes, release(7, 0, canary.Full).Reply, "the canary serves")
 }
 
 // The autoscaler of a canary that is rolled out may add pods while a share is given.

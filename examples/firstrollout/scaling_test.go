@@ -34,6 +34,7 @@ func Example_scaling() {
 	check(server.Load([]byte(strings.Replace(shop, "spec:\n  selector: {matchLabels: {app: shop, version: v1}}", "spec:\n  replicas: 10\n  selector: {matchLabels: {app: shop, version: v1}}", 1) + autoscaler)))
 	mesh, parts, kube := newShopOn(server, func(c *workload.Config, kube kubernetes.Interface) {
 		c.Scaling = workload.Scaling{
+			Keep:   50 * time.Millisecond, // the test is fast
 			Stable: workload.Autoscaler(kube.AutoscalingV2().HorizontalPodAutoscalers("shop"), "shop", "shop-v1", "shop-v1"),
 			Canary: workload.Replicas(kube.AppsV1().Deployments("shop"), "shop", "shop-v2"),
 		}

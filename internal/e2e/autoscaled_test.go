@@ -87,6 +87,7 @@ func newAutoscaled(t *testing.T) *autoscaled {
 func (a *autoscaled) bothScaled(kube kubernetes.Interface) workload.Config {
 	hpas := kube.AutoscalingV2().HorizontalPodAutoscalers(a.namespace)
 	return workload.Config{Scaling: workload.Scaling{
+		Keep:   time.Second, // the autoscaler looks each second
 		Stable: workload.Autoscaler(hpas, a.namespace, "reviews-v1", "reviews-v1"),
 		Canary: workload.Autoscaler(hpas, a.namespace, "reviews-v2", "reviews-v2"),
 	}}
