@@ -1,6 +1,8 @@
 package fake_test
 
 import (
+	"math"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -29,7 +31,9 @@ type badLedger struct {
 	both          bool    // the old one fails as well, because of the new one
 	common        float64 // share of the requests that both versions fail
 	end           phase.Phase
+	supply        badSupply
 
+	short float64 // requests that failed for want of pods since the last change
 	harm  float64
 	wrong uint64
 }
@@ -55,17 +59,29 @@ func (l *badLedger) change(do func()) {
 		}
 		l.seen[i] = now
 	}
+	lost := l.supply.take()
+	l.harm += max(0, l.short-lost-3*math.Sqrt(lost)) * (1 - l.common) // which of them fail is drawn
+	l.short = 0
 	do()
+}
+
+// useless says which share of the canary's pods is of no use, because it fails.
+func (l *badLedger) useless(share float64) {
+	l.change(func() { l.supply.change(func() { l.supply.bad = share }) })
 }
 
 func (l *badLedger) count(c fake.Count) {
 	switch {
 	case c.Mirrored || c.N == 0 || c.Flags == "NR": // without a rule nobody sent it to the canary
+	case c.Flags == "UH":
+		l.short += float64(c.N)
 	case c.Broken():
 		l.harm += float64(c.N) * (1 - l.common)
 	case (c.Image == newImage || l.both) && l.failing && c.Code >= 400,
 		c.Image == newImage && l.slow && c.Code < 400:
 		l.harm += float64(c.N)
+	case c.Code == http.StatusServiceUnavailable:
+		l.short += float64(c.N)
 	case l.end == phase.RolledBack && c.Image == newImage,
 		l.end == phase.Promoted && c.Image != newImage:
 		l.wrong += c.N
@@ -86,6 +102,23 @@ type badExposure struct {
 	// stateless: no State tells Sweep whose traffic it is.
 	stateless bool
 	again     bool // the step is entered once more, after a Retreat
+	badPodsOf
+}
+
+// badPodsOf is what an allowance depends on where pods are scarce.
+type badPodsOf struct {
+	scaling    bool          // the rollout scales
+	follows    bool          // and knows the load
+	autoscaled bool          // there are autoscalers
+	grows      float64       // by that part the load does
+	left       int           // so many shares may follow
+	few        bool          // the canary keeps some pods
+	abrupt     bool          // somebody gives stable everything at once
+	thin       bool          // stable may lack pods that it had when the rollout began
+	unread     bool          // nobody knows
+	start      time.Duration // of a pod
+	lacks      time.Duration // for so long no new pods come
+	ways       int           // how often traffic may go to stable
 }
 
 // The parts of allowances. All are settings or documented limits.
@@ -101,14 +134,31 @@ func (x badExposure) limit() time.Duration {
 // first is how long after a change of traffic the first look is there.
 func (x badExposure) first() time.Duration { return x.plan.Settle() + x.plan.ScrapeLag() + badLook }
 
-// whole is how long stable takes to become whole, if it may be between two versions: the
-// canary has all traffic meanwhile.
+// whole is how long the canary may keep its traffic although everything is to go back. Stable
+// becomes whole first, if it may be between two versions: the canary has all traffic meanwhile.
+// If no pods come, that is tried for the error limit, and the canary is waited for as long before.
 func (x badExposure) whole() time.Duration {
-	if !x.last {
-		return 0
+	all := x.parts()
+	if x.last {
+		all += badWhole(x.plan) + badPods*(x.start-badStart) + 2*min(x.lacks, badErrorLimit)
 	}
-	return badWhole(x.plan)
+	return all
 }
+
+// parts is how long the way back takes that a stable without its pods gets in parts, until
+// everything after five minutes, as does one whose pods nobody can read. A rollout that scales has its pods started in its next turn.
+func (x badExposure) parts() time.Duration {
+	switch {
+	case !x.thin && !x.unread && x.lacks == 0:
+		return 0
+	case x.scaling && !x.unread && x.lacks == 0:
+		return min(badGiving, x.turn()+x.start)
+	}
+	return badGiving
+}
+
+// badGiving is by when stable has everything on a way back in parts.
+const badGiving = 5 * time.Minute
 
 // badWhole is an update of stable, pod by pod, which a driver sees one interval later, and
 // the return of the traffic.

@@ -28,18 +28,21 @@ var versionTroubles = []badKind{
 	{name: "canary slows", harms: true, group: "speed", often: 3, allowed: allowJudged, begin: func(w *badWorld, tr *badTrouble) func() {
 		w.ledger.change(func() { w.ledger.slow = true })
 		w.behave(func() { w.canary.Median = 3 * time.Second })
+		w.ledger.useless(1)
 		return func() {
+			w.ledger.useless(0)
 			w.ledger.change(func() { w.ledger.slow = false })
 			w.behave(func() { w.canary.Median = 0 })
 		}
 	}},
 	{name: "canary dies", harms: true, group: "pods", often: 6, allowed: allowWatched, begin: func(w *badWorld, _ *badTrouble) func() {
-		setSpec(w.t, w.server, "reviews-v2", "replicas", 0)
-		return func() { setSpec(w.t, w.server, "reviews-v2", "replicas", 3) }
+		w.scale("reviews-v2", 0)
+		return func() { w.scale("reviews-v2", badPods) }
 	}},
 	{name: "canary is unreachable", harms: true, group: "pods", often: 2, allowed: allowJudged, begin: func(w *badWorld, _ *badTrouble) func() {
 		w.mesh.Crash(ns, "reviews-v2", true)
-		return func() { w.mesh.Crash(ns, "reviews-v2", false) }
+		w.ledger.useless(1)
+		return func() { w.mesh.Crash(ns, "reviews-v2", false); w.ledger.useless(0) }
 	}},
 	{name: "both fail", group: "answers", often: 2, allowed: allowNothing, begin: func(w *badWorld, tr *badTrouble) func() {
 		w.failBoth(choose(tr, 0.1, 0.5, 1))
@@ -66,7 +69,9 @@ var versionTroubles = []badKind{
 func (w *badWorld) failing(tr *badTrouble, codes ...int) (heal func()) {
 	w.ledger.change(func() { w.ledger.failing = true })
 	w.behave(func() { w.canary.ErrorRate, w.canary.Status = choose(tr, 0.2, 0.5, 1), choose(tr, codes...) })
+	w.ledger.useless(w.canary.ErrorRate)
 	return func() {
+		w.ledger.useless(0)
 		w.ledger.change(func() { w.ledger.failing = false })
 		w.behave(func() { w.canary.ErrorRate = 0 })
 	}

@@ -13,14 +13,17 @@ import (
 
 // badScenario is all that is random of a rollout, drawn before it begins.
 type badScenario struct {
-	seed     uint64
-	name     string
-	plan     canary.Plan
-	run      bool // by Runner.Run, or by Runner.Turn as a controller does
-	watch    bool
-	edge     bool
-	patient  bool // it is watched for more than a day, the longest Retreat
-	troubles []*badTrouble
+	seed    uint64
+	name    string
+	plan    canary.Plan
+	run     bool // by Runner.Run, or by Runner.Turn as a controller does
+	watch   bool
+	edge    bool
+	patient bool // it is watched for more than a day, the longest Retreat
+	// scarce: pods have a capacity; autoscaled: and autoscalers. scaling: the rollout scales them;
+	// follows: by the load.
+	scarce, autoscaled, scaling, follows bool
+	troubles                             []*badTrouble
 }
 
 // badPlans are the README's plans, and short variants of them.
@@ -60,6 +63,7 @@ func drawBadDay(t *testing.T, seed, i uint64) badScenario {
 	t.Helper()
 	dice := rand.New(rand.NewPCG(seed, i))
 	s := badScenario{seed: dice.Uint64(), run: dice.IntN(2) == 0, watch: dice.IntN(2) == 0, patient: dice.IntN(100) == 0}
+	s.scaling, s.follows = dice.IntN(2) == 0, dice.IntN(2) == 0
 	var all []int
 	for k, p := range badPlans {
 		for range p.often {
@@ -90,7 +94,10 @@ func (s *badScenario) draw(dice *rand.Rand, n int, lasts time.Duration) {
 		at = lasts - s.plan.Bake() - between(dice, 0, 3*time.Minute) // around the promotion
 	}
 	tr := drawTrouble(dice, at, s.troubles, soon)
-	s.edge = s.edge || tr.kind.edge
+	if tr.kind.late && !soon {
+		tr.at = between(dice, lasts/2, lasts)
+	}
+	s.edge, s.scarce, s.autoscaled = s.edge || tr.kind.edge, s.scarce || tr.kind.scarce, s.autoscaled || tr.kind.autoscaled
 	s.troubles = append(s.troubles, tr)
 }
 
@@ -113,7 +120,7 @@ func (s badScenario) String() string {
 	if s.run {
 		by = "Run"
 	}
-	text := fmt.Sprintf("%s plan, by %s, watched pods %v", s.name, by, s.watch)
+	text := fmt.Sprintf("%s plan, by %s, watched pods %v, scales %v, by load %v, autoscaled %v", s.name, by, s.watch, s.scaling, s.follows, s.autoscaled)
 	for _, t := range s.troubles {
 		text += "; " + t.String()
 	}

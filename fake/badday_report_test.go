@@ -38,13 +38,11 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := badOutcome{scenario: s, end: c.end.Phase, harm: w.ledger.harm, events: c.events}
-	rate := badRate
-	if w.edge {
-		rate += badEdgeRate
-	}
+	common := w.exposure(s, lasted)
 	for _, tr := range s.troubles {
-		if tr.began {
-			o.allowed += tr.allowed(w.plan, rate, lasted-tr.at)
+		if tr.began || tr.kind.autoscaled {
+			common.lasts = tr.rest(lasted - tr.at)
+			o.allowed += tr.allowed(common, w.greatest)
 		}
 	}
 	wrong := func(format string, args ...any) { o.wrong = append(o.wrong, fmt.Sprintf(format, args...)) }
@@ -71,6 +69,7 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 			wrong("%s, and somebody overwrote that", tr.kind.name)
 		}
 	}
+	w.scaled.ended(o.end, wrong)
 	if w.ledger.wrong > 0 {
 		wrong("it ended %v, and later the wrong version answered %d requests", o.end, w.ledger.wrong)
 	}
@@ -78,6 +77,31 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 		o.notYet = notYetBuilt(w, o)
 	}
 	return o
+}
+
+// exposure is what the troubles of a rollout mean to the allowance of each.
+func (w *badWorld) exposure(s badScenario, lasted time.Duration) badExposure {
+	x := badExposure{plan: w.plan, badPodsOf: badPodsOf{
+		scaling: s.scaling, follows: s.follows, autoscaled: s.autoscaled, thin: s.autoscaled, start: badStart, ways: 1,
+	}}
+	for _, tr := range s.troubles {
+		if !tr.began {
+			continue
+		}
+		x.ways++
+		x.abrupt = x.abrupt || tr.abrupt()
+		x.unread = x.unread || tr.pods == "unread"
+		x.thin, x.start = x.thin || tr.thins, max(x.start, tr.start)
+		if tr.lacks {
+			x.lacks = max(x.lacks, tr.rest(lasted-tr.at))
+		}
+	}
+	return x
+}
+
+// abrupt reports whether somebody who is no driver may give stable all traffic because of it.
+func (tr *badTrouble) abrupt() bool {
+	return slices.Contains([]string{"driver", "object", "edit"}, tr.kind.group) || tr.kind.name == "State is removed"
 }
 
 // late reports whether something began too late for the judge to see it before the plan's bake

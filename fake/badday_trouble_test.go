@@ -19,6 +19,9 @@ type badKind struct {
 	edge  bool   // the rollout needs a second VirtualService
 	whole bool   // it concerns all traffic, not the share of the step
 	harms bool   // it makes the canary worse than stable
+	late  bool   // it is drawn for the second half
+	// scarce: the rollout needs pods with a capacity; autoscaled: and autoscalers.
+	scarce, autoscaled bool
 	// pins reports whether the trouble keeps the rollout in its step while it lasts.
 	pins func(*badTrouble) bool
 	// begin starts the trouble. Its heal ends it; nil if it is over at once.
@@ -27,7 +30,7 @@ type badKind struct {
 	allowed func(badExposure) time.Duration
 }
 
-var badKinds = slices.Concat(versionTroubles, storeTroubles, apiTroubles, objectTroubles, driverTroubles)
+var badKinds = slices.Concat(versionTroubles, storeTroubles, apiTroubles, objectTroubles, driverTroubles, scarceTroubles)
 
 // badTrouble is one trouble of a rollout.
 type badTrouble struct {
@@ -47,8 +50,15 @@ type badTrouble struct {
 	// stateless: somebody removed the State as well, so Sweep can only tell of the traffic.
 	stateless bool
 	// again: the step is entered once more, after a Retreat for want of pods, and judged anew.
-	again  bool
-	pods   string // what Deployments alone are: "unread" or "unwritten"
+	again bool
+	pods  string // what Deployments alone are: "unread" or "unwritten"
+	// start is how long new pods take to become ready from now on; 0 is badStart.
+	start  time.Duration
+	lacks  bool    // new pods do not come while it lasts
+	thins  bool    // stable lacks pods that it had when the rollout began
+	grows  float64 // by that part the load does
+	left   int     // so many steps may follow
+	few    bool    // the canary loses pods, and not all
 	detail string
 	// stays reports whether what somebody changed is still there; nil if nothing has to be.
 	stays func(*badWorld, badScenario) bool
@@ -104,6 +114,7 @@ func (tr *badTrouble) note(s canary.State, p canary.Plan) {
 	default:
 		next = p.Len()
 	}
+	tr.left = max(0, p.Len()-next)
 	tr.last, tr.recalled = next >= p.Len() || s.Recalled, s.Recalled
 	for i, step := range p.Steps() {
 		if i == next {
@@ -130,13 +141,21 @@ func (tr *badTrouble) pin(all []*badTrouble) {
 	}
 }
 
-// allowed is how many requests it may harm, if nobody looks any more after rest.
-func (tr *badTrouble) allowed(p canary.Plan, rate float64, rest time.Duration) float64 {
-	lasts := rest
+// rest is how long it lasts, if nobody looks any more after some time.
+func (tr *badTrouble) rest(looks time.Duration) time.Duration {
 	if tr.lasts > 0 {
-		lasts = min(tr.lasts, rest)
+		return min(tr.lasts, looks)
 	}
-	x := badExposure{plan: p, lasts: lasts, last: tr.last, pods: tr.pods, share: tr.share, promoted: tr.phase == phase.Returning || tr.phase == phase.Baking, mixed: tr.phase == phase.PromotingStable, stateless: tr.stateless, again: tr.again}
+	return looks
+}
+
+// allowed is how many requests it may harm. What x says of all troubles is there already.
+func (tr *badTrouble) allowed(x badExposure, rate float64) float64 {
+	x.last, x.pods, x.share = tr.last, tr.pods, tr.share
+	x.promoted = tr.phase == phase.Returning || tr.phase == phase.Baking
+	x.mixed = tr.phase == phase.PromotingStable
+	x.stateless, x.again, x.grows = tr.stateless, tr.again, tr.grows
+	x.left, x.few = tr.left, tr.few
 	if tr.kind.edge {
 		rate = badEdgeRate // the other part does as always
 	}

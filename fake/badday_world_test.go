@@ -2,7 +2,10 @@ package fake_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,6 +13,7 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/serin-go/serin/canary"
@@ -48,20 +52,22 @@ spec:
 // and what happens to them.
 type badWorld struct {
 	t      *testing.T
-	plan   canary.Plan
 	server *apiserver.Server
 	mesh   *fake.Mesh
 	store  *badStore
 	ledger *badLedger
 	crew   *badCrew
-	edge   bool // the rollout steers the gateway too
-	watch  bool // drivers watch the canary's pods
+	scaled badScaled
+	badScenario
 
 	objects *badClient[networking.VirtualService]
-	pods    *badClient[appsv1.Deployment]
+	deploys *badClient[appsv1.Deployment]
+	scalers workload.Objects[*autoscalingv2.HorizontalPodAutoscaler]
 	watcher workload.Watcher
 
-	writes int // of a rollout that did not move for half an hour
+	greatest float64     // requests a second
+	full     atomic.Bool // new pods do not come, or late
+	writes   int         // of a rollout that did not move for half an hour
 
 	mu             sync.Mutex
 	canary, stable fake.Behaviour    // of the versions, as troubles have changed them
@@ -72,25 +78,70 @@ type badWorld struct {
 
 func newBadWorld(t *testing.T, s badScenario) *badWorld {
 	t.Helper()
-	w := &badWorld{t: t, plan: s.plan, edge: s.edge, watch: s.watch, server: bookinfo(t)}
-	setSpec(t, w.server, "reviews-v2", "replicas", 3) // as many as stable
+	w := &badWorld{t: t, badScenario: s, server: bookinfo(t)}
+	setSpec(t, w.server, "reviews-v2", "replicas", s.pods())
 	setWeights(t, w.server, 100, 0)
 	w.update("reviews", func(o map[string]any) {
 		spec := o["spec"].(map[string]any)
 		spec["hosts"], spec["gateways"] = []any{"reviews"}, []any{"mesh"}
 	})
 	require.NoError(t, w.server.Load([]byte(edge)))
+	w.scaled.autoscaled = s.autoscaled
+	if s.autoscaled {
+		w.autoscale()
+	}
+	w.scaled.begin(w.server)
 	w.mesh = fake.NewMesh(w.server, fake.Config{Seed: s.seed, Delay: badDelay, Spread: badSpread, Scrape: badScrape, Start: badStart})
 	w.server.OnChange(w.remember)
+	w.server.OnChange(w.scaled.see)
 	w.store = &badStore{Mesh: w.mesh}
 	w.ledger = newBadLedger()
 	w.ledger.add(w.mesh.Load(badRate, client))
 	if w.edge {
 		w.ledger.add(w.mesh.Load(badEdgeRate, visitor))
 	}
+	w.greatest = w.rate()
+	w.supply()
 	w.crew = newBadCrew(w, s.run)
 	w.connect()
 	return w
+}
+
+// pods is how many the canary has in the beginning. What is to take copies has to have the pods
+// for them, and what nobody scales as many as stable.
+func (s badScenario) pods() int {
+	if !s.scaling {
+		return badPods
+	}
+	for _, step := range s.plan.Steps() {
+		if step.Traffic.Mirror > 0 {
+			return badPods - 1
+		}
+	}
+	return 1
+}
+
+// autoscale gives both Deployments an autoscaler. That of stable may leave it one pod.
+func (w *badWorld) autoscale() {
+	for name, least := range map[string]int{"reviews-v1": 1, "reviews-v2": w.pods()} {
+		document := strings.Replace(autoscaled(name, name, least, 10, ""), `"10"`, fmt.Sprintf("%q", fmt.Sprint(badTarget)), 1)
+		require.NoError(w.t, w.server.Load([]byte(document)))
+	}
+}
+
+// supply tells the ledger of load and pods.
+func (w *badWorld) supply() {
+	s := &w.ledger.supply
+	s.since, s.scarce, s.load, s.alone = time.Now(), w.scarce, w.rate(), badPods
+	s.stable, s.canary = w.podsOf("reviews-v1"), w.podsOf("reviews-v2")
+	w.behave(func() {
+		if w.scarce {
+			w.canary.Capacity, w.stable.Capacity = badCapacity, badCapacity
+		}
+	})
+	if w.scarce {
+		w.server.OnChange(w.ledger.look)
+	}
 }
 
 // connect makes the clients.
@@ -100,7 +151,8 @@ func (w *badWorld) connect() {
 	kube, err := kubernetes.NewForConfig(w.server.Config())
 	require.NoError(w.t, err)
 	w.objects = newBadClient(mesh.NetworkingV1().VirtualServices(ns), mesh.NetworkingV1().RESTClient(), "virtualservices")
-	w.pods = newBadClient(kube.AppsV1().Deployments(ns), kube.AppsV1().RESTClient(), "deployments")
+	w.deploys = newBadClient(kube.AppsV1().Deployments(ns), kube.AppsV1().RESTClient(), "deployments")
+	w.scalers = kube.AutoscalingV2().HorizontalPodAutoscalers(ns)
 	w.watcher = kube.AppsV1().Deployments(ns)
 }
 
@@ -127,10 +179,11 @@ func (w *badWorld) router() *routing.Router {
 // runner returns a driver whose clock is behind by skew.
 func (w *badWorld) runner(skew time.Duration, observe canary.Observer) *canary.Runner {
 	config := workload.Config{Namespace: ns, Stable: "reviews-v1", Canary: "reviews-v2"}
+	config.Scaling, config.Load = w.scalesBy()
 	if w.watch {
 		config.Watcher = w.watcher
 	}
-	load, err := workload.New(w.pods, config)
+	load, err := workload.New(w.deploys, config)
 	require.NoError(w.t, err)
 	c := canary.Config{
 		Plan: w.plan, Router: w.router(), Workload: load, Analyzer: badJudge{w.store}, Observers: []canary.Observer{observe},
