@@ -88,7 +88,9 @@ func (w *badWorld) exposure(s badScenario, lasted time.Duration) badExposure {
 		if !tr.began {
 			continue
 		}
-		x.ways++
+		if tr.kind.group != "shrink" || tr.grows > 0 { // for want of pods of an idle stable nothing goes back
+			x.ways++
+		}
 		x.abrupt = x.abrupt || tr.abrupt()
 		x.unread = x.unread || tr.pods == "unread"
 		x.thin, x.start = x.thin || tr.thins, max(x.start, tr.start)
