@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/routing"
@@ -58,7 +59,7 @@ var versionTroubles = []badKind{
 	}},
 	{name: "stable is edited", group: "stable", often: 3, allowed: allowNothing, begin: func(w *badWorld, tr *badTrouble) func() {
 		setImage(w.t, w.server, "reviews-v1", editedImage)
-		if tr.phase < phase.PromotingStable {
+		if pinned := w.crew.newest(w.state()).Pin != (canary.Pin{}); pinned && tr.phase < phase.PromotingStable { // or it is what the rollout begins with
 			tr.stays = func(w *badWorld, _ badScenario) bool { return w.image() == editedImage }
 		}
 		return nil

@@ -82,7 +82,7 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 // exposure is what the troubles of a rollout mean to the allowance of each.
 func (w *badWorld) exposure(s badScenario, lasted time.Duration) badExposure {
 	x := badExposure{plan: w.plan, badPodsOf: badPodsOf{
-		scaling: s.scaling, follows: s.follows, autoscaled: s.autoscaled, thin: s.autoscaled, start: badStart, ways: 1,
+		scaling: s.scaling, follows: s.follows, thin: s.autoscaled, start: badStart, ways: 1,
 	}}
 	for _, tr := range s.troubles {
 		if !tr.began {

@@ -22,17 +22,18 @@ func allowShrunk(x badExposure) time.Duration {
 //
 // A share is given to pods by what stable had when the rollout began. So after the load has grown,
 // each share that comes may be too much, as far as it has grown, until an autoscaler has
-// followed. A rollout that knows the load gives no such share.
+// followed. A rollout that knows the load gives no such share, and has pods started in its next
+// turn, which autoscalers do within 15 s.
 func allowAutoscaled(x badExposure) time.Duration {
 	follow, all := badFollow+2*x.start, x.lacks
 	if !x.scaling {
 		all += time.Duration(x.ways) * x.ramp(follow)
 	}
-	if x.grows > 0 && !(x.scaling && x.follows) {
-		shares := float64(x.left + x.ways)
-		all += time.Duration(shares * float64(follow) * x.grows / (1 + x.grows))
+	short := time.Duration(x.left+x.ways) * follow
+	if x.scaling && x.follows {
+		short = x.turn() + 15*time.Second + x.start
 	}
-	return all
+	return all + time.Duration(float64(short)*x.grows/(1+x.grows))
 }
 
 // badLacks is the share that one pod of stable does not carry.
