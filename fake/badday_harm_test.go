@@ -145,7 +145,8 @@ func (x badExposure) whole() time.Duration {
 }
 
 // parts is how long the way back takes that a stable without its pods gets in parts, until
-// everything after five minutes, as does one whose pods nobody can read. A rollout that scales has its pods started in its next turn.
+// everything after five minutes, as does one whose pods nobody can read. A rollout that scales
+// has its pods started in its next turn.
 func (x badExposure) parts() time.Duration {
 	switch {
 	case !x.thin && !x.unread && x.lacks == 0:

@@ -94,6 +94,9 @@ func (s *badScenario) draw(dice *rand.Rand, n int, lasts time.Duration) {
 		at = lasts - s.plan.Bake() - between(dice, 0, 3*time.Minute) // around the promotion
 	}
 	tr := drawTrouble(dice, at, s.troubles, soon)
+	if tr.kind.autoscaled { // from the beginning, whenever the load grows
+		tr.share = 1
+	}
 	if tr.kind.late && !soon {
 		tr.at = between(dice, lasts/2, lasts)
 	}

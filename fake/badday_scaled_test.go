@@ -8,9 +8,8 @@ import (
 	"strings"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/watch"
-
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/canary/workload"
@@ -73,6 +72,7 @@ func (s *badScaled) see(c apiserver.Change) {
 	}
 }
 
+// field notes what the field of an object is now.
 func (s *badScaled) field(c apiserver.Change) {
 	var o struct {
 		Metadata struct{ Annotations map[string]string }
