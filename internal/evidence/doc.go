@@ -46,24 +46,32 @@
 // turn); see Turner and Grünwald, arXiv 2203.09785.
 //
 // Nobody knows g, nor when a regression begins. So evidence is the mean over a
-// grid of g with weights v(g), and part of it starts afresh in every block of looks
-// (a minute, and each step of the plan), as a mixture of starting times (Shin,
-// Ramdas and Rinaldo, arXiv 2203.03532):
+// grid of g with weights v(g), and part of it starts afresh with every look, without
+// end, as a mixture of starting times (Shin, Ramdas and Rinaldo, arXiv 2203.03532):
 //
+//	left(0) = 1    left(k) = (1-Share) / (1 + (k-1)/K)    w_k = left(k-1) - left(k)    K = Block Blocks
 //	phi  = Phi + tau^2 B ex (1-theta)        ex = e theta + n delta (1-theta)
-//	l(g) = min(ln L(g) / phi, C)
-//	S(g) = e^l(g) (S(g) before + v(g) w)     w = Share first, then (1-Share)/(Blocks-1) a block
-//	E    = sum over g of S(g) + what has not started
+//	B(g) = S(g) before + v(g) w_k            l(g) = ln L(g) / phi
+//	S(g) = min(e^l(g) B(g), e^C max(B(g), v(g)/2))
+//	E    = sum over g of S(g) + left(k)
 //
-// C is the cap: no single look decides, a fail takes three. phi tempers the
+// So E never falls below left(k), and a regression is found at any age of a rollout. C is the
+// cap: no single look decides, a fail takes three. For a fail it counts from half the stake, so
+// that a look can make good for earlier losses: an outage takes three looks whenever it begins.
+// For a pass it is e^C B(g). phi tempers the
 // evidence for what is no chance of single requests: EventsPerCause for events that come in
 // clusters, tau for arms that differ a little from block to block though their
-// versions do not. B is the length of a block. tau is at least its setting, and
-// raised by the moment estimate over closed blocks around the Mantel-Haenszel
-// ratio, with r = x - e theta, v = e theta (1-theta)(1 - e/N) and theta at that
-// ratio, c blocks:
+// versions do not. B is the length of a block. tau is at least its setting tau0, at most 0.6, and
+// raised by a moment estimate over the last 60 closed blocks. A block adds q x m/N to over and
+// q y n/N to under, with q = 1/(Phi + tau0^2 e n m/N^2). The usual ratio is over/under, at most rho:
+// what is above is what the test looks for. With that ratio in the place of rho in theta, c blocks:
 //
-//	tau^2 = (3 tau0^2 + c sum(r^2 - v Phi)/sum(v^2) c/(c-1)) / (3 + c)
+//	v = e theta (1-theta)(1 - e/N)    r = min(|x - e theta|, 0.6 v + 2 sqrt(v Phi))
+//	w = (4 tau0^2/(Phi + 4 tau0^2 v))^2
+//	tau^2 = (3 tau0^2 + sum w (r^2 - v Phi) c/(c-1)) / (3 + sum w v^2)
+//
+// No block counts for more than a quiet one with many events does, and none for a difference above
+// 60 % and what chance adds, so that a regression does not pass for noise.
 //
 // The events e are those of the look itself for a fail, since the evidence lies
 // in how they are divided and not in how many there are; for a pass, whose margin
@@ -111,6 +119,17 @@
 // are worth more than any test. [LogOrder] judges a whole histogram at once if
 // the canary shall not be slower at all.
 //
+// # 4a. A canary alone
+//
+// Where the plan gives the baseline nothing, the canary is compared with what was learnt of it in
+// the last hour, y of m ([Allowed]). A look multiplies the same S(g) with
+//
+//	p0 = min(rho (sqrt(y+1) + 1.2)^2/m + delta, 0.5)    rho and delta: Settings.Alone
+//	ln L = x ln g + (n-x)(ln(1 - g p0) - ln(1-p0))      phi = Phi + tau^2 B n p0
+//
+// It promises the same if a healthy version's rate is at most rho times the baseline's mean of
+// that hour plus delta. A pass learns nothing alone.
+//
 // # 5. A latency quantile against a constant
 //
 // [QuantileTest]. "99 % of the requests take at most T" is section 3 with p0 =
@@ -145,6 +164,17 @@
 // instead of 5.0 % is found within minutes ([LogDirichlet] is that form); with it,
 // half the traffic is still seen at the first look of 3000 requests.
 //
+// # 7a. Reach
+//
+// [ReachTest]. A canary that users cannot reach has no requests of its own. It fails if requests
+// are missing from its share and too many requests of the service fail before a pod is chosen, u:
+//
+//	few:       ln L = n ln g - (n+m) ln(1 + theta0 (g-1))    theta0 at odds o/1.1    g below 1
+//	unreached: section 4a for u of n+m+u, p0 = 3 (sqrt(u_b+1)+1.2)^2/N_b + s/10
+//	E = min(E_few, E_unreached)
+//
+// with u_b of N_b before the rollout. It is evidence if either of both is.
+//
 // # 8. Several metrics, and the verdict
 //
 // [Judge]. For a fail, the weighted mean of the metrics' E is held against
@@ -156,9 +186,23 @@
 //
 // At a look: Fail if the mean reaches 1/alpha, for good; else Invalid while the
 // evidence against the split is at least 1000; else Pass, when the step's minimum
-// time is over; else Continue. It is one process over the whole rollout, so that
+// time is over and the mean is at most 1, so that nothing is in doubt; else Continue. It is one process over the whole rollout, so that
 // alpha is spent once and not at every step. A fail is looked for as long as
 // looks come in, also after a pass and in the bake time after promotion.
+//
+// # 9. Sight
+//
+// What a look says of a canary all of whose requests are bad is the most that it can say. A step
+// was looked at well enough when these, at most C each, sum up to ln(K/alpha) + C for one of K metrics ([Sighted]): a
+// canary that had failed wholly in it would have failed.
+//
+// # 10. Forecasts
+//
+// A usual look of n canary requests adds mu = n growth/phi to the evidence for a pass, with the
+// variance n (p_c (ln g - ln(1+d))^2 + R p_b ln(1+d)^2)/phi^2 ([Settings.PassPace]). Over looks
+// with the sums M and V the chance to gain a nats is that of a Brownian motion ([Chance]):
+//
+//	Phi((M-a)/sqrt V) + exp(2 M a/V) Phi((-M-a)/sqrt V)
 //
 // State is a function of the looks: a test that is carried along, copied, or
 // rebuilt from the counts of all looks has the same bits (on one processor

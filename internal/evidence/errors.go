@@ -16,6 +16,8 @@ type ErrorTest struct {
 	clock      clock
 	noise      noise
 	fail, pass mixture
+	sight      sight // of the step
+	past       past
 	events     float64 // of the past
 	requests   float64
 }
@@ -29,23 +31,33 @@ func NewErrorTest(s Settings) (ErrorTest, error) {
 	}
 	return ErrorTest{
 		settings: s, clock: s.clock(),
-		noise: newNoise(s.tau(), s.EventsPerCause, s.FixedNoise),
-		fail:  newMixture(s.failBets(), s.LookCap), pass: newMixture(s.passBets(), s.LookCap),
+		noise: newNoise(s),
+		fail:  newMixture(s.failBets(), s.LookCap, true), pass: newMixture(s.passBets(), s.LookCap, false),
 	}, nil
 }
 
 func (s Settings) clock() clock {
-	return clock{length: s.Block, planned: s.Blocks, first: s.FirstShare}
+	return clock{length: s.Block, planned: float64(s.Block) * float64(s.Blocks), first: s.FirstShare}
 }
 
 // Update counts the next look. Numbers that are no counts make it an empty look.
 func (t *ErrorTest) Update(l Look) {
 	l = l.clean()
-	if begins, share, rest := t.clock.tick(l.Step); begins {
+	begins, share, rest := t.clock.tick(l.Step)
+	if begins {
 		t.noise.end()
-		t.fail.begin(share, rest)
-		t.pass.begin(share, rest)
 	}
+	t.fail.begin(share, rest)
+	t.pass.begin(share, rest)
+	if l.Step {
+		t.sight = sight{}
+	}
+	if l.Alone {
+		t.alone(l.Canary)
+		return
+	}
+	t.past.add(l.Baseline)
+	t.see(l.allBad())
 	events, requests := l.Canary.Bad+l.Baseline.Bad, l.Canary.Total+l.Baseline.Total
 	t.weigh(&t.fail, newSplit(l, t.settings.Fail), events)
 	past := 0.0
@@ -58,14 +70,53 @@ func (t *ErrorTest) Update(l Look) {
 	t.requests += requests
 }
 
+// alone counts a look without a baseline: against what was learnt of it, and for a fail only.
+func (t *ErrorTest) alone(c Count) {
+	p0, known := Allowed(t.past.Count, t.settings.Alone, mostBad)
+	if !known {
+		return
+	}
+	power := 1 / (t.settings.EventsPerCause + t.noise.square*float64(t.settings.Block)*c.Total*p0)
+	bad := Count{Bad: c.Total, Total: c.Total}
+	t.sight.see(t.fail.size, func(i int) float64 { return aloneFactor(bad, t.fail.grid[i], p0, power, false) }, t.fail.cap)
+	l := t.fail.aloneFactors(c, p0, power, false)
+	t.fail.add(&l)
+}
+
+// see adds a look all of whose canary requests were bad to the sight of the step.
+func (t *ErrorTest) see(l Look) {
+	s := newSplit(l, t.settings.Fail)
+	power := 1 / t.dispersion(s, l.Canary.Bad+l.Baseline.Bad)
+	t.sight.see(t.fail.size, func(i int) float64 { return power * s.factor(t.fail.grid[i], t.fail.logGrid[i]) }, t.fail.cap)
+}
+
+// Sight returns in nats how well the present step was looked at; [Sighted] says what suffices.
+func (t *ErrorTest) Sight() float64 { return t.sight.nats }
+
 // weigh adds a look, tempered by the noise that this many events carry.
 func (t *ErrorTest) weigh(m *mixture, s split, events float64) {
-	s.tempered(1/t.dispersion(s, events)).weigh(m.grid[:m.size], m.logGrid[:], m.sums[:], m.cap)
+	l := t.factors(m, s, events)
+	m.add(&l)
+}
+
+// factors are the log factors of a look, tempered by the noise that this many events carry.
+func (t *ErrorTest) factors(m *mixture, s split, events float64) (l [points]float64) {
+	s = s.tempered(1 / t.dispersion(s, events))
+	s.factors(m.grid[:m.size], m.logGrid[:], l[:])
+	return l
 }
 
 // dispersion is phi of a look.
 func (t *ErrorTest) dispersion(s split, events float64) float64 {
 	return t.settings.EventsPerCause + t.noise.square*float64(t.settings.Block)*s.expected(events)*(1-s.theta)
+}
+
+// Resume makes a test that has seen nothing one that has seen so many looks, whose evidence is
+// lost: later looks start what they would have started.
+func (t *ErrorTest) Resume(looks int) {
+	rest := t.clock.resume(looks)
+	t.fail.resume(rest)
+	t.pass.resume(rest)
 }
 
 // Evidence returns what was seen so far.

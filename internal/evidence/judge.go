@@ -75,11 +75,14 @@ func noProbability(name string, value float64) error {
 	return fmt.Errorf("%s is %v: use a probability above 0 and below 0.5, such as 0.05", name, value)
 }
 
+// Forget forgets which metrics have passed.
+func (j *Judge) Forget() { j.passed = 0 }
+
 // Update says the verdict at a look: Fail if the evidence of all metrics reaches
 // 1/Alpha, or did before; else Invalid while the evidence of the traffic split
 // (its logarithm; 0 without such a test) is at 1/Split or above; else Pass if
-// ripe, that is the step's minimum time is over, and every metric's evidence
-// reached 1/Beta at some look; else Continue.
+// ripe, that is the step's minimum time is over, every metric's evidence reached
+// 1/Beta at some look, and nothing speaks for a fail at present; else Continue.
 //
 // Metrics come in the same order at every look. Beyond 64 of them, and without
 // any, nothing passes.
@@ -98,7 +101,7 @@ func (j *Judge) Update(metrics []Metric, traffic float64, ripe bool) Verdict {
 		return Fail
 	case traffic >= -math.Log(levels.Split):
 		return Invalid
-	case ripe && len(metrics) > 0 && len(metrics) <= 64 && j.passed&all == all:
+	case ripe && len(metrics) > 0 && len(metrics) <= 64 && j.passed&all == all && LogFail(metrics) <= 0:
 		return Pass
 	}
 	return Continue

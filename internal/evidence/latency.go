@@ -3,6 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Bounds is how many bounds of a histogram a [LatencyTest] has room for.
@@ -18,7 +19,7 @@ type Slow struct {
 // LatencyLook is what both arms did between two readings of their histograms.
 type LatencyLook struct {
 	Canary, Baseline Slow
-	Step             bool // as in [Look]
+	Step, Alone      bool // as in [Look]
 }
 
 // bound returns the look of one bound.
@@ -26,7 +27,7 @@ func (l *LatencyLook) bound(j int) Look {
 	return Look{
 		Canary:   Count{Bad: l.Canary.Over[j], Total: l.Canary.Total},
 		Baseline: Count{Bad: l.Baseline.Over[j], Total: l.Baseline.Total},
-		Step:     l.Step,
+		Step:     l.Step, Alone: l.Alone,
 	}
 }
 
@@ -43,6 +44,8 @@ type LatencyTest struct {
 // bound is the process of one bound.
 type bound struct {
 	past       Count // of the baseline, before this look
+	recent     past  // the same, of the last hour
+	sight      sight // of the step
 	noise      noise
 	fail, pass mixture
 }
@@ -63,8 +66,8 @@ func NewLatencyTest(before []Count, s Settings) (LatencyTest, error) {
 	t := LatencyTest{settings: s, clock: s.clock(), size: len(before)}
 	for j, c := range before {
 		t.bounds[j] = bound{
-			past: c.clean(), noise: newNoise(s.tau(), s.EventsPerCause, s.FixedNoise),
-			fail: newMixture(s.failBets(), s.LookCap), pass: newMixture(s.passBets(), s.LookCap),
+			past: c.clean(), noise: newNoise(s),
+			fail: newMixture(s.failBets(), s.LookCap, true), pass: newMixture(s.passBets(), s.LookCap, false),
 		}
 	}
 	return t, nil
@@ -98,20 +101,56 @@ func (t *LatencyTest) Update(l LatencyLook) {
 		b := &t.bounds[j]
 		if begins {
 			b.noise.end()
-			b.fail.begin(share, rest)
-			b.pass.begin(share, rest)
 		}
+		b.fail.begin(share, rest)
+		b.pass.begin(share, rest)
 		b.update(l.bound(j).clean(), &t.settings)
 	}
 }
 
 func (b *bound) update(l Look, s *Settings) {
+	if l.Step {
+		b.sight = sight{}
+	}
+	if l.Alone {
+		b.alone(l.Canary, s)
+		return
+	}
 	guess := b.guess()
+	b.see(l.allBad(), s, guess)
+	b.recent.add(l.Baseline)
 	b.fail.project(l, s.Fail, guess, 1/b.dispersion(l, s.Fail.odds(guess), s))
 	b.pass.project(l, s.Pass, guess, 1/b.dispersion(l, s.Pass.odds(guess), s))
 	b.noise.add(l)
 	b.past.Bad += l.Baseline.Bad
 	b.past.Total += l.Baseline.Total
+}
+
+// alone counts a look without a baseline: against what was learnt of it, and for a fail only.
+func (b *bound) alone(c Count, s *Settings) {
+	q0, known := Allowed(b.recent.Count, s.Alone, mostSlow)
+	if !known {
+		return
+	}
+	power := 1 / (s.EventsPerCause + b.noise.square*float64(s.Block)*c.Total*q0*(1-q0))
+	slow := Count{c.Total, c.Total}
+	b.sight.see(b.fail.size, func(i int) float64 { return aloneFactor(slow, b.fail.grid[i], q0, power, true) }, b.fail.cap)
+	l := b.fail.aloneFactors(c, q0, power, true)
+	b.fail.add(&l)
+}
+
+// see adds a look all of whose canary requests were slow to the sight of the step.
+func (b *bound) see(l Look, s *Settings, guess float64) {
+	if l.Canary.Total == 0 || l.Baseline.Total == 0 {
+		return
+	}
+	edge, q := s.Fail.of(guess), s.Fail.odds(guess)
+	power := 1 / b.dispersion(l, q, s)
+	line := newLine(l.Canary.Total, l.Baseline.Total, s.Fail, guess)
+	b.sight.see(b.fail.size, func(i int) float64 {
+		p := line.nearest(b.fail.grid[i], q, edge, guess)
+		return power * logRatio(&l, p.tc, guess, p.c0, p.b0)
+	}, b.fail.cap)
 }
 
 // guess is the baseline's rate, from the past.
@@ -135,23 +174,33 @@ func (m *mixture) project(l Look, margin Margin, guess, power float64) {
 	}
 	edge, q := margin.of(guess), margin.odds(guess)
 	line := newLine(n, o, margin, guess)
-	var nearest [points]struct{ tc, c0, b0 float64 } // all of them first, as the processor then overlaps their roots
+	var nearest [points]rates // all of them first, as the processor then overlaps their roots
 	grid := m.grid[:m.size]
 	for i, g := range grid {
-		p := &nearest[i]
-		p.tc = g * q / (1 - q + g*q)
-		ok := (p.tc > edge) == (g > 1)
-		if ok {
-			p.c0, p.b0, ok = line.project(p.tc)
-		}
-		if !ok { // no alternative to the margin
-			p.c0, p.b0 = p.tc, guess
-		}
+		nearest[i] = line.nearest(g, q, edge, guess)
 	}
+	var logs [points]float64
 	for i := range grid {
 		p := &nearest[i]
-		m.add(i, power*logRatio(&l, p.tc, guess, p.c0, p.b0))
+		logs[i] = power * logRatio(&l, p.tc, guess, p.c0, p.b0)
 	}
+	m.add(&logs)
+}
+
+// rates are an alternative, and the point on the margin that is nearest to it.
+type rates struct{ tc, c0, b0 float64 }
+
+// nearest returns those of a multiplier of the odds of q, which the margin's edge gives the canary.
+func (l *line) nearest(g, q, edge, guess float64) (p rates) {
+	p.tc = g * q / (1 - q + g*q)
+	ok := (p.tc > edge) == (g > 1)
+	if ok {
+		p.c0, p.b0, ok = l.project(p.tc)
+	}
+	if !ok { // no alternative to the margin
+		p.c0, p.b0 = p.tc, guess
+	}
+	return p
 }
 
 // Evidence returns what was seen so far: the mean over the bounds for a fail and
@@ -169,6 +218,28 @@ func (t *LatencyTest) Evidence() Evidence {
 	}
 	e.Fail = LogMean(fail[:t.size], nil)
 	return e
+}
+
+// Resume is that of [ErrorTest.Resume].
+func (t *LatencyTest) Resume(looks int) {
+	rest := t.clock.resume(looks)
+	for j := range t.size {
+		t.bounds[j].fail.resume(rest)
+		t.bounds[j].pass.resume(rest)
+	}
+}
+
+// Sight returns in nats how well the present step was looked at, as [ErrorTest.Sight] does: at the
+// bound that saw the least.
+func (t *LatencyTest) Sight() float64 {
+	if t.size == 0 {
+		return 0
+	}
+	least := math.Inf(1)
+	for j := range t.size {
+		least = min(least, t.bounds[j].sight.nats)
+	}
+	return least
 }
 
 // Bound returns the evidence of one bound; none if there is no such bound.

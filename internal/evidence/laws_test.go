@@ -230,3 +230,25 @@ func TestAnUpdateAllocatesNothing(t *testing.T) {
 		all.update(look(1, 150, 3, 2850))
 	}))
 }
+
+// A test that lost its evidence starts with later looks what it would have started: E is what was
+// left, and an outage takes three looks after that as well.
+func TestATestGoesOnAfterLooksThatAreLost(t *testing.T) {
+	for _, lost := range []int{0, 1, 240, 5760, 1e6} {
+		test, err := evidence.NewErrorTest(evidence.Settings{})
+		require.NoError(t, err)
+		test.Resume(lost)
+		whole, err := evidence.NewErrorTest(evidence.Settings{})
+		require.NoError(t, err)
+		for range min(lost, 6000) {
+			whole.Update(evidence.Look{})
+		}
+		require.LessOrEqual(t, test.Evidence().Fail, whole.Evidence().Fail+1e-12)
+		looks := 0
+		for test.Evidence().Fail < math.Log(20) {
+			test.Update(evidence.Look{Canary: evidence.Count{Bad: 1000, Total: 1000}, Baseline: evidence.Count{Bad: 2, Total: 1000}})
+			looks++
+		}
+		require.LessOrEqual(t, looks, 4, lost)
+	}
+}

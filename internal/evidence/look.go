@@ -11,6 +11,8 @@ type Look struct {
 	Canary, Baseline Count
 	// Step: the first look of a step of the plan, so that a new block begins.
 	Step bool
+	// Alone: by the plan the baseline gets no requests.
+	Alone bool
 }
 
 // sound reports whether a number can be a count. Above 1e15 a float64 has no
@@ -32,10 +34,10 @@ func (c Count) clean() Count {
 func (l Look) clean() Look {
 	for _, v := range [...]float64{l.Canary.Bad, l.Canary.Total, l.Baseline.Bad, l.Baseline.Total} {
 		if !sound(v) {
-			return Look{Step: l.Step}
+			return Look{Step: l.Step, Alone: l.Alone}
 		}
 	}
-	return Look{Canary: l.Canary.clean(), Baseline: l.Baseline.clean(), Step: l.Step}
+	return Look{Canary: l.Canary.clean(), Baseline: l.Baseline.clean(), Step: l.Step, Alone: l.Alone}
 }
 
 // Margin is how bad the canary may be: its rate of bad requests is at most

@@ -38,64 +38,94 @@ func (b bets) below(limit float64) bets {
 	return fit
 }
 
-// shares returns the logarithms of the weights as shares of their sum.
-func (b bets) shares() (logs [points]float64) {
+// shares returns the weights as shares of their sum.
+func (b bets) shares() (shares [points]float64) {
 	size, sum := b.grid.size(), 0.0
 	for i := range size {
 		sum += b.weights[i]
 	}
 	for i := range size {
-		logs[i] = -math.Log(float64(size))
+		shares[i] = 1 / float64(size)
 		if sum > 0 {
-			logs[i] = math.Log(b.weights[i] / sum)
+			shares[i] = b.weights[i] / sum
 		}
 	}
-	return logs
+	return shares
 }
 
 // mixture is a process over a grid of multipliers and over starting times
 // (section 2):
 //
-//	S_k(g) = e^l_k(g) (S_k-1(g) + v(g) w_k)    E_k = sum over g of S_k(g) + what has not started
+//	B(g) = S_k-1(g) + v(g) w_k
+//	S_k(g) = min(e^l_k(g) B(g), e^C max(B(g), v(g)/2))    E_k = sum over g of S_k(g) + what has not started
 //
-// The sums are kept as logarithms: many looks neither overflow nor underflow.
+// The v(g)/2 is there for a fail only (repays): a look may make good for earlier losses.
+// Sums are in units of e^scale, so that they do not overflow; what underflows is nothing.
 type mixture struct {
-	size      int
-	grid      Grid
-	logGrid   [points]float64
-	shares    [points]float64 // ln v(g)
-	sums      [points]float64 // ln S(g)
-	unstarted float64         // the share that later blocks get
-	cap       float64         // most that one look may add
+	size        int
+	grid        Grid
+	logGrid     [points]float64
+	shares      [points]float64 // v(g)
+	sums        [points]float64 // S(g)
+	unstarted   float64         // the share that later looks get
+	cap, factor float64         // C, and e^C
+	unit, scale float64         // unit is e^-scale
+	repays      bool
 }
 
+// deepest is the nats of a look beyond which nothing is left, or more than any cap.
+const deepest = 400
+
 // newMixture returns a mixture that has not begun.
-func newMixture(b bets, limit float64) mixture {
-	m := mixture{size: b.grid.size(), grid: b.grid, shares: b.shares(), unstarted: 1, cap: limit}
+func newMixture(b bets, limit float64, repays bool) mixture {
+	m := mixture{
+		size: b.grid.size(), grid: b.grid, shares: b.shares(), unstarted: 1,
+		cap: limit, factor: math.Exp(min(limit, deepest)), unit: 1, repays: repays,
+	}
 	for i := range m.size {
-		m.logGrid[i], m.sums[i] = math.Log(b.grid[i]), math.Inf(-1)
+		m.logGrid[i] = math.Log(b.grid[i])
 	}
 	return m
 }
 
-// begin starts a block with its share, of which rest is left afterwards.
+// begin starts a look with its share, of which rest is left afterwards.
 func (m *mixture) begin(share, rest float64) {
 	m.unstarted = rest
-	if share == 0 {
-		return
-	}
-	log := math.Log(share)
+	share *= m.unit
 	for i := range m.size {
-		m.sums[i] = logAdd(m.sums[i], m.shares[i]+log)
+		m.sums[i] += m.shares[i] * share
 	}
 }
 
-// add multiplies the sum of multiplier i by e^l.
-func (m *mixture) add(i int, l float64) {
-	if l > m.cap {
-		l = m.cap
+// resume loses the evidence of earlier looks, which had all but the rest of the shares.
+func (m *mixture) resume(rest float64) { m.unstarted = rest }
+
+// add multiplies the sums by e^l, as far as a look may.
+func (m *mixture) add(l *[points]float64) {
+	sum := 0.0
+	for i, s := range m.sums[:m.size] {
+		switch l := l[i]; {
+		case l < -deepest:
+			s = 0
+		case l <= m.cap:
+			s *= exp(min(l, deepest))
+		default:
+			limit := s * m.factor
+			if half := m.shares[i] * m.unit * m.factor / 2; m.repays && limit < half {
+				limit = min(half, s*exp(min(l, deepest)))
+			}
+			s = limit
+		}
+		m.sums[i] = s
+		sum += s
 	}
-	m.sums[i] += l
+	for ; sum > 1e100; sum *= 1e-100 {
+		m.unit *= 1e-100
+		m.scale += 100 * math.Ln10
+		for i := range m.size {
+			m.sums[i] *= 1e-100
+		}
+	}
 }
 
 // logE returns ln E.
@@ -103,66 +133,49 @@ func (m *mixture) logE() float64 {
 	if m.size == 0 {
 		return 0
 	}
-	top := math.Inf(-1)
+	sum := m.unstarted * m.unit
 	for _, s := range m.sums[:m.size] {
-		if s > top {
-			top = s
-		}
+		sum += s
 	}
-	if m.unstarted > 0 && top < 0 {
-		top = 0
-	}
-	sum := 0.0
-	for _, s := range m.sums[:m.size] {
-		if s -= top; s > -40 { // less than that is lost in the sum
-			sum += exp(s)
-		}
-	}
-	if m.unstarted > 0 {
-		sum += m.unstarted * exp(max(-top, -700))
-	}
-	return top + ln(sum)
+	return m.scale + ln(max(sum, 1e-300))
 }
 
-// logAdd returns ln(e^a + e^b) for a finite b.
-func logAdd(a, b float64) float64 {
-	top, low := max(a, b), min(a, b)
-	if low-top < -40 {
-		return top
-	}
-	return top + math.Log1p(math.Exp(low-top))
-}
-
-// clock counts looks into blocks and says what share of the evidence starts.
+// clock counts looks into blocks and says what share of the evidence starts with each look. After
+// k looks there is left for all later ones
+//
+//	(1 - first) / (1 + (k-1)/planned)
 type clock struct {
 	length  int     // looks of a block
-	planned int     // blocks among which the shares are divided
-	first   float64 // share of the first block
+	planned float64 // looks until half of the rest has started
+	first   float64 // share of the first look
 	looks   int     // of the present block
-	blocks  int     // begun
+	all     float64 // looks
 }
 
-// tick counts a look; step begins a new block early. If a block begins, it has
-// a share, and rest is what is left for later ones.
+// tick counts a look; step begins a new block early. It tells whether a block begins, what share
+// of the evidence starts, and what is left for later looks.
 func (c *clock) tick(step bool) (begins bool, share, rest float64) {
-	if c.blocks > 0 && c.looks < c.length && !step {
-		c.looks++
-		return false, 0, 0
+	begins = c.all == 0 || c.looks >= c.length || step
+	if begins {
+		c.looks = 0
 	}
+	c.looks++
 	before := c.left()
-	c.looks = 1
-	c.blocks++
+	c.all++
 	rest = c.left()
-	return true, max(before-rest, 0), rest
+	return begins, before - rest, rest
 }
 
-// left returns the share of the blocks that have not begun.
+// resume counts looks that nobody has any more.
+func (c *clock) resume(looks int) float64 {
+	c.all = float64(max(0, looks))
+	return c.left()
+}
+
+// left returns the share of the looks to come.
 func (c *clock) left() float64 {
-	switch {
-	case c.blocks == 0:
+	if c.all == 0 {
 		return 1
-	case c.blocks >= c.planned:
-		return 0
 	}
-	return (1 - c.first) * float64(c.planned-c.blocks) / float64(c.planned-1)
+	return (1 - c.first) / (1 + (c.all-1)/c.planned)
 }

@@ -134,12 +134,14 @@ func over(count, n float64) float64 {
 // d = theta (g-1), a-1 = (g-1)(1-theta)/(1+d). It is zero or less if the rates do
 // not contradict p_c <= rho p_b + delta (for PASS: p_c >= rho p_b + delta).
 func SplitGrowth(r Rates, m Margin, grid []float64) float64 {
+	return best(grid, func(g float64) float64 { return splitGrowth(r, m, g) })
+}
+
+func splitGrowth(r Rates, m Margin, g float64) float64 {
 	theta := m.Factor / (m.Factor + r.Ratio)
-	return best(grid, func(g float64) float64 {
-		d := theta * (g - 1)
-		a1 := (g - 1) * (1 - theta) / (1 + d)
-		return r.Canary*math.Log(g) - (r.Canary+r.Ratio*r.Baseline)*math.Log1p(d) - m.Extra*a1
-	})
+	d := theta * (g - 1)
+	a1 := (g - 1) * (1 - theta) / (1 + d)
+	return r.Canary*math.Log(g) - (r.Canary+r.Ratio*r.Baseline)*math.Log1p(d) - m.Extra*a1
 }
 
 // ObjectiveGrowth is what a request adds to the log evidence of the test of errors
@@ -161,11 +163,16 @@ func ObjectiveGrowth(p, p0 float64, grid []float64) float64 {
 
 // best is the largest growth of the grid, and 0 if none is positive.
 func best(grid []float64, growth func(g float64) float64) float64 {
-	most := 0.0
+	most, _ := bestOf(grid, growth)
+	return most
+}
+
+// bestOf is best, with its multiplier.
+func bestOf(grid []float64, growth func(g float64) float64) (most, of float64) {
 	for _, g := range grid {
 		if v := growth(g); v > most {
-			most = v
+			most, of = v, g
 		}
 	}
-	return most
+	return most, of
 }

@@ -6,13 +6,22 @@ import "math"
 // if a block is a minute.
 const memory = 60
 
+// mostNoise is the most noise that evidence is tempered for. What a block's rate is further off
+// than that is harm.
+const mostNoise = 0.6
+
 // noise estimates how much the arms' rates differ from block to block for
 // reasons of their own. What it says during a block is known before the block
 // begins, so that it may temper the evidence of the block.
+//
+// A regression must not pass for noise. So no block counts for more than a quiet one with many
+// events does, none for a difference above mostNoise and what chance adds, and the usual ratio
+// is at most the margin's.
 type noise struct {
 	square      float64 // tau^2 at present
 	floor       float64 // tau0^2: never less
-	phi         float64
+	limit       float64 // never more
+	phi, rho    float64
 	fixed       bool
 	open        Look
 	closed      [memory]table
@@ -20,15 +29,15 @@ type noise struct {
 	over, under float64 // sums of the Mantel-Haenszel ratio
 }
 
-// table is a closed block, as far as it is needed.
-type table struct {
-	bad, events float64 // x and e = x+y
-	odds        float64 // n/m
-	good        float64 // 1 - e/N
-}
+// table is a closed block, as far as it is needed: w (r^2 - v Phi) and w v^2.
+type table struct{ excess, weight float64 }
 
-func newNoise(tau, phi float64, fixed bool) noise {
-	return noise{square: tau * tau, floor: tau * tau, phi: phi, fixed: fixed}
+func newNoise(s Settings) noise {
+	floor := s.tau() * s.tau()
+	return noise{
+		square: floor, floor: floor, limit: max(floor, mostNoise*mostNoise),
+		phi: s.EventsPerCause, rho: s.Fail.Factor, fixed: s.FixedNoise,
+	}
 }
 
 // add counts a look into the open block.
@@ -50,41 +59,42 @@ func (o *noise) end() {
 	if x+y == 0 || n == 0 || m == 0 {
 		return
 	}
-	o.over += x * m / (n + m)
-	o.under += y * n / (n + m)
-	o.closed[o.count%memory] = table{bad: x, events: x + y, odds: n / m, good: 1 - (x+y)/(n+m)}
+	q := 1 / (o.phi + o.floor*(x+y)*n/(n+m)*m/(n+m))
+	o.over += q * x * m / (n + m)
+	o.under += q * y * n / (n + m)
+	o.closed[o.count%memory] = o.table(x, x+y, n/m, 1-(x+y)/(n+m))
 	o.count++
-	o.square = max(o.floor, o.estimate(o.closed[:min(o.count, memory)]))
+	o.square = min(max(o.floor, o.estimate(o.closed[:min(o.count, memory)])), o.limit)
 }
 
-// estimate is the moment estimate of tau^2 around the Mantel-Haenszel ratio,
-// with tau0^2 counting as much as three blocks (section 2):
-//
-//	r = x - e theta    v = e theta (1-theta) (1 - e/N)    theta = ratio n / (ratio n + m)
-//	tau^2 = (3 tau0^2 + c sum(r^2 - v Phi)/sum(v^2) c/(c-1)) / (3 + c)
+// table is what a block says of the noise (section 2). Odds is n/m, and good is 1 - e/N.
+func (o *noise) table(bad, events, odds, good float64) table {
+	k := o.rho * odds
+	if o.over < o.rho*o.under {
+		k = o.over / o.under * odds
+	}
+	e := events * k / (k + 1)
+	v := e / (k + 1) * good
+	chance := v * o.phi
+	r := min(math.Abs(bad-e), math.Sqrt(o.limit)*v+2*math.Sqrt(chance))
+	usual := 4 * max(o.floor, 1e-4)
+	w := usual / (o.phi + usual*v)
+	return table{excess: w * w * (r*r - chance), weight: w * w * v * v}
+}
+
+// estimate is the moment estimate of tau^2, with tau0^2 counting as much as three blocks that say
+// all they can (section 2).
 func (o *noise) estimate(blocks []table) float64 {
-	if len(blocks) < 2 || o.over == 0 || o.under == 0 {
+	if len(blocks) < 2 {
 		return o.floor
 	}
-	ratio := o.over / o.under
-	square, usual, scale := 0.0, 0.0, 0.0
-	for i := range blocks {
-		b := &blocks[i]
-		k := ratio * b.odds
-		theta := k / (k + 1)
-		e := b.events * theta
-		r := b.bad - e
-		v := e * (1 - theta) * b.good
-		square += r * r
-		usual += v
-		scale += v * v
-	}
-	excess := square - usual*o.phi
-	if !(scale > 0) {
-		return o.floor
+	excess, weight := 0.0, 0.0
+	for _, b := range blocks {
+		excess += b.excess
+		weight += b.weight
 	}
 	c := float64(len(blocks))
-	return (3*o.floor + c*excess/scale*c/(c-1)) / (3 + c)
+	return (3*o.floor + excess*c/(c-1)) / (3 + weight)
 }
 
 // tau returns the noise at present.

@@ -49,11 +49,15 @@ type Settings struct {
 
 	// Fail is how much worse a canary may be without a rollback, Pass what it
 	// must stay below to pass. Fail is at most Pass in both numbers. Zero margins
-	// are, for errors 1.05 and 1.5 + 0.0005, for latency 1.05 + 0.001 and
+	// are, for errors 1.05 and 1.5 + 0.005, for latency 1.05 + 0.001 and
 	// 1.2 + 0.01, against a constant 1 and 1, for gauges 1.1 and 1.1 (without
 	// Extra), for the traffic split 1.1 on the odds (Pass is unused). Strict: Fail
-	// has 1.1 instead of 1.05.
+	// has 1.1 instead of 1.05, and Pass of errors 1.5 + 0.0005.
 	Fail, Pass Margin
+	// Alone is how much worse than what was learnt of the baseline a canary may be that has all
+	// requests, without a rollback. Zero: 3 + 0.005 for errors, 1.5 + 0.05 for latency; the other
+	// tests do not use it.
+	Alone Margin
 
 	// FailGrid, above 1, and PassGrid, below 1, are by how much worse and better
 	// than the margin a canary is looked for. Zero: 1.2 to 200, for latency 1.1 to
@@ -75,9 +79,11 @@ type Settings struct {
 
 // defaults of a kind.
 type defaults struct {
-	fail, pass, strict Margin
-	tau                float64
-	fails              bets
+	fail, pass             Margin
+	strictFail, strictPass Margin
+	alone                  Margin
+	tau                    float64
+	fails                  bets
 }
 
 var (
@@ -87,11 +93,17 @@ var (
 )
 
 var kinds = [...]defaults{
-	Errors:  {fail: Margin{Factor: 1.05}, strict: Margin{Factor: 1.1}, pass: Margin{1.5, 0.0005}, tau: 0.15, fails: rateBets},
-	SLO:     {fail: Margin{Factor: 1}, strict: Margin{Factor: 1}, pass: Margin{Factor: 1}, tau: 0.15, fails: rateBets},
-	Latency: {fail: Margin{1.05, 0.001}, strict: Margin{1.1, 0.001}, pass: Margin{1.2, 0.01}, tau: 0.05, fails: slowBets},
-	Gauge:   {fail: Margin{Factor: 1.1}, strict: Margin{Factor: 1.1}, pass: Margin{Factor: 1.1}, tau: None, fails: rateBets},
-	Traffic: {fail: Margin{Factor: 1.1}, strict: Margin{Factor: 1.1}, pass: Margin{Factor: 1.1}, tau: None, fails: rateBets},
+	Errors: {
+		fail: Margin{Factor: 1.05}, pass: Margin{1.5, 0.005}, strictFail: Margin{Factor: 1.1}, strictPass: Margin{1.5, 0.0005},
+		alone: Margin{3, 0.005}, tau: 0.15, fails: rateBets,
+	},
+	SLO: {fail: Margin{Factor: 1}, pass: Margin{Factor: 1}, tau: 0.15, fails: rateBets},
+	Latency: {
+		fail: Margin{1.05, 0.001}, pass: Margin{1.2, 0.01}, strictFail: Margin{1.1, 0.001},
+		alone: Margin{1.5, 0.05}, tau: 0.05, fails: slowBets,
+	},
+	Gauge:   {fail: Margin{Factor: 1.1}, pass: Margin{Factor: 1.1}, tau: None, fails: rateBets},
+	Traffic: {fail: Margin{Factor: 1.1}, pass: Margin{Factor: 1.1}, tau: None, fails: rateBets},
 }
 
 // For returns the settings with the defaults of a kind of test in the place of
@@ -113,7 +125,7 @@ func (s Settings) Validate(k Kind) error {
 func (s Settings) filled(k Kind) Settings {
 	d, alpha, looks := kinds[k], 0.05, 2.0
 	if s.Preset == Strict {
-		d.fail, alpha, looks = d.strict, 0.01, 3
+		d.fail, d.pass, alpha, looks = d.strictFail.or(d.fail), d.strictPass.or(d.pass), 0.01, 3
 	}
 	if k == Traffic {
 		alpha, looks = 0.001, 0
@@ -121,6 +133,7 @@ func (s Settings) filled(k Kind) Settings {
 	fill(&s.Alpha, alpha)
 	fill(&s.Beta, 0.05)
 	s.Pass = s.Pass.or(d.pass)
+	s.Alone = s.Alone.or(d.alone)
 	s.Fail = s.Fail.or(Margin{min(d.fail.Factor, s.Pass.Factor), min(d.fail.Extra, s.Pass.Extra)})
 	if s.FailGrid == (Grid{}) {
 		s.FailGrid = d.fails.grid
@@ -171,11 +184,18 @@ func (s Settings) levels() (wrong []error) {
 	return wrong
 }
 
+// named is a margin and its field.
+type named struct {
+	name string
+	Margin
+}
+
 func (s Settings) margins(k Kind) (wrong []error) {
-	for _, m := range [...]struct {
-		name string
-		Margin
-	}{{"Fail", s.Fail}, {"Pass", s.Pass}} {
+	all := []named{{"Fail", s.Fail}, {"Pass", s.Pass}}
+	if s.Alone != (Margin{}) {
+		all = append(all, named{"Alone", s.Alone})
+	}
+	for _, m := range all {
 		if !(m.Factor >= 1) || math.IsInf(m.Factor, 1) {
 			wrong = append(wrong, fmt.Errorf("the Factor of the %s margin is %v: use 1 (an absolute margin) or more", m.name, m.Factor))
 		}

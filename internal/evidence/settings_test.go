@@ -15,7 +15,7 @@ func TestTheZeroValueOfSettingsIsTheDefault(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, evidence.Settings{
 		Alpha: 0.05, Beta: 0.05,
-		Fail: evidence.Margin{Factor: 1.05}, Pass: evidence.Margin{Factor: 1.5, Extra: 0.0005},
+		Fail: evidence.Margin{Factor: 1.05}, Pass: evidence.Margin{Factor: 1.5, Extra: 0.005}, Alone: evidence.Margin{Factor: 3, Extra: 0.005},
 		FailGrid: evidence.Grid{1.2, 1.5, 2, 3, 5, 10, 30, 200}, PassGrid: evidence.Grid{.05, .2, .4, .6, .75, .9},
 		EventsPerCause: 1, Noise: 0.15, Block: 4, Blocks: 60, FirstShare: 0.8, LookCap: math.Log(20) / 2,
 	}, s)

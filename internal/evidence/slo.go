@@ -8,6 +8,7 @@ type SLOTest struct {
 	settings   Settings
 	clock      clock
 	fail, pass constant
+	sight      sight // of the step
 }
 
 // constant is one side of a test against a constant.
@@ -31,14 +32,14 @@ func NewSLOTest(objective float64, s Settings) (SLOTest, error) {
 	}
 	return SLOTest{
 		settings: s, clock: s.clock(),
-		fail: newConstant(s.failBets(), fail, s.LookCap), pass: newConstant(s.passBets(), pass, s.LookCap),
+		fail: newConstant(s.failBets(), fail, s.LookCap, true), pass: newConstant(s.passBets(), pass, s.LookCap, false),
 	}, nil
 }
 
 // newConstant leaves out the multipliers that would exceed certainty; should
 // none remain, nothing is ever learned.
-func newConstant(b bets, p0, limit float64) constant {
-	c := constant{mixture: newMixture(b.below(1/p0), limit), p0: p0}
+func newConstant(b bets, p0, limit float64, repays bool) constant {
+	c := constant{mixture: newMixture(b.below(1/p0), limit, repays), p0: p0}
 	for i := range c.size {
 		c.logs[i] = newAbsolute(p0, c.grid[i])
 	}
@@ -52,10 +53,17 @@ func (c *constant) dispersion(count Count, s Settings) float64 {
 
 // update counts the canary of a look.
 func (c *constant) update(count Count, s Settings) {
+	l := c.factors(count, s)
+	c.add(&l)
+}
+
+// factors are the log factors of a look, tempered.
+func (c *constant) factors(count Count, s Settings) (l [points]float64) {
 	phi := c.dispersion(count, s)
 	for i := range c.size {
-		c.add(i, c.logs[i].factor(count)/phi)
+		l[i] = c.logs[i].factor(count) / phi
 	}
+	return l
 }
 
 // Update counts the next look; its baseline is not looked at.
@@ -63,12 +71,27 @@ func (t *SLOTest) Update(l Look) { t.update(l.Canary.clean(), l.Canary.clean(), 
 
 // update counts the bad requests of either side.
 func (t *SLOTest) update(fail, pass Count, step bool) {
-	if begins, share, rest := t.clock.tick(step); begins {
-		t.fail.begin(share, rest)
-		t.pass.begin(share, rest)
+	_, share, rest := t.clock.tick(step)
+	t.fail.begin(share, rest)
+	t.pass.begin(share, rest)
+	if step {
+		t.sight = sight{}
 	}
+	bad := Count{Bad: fail.Total, Total: fail.Total}
+	phi := t.fail.dispersion(bad, t.settings)
+	t.sight.see(t.fail.size, func(i int) float64 { return t.fail.logs[i].factor(bad) / phi }, t.fail.cap)
 	t.fail.update(fail, t.settings)
 	t.pass.update(pass, t.settings)
+}
+
+// Sight returns in nats how well the present step was looked at, as [ErrorTest.Sight] does.
+func (t *SLOTest) Sight() float64 { return t.sight.nats }
+
+// Resume is that of [ErrorTest.Resume].
+func (t *SLOTest) Resume(looks int) {
+	rest := t.clock.resume(looks)
+	t.fail.resume(rest)
+	t.pass.resume(rest)
 }
 
 // Evidence returns what was seen so far.
@@ -115,6 +138,12 @@ func (t *QuantileTest) Update(l QuantileLook) {
 
 // Evidence returns what was seen so far.
 func (t *QuantileTest) Evidence() Evidence { return t.slo.Evidence() }
+
+// Sight returns in nats how well the present step was looked at, as [ErrorTest.Sight] does.
+func (t *QuantileTest) Sight() float64 { return t.slo.Sight() }
+
+// Resume is that of [ErrorTest.Resume].
+func (t *QuantileTest) Resume(looks int) { t.slo.Resume(looks) }
 
 // Coarse reports whether the bounds are too far apart for the target: by the
 // requests so far the quantile lies between them, so that neither a fail nor a

@@ -13,9 +13,8 @@ import "math"
 // with 0 < g < 1 while it does not. It is the rare-event limit of Turner and
 // Grünwald's e-variable (arXiv 2203.09785).
 func LogSplit(l Look, m Margin, g float64) float64 {
-	var sum [1]float64
-	newSplit(l.clean(), m).weigh([]float64{g}, []float64{math.Log(g)}, sum[:], math.Inf(1))
-	return sum[0]
+	s := newSplit(l.clean(), m)
+	return s.factor(g, math.Log(g))
 }
 
 // split is what the log factors of one look have in common.
@@ -45,21 +44,23 @@ func (s split) tempered(power float64) split {
 	return split{bad: s.bad * power, events: s.events * power, theta: s.theta, slack: s.slack * power}
 }
 
-// weigh adds the log factors of multipliers to sums, none above the limit. It
-// wants the logarithms of the multipliers too.
-func (s split) weigh(grid, logs, sums []float64, limit float64) {
-	logs, sums = logs[:len(grid)], sums[:len(grid)]
+// factors puts the log factors of multipliers into l. It wants the logarithms of the multipliers
+// too.
+func (s *split) factors(grid, logs, l []float64) {
+	logs, l = logs[:len(grid)], l[:len(grid)]
 	for i, g := range grid {
-		d := s.theta * (g - 1)
-		l := s.bad*logs[i] - s.events*ln(1+d)
-		if s.slack != 0 {
-			l -= s.slack * (g - 1) / (1 + d)
-		}
-		if l > limit {
-			l = limit
-		}
-		sums[i] += l
+		l[i] = s.factor(g, logs[i])
 	}
+}
+
+// factor is the log factor of a multiplier with its logarithm.
+func (s *split) factor(g, log float64) float64 {
+	d := s.theta * (g - 1)
+	l := s.bad*log - s.events*ln(1+d)
+	if s.slack != 0 {
+		l -= s.slack * (g - 1) / (1 + d)
+	}
+	return l
 }
 
 // expected returns how many bad requests the margin gives to the canary when

@@ -33,29 +33,34 @@ func NewTrafficTest(s Settings) (TrafficTest, error) {
 	if err != nil {
 		return TrafficTest{}, err
 	}
-	return TrafficTest{settings: s, clock: s.clock(), odds: newMixture(bets{grid: oddsGrid}, s.LookCap)}, nil
+	return TrafficTest{settings: s, clock: s.clock(), odds: newMixture(bets{grid: oddsGrid}, s.LookCap, false)}, nil
 }
 
 // Update counts the next look.
 func (t *TrafficTest) Update(l TrafficLook) {
-	if begins, share, rest := t.clock.tick(l.Step); begins {
-		t.odds.begin(share, rest)
-	}
+	_, share, rest := t.clock.tick(l.Step)
+	t.odds.begin(share, rest)
 	if !(l.Share > 0 && l.Share < 1) || !sound(l.Canary) || !sound(l.Others) {
 		return
 	}
 	odds, half := l.Share/(1-l.Share), t.odds.size/2
-	t.weigh(l, odds*t.settings.Fail.Factor, 0, half)
-	t.weigh(l, odds/t.settings.Fail.Factor, half, t.odds.size)
+	var logs [points]float64
+	t.weigh(l, odds*t.settings.Fail.Factor, logs[:], 0, half)
+	t.weigh(l, odds/t.settings.Fail.Factor, logs[:], half, t.odds.size)
+	t.odds.add(&logs)
 }
 
-// weigh adds a look to the multipliers of one direction, whose odds are at the
+// weigh computes the log factors of the multipliers of one direction, whose odds are at the
 // edge of the tolerance.
-func (t *TrafficTest) weigh(l TrafficLook, odds float64, from, to int) {
+func (t *TrafficTest) weigh(l TrafficLook, odds float64, logs []float64, from, to int) {
 	s := split{bad: l.Canary, events: l.Canary + l.Others, theta: odds / (1 + odds)}
 	m := &t.odds
-	s.tempered(1/t.settings.EventsPerCause).weigh(m.grid[from:to], m.logGrid[from:to], m.sums[from:to], m.cap)
+	s = s.tempered(1 / t.settings.EventsPerCause)
+	s.factors(m.grid[from:to], m.logGrid[from:to], logs[from:to])
 }
+
+// Resume is that of [ErrorTest.Resume].
+func (t *TrafficTest) Resume(looks int) { t.odds.resume(t.clock.resume(looks)) }
 
 // LogE returns the evidence so far that the split is not as planned.
 func (t *TrafficTest) LogE() float64 { return t.odds.logE() }

@@ -13,7 +13,6 @@ var evidenceKinds = map[string]compute{
 	"split_log_factor":     splitLogFactor,
 	"split_expectation":    splitExpectation,
 	"split_mixture":        splitMixture,
-	"split_recommended":    splitMixture,
 	"slo_mixture":          sloMixture,
 	"bernoulli_projection": bernoulliProjection,
 	"safe_2x2":             safe2x2,
@@ -79,12 +78,12 @@ func splitMixture(t *testing.T, v vector) map[string]any {
 		Grid   []float64
 		pair
 		Phi, Cap, Share float64
-		Block, Blocks   int
+		Block, Planned  int
 	}](t, v)
 	s := evidence.Settings{
 		Fail: evidence.Margin{Factor: in.Rho, Extra: in.Delta}, Pass: evidence.Margin{Factor: 10, Extra: 0.5},
 		EventsPerCause: in.Phi, Noise: in.Tau, FixedNoise: true, LookCap: in.Cap,
-		FirstShare: in.Share, Block: in.Block, Blocks: in.Blocks,
+		FirstShare: in.Share, Block: in.Block, Blocks: in.Planned / max(1, in.Block),
 	}
 	if in.Share == 0 {
 		s = plain(s)

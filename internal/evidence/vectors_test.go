@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,16 +31,14 @@ type compute func(t *testing.T, v vector) map[string]any
 // TestVectors reads reference values for every formula. Another file of the same
 // form may take its place.
 func TestVectors(t *testing.T) {
-	text, err := os.ReadFile("testdata/judge.json")
-	require.NoError(t, err)
-	var file struct{ Vectors []vector }
-	require.NoError(t, json.Unmarshal(text, &file))
-	require.NotEmpty(t, file.Vectors)
 	kinds := map[string]compute{}
-	for _, some := range []map[string]compute{evidenceKinds, displayKinds, peerKinds} {
+	for _, some := range []map[string]compute{evidenceKinds, displayKinds, peerKinds, secondKinds} {
 		maps.Copy(kinds, some)
 	}
-	for _, v := range file.Vectors {
+	for _, v := range append(vectorsOf(t, "testdata/judge.json"), vectorsOf(t, "testdata/judge2.json")...) {
+		if v.ID == "split-recommended/8-looks" {
+			continue // judge2.json replaces it
+		}
 		t.Run(v.ID, func(t *testing.T) {
 			compute, ok := kinds[v.Kind]
 			require.True(t, ok, "kind %q is not one of %v", v.Kind, slices.Sorted(maps.Keys(kinds)))
@@ -49,6 +48,15 @@ func TestVectors(t *testing.T) {
 			}
 		})
 	}
+}
+
+func vectorsOf(t *testing.T, file string) []vector {
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var all struct{ Vectors []vector }
+	require.NoError(t, json.Unmarshal(text, &all))
+	require.NotEmpty(t, all.Vectors)
+	return all.Vectors
 }
 
 // equal compares numbers, which may be written as "NaN" or "+Inf", and lists of
@@ -68,7 +76,11 @@ func equal(t *testing.T, name string, want, got any, tolerance float64) {
 		is, ok := got.(float64)
 		require.True(t, ok, "%s: %v", name, got)
 		scale := max(math.Abs(want), math.Abs(is))
-		require.LessOrEqual(t, math.Abs(want-is), tolerance*scale+1e-300, "%s: want %v, got %v", name, want, is)
+		least := 1e-300
+		if strings.HasPrefix(name, "log_") { // a sum that is 1 has its last bits in the logarithm
+			least = 1e-15
+		}
+		require.LessOrEqual(t, math.Abs(want-is), tolerance*scale+least, "%s: want %v, got %v", name, want, is)
 	default:
 		require.Equal(t, want, got, name)
 	}

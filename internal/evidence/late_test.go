@@ -1,0 +1,68 @@
+package evidence_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/internal/draw"
+	"github.com/serin-go/serin/internal/evidence"
+)
+
+// late is how many looks a regression takes to be found that begins after healthy looks, as the
+// median of some runs; more than most if it is not.
+func late(t *testing.T, share, requests float64, healthy int, worse func(rate float64) float64) int {
+	const rate, runs, most = 0.002, 9, 300
+	var all []int
+	for seed := range uint64(runs) {
+		rng := rand.New(rand.NewPCG(seed, uint64(healthy)))
+		test, err := evidence.NewErrorTest(evidence.Settings{})
+		require.NoError(t, err)
+		others := requests / share * (1 - share)
+		looks := 0
+		for k := 0; looks < most && test.Evidence().Fail < math.Log(20); k++ {
+			p := rate
+			if k >= healthy {
+				p = worse(rate)
+				looks++
+			}
+			test.Update(evidence.Look{
+				Canary:   evidence.Count{Bad: min(requests, draw.Poisson(rng, requests*p)), Total: requests},
+				Baseline: evidence.Count{Bad: min(others, draw.Poisson(rng, others*rate)), Total: others},
+			})
+		}
+		all = append(all, looks)
+	}
+	slices.Sort(all)
+	return all[runs/2]
+}
+
+// V1: an outage takes three looks at every age of a rollout, whatever the traffic and the share (four
+// at one request a second after many hours), and a worse canary is never found later than a less
+// bad one.
+func TestAnOutageIsFoundInThreeLooksAtEveryAge(t *testing.T) {
+	for _, share := range []float64{0.05, 0.2, 0.5} {
+		for _, requests := range []float64{15, 150, 1500} { // of the canary in a look
+			for _, healthy := range []int{0, 4, 60, 240, 2000} {
+				t.Run(fmt.Sprintf("%v of the traffic, %v requests, after %d looks", share, requests, healthy), func(t *testing.T) {
+					outage := late(t, share, requests, healthy, func(float64) float64 { return 10 })
+					most := 3
+					if requests == 15 && healthy == 2000 { // 15 requests in a look, after eight hours
+						most = 4
+					}
+					require.LessOrEqual(t, outage, most)
+					before := outage
+					for _, times := range []float64{100, 10, 3} {
+						looks := late(t, share, requests, healthy, func(p float64) float64 { return times * p })
+						require.GreaterOrEqual(t, looks, before, "x %v", times)
+						before = looks
+					}
+				})
+			}
+		}
+	}
+}
