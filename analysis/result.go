@@ -36,9 +36,10 @@ const (
 	FewRequests                       // too few requests so far; the store has counted all of them
 	NotAsPlanned                      // the requests are not divided as planned
 	NoBaseline                        // no other arm has traffic to compare with
+	StableFails                       // stable fails as well, so nothing can be learnt of the canary
 )
 
-var blindnesses = [...]string{"unspecified", "no readings", "no readings of the canary", "few requests", "not as planned", "no baseline"}
+var blindnesses = [...]string{"unspecified", "no readings", "no readings of the canary", "few requests", "not as planned", "no baseline", "stable fails"}
 
 // String returns the kind in words.
 func (b Blindness) String() string { return enum.Name("Blindness", blindnesses[:], b) }

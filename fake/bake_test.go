@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/order"
 	"github.com/serin-go/serin/canary/phase"
@@ -34,13 +35,18 @@ type baking struct {
 
 // bake is a story in the bake time of a rollout with such an end. A driver runs all the time.
 func bake(t *testing.T, end canary.EndKind, story func(t *testing.T, b *baking)) {
+	bakeWith(t, end, whereItRuns, story)
+}
+
+// bakeWith is bake with a judge.
+func bakeWith(t *testing.T, end canary.EndKind, judge func(*fake.Mesh) analysis.Analyzer, story func(t *testing.T, b *baking)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &baking{server: bookinfo(t), ended: make(chan error, 1)}
 		setWeights(t, b.server, 100, 0)
 		b.mesh = fake.NewMesh(b.server, fake.Config{Seed: 6, Delay: time.Second, Spread: 2 * time.Second})
 		plan, err := stepByStep().End(canary.End{Kind: end}).Bake(10 * time.Minute).Build()
 		require.NoError(t, err)
-		runner := rolloutWith(t, b.server, whereItRuns(b.mesh), polled, func(c *canary.Config) {
+		runner := rolloutWith(t, b.server, judge(b.mesh), polled, func(c *canary.Config) {
 			c.Plan, b.router, c.Observers = plan, c.Router, []canary.Observer{b.observe}
 		})
 		b.load = b.mesh.Load(20, client)
@@ -116,21 +122,35 @@ var undone = map[string]struct {
 	"the canary keeps the traffic": {canary.Stay, 15 * time.Second},
 }
 
-// S20.
+// learnt compares the new version with what was learnt of the old one.
+func learnt(mesh *fake.Mesh) analysis.Analyzer {
+	return sequential.Judge{Provider: mesh, Canary: reviewsV2, Baseline: reviewsV1}
+}
+
+// S20, V2, V5.
 func TestAVersionThatFailsInTheBakeTimeIsUndone(t *testing.T) {
+	judges := map[string]struct {
+		judge func(*fake.Mesh) analysis.Analyzer
+		says  string
+		seen  time.Duration // by a scrape, or by three looks and what a look may be late
+	}{
+		"threshold": {whereItRuns, "5xx answers, more than 2%", 15 * time.Second},
+		"learnt":    {learnt, "5xx answers", 75 * time.Second},
+	}
 	for name, c := range undone {
-		t.Run(name, func(t *testing.T) {
-			bake(t, c.end, func(t *testing.T, b *baking) {
-				const seen = 15 * time.Second // by a scrape
-				b.mesh.Behave("reviews:2", fake.Behaviour{ErrorRate: 0.5})
-				sent, took := b.back(t)
-				t.Logf("%v, %d failed", took, sent.Failed())
-				require.Contains(t, b.now().Reason, "5xx answers, more than 2%")
-				require.LessOrEqual(t, took, seen+c.most)
-				require.LessOrEqual(t, sent.Failed(), uint64(11*took.Seconds()), "half of 20 a second")
-				require.Zero(t, sent.Broken())
+		for by, j := range judges {
+			t.Run(name+", "+by, func(t *testing.T) {
+				bakeWith(t, c.end, j.judge, func(t *testing.T, b *baking) {
+					b.mesh.Behave("reviews:2", fake.Behaviour{ErrorRate: 0.5})
+					sent, took := b.back(t)
+					t.Logf("%v, %d failed", took, sent.Failed())
+					require.Contains(t, b.now().Reason, j.says)
+					require.LessOrEqual(t, took, j.seen+c.most)
+					require.LessOrEqual(t, sent.Failed(), uint64(11*took.Seconds()), "half of 20 a second")
+					require.Zero(t, sent.Broken())
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -19,7 +19,7 @@
 // Each metric has two margins. A healthy canary keeps the Fail margin: by default at most
 // 1.05 times the baseline's rate of bad requests. It is failed with a probability of at
 // most Alpha, 5 %. A bad canary does not keep the Pass margin: by default 1.5 times the
-// baseline's rate plus 0.05 % of the requests. It passes with a probability of at most
+// baseline's rate plus 0.5 % of the requests. It passes with a probability of at most
 // Beta, 5 %. Between the margins a canary may do either, or neither for a long time.
 // In simulations 0 to 0.7 % of the healthy canaries fail.
 //
@@ -32,12 +32,13 @@
 // best one that you would not promote. Keep a distance between the two: a canary on both
 // never gets a verdict. To accept at most half more errors, set Pass.Factor to 1.5.
 // Pass.Extra is what lets a canary pass that has no errors at all: it needs about 4.5/Extra
-// requests for that, 8 900 with 0.0005 (1 in 2000).
+// requests for that, 890 with 0.005 (1 in 200), the default, and 8 900 with 0.0005.
 //
 // Requests to the canary until half of the good canaries have passed, with 5 % of the
 // traffic, by the error rate of both versions:
 //
 //	Pass margin        none    0.01 %     0.1 %       1 %       5 %
+//	1.5 + 0.005         890       920     1,200     1,540       700
 //	1.5 + 0.0005      8,900    11,900    15,400     4,100       970
 //	1.5 + 0.002       2,200     2,400     3,600     2,600       860
 //	2   + 0.0005      8,900    10,800     7,700     1,500       310
@@ -57,10 +58,11 @@
 // # Hold times
 //
 // A step lasts about the requests of the table divided by the canary's requests a second.
-// At 10 requests a second and 0.1 % errors a pass takes 15,400/10 s = 26 minutes, a doubled
-// error rate is found in 22 minutes, and a tenfold rate in 75 seconds. Steps of two minutes
-// at one request a second find disasters only (ten times the errors in 8 minutes) and pass
-// nothing. Then, in this order: hold longer, give the canary more traffic, or accept a
+// At 10 requests a second and 0.1 % errors a pass takes 1,200/10 s = 2 minutes, a doubled
+// error rate is found in 22 minutes, and a tenfold rate in 75 seconds. A pass in less time than a
+// doubled rate takes to be found says that the rate is below 1.5 times stable's plus 0.5 %: a
+// doubling from 0.1 to 0.2 % is within that. Steps of two minutes at one request a second find
+// disasters only (ten times the errors in 8 minutes) and pass nothing. Then, in this order: hold longer, give the canary more traffic, or accept a
 // greater Extra.
 //
 // # Alpha and Beta

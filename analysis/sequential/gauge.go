@@ -98,6 +98,7 @@ func (p *gauge) update(k int)                { p.test.Update(p.looks[k]) }
 func (p *gauge) evidence() evidence.Evidence { return p.test.Evidence() }
 func (p *gauge) requests() []evidence.Look   { return nil }
 func (p *gauge) silence() error              { return p.quiet }
+func (p *gauge) sight() (float64, bool)      { return 0, false }
 
 func (p *gauge) finding(judge Judge, k int) Finding {
 	f := Finding{Name: p.Name, By: RatioOfValues}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -24,11 +25,13 @@ import (
 // driver or a missed turn changes nothing, but the store must keep the readings of the
 // whole rollout. The present look is judged when it is over.
 //
-// A canary that failed stays failed. A canary that passed can still fail. When all
-// traffic goes to the canary, the evidence of the time before decides. Without enough
-// evidence the verdict is [analysis.Inconclusive], or [analysis.Blind] if the present
-// step has shown nothing. What follows then is up to the plan: Requires, Deadline and
-// OnDeadline of canary.Step.
+// A canary that failed stays failed. A canary that passed can still fail, and does not pass while
+// anything speaks for a fail. When all traffic goes to the canary, or to a promoted stable, the new
+// version is compared with what was learnt of the old one, and can fail. Without enough evidence
+// the verdict is [analysis.Inconclusive], or [analysis.Blind] until the present step was looked at
+// for long enough that an outage would have failed the canary: three looks, or more if it has few
+// requests. What copies have shown passes no live step. While stable fails as well, nobody passes.
+// What follows is up to the plan: Requires, Deadline and OnDeadline of canary.Step.
 //
 // Give a Judge by value. It is safe for concurrent use.
 type Judge struct {
@@ -42,6 +45,9 @@ type Judge struct {
 	Tuning Tuning
 }
 
+// maxMetrics is how many metrics a verdict has room for.
+const maxMetrics = 64
+
 // Validate returns all mistakes. Analyze does so too.
 func (j Judge) Validate() error {
 	var errs []error
@@ -49,9 +55,15 @@ func (j Judge) Validate() error {
 		errs = append(errs, fmt.Errorf("the canary is compared with itself, %s", j.Canary))
 	}
 	errs = append(errs, j.Tuning.mistakes()...)
+	if n := len(j.Metrics); n > maxMetrics {
+		errs = append(errs, fmt.Errorf("there are %d metrics; want %d at most", n, maxMetrics))
+	}
 	for i, m := range j.Metrics {
-		if m == nil {
+		switch {
+		case m == nil:
 			errs = append(errs, fmt.Errorf("metric %d is nil", i))
+		case math.IsNaN(m.weight()) || math.IsInf(m.weight(), 0):
+			errs = append(errs, fmt.Errorf("metric %d (%v): the weight is %v; want a number, or None", i, m, m.weight()))
 		}
 	}
 	if err := errors.Join(errs...); err == nil { // so that metrics can be asked
@@ -87,9 +99,10 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 		return analysis.Result{}, err
 	}
 	all := looks(r, j.Look(), j.lag())
-	all = all[min(j.Tuning.Warmup, len(all)):]
+	warmup := max(0, j.Tuning.Warmup-r.Dropped)
+	all = all[min(warmup, len(all)):]
 	if len(all) == 0 {
-		over := r.Window.From.Add(time.Duration(1+j.Tuning.Warmup)*j.Look() + j.lag())
+		over := r.Window.From.Add(time.Duration(1+warmup)*j.Look() + j.lag())
 		return analysis.Result{Reason: fmt.Sprintf("the first look is over in %v", over.Sub(r.Window.To).Round(time.Second))}, nil
 	}
 	tests := make([]process, len(j.metrics()))

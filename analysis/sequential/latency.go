@@ -67,11 +67,12 @@ func (l Latency) read(ctx context.Context, judge Judge, all []look) (process, er
 	if err != nil {
 		return nil, err
 	}
+	live := test
 	tables, silence, err := judge.tables(ctx, question{bounds: bounds}, all)
 	for j := range tables {
 		clear(tables[j][:judged])
 	}
-	return &latency{test, bounds, tables, silence}, err
+	return &latency{newHalves(&test, &live, all), all, bounds, tables, silence}, err
 }
 
 // choose returns the bounds that are of use, what the baseline did before, and
@@ -122,7 +123,8 @@ func (l Latency) baseline(ctx context.Context, judge Judge, w metrics.Window) ([
 
 // latency is the process of a Latency.
 type latency struct {
-	test   evidence.LatencyTest
+	halves[*evidence.LatencyTest]
+	all    []look
 	bounds []time.Duration
 	tables [][]evidence.Look // of each bound
 	quiet  error
@@ -132,7 +134,7 @@ type latency struct {
 func (p *latency) look(of func(table []evidence.Look) evidence.Look) (l evidence.LatencyLook) {
 	for j := range p.tables {
 		at := of(p.tables[j])
-		l.Step = at.Step
+		l.Step, l.Alone = at.Step, at.Alone
 		l.Canary.Total, l.Canary.Over[j] = at.Canary.Total, at.Canary.Bad
 		l.Baseline.Total, l.Baseline.Over[j] = at.Baseline.Total, at.Baseline.Bad
 	}
@@ -140,17 +142,16 @@ func (p *latency) look(of func(table []evidence.Look) evidence.Look) (l evidence
 }
 
 func (p *latency) update(k int) {
-	p.test.Update(p.look(func(table []evidence.Look) evidence.Look { return table[k] }))
+	p.at(k, p.all).Update(p.look(func(table []evidence.Look) evidence.Look { return table[k] }))
 }
-func (p *latency) evidence() evidence.Evidence { return p.test.Evidence() }
-func (p *latency) requests() []evidence.Look   { return p.tables[0] }
-func (p *latency) silence() error              { return p.quiet }
+func (p *latency) requests() []evidence.Look { return p.tables[0] }
+func (p *latency) silence() error            { return p.quiet }
 
 // finding is that of the bound that says the most against the canary.
 func (p *latency) finding(judge Judge, k int) Finding {
 	worst := 0
 	for j := range p.bounds {
-		if p.test.Bound(j).Fail > p.test.Bound(worst).Fail {
+		if p.present().Bound(j).Fail > p.present().Bound(worst).Fail {
 			worst = j
 		}
 	}
@@ -161,6 +162,6 @@ func (p *latency) finding(judge Judge, k int) Finding {
 	}
 	f.compare(ratio(seen, judge.Tuning.levels().Alpha))
 	average := p.look(func(table []evidence.Look) evidence.Look { return usual(table[:k+1]) })
-	f.need(judge, p.test.Need(average), len(seen))
+	f.need(judge, p.present().Need(average), len(seen))
 	return f
 }

@@ -17,6 +17,9 @@ type look struct {
 	block  *analysis.Block
 	first  bool // of its block
 	now    bool // of the step under way
+	// alone: the canary has no baseline beside it. merged: both workloads run the new version.
+	alone, merged bool
+	lost          int // looks before the first one that nobody has any more
 }
 
 // looks cuts the blocks of a rollout into looks of equal length. The rest of a
@@ -39,7 +42,8 @@ func looks(r analysis.Request, every, lag time.Duration) []look {
 			if w.To.Add(lag).After(r.Window.To) {
 				return all
 			}
-			all = append(all, look{w, block, from.Equal(block.Window.From), !over})
+			merged := !r.PromotionBegan.IsZero() && !from.Before(r.PromotionBegan)
+			all = append(all, look{w, block, from.Equal(block.Window.From), !over, merged || !block.Mirrored && block.Canary == 1, merged, r.Dropped})
 		}
 	}
 	return all
@@ -70,7 +74,7 @@ func (j Judge) tables(ctx context.Context, q question, all []look) (tables [][]e
 	for i := range tables {
 		tables[i] = make([]evidence.Look, len(all))
 		for k := range all {
-			tables[i][k].Step = all[k].first
+			tables[i][k].Step, tables[i][k].Alone = all[k].first, all[k].alone
 		}
 	}
 	for arm, of := range []func(*evidence.Look) *evidence.Count{canaryOf, baselineOf} {
@@ -81,6 +85,13 @@ func (j Judge) tables(ctx context.Context, q question, all []look) (tables [][]e
 		}
 		if quiet != nil && silence == nil {
 			silence = fmt.Errorf("%s: %w", name, quiet)
+		}
+	}
+	for _, table := range tables {
+		for k := range all {
+			if l := &table[k]; all[k].merged {
+				l.Canary, l.Baseline = evidence.Count{Bad: l.Canary.Bad + l.Baseline.Bad, Total: l.Canary.Total + l.Baseline.Total}, evidence.Count{}
+			}
 		}
 	}
 	return tables, silence, nil

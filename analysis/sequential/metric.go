@@ -30,6 +30,8 @@ type process interface {
 	requests() []evidence.Look
 	// silence is why nothing was counted, if nothing was.
 	silence() error
+	// sight is in nats how well the present step was looked at; false if that is not known.
+	sight() (nats float64, known bool)
 }
 
 // Rate judges the canary's share of bad requests.
@@ -44,7 +46,7 @@ type Rate struct {
 	// with None fails no canary, but still has to pass.
 	Weight float64
 	// Fail is the worst canary that is healthy, Pass the best one that is bad. The zero
-	// Fail is 1.05 times the baseline, the zero Pass 1.5 times plus 0.0005. With an
+	// Fail is 1.05 times the baseline, the zero Pass 1.5 times plus 0.005. With an
 	// Objective both are what the Objective allows.
 	Fail, Pass Margin
 }
@@ -61,8 +63,8 @@ func (r Rate) validate(judge Judge) error {
 
 // rateTest is *evidence.ErrorTest or *evidence.SLOTest.
 type rateTest interface {
+	test
 	Update(evidence.Look)
-	Evidence() evidence.Evidence
 	Need(usual evidence.Look) evidence.Need
 }
 
@@ -76,29 +78,30 @@ func (r Rate) test(judge Judge) (rateTest, error) {
 }
 
 func (r Rate) read(ctx context.Context, judge Judge, all []look) (process, error) {
-	test, err := r.test(judge)
-	if err != nil {
+	copies, err := r.test(judge)
+	live, liveErr := r.test(judge)
+	if err := errors.Join(err, liveErr); err != nil {
 		return nil, err
 	}
 	tables, silence, err := judge.tables(ctx, question{signal: r.Signal}, all)
 	if err != nil {
 		return nil, err
 	}
-	return &rate{r, test, tables[0], silence}, nil
+	return &rate{r, newHalves(copies, live, all), all, tables[0], silence}, nil
 }
 
 // rate is the process of a Rate.
 type rate struct {
 	Rate
-	test  rateTest
+	halves[rateTest]
+	all   []look
 	table []evidence.Look
 	quiet error
 }
 
-func (p *rate) update(k int)                { p.test.Update(p.table[k]) }
-func (p *rate) evidence() evidence.Evidence { return p.test.Evidence() }
-func (p *rate) requests() []evidence.Look   { return p.table }
-func (p *rate) silence() error              { return p.quiet }
+func (p *rate) update(k int)              { p.at(k, p.all).Update(p.table[k]) }
+func (p *rate) requests() []evidence.Look { return p.table }
+func (p *rate) silence() error            { return p.quiet }
 
 func (p *rate) finding(judge Judge, k int) Finding {
 	seen := p.table[:k+1]
@@ -109,7 +112,7 @@ func (p *rate) finding(judge Judge, k int) Finding {
 	} else {
 		f.compare(ratio(seen, judge.Tuning.levels().Alpha))
 	}
-	f.need(judge, p.test.Need(usual(seen)), len(seen))
+	f.need(judge, p.present().Need(usual(seen)), len(seen))
 	return f
 }
 

@@ -68,13 +68,15 @@ func (q Quantile) read(ctx context.Context, judge Judge, all []look) (process, e
 	if err != nil {
 		return nil, err
 	}
-	return &quantile{q, test, high, tables[0], tables[len(tables)-1], silence}, nil
+	live := test
+	return &quantile{q, newHalves(&test, &live, all), all, high, tables[0], tables[len(tables)-1], silence}, nil
 }
 
 // quantile is the process of a Quantile.
 type quantile struct {
 	Quantile
-	test      evidence.QuantileTest
+	halves[*evidence.QuantileTest]
+	all       []look
 	above     time.Duration   // the upper bound
 	low, high []evidence.Look // one and the same if the target is a bound
 	quiet     error
@@ -86,10 +88,9 @@ func quantileLook(low, high evidence.Look) evidence.QuantileLook {
 	}
 }
 
-func (p *quantile) update(k int)                { p.test.Update(quantileLook(p.low[k], p.high[k])) }
-func (p *quantile) evidence() evidence.Evidence { return p.test.Evidence() }
-func (p *quantile) requests() []evidence.Look   { return p.high }
-func (p *quantile) silence() error              { return p.quiet }
+func (p *quantile) update(k int)              { p.at(k, p.all).Update(quantileLook(p.low[k], p.high[k])) }
+func (p *quantile) requests() []evidence.Look { return p.high }
+func (p *quantile) silence() error            { return p.quiet }
 
 func (p *quantile) finding(judge Judge, k int) Finding {
 	high := p.high[:k+1]
@@ -98,9 +99,9 @@ func (p *quantile) finding(judge Judge, k int) Finding {
 		Canary: total(high, canaryOf), Baseline: total(high, baselineOf),
 	}
 	f.compare(evidence.Rate(count(f.Canary), judge.Tuning.levels().Alpha))
-	if p.test.Coarse() {
+	if p.present().Coarse() {
 		f.Note = fmt.Sprintf("the bounds of the histogram around %v are too far apart to tell", p.Target)
 	}
-	f.need(judge, p.test.Need(quantileLook(usual(p.low[:k+1]), usual(high))), len(high))
+	f.need(judge, p.present().Need(quantileLook(usual(p.low[:k+1]), usual(high))), len(high))
 	return f
 }

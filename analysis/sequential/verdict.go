@@ -21,11 +21,15 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 	if err != nil {
 		return analysis.Result{}, err
 	}
+	split.Resume(all[0].lost)
 	requests := counted(tests)
 	metrics := make([]evidence.Metric, len(tests))
 	report := Report{Trace: Trace{FailAt: j.Tuning.failAt()}}
 	var verdict evidence.Verdict
 	for k := range all {
+		if k > 0 && all[k].block.Mirrored != all[k-1].block.Mirrored {
+			judge.Forget() // what copies passed, live requests have not
+		}
 		for i, t := range tests {
 			t.update(k)
 			metrics[i] = evidence.Metric{Evidence: t.evidence(), Weight: j.metrics()[i].weight()}
@@ -39,7 +43,8 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 			break
 		}
 	}
-	r := analysis.Result{Details: &report}
+	r := analysis.Result{Details: &report, Doubt: report.Trace.LogE[len(report.Trace.LogE)-1] > 0}
+	r.Sight, r.Needed = j.sighted(tests)
 	for i, standing := range evidence.Standings(metrics, j.Tuning.levels().Alpha) {
 		f := j.finding(tests[i], metrics[i], all)
 		f.Suspect, f.Culprit = standing >= evidence.Suspect, standing == evidence.Culprit
@@ -98,42 +103,78 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 	case verdict == evidence.Invalid:
 		r.Blindness = analysis.NotAsPlanned
 		r.Reason = "the requests are not divided as planned, so the arms cannot be compared: look for pods that are not ready or were ejected, for sessions that stick, and for requests that choose their version by a header; " + worst.String()
+	case len(all) > 0 && stableFails(tests, len(all)-1):
+		r.Blindness = analysis.StableFails
+		r.Reason = fmt.Sprintf("%s; in the last look %s failed as well, so nothing can be learnt", worst, j.Tuning.baseline())
 	default:
 		silence := tests[slices.Index(report.Findings, worst)].silence()
-		r.Verdict, r.Blindness = sight(report.Findings, all, tests, silence)
+		r.Verdict, r.Blindness = j.sight(all, tests, silence)
+		seen := all[len(all)-1].now && r.Verdict == analysis.Blind && r.Blindness == analysis.FewRequests && silence == nil
 		switch {
 		case verdict != evidence.Pass:
 			r.Reason = worst.missing(silence)
-		case r.Verdict == analysis.Blind:
+		case r.Verdict == analysis.Blind && !seen:
 			r.Reason = worst.String() + ": that was before this step, which has shown nothing" + words(silence)
+		case r.Verdict == analysis.Blind:
+			r.Reason = worst.String()
 		default:
 			r.Verdict, r.Reason = analysis.Pass, worst.String()
+		}
+		if seen && worst.Canary.Total > 0 {
+			r.Reason += "; an outage could not have been found yet in this step"
 		}
 	}
 }
 
-// sight tells whether the step under way has shown anything, and if not, why. Where
-// everything goes to the canary, what was learnt of the baseline before has to do.
-func sight(findings []Finding, all []look, tests []process, silence error) (analysis.Verdict, analysis.Blindness) {
+// sight tells whether a canary that had failed wholly in the step under way would have failed, and
+// if not, why. Where everything goes to the canary, what was learnt of the baseline before has to do.
+func (j Judge) sight(all []look, tests []process, silence error) (analysis.Verdict, analysis.Blindness) {
 	requests := counted(tests)
 	if requests == nil && silence == nil {
 		return analysis.Inconclusive, analysis.Unspecified
 	}
-	alone := all[len(all)-1].block.Canary == 1
+	last := &all[len(all)-1]
 	var canary, baseline float64
 	for k := range min(len(all), len(requests)) {
 		if all[k].now {
 			canary += requests[k].Canary.Total
 		}
-		if all[k].now || alone {
+		if all[k].now || last.alone {
 			baseline += requests[k].Baseline.Total
 		}
 	}
-	compared := slices.ContainsFunc(findings, func(f Finding) bool { return f.By == RatioOfRates })
-	if canary > 0 && (baseline > 0 || !compared) {
+	if nats, needed := j.sighted(tests); last.now && needed > 0 && nats >= needed {
 		return analysis.Inconclusive, analysis.Unspecified
 	}
-	return analysis.Blind, all[len(all)-1].block.Blindness(canary, baseline)
+	if last.alone && canary > 0 && baseline > 0 {
+		return analysis.Blind, analysis.FewRequests
+	}
+	return analysis.Blind, last.block.Blindness(canary, baseline)
+}
+
+// sighted returns how well the step under way was looked at, in the metric that saw the most, and
+// what suffices. Both are zero if no metric knows.
+func (j Judge) sighted(tests []process) (nats, needed float64) {
+	alpha := j.Tuning.levels().Alpha
+	for _, t := range tests {
+		if sight, known := t.sight(); known {
+			nats = max(nats, sight)
+			needed = evidence.Sighted(alpha, cmp.Or(j.Tuning.LookCap, -math.Log(alpha)/2), len(tests)) - 1e-9
+		}
+	}
+	return nats, needed
+}
+
+// stableFails reports whether more than half of the baseline's requests in a look were bad.
+func stableFails(tests []process, k int) bool {
+	for _, t := range tests {
+		if p, ok := t.(*rate); ok {
+			if b := p.table[k].Baseline; b.Total >= 10 && b.Bad > b.Total/2 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // exposed says that the users have seen too many bad answers, if they have.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -272,8 +273,8 @@ func ExampleJudge() {
 		fmt.Println(r.Reason)
 	}
 	// Output:
-	// inconclusive ▁▁▄
-	// canary has 9/450 (2.00%) 5xx answers, stable 34/8550 (0.40%): 5.03 (1.31 to 14.7) times the rate: about 26000 more requests, 43m22s at the present traffic
+	// blind ▁▁▄
+	// canary has 9/450 (2.00%) 5xx answers, stable 34/8550 (0.40%): 5.03 (1.31 to 14.7) times the rate: about 2820 more requests, 4m42s at the present traffic; an outage could not have been found yet in this step
 	// fail ▁▁▄▇▇█
 	// canary has 18/900 (2.00%) 5xx answers, stable 82/17100 (0.48%): 4.17 (1.65 to 9.04) times the rate; not by chance (evidence 53, 20 needed)
 }
@@ -332,14 +333,20 @@ func TestAStepThatHasShownNothingIsBlind(t *testing.T) {
 	s := newShop(arm{bad: 0.005}, arm{bad: 0.005})
 	r := request(60)
 	r.Earlier = []analysis.Block{{Window: r.Window, Canary: 0.05}}
-	r.Window.From, r.Window.To = r.Window.To, r.Window.To.Add(20*time.Second)
-	result, err := judgeOf(s).Analyze(t.Context(), r)
-	require.NoError(t, err)
-	require.Equal(t, analysis.Inconclusive, result.Verdict, "a look of 10 requests")
-	r.Window.To = r.Window.To.Add(-5 * time.Second)
-	result, err = judgeOf(s).Analyze(t.Context(), r)
-	require.NoError(t, err)
-	require.Equal(t, analysis.Blind, result.Verdict, "no look is over")
+	begin := r.Window.To
+	for seconds, want := range map[time.Duration]string{
+		15: "blind", // no look is over
+		20: "blind: an outage could not have been found yet in this step",
+		35: "blind: an outage could not have been found yet in this step",
+		50: "inconclusive",
+	} {
+		r.Window.From, r.Window.To = begin, begin.Add(seconds*time.Second)
+		result, err := judgeOf(s).Analyze(t.Context(), r)
+		require.NoError(t, err)
+		verdict, why, _ := strings.Cut(want, ": ")
+		require.Equal(t, verdict, result.Verdict.String(), seconds)
+		require.Contains(t, result.Reason, why, seconds)
+	}
 }
 
 // What passed before, by copies or in another step, passes no step that shows
@@ -395,4 +402,32 @@ func (u untilThen) Sequence(ctx context.Context, q metrics.Query, windows []metr
 		}
 	}
 	return counts, err
+}
+
+// F11: settings that are no settings are told, and not computed with.
+func TestHostileSettingsAndCountsAreErrors(t *testing.T) {
+	judge := judgeOf(newShop(arm{}, arm{}))
+	for _, weight := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		judge.Metrics = []sequential.Metric{sequential.Rate{Weight: weight}}
+		require.ErrorContains(t, judge.Validate(), "metric 0 (5xx answers): the weight is")
+	}
+	judge.Metrics = slices.Repeat([]sequential.Metric{sequential.Rate{}}, 65)
+	require.ErrorContains(t, judge.Validate(), "there are 65 metrics; want 64 at most")
+	judge.Metrics = nil
+	judge.Provider = &shop{seed: 1, arms: map[metrics.Arm]arm{shopV1: {}, shopV2: {}}}
+	for _, c := range []metrics.Counts{{Total: 1e16}, {Total: math.Inf(1)}, {Total: 1, Bad: 2}, {Total: math.NaN()}, {Bad: -1, Total: 1}} {
+		judge.Provider = always{judge.Provider, c}
+		_, err := judge.Analyze(t.Context(), request(60))
+		require.ErrorIs(t, err, metrics.ErrNotCounter, c)
+	}
+}
+
+// always counts the same in each look.
+type always struct {
+	metrics.Sequencer
+	counts metrics.Counts
+}
+
+func (a always) Sequence(_ context.Context, _ metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	return slices.Repeat([]metrics.Counts{a.counts}, len(windows)), nil
 }

@@ -1,0 +1,166 @@
+package sequential_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/metrics"
+)
+
+// chapter is how the arms are from some time on.
+type chapter struct {
+	from time.Time
+	arms map[metrics.Arm]arm
+}
+
+// novel is a shop whose arms change.
+type novel struct {
+	metrics.Provider
+	chapters []chapter
+}
+
+// at is the shop at a time.
+func (n novel) at(t time.Time) *shop {
+	now := &shop{seed: 1}
+	for _, c := range n.chapters {
+		if !t.Before(c.from) {
+			now.arms = c.arms
+		}
+	}
+	return now
+}
+
+func (n novel) Sequence(_ context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	counts := make([]metrics.Counts, len(windows))
+	for i, w := range windows {
+		for at := w.From; at.Before(w.To); at = at.Add(time.Second) {
+			counts[i] = counts[i].Add(n.at(at).second(q, at))
+		}
+	}
+	return counts, nil
+}
+
+func (n novel) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) (all [][]metrics.Counts, err error) {
+	for _, b := range bounds {
+		q.Signal = metrics.SlowerThan(b)
+		counts, err := n.Sequence(ctx, q, windows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, counts)
+	}
+	return all, nil
+}
+
+// V2, V5: the canary has everything, or stable was promoted and has everything again: the new
+// version goes on being judged, against what was learnt of the old one. A fault is found in a few
+// looks, whenever it begins, and a healthy version fails in none.
+func TestTheNewVersionIsJudgedWhenItHasNoBaseline(t *testing.T) {
+	const look = 15 * time.Second
+	began := time.Unix(1e9, 0)
+	alone := began.Add(20 * time.Minute)
+	fine := 20 * time.Millisecond
+	for name, promoted := range map[string]bool{"at 100 %": false, "in the bake time": true} {
+		for fault, c := range map[string]struct {
+			bad   float64
+			mean  time.Duration
+			most  int // looks; 0: never
+			judge []sequential.Metric
+		}{
+			"healthy":          {0.004, fine, 0, nil},
+			"an outage":        {1, fine, 3, nil},
+			"every third":      {0.3, fine, 4, nil},
+			"all slow":         {0.004, time.Second, 4, []sequential.Metric{sequential.Latency{}}},
+			"not slower":       {0.004, fine, 0, []sequential.Metric{sequential.Latency{}}},
+			"above each bound": {0.004, fine, 0, []sequential.Metric{sequential.Rate{}, sequential.Latency{Bounds: []time.Duration{time.Nanosecond, time.Microsecond}}}},
+		} {
+			for _, healthy := range []time.Duration{0, time.Minute, 40 * time.Minute} { // before the fault, alone
+				t.Run(fmt.Sprint(name, ", ", fault, " after ", healthy), func(t *testing.T) {
+					begins := alone.Add(healthy)
+					usual, faulty := arm{20, 0.004, fine}, arm{20, c.bad, c.mean}
+					serving := shopV2
+					if promoted {
+						serving = shopV1
+					}
+					s := novel{chapters: []chapter{
+						{began.Add(-time.Hour), map[metrics.Arm]arm{shopV1: usual}},
+						{began, map[metrics.Arm]arm{shopV1: usual, shopV2: usual}},
+						{alone, map[metrics.Arm]arm{serving: usual}},
+						{begins, map[metrics.Arm]arm{serving: faulty}},
+					}}
+					judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1, Metrics: c.judge}
+					r := analysis.Request{Canary: 1, Earlier: []analysis.Block{{Window: metrics.Window{From: began, To: alone}, Canary: 0.5}}, Began: began}
+					if promoted {
+						r.Canary, r.PromotionBegan, r.Promoted = 0, alone, true
+					}
+					for looks := 1; ; looks++ {
+						r.Window = metrics.Window{From: alone, To: begins.Add(time.Duration(looks)*look + look/3)}
+						result, err := judge.Analyze(t.Context(), r)
+						require.NoError(t, err)
+						if c.most == 0 {
+							require.NotEqual(t, analysis.Fail, result.Verdict, result.Reason)
+							if looks == 20 {
+								require.NotEqual(t, analysis.Blind, result.Verdict, result.Reason)
+								return
+							}
+						} else if result.Verdict == analysis.Fail {
+							return
+						}
+						require.True(t, c.most == 0 || looks < c.most, "%d looks: %v %s", looks, result.Verdict, result.Reason)
+					}
+				})
+			}
+		}
+	}
+}
+
+// V4: an hour of good copies passes no live step, and a live step that has seen little is none
+// that was looked at.
+func TestWhatCopiesHaveShownPassesNoLiveStep(t *testing.T) {
+	s := newShop(arm{bad: 0.02}, arm{bad: 0.02})
+	r := request(3600)
+	r.Canary, r.Mirrored = 0, true
+	judge := judgeOf(s)
+	result, err := judge.Analyze(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, analysis.Pass, result.Verdict, result.Reason)
+	r.Earlier = []analysis.Block{{Window: r.Window, Mirrored: true}}
+	r.Canary, r.Mirrored = 0.05, false
+	begin := r.Window.To
+	for after, want := range map[time.Duration]analysis.Verdict{
+		35 * time.Second: analysis.Blind, 55 * time.Second: analysis.Inconclusive, 30 * time.Minute: analysis.Pass,
+	} {
+		r.Window = metrics.Window{From: begin, To: begin.Add(after)}
+		result, err := judge.Analyze(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, want, result.Verdict, "%v: %s", after, result.Reason)
+	}
+}
+
+// V9: both versions fail through something that they share. Nobody passes meanwhile, and nobody
+// is blamed.
+func TestNothingIsLearntWhileStableFails(t *testing.T) {
+	began := time.Unix(1e9, 0)
+	usual, down := arm{20, 0.004, 0}, arm{20, 1, 0}
+	outage := began.Add(20 * time.Minute)
+	s := novel{chapters: []chapter{
+		{began, map[metrics.Arm]arm{shopV1: usual, shopV2: usual}},
+		{outage, map[metrics.Arm]arm{shopV1: down, shopV2: down}},
+		{outage.Add(5 * time.Minute), map[metrics.Arm]arm{shopV1: usual, shopV2: usual}},
+	}}
+	judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1}
+	for after, want := range map[time.Duration]analysis.Verdict{19 * time.Minute: analysis.Pass, 21 * time.Minute: analysis.Blind, 24 * time.Minute: analysis.Blind, 40 * time.Minute: analysis.Pass} {
+		result, err := judge.Analyze(t.Context(), analysis.Request{Canary: 0.5, Window: metrics.Window{From: began, To: began.Add(after)}})
+		require.NoError(t, err)
+		require.Equal(t, want, result.Verdict, "%v: %s", after, result.Reason)
+		if want == analysis.Blind {
+			require.Equal(t, analysis.StableFails, result.Blindness)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package sequential
+
+import "github.com/serin-go/serin/internal/evidence"
+
+// test is one of package evidence.
+type test interface {
+	Evidence() evidence.Evidence
+	Sight() float64
+	Resume(looks int)
+}
+
+// halves are the tests of copies and of live requests, two processes of their own: what copies
+// have shown passes no live step. Copies fail the canary with a quarter of the evidence, if the
+// rollout begins with them.
+type halves[T test] struct {
+	copies, live T
+	begins, now  bool // with copies
+}
+
+// newHalves returns the halves of a rollout of which earlier looks are lost.
+func newHalves[T test](copies, live T, all []look) halves[T] {
+	copies.Resume(all[0].lost)
+	live.Resume(all[0].lost)
+	return halves[T]{copies: copies, live: live}
+}
+
+// at returns the test of a look, which is the present one from now on.
+func (h *halves[T]) at(k int, all []look) T {
+	h.now = all[k].block.Mirrored
+	h.begins = h.begins || k == 0 && h.now
+	return h.present()
+}
+
+func (h *halves[T]) present() T {
+	if h.now {
+		return h.copies
+	}
+	return h.live
+}
+
+func (h *halves[T]) evidence() evidence.Evidence {
+	e := evidence.Evidence{Fail: h.live.Evidence().Fail, Pass: h.present().Evidence().Pass}
+	if h.begins {
+		e.Fail = evidence.LogMean([]float64{h.copies.Evidence().Fail, e.Fail}, []float64{1, 3})
+	}
+	return e
+}
+
+// sight is how well the present step was looked at.
+func (h *halves[T]) sight() (float64, bool) { return h.present().Sight(), true }
