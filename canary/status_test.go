@@ -26,6 +26,7 @@ func ExampleRecommended() {
 	//    1  canary 5%     hold 10m0s; requires pass
 	//    2  canary 20%    hold 10m0s; requires pass
 	//    3  canary 50%    hold 10m0s; requires pass
+	//    4  canary 95%    hold 10m0s; requires pass
 	// then promote stable, deadline 15m0s
 }
 
