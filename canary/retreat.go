@@ -36,6 +36,9 @@ func (t *turn) retreat() *decision {
 			return d
 		}
 	}
+	if r.Cause == cause.StableWorse && r.Gone.IsZero() {
+		return t.heals()
+	}
 	if !r.Gone.IsZero() {
 		if d := t.putUp(); d != nil {
 			return d
@@ -52,7 +55,26 @@ const (
 	grace      = 10 * time.Minute // without a ready pod, before it rolls back
 	recovering = time.Minute      // that the cause must be gone, doubled with each resume
 	maxResumes = 3                // of one cause in 24 hours
+	healing    = 5 * time.Minute  // in which stable recovers from what the canary has done to it
+	healed     = 5                // looks that show that it has
 )
+
+// heals looks whether stable is well again since the canary has no users: then the canary has hurt
+// both, and goes back. Otherwise people have to find out what does.
+func (t *turn) heals() *decision {
+	r, j := &t.s.Retreat, &t.o.Judged
+	w := t.window(t.s.Shifted.Add(t.settle))
+	until := r.Since.Add(t.pauseLimit())
+	switch seen := w.From.Add(healed * cmp.Or(t.o.Look, t.interval)); {
+	case t.before(seen):
+		return t.stay(Reason{cause.StableWorse, "stable has all traffic, and is looked at: " + t.s.Reason, seen})
+	case !j.Asked:
+		return t.decide(decision{Ask: askJudge, Request: t.request(w)})
+	case j.Err == nil && !j.unread() && !j.Result.StableWorse && t.before(r.Since.Add(healing)):
+		return t.rollBack("stable is well again since it has all traffic, so the canary has hurt both: " + t.s.Reason)
+	}
+	return t.stay(Reason{cause.StableWorse, "stable has all traffic; order a resume, or an abort: " + t.s.Reason, until})
+}
 
 // recover waits until the cause is gone for long enough. It is nil when the step may be
 // entered again.

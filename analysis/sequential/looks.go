@@ -3,6 +3,7 @@ package sequential
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/serin-go/serin/analysis"
@@ -20,6 +21,7 @@ type look struct {
 	// alone: the canary has no baseline beside it. merged: both workloads run the new version.
 	alone, merged bool
 	lost          int // looks before the first one that nobody has any more
+	began         time.Time
 }
 
 // looks cuts the blocks of a rollout into looks of equal length. The rest of a
@@ -29,6 +31,10 @@ type look struct {
 func looks(r analysis.Request, every, lag time.Duration) []look {
 	var all []look
 	blocks := r.Blocks()
+	began := r.Began
+	if began.IsZero() {
+		began = blocks[0].Window.From
+	}
 	for i := range blocks {
 		block, over := &blocks[i], i < len(r.Earlier)
 		for from := block.Window.From; from.Before(block.Window.To); from = from.Add(every) {
@@ -43,7 +49,7 @@ func looks(r analysis.Request, every, lag time.Duration) []look {
 				return all
 			}
 			merged := !r.PromotionBegan.IsZero() && !from.Before(r.PromotionBegan)
-			all = append(all, look{w, block, from.Equal(block.Window.From), !over, merged || !block.Mirrored && block.Canary == 1, merged, r.Dropped})
+			all = append(all, look{w, block, from.Equal(block.Window.From), !over, merged || !block.Mirrored && block.Canary == 1, merged, r.Dropped, began})
 		}
 	}
 	return all
@@ -54,6 +60,7 @@ func looks(r analysis.Request, every, lag time.Duration) []look {
 type question struct {
 	signal metrics.Signal
 	bounds []time.Duration
+	past   *metrics.Counts // if it is to be counted, of the baseline before the rollout
 }
 
 func (q question) ask(ctx context.Context, p metrics.Sequencer, query metrics.Query, windows []metrics.Window) ([][]metrics.Counts, error) {
@@ -111,6 +118,10 @@ func (j Judge) count(ctx context.Context, q question, arm int, all []look, set f
 		if len(windows) == 0 {
 			continue
 		}
+		past := q.past != nil && arm == 1 && !mirrored
+		if past {
+			windows = slices.Insert(windows, 0, before(all))
+		}
 		query := j.query(arm, q.signal)
 		query.Reporter = judging.Reporter(j.Tuning.Reporter, mirrored)
 		counts, err := q.ask(ctx, j.Provider, query, windows)
@@ -123,6 +134,9 @@ func (j Judge) count(ctx context.Context, q question, arm int, all []look, set f
 		}
 		if err != nil {
 			return nil, err
+		}
+		if past {
+			*q.past, counts[0] = counts[0][0], counts[0][1:]
 		}
 		for i := range counts {
 			for at, c := range counts[i] {

@@ -83,11 +83,12 @@ func (r Rate) read(ctx context.Context, judge Judge, all []look) (process, error
 	if err := errors.Join(err, liveErr); err != nil {
 		return nil, err
 	}
-	tables, silence, err := judge.tables(ctx, question{signal: r.Signal}, all)
+	var past metrics.Counts
+	tables, silence, err := judge.tables(ctx, question{signal: r.Signal, past: &past}, all)
 	if err != nil {
 		return nil, err
 	}
-	return &rate{r, newHalves(copies, live, all), all, tables[0], silence}, nil
+	return &rate{r, newHalves(copies, live, all), all, tables[0], count(past), silence}, nil
 }
 
 // rate is the process of a Rate.
@@ -96,6 +97,7 @@ type rate struct {
 	halves[rateTest]
 	all   []look
 	table []evidence.Look
+	past  evidence.Count // of the baseline, before the rollout
 	quiet error
 }
 

@@ -52,6 +52,7 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 		r.Values = append(r.Values, f.values()...)
 	}
 	j.say(&r, &report, verdict, all, tests)
+	j.ofStable(&r, all, tests)
 	return r, nil
 }
 

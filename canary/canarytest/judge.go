@@ -20,12 +20,12 @@ type Judge struct {
 
 // Ruling is one answer of a Judge.
 type Ruling struct {
-	Verdict   analysis.Verdict
-	Blindness analysis.Blindness
-	Doubt     bool
-	Reason    string
-	Carry     []byte
-	Err       error
+	Verdict            analysis.Verdict
+	Blindness          analysis.Blindness
+	Doubt, StableWorse bool
+	Reason             string
+	Carry              []byte
+	Err                error
 }
 
 // Analyze implements analysis.Analyzer.
@@ -44,7 +44,7 @@ func (j *Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Resul
 	if ruling.Err != nil {
 		return analysis.Result{}, ruling.Err
 	}
-	return analysis.Result{Verdict: ruling.Verdict, Blindness: ruling.Blindness, Doubt: ruling.Doubt, Reason: ruling.Reason, Carry: ruling.Carry}, nil
+	return analysis.Result{Verdict: ruling.Verdict, Blindness: ruling.Blindness, Doubt: ruling.Doubt, StableWorse: ruling.StableWorse, Reason: ruling.Reason, Carry: ruling.Carry}, nil
 }
 
 // Asked returns what the judge was asked so far.

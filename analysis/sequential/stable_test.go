@@ -1,0 +1,56 @@
+package sequential_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/metrics"
+)
+
+// V17: the canary hurts both versions by what they share. No comparison of the two shows it, and
+// stable's own past does, within a few looks; when stable is well again, that is seen as well.
+func TestStableIsComparedWithItsOwnPast(t *testing.T) {
+	began := time.Unix(1e9, 0)
+	begins, ends := began.Add(10*time.Minute), began.Add(20*time.Minute)
+	for name, c := range map[string]struct {
+		usual, bad float64
+		worse      bool
+	}{
+		"a third fails":           {0.004, 0.3, true},
+		"an outage":               {0, 1, true},
+		"twice as many":           {0.01, 0.02, false}, // it drifts so much in a day
+		"it has always been so":   {0.2, 0.2, false},
+		"five points more than 0": {0, 0.05, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := func(bad float64) map[metrics.Arm]arm {
+				return map[metrics.Arm]arm{shopV1: {100, bad, 0}, shopV2: {20, bad, 0}}
+			}
+			s := novel{chapters: []chapter{{began.Add(-2 * time.Hour), all(c.usual)}, {begins, all(c.bad)}, {ends, all(c.usual)}}}
+			judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1}
+			at := func(after time.Time) analysis.Result {
+				result, err := judge.Analyze(t.Context(), analysis.Request{Canary: 1. / 6, Began: began, Window: metrics.Window{From: began, To: after}})
+				require.NoError(t, err)
+				require.NotEqual(t, analysis.Fail, result.Verdict, result.Reason)
+				return result
+			}
+			require.False(t, at(begins).StableWorse)
+			now := at(begins.Add(65 * time.Second))
+			require.Equal(t, c.worse, now.StableWorse, now.Reason)
+			if c.worse {
+				require.Contains(t, now.Reason, "stable itself has ")
+				require.Contains(t, now.Reason, " before the rollout")
+			}
+			require.False(t, at(ends.Add(3*time.Minute)).StableWorse)
+		})
+	}
+	nothing := novel{chapters: []chapter{{began, map[metrics.Arm]arm{shopV1: {100, 1, 0}, shopV2: {20, 1, 0}}}}}
+	judge := sequential.Judge{Provider: nothing, Canary: shopV2, Baseline: shopV1}
+	result, err := judge.Analyze(t.Context(), analysis.Request{Canary: 1. / 6, Began: began, Window: metrics.Window{From: began, To: ends}})
+	require.NoError(t, err)
+	require.False(t, result.StableWorse, "it has no past")
+}
