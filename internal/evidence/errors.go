@@ -57,9 +57,12 @@ func (t *ErrorTest) Update(l Look) {
 		return
 	}
 	t.past.add(l.Baseline)
-	t.see(l.allBad())
+	s := newSplit(l, t.settings.Fail)
+	if !t.sight.clear() {
+		t.see(s, l)
+	}
 	events, requests := l.Canary.Bad+l.Baseline.Bad, l.Canary.Total+l.Baseline.Total
-	t.weigh(&t.fail, newSplit(l, t.settings.Fail), events)
+	t.weigh(&t.fail, s, events)
 	past := 0.0
 	if t.requests > 0 {
 		past = t.events / t.requests * requests
@@ -84,9 +87,9 @@ func (t *ErrorTest) alone(c Count) {
 }
 
 // see adds a look all of whose canary requests were bad to the sight of the step.
-func (t *ErrorTest) see(l Look) {
-	s := newSplit(l, t.settings.Fail)
-	power := 1 / t.dispersion(s, l.Canary.Bad+l.Baseline.Bad)
+func (t *ErrorTest) see(s split, l Look) {
+	s.bad, s.events = l.Canary.Total, l.Canary.Total+l.Baseline.Bad
+	power := 1 / t.dispersion(s, s.events)
 	t.sight.see(t.fail.size, func(i int) float64 { return power * s.factor(t.fail.grid[i], t.fail.logGrid[i]) }, t.fail.cap)
 }
 

@@ -117,7 +117,9 @@ func (b *bound) update(l Look, s *Settings) {
 		return
 	}
 	guess := b.guess()
-	b.see(l.allBad(), s, guess)
+	if !b.sight.clear() {
+		b.see(l.allBad(), s, guess)
+	}
 	b.recent.add(l.Baseline)
 	b.fail.project(l, s.Fail, guess, 1/b.dispersion(l, s.Fail.odds(guess), s))
 	b.pass.project(l, s.Pass, guess, 1/b.dispersion(l, s.Pass.odds(guess), s))

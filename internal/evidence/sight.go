@@ -6,6 +6,10 @@ import "math"
 // of a canary all of whose requests were bad.
 type sight struct{ nats float64 }
 
+// clear reports whether a step was seen well enough for any number of metrics, so that nothing has
+// to be added.
+func (s *sight) clear() bool { return s.nats > 64 }
+
 // see adds a look: factor is the log factor, tempered, of each of n multipliers, with all requests
 // of the canary bad. None adds more than the limit, which is what a look may say. The last
 // multiplier is the greatest, and mostly suffices.

@@ -77,9 +77,10 @@ func (t *SLOTest) update(fail, pass Count, step bool) {
 	if step {
 		t.sight = sight{}
 	}
-	bad := Count{Bad: fail.Total, Total: fail.Total}
-	phi := t.fail.dispersion(bad, t.settings)
-	t.sight.see(t.fail.size, func(i int) float64 { return t.fail.logs[i].factor(bad) / phi }, t.fail.cap)
+	if bad := (Count{Bad: fail.Total, Total: fail.Total}); !t.sight.clear() {
+		phi := t.fail.dispersion(bad, t.settings)
+		t.sight.see(t.fail.size, func(i int) float64 { return t.fail.logs[i].factor(bad) / phi }, t.fail.cap)
+	}
 	t.fail.update(fail, t.settings)
 	t.pass.update(pass, t.settings)
 }
