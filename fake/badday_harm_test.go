@@ -136,9 +136,13 @@ func (x badExposure) first() time.Duration { return x.plan.Settle() + x.plan.Scr
 // whole is how long the canary may keep its traffic although everything is to go back. Stable
 // becomes whole first, if it may be between two versions: the canary has all traffic meanwhile.
 // If no pods come, that is tried for the error limit, and the canary is waited for as long before.
+// If stable has the new version and no pod of the old one can start, nobody has that any more.
 func (x badExposure) whole() time.Duration {
 	all := x.parts()
-	if x.last {
+	switch {
+	case x.last && x.promoted:
+		all += badWhole(x.plan) + badPods*(x.start-badStart) + x.lacks
+	case x.last:
 		all += badWhole(x.plan) + badPods*(x.start-badStart) + 2*min(x.lacks, badErrorLimit)
 	}
 	return all
