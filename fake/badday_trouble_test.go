@@ -157,7 +157,7 @@ func (tr *badTrouble) allowed(x badExposure, rate float64) float64 {
 	x.stateless, x.again, x.grows = tr.stateless, tr.again, tr.grows
 	x.left, x.few = tr.left, tr.few
 	if tr.kind.edge {
-		rate = badEdgeRate // the other part does as always
+		rate *= badEdgeRate / (badRate + badEdgeRate) // the other part does as always
 	}
 	return rate * tr.share * tr.kind.allowed(x).Seconds()
 }
