@@ -63,8 +63,19 @@ func (t *turn) look() *decision {
 		return t.inspect()
 	case phase.PromotingStable, phase.RestoringStable, phase.Returning, phase.Baking:
 		return t.afterwards()
+	case phase.RollingBack:
+		return t.keepsStable()
 	}
 	return nil
+}
+
+// keepsStable asks about the pods where stable has all traffic, so that a Workload that scales keeps
+// its pods. It is nil when that was asked, or if the Workload does not scale.
+func (t *turn) keepsStable() *decision {
+	if !t.o.Scaler || t.o.Answers[askInspected].Reply != unasked {
+		return nil
+	}
+	return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})
 }
 
 // endForGood takes back that the rollout is to begin again.

@@ -24,6 +24,9 @@ func (t *turn) retreat() *decision {
 			return d
 		}
 	}
+	if d := t.keepsStable(); d != nil {
+		return d
+	}
 	_, unseen := t.seen()
 	switch {
 	case unseen != nil:

@@ -124,3 +124,19 @@ func TestAPromotionThatIsCleanedUpIsNotTurnedBack(t *testing.T) {
 		})
 	})
 }
+
+// A Workload that scales is asked in each turn in which stable has everything again, so that it can
+// keep stable's pods.
+func TestAWorkloadThatScalesLooksAfterStableInARetreat(t *testing.T) {
+	for _, scales := range []bool{true, false} {
+		holding(t, twoSteps(), func(t *testing.T, s *stage) {
+			s.workload.Scaling = scales
+			s.judge.Script = []canarytest.Ruling{unread}
+			s.turns(10 * time.Minute)
+			require.Equal(t, phase.Retreating, s.read().State.Phase)
+			before := s.workload.Calls("Inspect")
+			s.turns(10 * time.Minute)
+			require.Equal(t, scales, s.workload.Calls("Inspect") > before+30)
+		})
+	}
+}

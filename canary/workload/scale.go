@@ -137,13 +137,13 @@ func (d *Deployments) compare(ctx context.Context, q canary.Question, stable, of
 		seen.Capacity = ref.String()
 	}
 	seen.Shortfall = ref.shortfall(stable)
-	if q.Traffic.Canary == 0 || ref.replicas() == 0 {
+	if copies := q.Traffic.Canary == 0 && (q.Traffic.Mirror > 0 || q.Traffic.Cohorts != ""); copies || ref.replicas() == 0 {
 		return nil
 	}
 	if s := d.config.Scaling.Stable; s != nil && (seen.Shortfall > 0 || ref != before) {
 		notes = append(notes, raise(ctx, s, q, ref.replicas()))
 	}
-	if seen.Dead == "" {
+	if seen.Dead == "" && q.Traffic.Canary > 0 {
 		notes = append(notes, d.keep(ctx, q, ofCanary, ref))
 	}
 	if err := errors.Join(notes...); err != nil {

@@ -254,6 +254,25 @@ func TestStableIsScaledUpWhileTheCanaryServes(t *testing.T) {
 	require.Equal(t, [2]int32{30, 1}, leasts(t, config))
 }
 
+// In a Retreat stable has everything, and keeps what it had when the rollout began. While the canary
+// has copies only, nobody has a share yet, and nothing is scaled.
+func TestStableIsScaledUpWhenItHasEverything(t *testing.T) {
+	c, config := autoscaled(t)
+	w := c.workload(config)
+	q := pinned(t, w)
+	c.scaled("reviews-v1", 6)
+	least := func(traffic canary.Traffic) int32 {
+		q.Fence.Serial++
+		q.Traffic = traffic
+		_, err := w.Inspect(t.Context(), q)
+		require.NoError(t, err)
+		return leasts(t, config)[0]
+	}
+	require.EqualValues(t, 2, least(canary.Traffic{Mirror: canary.Full}))
+	require.EqualValues(t, 2, least(canary.Traffic{Cohorts: "staff"}))
+	require.EqualValues(t, 30, least(canary.Traffic{HeaderRoutes: true}))
+}
+
 func TestWhatCannotBeReachedIsRefusedBefore(t *testing.T) {
 	plan, err := canary.NewPlan("reviews").Weights(canary.Linear(25*canary.Percent, 25*canary.Percent, canary.Full), canary.Step{Requires: canary.Nothing}).End(canary.End{Kind: canary.Stay}).Build()
 	require.NoError(t, err)
