@@ -117,6 +117,11 @@ func (o badOutcome) late(w *badWorld) bool {
 	if o.has(func(tr *badTrouble) bool { return tr.kind.group == "store" }) {
 		seen += badErrorLimit
 	}
+	for _, tr := range o.scenario.troubles {
+		if strings.HasPrefix(tr.kind.name, "API ") { // nobody can look or write
+			seen += tr.lasts
+		}
+	}
 	return o.end == phase.Promoted && o.has(func(tr *badTrouble) bool {
 		return (tr.kind.group == "answers" || tr.kind.group == "speed") && w.crew.left.Before(tr.since.Add(seen))
 	})
