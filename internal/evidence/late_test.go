@@ -66,3 +66,26 @@ func TestAnOutageIsFoundInThreeLooksAtEveryAge(t *testing.T) {
 		}
 	}
 }
+
+// However much there was against the split, it is gone soon after the requests are divided as
+// planned again, and counts anew: a while without a route must not hold the rollout for ever.
+func TestASplitThatWasWrongForLongIsForgiven(t *testing.T) {
+	for _, wrong := range []int{4, 20, 2000} {
+		rng := rand.New(rand.NewPCG(1, uint64(wrong)))
+		test, err := evidence.NewTrafficTest(evidence.Settings{})
+		require.NoError(t, err)
+		missing := func(looks int) {
+			for range looks {
+				test.Update(evidence.TrafficLook{Share: 0.5, Others: 15000})
+			}
+			require.Greater(t, test.LogE(), math.Log(1000))
+		}
+		missing(wrong)
+		for range 240 {
+			n := draw.Poisson(rng, 7500)
+			test.Update(evidence.TrafficLook{Share: 0.5, Canary: n, Others: 15000 - n})
+		}
+		require.Less(t, test.LogE(), 0., "after %d looks", wrong)
+		missing(1)
+	}
+}

@@ -60,7 +60,9 @@ func (b bets) shares() (shares [points]float64) {
 //	S_k(g) = min(e^l_k(g) B(g), e^C max(B(g), v(g)/2))    E_k = sum over g of S_k(g) + what has not started
 //
 // The v(g)/2 is there for a fail only (repays): a look may make good for earlier losses.
-// Sums are in units of e^scale, so that they do not overflow; what underflows is nothing.
+// Sums are in units of e^scale, so that they do not overflow; what underflows is nothing. E is
+// at most 1e300: less evidence is evidence as well, and the unit never underflows, or shares that
+// start later would be nothing.
 type mixture struct {
 	size        int
 	grid        Grid
@@ -75,6 +77,9 @@ type mixture struct {
 
 // deepest is the nats of a look beyond which nothing is left, or more than any cap.
 const deepest = 400
+
+// leastUnit is where a unit gets no smaller.
+const leastUnit = 1e-150
 
 // newMixture returns a mixture that has not begun.
 func newMixture(b bets, limit float64, repays bool) mixture {
@@ -120,8 +125,10 @@ func (m *mixture) add(l *[points]float64) {
 		sum += s
 	}
 	for ; sum > 1e100; sum *= 1e-100 {
-		m.unit *= 1e-100
-		m.scale += 100 * math.Ln10
+		if m.unit > leastUnit {
+			m.unit *= 1e-100
+			m.scale += 100 * math.Ln10
+		}
 		for i := range m.size {
 			m.sums[i] *= 1e-100
 		}
