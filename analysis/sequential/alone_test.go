@@ -164,3 +164,21 @@ func TestNothingIsLearntWhileStableFails(t *testing.T) {
 		}
 	}
 }
+
+// While stable is promoted, and gets its traffic back in steps, both workloads run the new version
+// and count together: how they divide the requests says nothing.
+func TestTheDivisionIsNotTestedWhileStableIsPromoted(t *testing.T) {
+	began := time.Unix(1e9, 0)
+	promotion := began.Add(20 * time.Minute)
+	for _, canary := range []float64{0.95, 0.5, 0.05} {
+		usual := map[metrics.Arm]arm{shopV1: {100 * (1 - canary), 0.004, 0}, shopV2: {100 * canary, 0.004, 0}}
+		judge := sequential.Judge{Provider: novel{chapters: []chapter{{began.Add(-time.Hour), usual}}}, Canary: shopV2, Baseline: shopV1}
+		result, err := judge.Analyze(t.Context(), analysis.Request{
+			Began: began, PromotionBegan: promotion, Canary: canary,
+			Earlier: []analysis.Block{{Window: metrics.Window{From: began, To: promotion}, Canary: canary}},
+			Window:  metrics.Window{From: promotion, To: promotion.Add(10 * time.Minute)},
+		})
+		require.NoError(t, err)
+		require.NotEqual(t, analysis.Blind, result.Verdict, result.Reason)
+	}
+}

@@ -35,7 +35,7 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 			metrics[i] = evidence.Metric{Evidence: t.evidence(), Weight: j.metrics()[i].weight()}
 		}
 		if requests != nil && !j.Tuning.IgnoreSplit {
-			split.Update(share(all[k].block, requests[k]))
+			split.Update(share(&all[k], requests[k]))
 		}
 		report.Trace.LogE = append(report.Trace.LogE, evidence.LogFail(metrics))
 		if verdict = judge.Update(metrics, split.LogE(), true); verdict == evidence.Fail {
@@ -66,14 +66,14 @@ func counted(tests []process) []evidence.Look {
 	return nil
 }
 
-// share is how the requests of a look divided, and were to divide. Nothing can
-// be said while the canary is mirrored to, or beside a baseline of its own.
-func share(b *analysis.Block, l evidence.Look) evidence.TrafficLook {
-	look := evidence.TrafficLook{Canary: l.Canary.Total, Others: l.Baseline.Total, Step: l.Step}
-	if !b.Mirrored && b.Baseline == 0 {
-		look.Share = b.Canary
+// share is how the requests of a look divided, and were to divide. Nothing can be said while the
+// canary is mirrored to, beside a baseline of its own, or when both workloads count together.
+func share(at *look, l evidence.Look) evidence.TrafficLook {
+	split := evidence.TrafficLook{Canary: l.Canary.Total, Others: l.Baseline.Total, Step: l.Step}
+	if b := at.block; !b.Mirrored && b.Baseline == 0 && !at.merged {
+		split.Share = b.Canary
 	}
-	return look
+	return split
 }
 
 func (j Judge) finding(t process, m evidence.Metric, all []look) Finding {
