@@ -18,10 +18,14 @@ const (
 	worseAlpha   = 0.01
 )
 
-// before is the time whose counts are stable's past.
+// before is the time whose counts are stable's past. It ends before the first look, also if a clock
+// was set back after the rollout began.
 func before(all []look) metrics.Window {
-	began := all[0].began
-	return metrics.Window{From: began.Add(-pastOfStable), To: began}
+	to := all[0].began
+	if first := all[0].window.From; first.Before(to) {
+		to = first
+	}
+	return metrics.Window{From: to.Add(-pastOfStable), To: to}
 }
 
 // worse says that stable is worse than before the rollout, whatever the canary is: a canary can

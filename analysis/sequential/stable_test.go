@@ -1,6 +1,7 @@
 package sequential_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -53,4 +54,29 @@ func TestStableIsComparedWithItsOwnPast(t *testing.T) {
 	result, err := judge.Analyze(t.Context(), analysis.Request{Canary: 1. / 6, Began: began, Window: metrics.Window{From: began, To: ends}})
 	require.NoError(t, err)
 	require.False(t, result.StableWorse, "it has no past")
+}
+
+// A driver's clock that was set back after the rollout began has looks before the beginning; the
+// time before them is stable's past.
+func TestThePastOfStableEndsBeforeTheFirstLook(t *testing.T) {
+	began := time.Unix(1e9, 0)
+	all := map[metrics.Arm]arm{shopV1: {100, 0.004, 0}, shopV2: {20, 0.004, 0}}
+	judge := sequential.Judge{Provider: strict{novel{chapters: []chapter{{began.Add(-3 * time.Hour), all}}}}, Canary: shopV2, Baseline: shopV1}
+	for _, early := range []time.Duration{-time.Hour, 0, time.Minute, 2 * time.Hour} {
+		result, err := judge.Analyze(t.Context(), analysis.Request{
+			Canary: 1. / 6, Began: began, Window: metrics.Window{From: began.Add(-early), To: began.Add(10*time.Minute - early)},
+		})
+		require.NoError(t, err, early)
+		require.NotEqual(t, analysis.Blind, result.Verdict, result.Reason)
+	}
+}
+
+// strict refuses windows that overlap, as a Provider does.
+type strict struct{ novel }
+
+func (s strict) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	if err := metrics.Windows(windows); err != nil {
+		return nil, err
+	}
+	return s.novel.Sequence(ctx, q, windows)
 }
