@@ -194,7 +194,8 @@
 //
 // What a look says of a canary all of whose requests are bad is the most that it can say. A step
 // was looked at well enough when these, at most C each, sum up to ln(K/alpha) + C for one of K metrics ([Sighted]): a
-// canary that had failed wholly in it would have failed.
+// canary that had failed wholly in it would have failed. 64 nats always suffice. Of J bounds of a
+// histogram the one that saw the most may lack ln J: a fail is the mean of their E.
 //
 // # 10. Forecasts
 //

@@ -6,9 +6,11 @@ import "math"
 // of a canary all of whose requests were bad.
 type sight struct{ nats float64 }
 
-// clear reports whether a step was seen well enough for any number of metrics, so that nothing has
-// to be added.
-func (s *sight) clear() bool { return s.nats > 64 }
+// wellSeen is in nats what suffices for any level and number of metrics.
+const wellSeen = 64
+
+// clear reports whether nothing has to be added any more, also for one of [Bounds] bounds.
+func (s *sight) clear() bool { return s.nats > wellSeen+3 }
 
 // see adds a look: factor is the log factor, tempered, of each of n multipliers, with all requests
 // of the canary bad. None adds more than the limit, which is what a look may say. The last
@@ -28,7 +30,8 @@ func (l Look) allBad() Look {
 }
 
 // Sighted is how many nats a step has to be looked at until a canary that fails wholly in one of
-// so many metrics would have failed: what a fail takes at the level alpha, and what a look adds.
+// so many metrics would have failed: what a fail takes at the level alpha, and what a look adds;
+// without a cap as well.
 func Sighted(alpha, lookCap float64, metrics int) float64 {
-	return math.Log(float64(metrics)/alpha) + lookCap
+	return min(math.Log(float64(metrics)/alpha)+lookCap, wellSeen)
 }
