@@ -182,3 +182,37 @@ func TestTheDivisionIsNotTestedWhileStableIsPromoted(t *testing.T) {
 		require.NotEqual(t, analysis.Blind, result.Verdict, result.Reason)
 	}
 }
+
+// A plan that goes from copies, or from nothing, to everything at once never has a live baseline
+// beside the canary. It is compared with what stable did before the rollout.
+func TestACanaryThatGetsEverythingAtOnceIsComparedWithTheHourBefore(t *testing.T) {
+	began := time.Unix(1e9, 0)
+	moved := began.Add(20 * time.Minute)
+	only := func(a metrics.Arm, bad float64, mean time.Duration) map[metrics.Arm]arm {
+		return map[metrics.Arm]arm{a: {20, bad, mean}}
+	}
+	const fine = 20 * time.Millisecond
+	for name, metric := range map[string]sequential.Metric{"errors": sequential.Rate{}, "latency": sequential.Latency{}} {
+		for _, earlier := range [][]analysis.Block{nil, {{Window: metrics.Window{From: began, To: moved}, Mirrored: true}}} {
+			t.Run(fmt.Sprint(name, ", ", len(earlier), " steps before"), func(t *testing.T) {
+				both := only(shopV1, 0.004, fine)
+				both[shopV2] = both[shopV1]
+				at := func(bad float64, mean time.Duration) analysis.Result {
+					s := novel{chapters: []chapter{{began.Add(-2 * time.Hour), only(shopV1, 0.004, fine)}, {began, both}, {moved, only(shopV2, bad, mean)}}}
+					r := analysis.Request{Canary: 1, Began: moved, Earlier: earlier, Window: metrics.Window{From: moved, To: moved.Add(65 * time.Second)}}
+					if len(earlier) > 0 {
+						r.Began = began
+					}
+					judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1, Metrics: []sequential.Metric{metric}}
+					result, err := judge.Analyze(t.Context(), r)
+					require.NoError(t, err)
+					return result
+				}
+				healthy := at(0.004, fine)
+				require.Equal(t, analysis.Inconclusive, healthy.Verdict, "%v %v", healthy.Blindness, healthy.Reason)
+				outage := at(1, 10*time.Second)
+				require.Equal(t, analysis.Fail, outage.Verdict, outage.Reason)
+			})
+		}
+	}
+}

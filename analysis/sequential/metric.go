@@ -88,6 +88,9 @@ func (r Rate) read(ctx context.Context, judge Judge, all []look) (process, error
 	if err != nil {
 		return nil, err
 	}
+	if t, ok := live.(*evidence.ErrorTest); ok {
+		t.Before(count(past))
+	}
 	return &rate{r, newHalves(copies, live, all), all, tables[0], count(past), silence}, nil
 }
 

@@ -16,6 +16,14 @@ func (p *past) add(c Count) {
 	p.Bad, p.Total = keep*p.Bad+c.Bad, keep*p.Total+c.Total
 }
 
+// or returns the past, or another count if there is none.
+func (p *past) or(other Count) Count {
+	if p.Total == 0 {
+		return other
+	}
+	return p.Count
+}
+
 // Allowed returns the share of bad requests that a canary may have which is alone: the margin
 // from an upper confidence limit of 99 % of the baseline's rate, as c has it, at most the given
 // one. It is false if the baseline is not known, or may itself have more than that.

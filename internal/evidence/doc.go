@@ -122,7 +122,8 @@
 // # 4a. A canary alone
 //
 // Where the plan gives the baseline nothing, the canary is compared with what was learnt of it in
-// the last hour, y of m ([Allowed]). A look multiplies the same S(g) with
+// the last hour, y of m ([Allowed]), or before the rollout if both never had requests side by side.
+// A look multiplies the same S(g) with
 //
 //	p0 = min(rho (sqrt(y+1) + 1.2)^2/m + delta, 0.5)    rho and delta: Settings.Alone
 //	ln L = x ln g + (n-x)(ln(1 - g p0) - ln(1-p0))      phi = Phi + tau^2 B n p0

@@ -18,6 +18,7 @@ type ErrorTest struct {
 	fail, pass mixture
 	sight      sight // of the step
 	past       past
+	before     Count   // of the baseline, until the past has requests
 	events     float64 // of the past
 	requests   float64
 }
@@ -73,9 +74,13 @@ func (t *ErrorTest) Update(l Look) {
 	t.requests += requests
 }
 
+// Before says what the baseline did before the first look. A canary alone that never had a baseline
+// beside it is compared with that.
+func (t *ErrorTest) Before(c Count) { t.before = c.clean() }
+
 // alone counts a look without a baseline: against what was learnt of it, and for a fail only.
 func (t *ErrorTest) alone(c Count) {
-	p0, known := Allowed(t.past.Count, t.settings.Alone, mostBad)
+	p0, known := Allowed(t.past.or(t.before), t.settings.Alone, mostBad)
 	if !known {
 		return
 	}

@@ -130,7 +130,7 @@ func (b *bound) update(l Look, s *Settings) {
 
 // alone counts a look without a baseline: against what was learnt of it, and for a fail only.
 func (b *bound) alone(c Count, s *Settings) {
-	q0, known := Allowed(b.recent.Count, s.Alone, mostSlow)
+	q0, known := Allowed(b.recent.or(b.past), s.Alone, mostSlow)
 	if !known {
 		return
 	}
