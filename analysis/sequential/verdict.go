@@ -43,7 +43,7 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 			break
 		}
 	}
-	r := analysis.Result{Details: &report, Doubt: report.Trace.LogE[len(report.Trace.LogE)-1] > 0}
+	r := analysis.Result{Details: &report, Doubt: evidence.Doubtful(report.Trace.LogE[len(report.Trace.LogE)-1])}
 	r.Sight, r.Needed = j.sighted(tests)
 	for i, standing := range evidence.Standings(metrics, j.Tuning.levels().Alpha) {
 		f := j.finding(tests[i], metrics[i], all)

@@ -75,6 +75,10 @@ func noProbability(name string, value float64) error {
 	return fmt.Errorf("%s is %v: use a probability above 0 and below 0.5, such as 0.05", name, value)
 }
 
+// Doubtful reports whether evidence for a fail, as its logarithm, speaks against the canary. Sums
+// that are rounded after each look do not.
+func Doubtful(logE float64) bool { return logE > 1e-9 }
+
 // Forget forgets which metrics have passed.
 func (j *Judge) Forget() { j.passed = 0 }
 
@@ -101,7 +105,7 @@ func (j *Judge) Update(metrics []Metric, traffic float64, ripe bool) Verdict {
 		return Fail
 	case traffic >= -math.Log(levels.Split):
 		return Invalid
-	case ripe && len(metrics) > 0 && len(metrics) <= 64 && j.passed&all == all && LogFail(metrics) <= 0:
+	case ripe && len(metrics) > 0 && len(metrics) <= 64 && j.passed&all == all && !Doubtful(LogFail(metrics)):
 		return Pass
 	}
 	return Continue

@@ -125,3 +125,17 @@ func TestVerdictsHaveNames(t *testing.T) {
 	require.Equal(t, "invalid", evidence.Invalid.String())
 	require.Equal(t, "9", evidence.Verdict(9).String())
 }
+
+// Without any bad request nothing speaks against the canary, however often its shares of 1 were
+// added up.
+func TestACanaryWithoutErrorsPassesAtEveryAge(t *testing.T) {
+	test, err := evidence.NewErrorTest(evidence.Settings{})
+	require.NoError(t, err)
+	var judge evidence.Judge
+	for k := range 20_000 {
+		test.Update(evidence.Look{Canary: evidence.Count{Total: 500}, Baseline: evidence.Count{Total: 500}})
+		if verdict := judge.Update([]evidence.Metric{{Evidence: test.Evidence()}}, 0, true); k >= 10 {
+			require.Equal(t, evidence.Pass, verdict, "look %d: evidence for a fail %v", k, test.Evidence().Fail)
+		}
+	}
+}
