@@ -216,3 +216,34 @@ func TestACanaryThatGetsEverythingAtOnceIsComparedWithTheHourBefore(t *testing.T
 		}
 	}
 }
+
+// Copies that were somewhat worse by chance, or because they are copies, failed nothing. Live requests
+// that are as good as stable's refute them.
+func TestWhatCopiesCouldNotProveHoldsNoLiveStep(t *testing.T) {
+	arms := func(bad float64) map[metrics.Arm]arm {
+		return map[metrics.Arm]arm{shopV1: {20, 0.01, 0}, shopV2: {20, bad, 0}}
+	}
+	doubted := 0
+	for seed := range 12 {
+		began := time.Unix(1e9, 0).AddDate(0, 0, seed)
+		live := began.Add(10 * time.Minute)
+		judge := sequential.Judge{
+			Provider: novel{chapters: []chapter{{began.Add(-time.Hour), arms(0.014)}, {live, arms(0.01)}}}, Canary: shopV2, Baseline: shopV1,
+		}
+		copies := analysis.Request{Mirrored: true, Began: began, Window: metrics.Window{From: began, To: live}}
+		result, err := judge.Analyze(t.Context(), copies)
+		require.NoError(t, err)
+		if result.Verdict == analysis.Fail {
+			continue
+		}
+		if result.Doubt {
+			doubted++
+		}
+		result, err = judge.Analyze(t.Context(), analysis.Request{
+			Canary: 0.5, Began: began, Earlier: copies.Blocks(), Window: metrics.Window{From: live, To: live.Add(2 * time.Hour)},
+		})
+		require.NoError(t, err)
+		require.False(t, result.Doubt, "%d: %s", seed, result.Reason)
+	}
+	require.NotZero(t, doubted)
+}

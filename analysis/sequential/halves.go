@@ -11,7 +11,8 @@ type test interface {
 
 // halves are the tests of copies and of live requests, two processes of their own: what copies
 // have shown passes no live step. Copies fail the canary with a quarter of the evidence, if the
-// rollout begins with them.
+// rollout begins with them. What they could not prove is no evidence beside live requests: it would
+// be in doubt for ever, as no copy can refute it.
 type halves[T test] struct {
 	copies, live T
 	begins, now  bool // with copies
@@ -41,7 +42,11 @@ func (h *halves[T]) present() T {
 func (h *halves[T]) evidence() evidence.Evidence {
 	e := evidence.Evidence{Fail: h.live.Evidence().Fail, Pass: h.present().Evidence().Pass}
 	if h.begins {
-		e.Fail = evidence.LogMean([]float64{h.copies.Evidence().Fail, e.Fail}, []float64{1, 3})
+		copies := h.copies.Evidence().Fail
+		if !h.now {
+			copies = min(copies, 0)
+		}
+		e.Fail = evidence.LogMean([]float64{copies, e.Fail}, []float64{1, 3})
 	}
 	return e
 }
