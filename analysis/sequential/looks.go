@@ -71,6 +71,22 @@ func (q question) ask(ctx context.Context, p metrics.Sequencer, query metrics.Qu
 	return [][]metrics.Counts{counts}, err
 }
 
+// readPast counts the past by itself: one query for it and looks that begin days later would read
+// all that is between them.
+func (q question) readPast(ctx context.Context, p metrics.Sequencer, query metrics.Query, w metrics.Window) error {
+	counts, err := q.ask(ctx, p, query, []metrics.Window{w})
+	if metrics.NoData(err) {
+		return nil
+	}
+	if err == nil {
+		err = checkCounts(counts, q.size(), 1)
+	}
+	if err == nil {
+		*q.past = counts[0][0]
+	}
+	return err
+}
+
 // size is how many counts a look has.
 func (q question) size() int { return max(1, len(q.bounds)) }
 
@@ -118,12 +134,17 @@ func (j Judge) count(ctx context.Context, q question, arm int, all []look, set f
 		if len(windows) == 0 {
 			continue
 		}
-		past := q.past != nil && arm == 1 && !mirrored
-		if past {
-			windows = slices.Insert(windows, 0, before(all))
-		}
 		query := j.query(arm, q.signal)
 		query.Reporter = judging.Reporter(j.Tuning.Reporter, mirrored)
+		past := q.past != nil && arm == 1 && !mirrored
+		if w := before(all); past && windows[0].From.Sub(w.To) <= pastOfStable {
+			windows = slices.Insert(windows, 0, w)
+		} else if past {
+			past = false
+			if err := q.readPast(ctx, j.Provider, query, w); err != nil {
+				return nil, err
+			}
+		}
 		counts, err := q.ask(ctx, j.Provider, query, windows)
 		if metrics.NoData(err) {
 			silence = err

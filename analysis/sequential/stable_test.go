@@ -80,3 +80,32 @@ func (s strict) Sequence(ctx context.Context, q metrics.Query, windows []metrics
 	}
 	return s.novel.Sequence(ctx, q, windows)
 }
+
+// A rollout that has waited for a month, so that its first looks were dropped, costs a query no more
+// than its looks and an hour: nobody reads the month between. Stable's past still counts.
+func TestThePastOfStableCostsNoMonth(t *testing.T) {
+	began := time.Unix(1e9, 0)
+	now := began.AddDate(0, 1, 0)
+	all := func(bad float64) map[metrics.Arm]arm {
+		return map[metrics.Arm]arm{shopV1: {100, bad, 0}, shopV2: {20, bad, 0}}
+	}
+	s := brief{strict{novel{chapters: []chapter{{began.Add(-time.Hour), all(0.004)}, {now, all(0.3)}}}}, t, 2 * time.Hour}
+	judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1}
+	result, err := judge.Analyze(t.Context(), analysis.Request{
+		Canary: 1. / 6, Began: began, Dropped: 100_000, Window: metrics.Window{From: now.Add(-30 * time.Minute), To: now.Add(5 * time.Minute)},
+	})
+	require.NoError(t, err)
+	require.True(t, result.StableWorse, result.Reason)
+}
+
+// brief allows no query of more than the most.
+type brief struct {
+	strict
+	t    *testing.T
+	most time.Duration
+}
+
+func (b brief) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	require.LessOrEqual(b.t, windows[len(windows)-1].To.Sub(windows[0].From), b.most)
+	return b.strict.Sequence(ctx, q, windows)
+}
