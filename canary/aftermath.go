@@ -31,6 +31,7 @@ func (t *turn) aftermath() *decision {
 	case !t.o.Judged.Asked:
 		r := t.request(w)
 		r.Earlier, r.Dropped, r.Carry, r.Frozen = nil, 0, nil, nil // this time alone
+		r.PromotionBegan = time.Time{}                             // stable has the old version
 		return t.decide(decision{Ask: askJudge, Request: r})
 	}
 	const room = maxReason / 3

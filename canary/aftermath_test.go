@@ -3,6 +3,7 @@ package canary_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +55,28 @@ func TestARollbackSaysHowStableDoesSinceThen(t *testing.T) {
 		require.ErrorIs(t, err, canary.ErrRolledBack)
 		require.Contains(t, state.Reason, "; how stable does since then is not known")
 	}, beside(counts, errors.New("503"), &asked))
+}
+
+// After a way back from a promotion stable has the old version again: what it does then is not the
+// new version's.
+func TestAStableThatIsRestoredIsNotLookedAtAsPromoted(t *testing.T) {
+	var asked []analysis.Request
+	story(t, s2().Bake(10*time.Minute), func(t *testing.T, s *stage) {
+		_, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.True(t, slices.ContainsFunc(asked, func(r analysis.Request) bool { return r.Promoted }))
+		last := asked[len(asked)-1]
+		require.Empty(t, last.Earlier, "the look after the way back")
+		require.True(t, last.PromotionBegan.IsZero())
+	}, func(c *canary.Config) {
+		c.Analyzer = judgeFunc(func(_ context.Context, r analysis.Request) (analysis.Result, error) {
+			asked = append(asked, r)
+			if r.Promoted {
+				return analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}, nil
+			}
+			return analysis.Result{Verdict: analysis.Pass}, nil
+		})
+	})
 }
 
 // Where the canary had no traffic to be judged by, nothing is waited for.
