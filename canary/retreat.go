@@ -59,7 +59,7 @@ const (
 	recovering = time.Minute      // that the cause must be gone, doubled with each resume
 	maxResumes = 3                // of one cause in 24 hours
 	healing    = 5 * time.Minute  // in which stable recovers from what the canary has done to it
-	healed     = 5                // looks that show that it has
+	healed     = 9                // looks that show that it has: the 8 that may show that it is worse, and the last one's lag
 )
 
 // heals looks whether stable is well again since the canary has no users: then the canary has hurt
@@ -67,13 +67,13 @@ const (
 func (t *turn) heals() *decision {
 	r, j := &t.s.Retreat, &t.o.Judged
 	w := t.window(t.s.Shifted.Add(t.settle))
-	until := r.Since.Add(t.pauseLimit())
-	switch seen := w.From.Add(healed * cmp.Or(t.o.Look, t.interval)); {
+	until, look := r.Since.Add(t.pauseLimit()), cmp.Or(t.o.Look, t.interval)
+	switch seen := w.From.Add(healed * look); {
 	case t.before(seen):
 		return t.stay(Reason{cause.StableWorse, "stable has all traffic, and is looked at: " + t.s.Reason, seen})
 	case !j.Asked:
 		return t.decide(decision{Ask: askJudge, Request: t.request(w)})
-	case j.Err == nil && !j.unread() && !j.Result.StableWorse && t.before(r.Since.Add(healing)):
+	case j.Err == nil && !j.unread() && !j.Result.StableWorse && t.before(later(r.Since.Add(healing), seen.Add(2*look))):
 		return t.rollBack("stable is well again since it has all traffic, so the canary has hurt both: " + t.s.Reason)
 	}
 	return t.stay(Reason{cause.StableWorse, "stable has all traffic; order a resume, or an abort: " + t.s.Reason, until})

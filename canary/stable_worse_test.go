@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -78,4 +79,40 @@ func TestAPromotedStableIsNotComparedWithItsPast(t *testing.T) {
 		s.judge.Script = worse
 		s.promotes()
 	})
+}
+
+// As many looks as showed that stable is worse have to show that it is well again, and they take the
+// time that they take.
+func TestAFewLooksDoNotShowThatStableIsWellAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		look  time.Duration
+		worse bool
+	}{
+		"still worse": {15 * time.Second, true}, "well": {15 * time.Second, false}, "well, by long looks": {time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, twoSteps(), func(t *testing.T, s *stage) {
+				if !c.worse {
+					_, err := s.run()
+					require.ErrorIs(t, err, canary.ErrRolledBack)
+					return
+				}
+				s.turns(30 * time.Minute)
+				require.Equal(t, phase.Retreating, s.read().State.Phase, s.read().State.Reason)
+			}, func(config *canary.Config) { config.Analyzer = patient{c.look, c.worse} })
+		})
+	}
+}
+
+// patient is a judge that needs eight looks to see that stable is still worse.
+type patient struct {
+	look  time.Duration
+	worse bool
+}
+
+func (p patient) Look() time.Duration { return p.look }
+
+func (p patient) Analyze(_ context.Context, r analysis.Request) (analysis.Result, error) {
+	seen := r.Canary > 0 || p.worse && r.Window.Length() >= 8*p.look
+	return analysis.Result{Verdict: analysis.Inconclusive, StableWorse: seen, Reason: "stable itself has 5 % errors"}, nil
 }
