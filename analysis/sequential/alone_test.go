@@ -247,3 +247,22 @@ func TestWhatCopiesCouldNotProveHoldsNoLiveStep(t *testing.T) {
 	}
 	require.NotZero(t, doubted)
 }
+
+// A metric without weight fails no canary, so that its requests are no look at the metric that does.
+func TestAMetricWithoutWeightSeesNothingForTheOthers(t *testing.T) {
+	s := silentHistogram{novel{chapters: []chapter{{time.Unix(1e9, 0).Add(-time.Hour), map[metrics.Arm]arm{shopV1: {20, 0.01, 0}, shopV2: {20, 0.01, 0}}}}}}
+	for weight, want := range map[float64]analysis.Verdict{sequential.None: analysis.Blind, 1: analysis.Inconclusive} {
+		judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1, Metrics: []sequential.Metric{sequential.Rate{Weight: weight}, sequential.Latency{}}}
+		began := time.Unix(1e9, 0)
+		result, err := judge.Analyze(t.Context(), analysis.Request{Canary: 0.5, Began: began, Window: metrics.Window{From: began, To: began.Add(10 * time.Minute)}})
+		require.NoError(t, err)
+		require.Equal(t, want, result.Verdict, "%v: %s", weight, result.Reason)
+	}
+}
+
+// silentHistogram has no histograms.
+type silentHistogram struct{ novel }
+
+func (silentHistogram) SlowerThan(context.Context, metrics.Query, []time.Duration, []metrics.Window) ([][]metrics.Counts, error) {
+	return nil, metrics.ErrNoSeries
+}

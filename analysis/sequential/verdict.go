@@ -154,14 +154,21 @@ func (j Judge) sight(all []look, tests []process, silence error) (analysis.Verdi
 }
 
 // sighted returns how well the step under way was looked at, in the metric that saw the most, and
-// what suffices. Both are zero if no metric knows.
+// what suffices. Both are zero if no metric knows. A metric that fails no canary sees nothing beside
+// one that does.
 func (j Judge) sighted(tests []process) (nats, needed float64) {
-	alpha := j.Tuning.levels().Alpha
-	for _, t := range tests {
-		if sight, known := t.sight(); known {
-			nats = max(nats, sight)
-			needed = evidence.Sighted(alpha, cmp.Or(j.Tuning.LookCap, -math.Log(alpha)/2), len(tests)) - 1e-9
+	alpha, fails := j.Tuning.levels().Alpha, false
+	for i, t := range tests {
+		sight, known := t.sight()
+		weighs := j.metrics()[i].weight() >= 0
+		if !known || fails && !weighs {
+			continue
 		}
+		if weighs && !fails {
+			fails, nats = true, 0
+		}
+		nats = max(nats, sight)
+		needed = evidence.Sighted(alpha, cmp.Or(j.Tuning.LookCap, -math.Log(alpha)/2), len(tests)) - 1e-9
 	}
 	return nats, needed
 }
