@@ -34,7 +34,7 @@ type badCrew struct {
 	// restored: stable was, and the traffic did not go back because a part was away.
 	restored bool
 	refused  bool      // stable was to be restored, and was not yet
-	left     time.Time // when it was promoted
+	left     time.Time // when nothing was left to judge, if it is promoted
 	events   []string  // the last ones that differ
 }
 
@@ -169,7 +169,7 @@ func (c *badCrew) observe(_ context.Context, e canary.Event) {
 	}
 	c.refused = c.refused || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Restoring
 	c.restored = c.restored || e.After.Phase == phase.RestoringStable && e.Reason.Cause == cause.Unreachable
-	if e.After.Phase == phase.Promoted && c.left.IsZero() {
+	if s := e.After; (s.Phase == phase.Promoted || s.Phase == phase.CleaningUp && s.Outcome == phase.Promoted) && c.left.IsZero() {
 		c.left = e.At
 	}
 	line := fmt.Sprintf("%v %v, %v, %s", e.After.Phase, e.After.Traffic, e.Traffic, e.Reason)

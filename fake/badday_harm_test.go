@@ -107,17 +107,18 @@ type badExposure struct {
 
 // badPodsOf is what an allowance depends on where pods are scarce.
 type badPodsOf struct {
-	scaling bool          // the rollout scales
-	follows bool          // and knows the load
-	grows   float64       // by that part the load does
-	left    int           // so many shares may follow
-	few     bool          // the canary keeps some pods
-	abrupt  bool          // somebody gives stable everything at once
-	thin    bool          // stable may lack pods that it had when the rollout began
-	unread  bool          // nobody knows
-	start   time.Duration // of a pod
-	lacks   time.Duration // for so long no new pods come
-	ways    int           // how often traffic may go to stable
+	scaling  bool          // the rollout scales
+	undriven bool          // and nobody drives it for a while
+	follows  bool          // and knows the load
+	grows    float64       // by that part the load does
+	left     int           // so many shares may follow
+	few      bool          // the canary keeps some pods
+	abrupt   bool          // somebody gives stable everything at once
+	thin     bool          // stable may lack pods that it had when the rollout began
+	unread   bool          // nobody knows
+	start    time.Duration // of a pod
+	lacks    time.Duration // for so long no new pods come
+	ways     int           // how often traffic may go to stable
 }
 
 // The parts of allowances. All are settings or documented limits.

@@ -93,6 +93,7 @@ func (w *badWorld) exposure(s badScenario, lasted time.Duration) badExposure {
 		}
 		x.abrupt = x.abrupt || tr.abrupt()
 		x.unread = x.unread || tr.pods == "unread"
+		x.undriven = x.undriven || tr.kind.group == "driver"
 		x.thin, x.start = x.thin || tr.thins, max(x.start, tr.start)
 		if tr.lacks {
 			x.lacks = max(x.lacks, tr.rest(lasted-tr.at))

@@ -8,10 +8,10 @@ import "time"
 // more than then, and the rest as it grows, all within five minutes.
 
 // allowShrunk: a rollout that scales has stable scaled up in its next turn, whoever scaled it
-// down. Another one does not touch it, and whoever scaled stable down has to scale it up. The
+// down, if it has a driver. Another one does not touch it, and whoever scaled stable down has to scale it up. The
 // share of the trouble is what the pods that are left do not carry.
 func allowShrunk(x badExposure) time.Duration {
-	if x.scaling {
+	if x.scaling && !x.undriven {
 		return x.turn() + x.start + x.lacks
 	}
 	return x.lasts + x.turn() + x.start

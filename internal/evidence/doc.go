@@ -187,7 +187,7 @@
 //
 // At a look: Fail if the mean reaches 1/alpha, for good; else Invalid while the
 // evidence against the split is at least 1000; else Pass, when the step's minimum
-// time is over and the mean is at most 1, so that nothing is in doubt; else Continue. It is one process over the whole rollout, so that
+// time is over and the mean is at most 1.28, so that nothing is in doubt; else Continue. It is one process over the whole rollout, so that
 // alpha is spent once and not at every step. A fail is looked for as long as
 // looks come in, also after a pass and in the bake time after promotion.
 //

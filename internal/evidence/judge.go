@@ -75,9 +75,10 @@ func noProbability(name string, value float64) error {
 	return fmt.Errorf("%s is %v: use a probability above 0 and below 0.5, such as 0.05", name, value)
 }
 
-// Doubtful reports whether evidence for a fail, as its logarithm, speaks against the canary. Sums
-// that are rounded after each look do not.
-func Doubtful(logE float64) bool { return logE > 1e-9 }
+// Doubtful reports whether evidence for a fail, as its logarithm, speaks against the canary. A
+// quarter of a nat is what it comes to by chance: at 0, a third of the healthy canaries at 95 % of
+// the traffic is in doubt after an hour, and at a quarter less than one in a hundred.
+func Doubtful(logE float64) bool { return logE > 0.25 }
 
 // Forget forgets which metrics have passed.
 func (j *Judge) Forget() { j.passed = 0 }

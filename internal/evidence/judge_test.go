@@ -34,7 +34,7 @@ func TestAVerdictAtALook(t *testing.T) {
 		{name: "a weight", metrics: []evidence.Metric{with(metric(30, 1), 3), metric(0.1, 1)}, want: evidence.Fail},
 		{name: "a metric that cannot fail", metrics: []evidence.Metric{with(metric(1e9, 1), evidence.None), metric(19, 1)}, want: evidence.Continue},
 		{name: "one of two passes", metrics: []evidence.Metric{metric(1, 1e9), metric(1, 19)}, want: evidence.Continue},
-		{name: "what speaks for a fail holds a pass", metrics: []evidence.Metric{metric(1.1, 30)}, want: evidence.Continue},
+		{name: "what speaks for a fail holds a pass", metrics: []evidence.Metric{metric(1.4, 30)}, want: evidence.Continue},
 		{name: "a wrong split holds a pass", metrics: []evidence.Metric{metric(1, 30)}, traffic: 1001, want: evidence.Invalid},
 		{name: "a fail comes before a wrong split", metrics: []evidence.Metric{metric(30, 1)}, traffic: 1001, want: evidence.Fail},
 		{name: "too many to remember", metrics: make([]evidence.Metric, 65), want: evidence.Continue},
@@ -60,7 +60,7 @@ func TestAFailIsForGoodAndWhatPassedHasPassed(t *testing.T) {
 			}
 			both := math.Exp(metrics[0].Fail) + math.Exp(metrics[1].Fail)
 			failed = failed || both >= 40
-			want, doubt := evidence.Continue, both > 2+1e-9
+			want, doubt := evidence.Continue, both > 2*math.Exp(0.25)
 			if passed[0] && passed[1] && ripe && !doubt {
 				want = evidence.Pass
 			}
