@@ -70,9 +70,9 @@ func (t *turn) look() *decision {
 }
 
 // keepsStable asks about the pods where stable has all traffic, so that a Workload that scales keeps
-// its pods. It is nil when that was asked, or if the Workload does not scale.
+// its pods. It is nil when that was asked, or if the Workload does not scale, or nothing was pinned.
 func (t *turn) keepsStable() *decision {
-	if !t.o.Scaler || t.o.Answers[askInspected].Reply != unasked {
+	if !t.o.Scaler || t.s.Pin == (Pin{}) || t.o.Answers[askInspected].Reply != unasked {
 		return nil
 	}
 	return t.decide(decision{Ask: askInspected, Traffic: t.s.Traffic, Pin: t.s.Pin})

@@ -129,8 +129,10 @@ func TestAPromotionThatIsCleanedUpIsNotTurnedBack(t *testing.T) {
 // keep stable's pods.
 func TestAWorkloadThatScalesLooksAfterStableInARetreat(t *testing.T) {
 	for _, scales := range []bool{true, false} {
-		holding(t, twoSteps(), func(t *testing.T, s *stage) {
-			s.workload.Scaling = scales
+		story(t, twoSteps(), func(t *testing.T, s *stage) {
+			s.workload.Scaling, s.workload.Pinned = scales, canary.Pin{Version: "v2"}
+			s.judge.Script = []canarytest.Ruling{undecided}
+			s.turns(30 * time.Second)
 			s.judge.Script = []canarytest.Ruling{unread}
 			s.turns(10 * time.Minute)
 			require.Equal(t, phase.Retreating, s.read().State.Phase)
