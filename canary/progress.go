@@ -273,6 +273,9 @@ func (t *turn) enterWhenReady(next int, why string) *decision {
 	if d := t.unready(traffic); d != nil {
 		return d
 	}
+	if dead := t.o.Inspection.Dead; dead != "" && traffic.users() { // whatever it has just answered
+		return t.bounded(&t.steps[t.s.Step], t.stay(Reason{Cause: cause.Capacity, Detail: dead}))
+	}
 	return t.enter(phase.Progressing, next, traffic, why)
 }
 
