@@ -19,13 +19,13 @@ func (t *turn) retreat() *decision {
 	if !t.before(until) {
 		return t.rollBack(fmt.Sprintf("stable had all traffic for %v: %s", t.pauseLimit(), t.s.Reason))
 	}
-	if resumed := r.Cause == cause.SteppedBack && !r.Gone.IsZero(); !resumed {
+	if d := t.keepsStable(); d != nil {
+		return d
+	}
+	if resumed := r.Cause == cause.SteppedBack && !r.Gone.IsZero(); !resumed || t.o.Inspection.Dead != "" {
 		if d := t.giveBack(time.Time{}); d != nil {
 			return d
 		}
-	}
-	if d := t.keepsStable(); d != nil {
-		return d
 	}
 	_, unseen := t.seen()
 	switch {
