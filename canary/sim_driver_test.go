@@ -265,7 +265,7 @@ func (d *driver) Ensure(ctx context.Context, q Question) (a Answer, err error) {
 		return nil
 	})
 	if err == nil && raise {
-		if err = q.Current(ctx); err == nil {
+		if err = d.current(ctx, q); err == nil {
 			err = d.call(func() error { return w.change(was, true, f) })
 		}
 	}
@@ -288,6 +288,12 @@ func (d *driver) Cleanup(_ context.Context, q Question) (a Answer, err error) {
 		return w.change(w.changed, false, Fence{}) // nothing is remembered
 	})
 	return a, err
+}
+
+// current asks whether the question still stands. The turn goes by what it read before.
+func (d *driver) current(ctx context.Context, q Question) error {
+	defer func(seen any) { d.seen = seen }(d.seen)
+	return q.Current(ctx)
 }
 
 // change puts the prerequisite up or takes it down, if nobody has changed it since.

@@ -32,10 +32,8 @@ func (d *driver) raise(ctx context.Context, q Question, n int) error {
 	if err != nil || read.fence.Rollout == q.Fence.Rollout && read.least >= n {
 		return err
 	}
-	if q.Current != nil {
-		if err := q.Current(ctx); err != nil {
-			return err
-		}
+	if err := d.current(ctx, q); err != nil {
+		return err
 	}
 	return d.call(func() error {
 		if w.floor.version != read.version {
