@@ -30,6 +30,7 @@ type badLedger struct {
 	failing, slow bool    // the new version is, and the old one is not
 	both          bool    // the old one fails as well, because of the new one
 	common        float64 // share of the requests that both versions fail
+	edited        bool    // somebody has edited stable when everything was decided
 	end           phase.Phase
 	supply        badSupply
 
@@ -83,7 +84,7 @@ func (l *badLedger) count(c fake.Count) {
 	case c.Code == http.StatusServiceUnavailable:
 		l.short += float64(c.N)
 	case l.end == phase.RolledBack && c.Image == newImage,
-		l.end == phase.Promoted && c.Image != newImage:
+		l.end == phase.Promoted && c.Image != newImage && !(l.edited && c.Image == editedImage):
 		l.wrong += c.N
 	}
 }

@@ -62,6 +62,9 @@ var versionTroubles = []badKind{
 		if pinned := w.crew.newest(w.state()).Pin != (canary.Pin{}); pinned && tr.phase < phase.PromotingStable { // or it is what the rollout begins with
 			tr.stays = func(w *badWorld, _ badScenario) bool { return w.image() == editedImage }
 		}
+		if tr.phase == phase.CleaningUp { // the rollout has nothing more to say about stable
+			w.ledger.change(func() { w.ledger.edited = true })
+		}
 		return nil
 	}},
 }
