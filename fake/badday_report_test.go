@@ -96,7 +96,11 @@ func (w *badWorld) exposure(s badScenario, lasted time.Duration) badExposure {
 		x.undriven = x.undriven || tr.kind.group == "driver"
 		x.thin, x.start = x.thin || tr.thins, max(x.start, tr.start)
 		if tr.lacks {
-			x.lacks = max(x.lacks, tr.rest(lasted-tr.at))
+			looks := lasted - tr.at
+			if tr.kind.name != "pods start slowly" { // a pod that never starts stays, and an update waits for it
+				looks = tr.rest(looks)
+			}
+			x.lacks = max(x.lacks, looks)
 		}
 	}
 	return x
