@@ -23,6 +23,7 @@ type chapter struct {
 type novel struct {
 	metrics.Provider
 	chapters []chapter
+	drawn    draws
 }
 
 // at is the shop at a time.
@@ -40,7 +41,7 @@ func (n novel) Sequence(_ context.Context, q metrics.Query, windows []metrics.Wi
 	counts := make([]metrics.Counts, len(windows))
 	for i, w := range windows {
 		for at := w.From; at.Before(w.To); at = at.Add(time.Second) {
-			counts[i] = counts[i].Add(n.at(at).second(q, at))
+			counts[i] = counts[i].Add(n.drawn.of(n.at(at), q, at))
 		}
 	}
 	return counts, nil
@@ -88,7 +89,7 @@ func TestTheNewVersionIsJudgedWhenItHasNoBaseline(t *testing.T) {
 					if promoted {
 						serving = shopV1
 					}
-					s := novel{chapters: []chapter{
+					s := novel{drawn: draws{}, chapters: []chapter{
 						{began.Add(-time.Hour), map[metrics.Arm]arm{shopV1: usual}},
 						{began, map[metrics.Arm]arm{shopV1: usual, shopV2: usual}},
 						{alone, map[metrics.Arm]arm{serving: usual}},
@@ -149,7 +150,7 @@ func TestNothingIsLearntWhileStableFails(t *testing.T) {
 	began := time.Unix(1e9, 0)
 	usual, down := arm{20, 0.004, 0}, arm{20, 1, 0}
 	outage := began.Add(20 * time.Minute)
-	s := novel{chapters: []chapter{
+	s := novel{drawn: draws{}, chapters: []chapter{
 		{began, map[metrics.Arm]arm{shopV1: usual, shopV2: usual}},
 		{outage, map[metrics.Arm]arm{shopV1: down, shopV2: down}},
 		{outage.Add(5 * time.Minute), map[metrics.Arm]arm{shopV1: usual, shopV2: usual}},
@@ -172,7 +173,7 @@ func TestTheDivisionIsNotTestedWhileStableIsPromoted(t *testing.T) {
 	promotion := began.Add(20 * time.Minute)
 	for _, canary := range []float64{0.95, 0.5, 0.05} {
 		usual := map[metrics.Arm]arm{shopV1: {100 * (1 - canary), 0.004, 0}, shopV2: {100 * canary, 0.004, 0}}
-		judge := sequential.Judge{Provider: novel{chapters: []chapter{{began.Add(-time.Hour), usual}}}, Canary: shopV2, Baseline: shopV1}
+		judge := sequential.Judge{Provider: novel{drawn: draws{}, chapters: []chapter{{began.Add(-time.Hour), usual}}}, Canary: shopV2, Baseline: shopV1}
 		result, err := judge.Analyze(t.Context(), analysis.Request{
 			Began: began, PromotionBegan: promotion, Canary: canary,
 			Earlier: []analysis.Block{{Window: metrics.Window{From: began, To: promotion}, Canary: canary}},
@@ -198,7 +199,7 @@ func TestACanaryThatGetsEverythingAtOnceIsComparedWithTheHourBefore(t *testing.T
 				both := only(shopV1, 0.004, fine)
 				both[shopV2] = both[shopV1]
 				at := func(bad float64, mean time.Duration) analysis.Result {
-					s := novel{chapters: []chapter{{began.Add(-2 * time.Hour), only(shopV1, 0.004, fine)}, {began, both}, {moved, only(shopV2, bad, mean)}}}
+					s := novel{drawn: draws{}, chapters: []chapter{{began.Add(-2 * time.Hour), only(shopV1, 0.004, fine)}, {began, both}, {moved, only(shopV2, bad, mean)}}}
 					r := analysis.Request{Canary: 1, Began: moved, Earlier: earlier, Window: metrics.Window{From: moved, To: moved.Add(65 * time.Second)}}
 					if len(earlier) > 0 {
 						r.Began = began
@@ -228,7 +229,7 @@ func TestWhatCopiesCouldNotProveHoldsNoLiveStep(t *testing.T) {
 		began := time.Unix(1e9, 0).AddDate(0, 0, seed)
 		live := began.Add(10 * time.Minute)
 		judge := sequential.Judge{
-			Provider: novel{chapters: []chapter{{began.Add(-time.Hour), arms(0.014)}, {live, arms(0.01)}}}, Canary: shopV2, Baseline: shopV1,
+			Provider: novel{drawn: draws{}, chapters: []chapter{{began.Add(-time.Hour), arms(0.014)}, {live, arms(0.01)}}}, Canary: shopV2, Baseline: shopV1,
 		}
 		copies := analysis.Request{Mirrored: true, Began: began, Window: metrics.Window{From: began, To: live}}
 		result, err := judge.Analyze(t.Context(), copies)
@@ -250,7 +251,7 @@ func TestWhatCopiesCouldNotProveHoldsNoLiveStep(t *testing.T) {
 
 // A metric without weight fails no canary, so that its requests are no look at the metric that does.
 func TestAMetricWithoutWeightSeesNothingForTheOthers(t *testing.T) {
-	s := silentHistogram{novel{chapters: []chapter{{time.Unix(1e9, 0).Add(-time.Hour), map[metrics.Arm]arm{shopV1: {20, 0.01, 0}, shopV2: {20, 0.01, 0}}}}}}
+	s := silentHistogram{novel{drawn: draws{}, chapters: []chapter{{time.Unix(1e9, 0).Add(-time.Hour), map[metrics.Arm]arm{shopV1: {20, 0.01, 0}, shopV2: {20, 0.01, 0}}}}}}
 	for weight, want := range map[float64]analysis.Verdict{sequential.None: analysis.Blind, 1: analysis.Inconclusive} {
 		judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1, Metrics: []sequential.Metric{sequential.Rate{Weight: weight}, sequential.Latency{}}}
 		began := time.Unix(1e9, 0)

@@ -21,6 +21,29 @@ type shop struct {
 	arms  map[metrics.Arm]arm
 	asked int
 	err   map[metrics.Arm]error
+	drawn draws
+}
+
+// draws keep what was drawn, as a judge asks for it again and again.
+type draws map[draw]metrics.Counts
+
+// draw is what one of them depends on.
+type draw struct {
+	seed  uint64
+	arm   arm
+	query metrics.Query
+	at    int64
+}
+
+// of is what happened to a shop in a second.
+func (d draws) of(s *shop, q metrics.Query, at time.Time) metrics.Counts {
+	key := draw{s.seed, s.arms[q.Arm], q, at.Unix()}
+	counts, known := d[key]
+	if !known {
+		counts = s.second(q, at)
+		d[key] = counts
+	}
+	return counts
 }
 
 type arm struct {
@@ -31,13 +54,16 @@ type arm struct {
 
 func (s *shop) Sequence(_ context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
 	s.asked++
+	if s.drawn == nil {
+		s.drawn = draws{}
+	}
 	if err := s.err[q.Arm]; err != nil {
 		return nil, err
 	}
 	counts := make([]metrics.Counts, len(windows))
 	for i, w := range windows {
 		for at := w.From; at.Before(w.To); at = at.Add(time.Second) {
-			counts[i] = counts[i].Add(s.second(q, at))
+			counts[i] = counts[i].Add(s.drawn.of(s, q, at))
 		}
 	}
 	return counts, nil

@@ -31,7 +31,7 @@ func TestStableIsComparedWithItsOwnPast(t *testing.T) {
 			all := func(bad float64) map[metrics.Arm]arm {
 				return map[metrics.Arm]arm{shopV1: {100, bad, 0}, shopV2: {20, bad, 0}}
 			}
-			s := novel{chapters: []chapter{{began.Add(-2 * time.Hour), all(c.usual)}, {begins, all(c.bad)}, {ends, all(c.usual)}}}
+			s := novel{drawn: draws{}, chapters: []chapter{{began.Add(-2 * time.Hour), all(c.usual)}, {begins, all(c.bad)}, {ends, all(c.usual)}}}
 			judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1}
 			at := func(after time.Time) analysis.Result {
 				result, err := judge.Analyze(t.Context(), analysis.Request{Canary: 1. / 6, Began: began, Window: metrics.Window{From: began, To: after}})
@@ -49,7 +49,7 @@ func TestStableIsComparedWithItsOwnPast(t *testing.T) {
 			require.False(t, at(ends.Add(3*time.Minute)).StableWorse)
 		})
 	}
-	nothing := novel{chapters: []chapter{{began, map[metrics.Arm]arm{shopV1: {100, 1, 0}, shopV2: {20, 1, 0}}}}}
+	nothing := novel{drawn: draws{}, chapters: []chapter{{began, map[metrics.Arm]arm{shopV1: {100, 1, 0}, shopV2: {20, 1, 0}}}}}
 	judge := sequential.Judge{Provider: nothing, Canary: shopV2, Baseline: shopV1}
 	result, err := judge.Analyze(t.Context(), analysis.Request{Canary: 1. / 6, Began: began, Window: metrics.Window{From: began, To: ends}})
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestStableIsComparedWithItsOwnPast(t *testing.T) {
 func TestThePastOfStableEndsBeforeTheFirstLook(t *testing.T) {
 	began := time.Unix(1e9, 0)
 	all := map[metrics.Arm]arm{shopV1: {100, 0.004, 0}, shopV2: {20, 0.004, 0}}
-	judge := sequential.Judge{Provider: strict{novel{chapters: []chapter{{began.Add(-3 * time.Hour), all}}}}, Canary: shopV2, Baseline: shopV1}
+	judge := sequential.Judge{Provider: strict{novel{drawn: draws{}, chapters: []chapter{{began.Add(-3 * time.Hour), all}}}}, Canary: shopV2, Baseline: shopV1}
 	for _, early := range []time.Duration{-time.Hour, 0, time.Minute, 2 * time.Hour} {
 		result, err := judge.Analyze(t.Context(), analysis.Request{
 			Canary: 1. / 6, Began: began, Window: metrics.Window{From: began.Add(-early), To: began.Add(10*time.Minute - early)},
@@ -89,7 +89,7 @@ func TestThePastOfStableCostsNoMonth(t *testing.T) {
 	all := func(bad float64) map[metrics.Arm]arm {
 		return map[metrics.Arm]arm{shopV1: {100, bad, 0}, shopV2: {20, bad, 0}}
 	}
-	s := brief{strict{novel{chapters: []chapter{{began.Add(-time.Hour), all(0.004)}, {now, all(0.3)}}}}, t, 2 * time.Hour}
+	s := brief{strict{novel{drawn: draws{}, chapters: []chapter{{began.Add(-time.Hour), all(0.004)}, {now, all(0.3)}}}}, t, 2 * time.Hour}
 	judge := sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1}
 	result, err := judge.Analyze(t.Context(), analysis.Request{
 		Canary: 1. / 6, Began: began, Dropped: 100_000, Window: metrics.Window{From: now.Add(-30 * time.Minute), To: now.Add(5 * time.Minute)},
