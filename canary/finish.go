@@ -145,15 +145,6 @@ func (p *Place) leadsBack() bool {
 	return rowOf(p.Phase).back && (p.Phase != phase.CleaningUp || p.Traffic.Canary == 0)
 }
 
-// cleansUp reports whether something is left when the rollout ends: a Prerequisite that
-// nothing needs any more, or what was scaled.
-func (t *turn) cleansUp() bool {
-	return t.o.Scaler || t.o.Prerequisite && !t.s.canaryServes()
-}
-
-// canaryServes reports whether the canary keeps the traffic when the rollout is over.
-func (s *State) canaryServes() bool { return s.End == Stay && s.Outcome == phase.Promoted }
-
 // reach enters a phase with the traffic that the table says.
 func (t *turn) reach(p phase.Phase, why string) *decision {
 	traffic := t.trafficIn(p, &t.s)

@@ -3,6 +3,8 @@ package canary
 import (
 	"context"
 	"slices"
+
+	"github.com/serin-go/serin/canary/phase"
 )
 
 // prerequisites are several as one.
@@ -27,3 +29,12 @@ func (s prerequisites) cleanup(ctx context.Context, q Question) (Answer, error) 
 	}
 	return Answer{Reply: Yes}, nil
 }
+
+// cleansUp reports whether something is left when the rollout ends: a Prerequisite that
+// nothing needs any more, or what was scaled.
+func (t *turn) cleansUp() bool {
+	return t.o.Scaler || t.o.Prerequisite && !t.s.canaryServes()
+}
+
+// canaryServes reports whether the canary keeps the traffic when the rollout is over.
+func (s *State) canaryServes() bool { return s.End == Stay && s.Outcome == phase.Promoted }

@@ -28,9 +28,7 @@ type baking struct {
 	router canary.Router
 	began  time.Time // the bake time
 	ended  chan error
-
-	mu    sync.Mutex
-	state canary.State // at the last turn
+	watched
 }
 
 // bake is a story in the bake time of a rollout with such an end. A driver runs all the time.
@@ -76,16 +74,22 @@ func whereItRuns(mesh *fake.Mesh) analysis.Analyzer {
 	})
 }
 
-func (b *baking) observe(_ context.Context, e canary.Event) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.state = e.After
+// watched is what an Observer has seen of a rollout.
+type watched struct {
+	mu    sync.Mutex
+	state canary.State // at the last turn
 }
 
-func (b *baking) now() canary.State {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.state
+func (w *watched) observe(_ context.Context, e canary.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state = e.After
+}
+
+func (w *watched) now() canary.State {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state
 }
 
 // serves is the image that answers all users, and the one that stable has.

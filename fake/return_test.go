@@ -1,8 +1,6 @@
 package fake_test
 
 import (
-	"context"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,9 +22,7 @@ type comeback struct {
 	load   *fake.Load // 100 requests a second
 	router canary.Router
 	ended  chan error
-
-	mu    sync.Mutex
-	state canary.State // at the last turn
+	watched
 }
 
 func inSteps(t *testing.T, story func(t *testing.T, c *comeback)) {
@@ -51,18 +47,6 @@ func inSteps(t *testing.T, story func(t *testing.T, c *comeback)) {
 		}
 		story(t, c)
 	})
-}
-
-func (c *comeback) observe(_ context.Context, e canary.Event) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.state = e.After
-}
-
-func (c *comeback) now() canary.State {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state
 }
 
 // shares are those of stable in the requests of each ten seconds, in percent, until the rollout

@@ -47,16 +47,8 @@ func (n novel) Sequence(_ context.Context, q metrics.Query, windows []metrics.Wi
 	return counts, nil
 }
 
-func (n novel) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) (all [][]metrics.Counts, err error) {
-	for _, b := range bounds {
-		q.Signal = metrics.SlowerThan(b)
-		counts, err := n.Sequence(ctx, q, windows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, counts)
-	}
-	return all, nil
+func (n novel) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) ([][]metrics.Counts, error) {
+	return eachBound(ctx, n.Sequence, q, bounds, windows)
 }
 
 // V2, V5: the canary has everything, or stable was promoted and has everything again: the new

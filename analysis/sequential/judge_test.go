@@ -85,17 +85,26 @@ func (s *shop) second(q metrics.Query, at time.Time) metrics.Counts {
 	return metrics.Counts{Total: a.requests, Bad: float64(bad)}
 }
 
-func (s *shop) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) (all [][]metrics.Counts, err error) {
+func (s *shop) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) ([][]metrics.Counts, error) {
 	asked := s.asked
+	all, err := eachBound(ctx, s.Sequence, q, bounds, windows)
+	s.asked = asked + 1
+	return all, err
+}
+
+// sequence is the method of a metrics.Sequencer.
+type sequence func(context.Context, metrics.Query, []metrics.Window) ([]metrics.Counts, error)
+
+// eachBound asks for one bound after the other.
+func eachBound(ctx context.Context, ask sequence, q metrics.Query, bounds []time.Duration, windows []metrics.Window) (all [][]metrics.Counts, err error) {
 	for _, b := range bounds {
 		q.Signal = metrics.SlowerThan(b)
-		counts, err := s.Sequence(ctx, q, windows)
+		counts, err := ask(ctx, q, windows)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, counts)
 	}
-	s.asked = asked + 1
 	return all, nil
 }
 

@@ -131,14 +131,7 @@ func (a *autoscaled) start(t *testing.T, plan canary.Plan) (ended <-chan ending,
 	c.Analyzer, c.Observers = &canarytest.Judge{}, []canary.Observer{a.said.observe, a.divide, a.seen.observe}
 	runner, err := canary.NewRunner(c)
 	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	end := make(chan ending, 1)
-	go func() {
-		state, err := runner.Run(ctx)
-		end <- ending{state, err}
-	}()
-	return end, cancel
+	return runs(t, runner)
 }
 
 // end stops the load, of which nothing may have failed, and says how it went.

@@ -142,6 +142,11 @@ func (d *badDay) start(t *testing.T, plan canary.Plan) (ended <-chan ending, kil
 		Metrics: []sequential.Metric{sequential.Rate{}},
 		Tuning:  sequential.Tuning{Look: 500 * time.Millisecond, Lag: 2 * plane.Scrape, Reporter: metrics.Destination},
 	}, d.said.observe)
+	return runs(t, runner)
+}
+
+// runs lets a driver run until the test ends or kill is called.
+func runs(t *testing.T, runner *canary.Runner) (ended <-chan ending, kill func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	end := make(chan ending, 1)
