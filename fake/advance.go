@@ -34,7 +34,7 @@ func (m *Mesh) notice(at time.Time, c apiserver.Change) {
 	m.inbox.mail = append(m.inbox.mail, letter{at, c})
 	m.inbox.Unlock()
 	if r := c.Resource.Resource; r == "deployments" || r == "horizontalpodautoscalers" || r == "resourcequotas" {
-		time.AfterFunc(0, m.wake)
+		go m.wake()
 	}
 }
 

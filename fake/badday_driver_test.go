@@ -138,6 +138,9 @@ func (c *badCrew) turns(ctx context.Context, r *canary.Runner) (s canary.State) 
 }
 
 func nap(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

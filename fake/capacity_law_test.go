@@ -63,7 +63,7 @@ func TestAShareNeverOutgrowsThePodsWhateverTheLoad(t *testing.T) {
 			law.mesh.Load(law.load, client)
 			server.OnChange(law.see)
 			for _, minute := range more {
-				time.AfterFunc(time.Duration(minute)*time.Minute, func() { law.grow(float64(5 * pods)) })
+				time.AfterFunc(time.Duration(minute)*time.Minute+time.Second, func() { law.grow(float64(5 * pods)) })
 			}
 			law.drive(drivers, time.Duration(crash)*time.Second, time.Duration(joins)*time.Second)
 			law.ended(least)
