@@ -134,7 +134,7 @@ func TestWarmupWaitsUntilTheWindowIsLongEnough(t *testing.T) {
 
 func TestVerdictsAndValuesPrintForAPerson(t *testing.T) {
 	require.Equal(t, "blind inconclusive pass fail Verdict(9)", fmt.Sprint(analysis.Blind, " ", analysis.Inconclusive, " ", analysis.Pass, " ", analysis.Fail, " ", analysis.Verdict(9)))
-	require.Equal(t, "canary 12/1530 (0.78%)", analysis.Value{Name: "5xx answers", Arm: "canary", Counts: of(12, 1530)}.String())
+	require.Equal(t, "canary 12/1530 (0.78%)", analysis.Value{Name: "server errors", Arm: "canary", Counts: of(12, 1530)}.String())
 	require.Equal(t, "canary 0.31 cores", analysis.Value{Name: "CPU", Arm: "canary", Number: 0.31, Unit: "cores"}.String())
 	require.Equal(t, "3", analysis.Value{Name: "replicas", Number: 3}.String())
 }

@@ -32,7 +32,7 @@ type Compare struct {
 	Baseline metrics.Arm
 	// BaselineName is how reasons and Values name that arm; "" is "stable".
 	BaselineName string
-	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	// Signal is what makes a request bad; the zero value is a server error.
 	Signal metrics.Signal
 	// Reporter is the side that counts, for both arms. Its zero value, metrics.Source,
 	// gives way to metrics.Destination while the canary receives copies only.

@@ -19,7 +19,7 @@ func ExampleThreshold() {
 	fmt.Println(result.Reason)
 	// Output:
 	// pass <nil>
-	// canary has 12/1530 (0.78%) 5xx answers, at most 1% accepted
+	// canary has 12/1530 (0.78%) server errors, at most 1% accepted
 }
 
 func ExampleCompare() {
@@ -32,7 +32,7 @@ func ExampleCompare() {
 	}
 	// Output:
 	// fail <nil>
-	// canary has 12/1530 (0.78%) 5xx answers, stable 3/6121 (0.05%): more than the 0.1735% accepted
+	// canary has 12/1530 (0.78%) server errors, stable 3/6121 (0.05%): more than the 0.1735% accepted
 	// canary 12/1530 (0.78%)
 	// stable 3/6121 (0.05%)
 }
@@ -59,7 +59,7 @@ func ExampleAny() {
 	fmt.Println(result.Reason)
 	// Output:
 	// pass <nil>
-	// canary has 12/1530 (0.78%) 5xx answers, at most 1% accepted (no answer from others: analysis: canary: store: stale readings)
+	// canary has 12/1530 (0.78%) server errors, at most 1% accepted (no answer from others: analysis: canary: store: stale readings)
 }
 
 func ExampleWarmup() {

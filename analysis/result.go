@@ -72,7 +72,7 @@ type Result struct {
 
 // Value is a number behind a verdict.
 type Value struct {
-	// Name is what was measured: "5xx answers".
+	// Name is what was measured: "server errors".
 	Name string
 	// Arm is whose number it is: "canary", "stable", or "" for neither.
 	Arm string

@@ -21,7 +21,7 @@ import (
 type Threshold struct {
 	Provider metrics.Provider
 	Canary   metrics.Arm
-	// Signal is what makes a request bad; the zero value is an answer of 5xx.
+	// Signal is what makes a request bad; the zero value is a server error.
 	Signal metrics.Signal
 	// Reporter is the side that counts. Its zero value, metrics.Source, gives way to
 	// metrics.Destination while the canary receives copies only.

@@ -32,14 +32,14 @@ func TestThreshold(t *testing.T) {
 		reason string
 	}{
 		"few bad requests": {of(12, 1530), 0.01, analysis.Pass,
-			"canary has 12/1530 (0.78%) 5xx answers, at most 1% accepted"},
+			"canary has 12/1530 (0.78%) server errors, at most 1% accepted"},
 		"too many bad requests": {of(12, 1530), 0.005, analysis.Fail,
-			"canary has 12/1530 (0.78%) 5xx answers, more than 0.5%"},
-		"exactly the share accepted":  {of(29, 100), 0.29, analysis.Pass, "canary has 29/100 (29.00%) 5xx answers, at most 29% accepted"},
-		"not enough requests":         {of(0, 99), 0.01, analysis.Inconclusive, "canary has 99 of the 100 requests needed: canary has 0/99 (0.00%) 5xx answers"},
-		"bad, but not yet settled":    {of(1, 2), 0.01, analysis.Inconclusive, "canary has 2 of the 100 requests needed: canary has 1/2 (50.00%) 5xx answers"},
-		"settled before all are here": {of(2, 2), 0.01, analysis.Fail, "canary has 2/2 (100.00%) 5xx answers, more than 1%, even if the next 98 are good"},
-		"nothing bad is accepted":     {of(1, 7), 0, analysis.Fail, "canary has 1/7 (14.29%) 5xx answers, more than 0%, even if the next 93 are good"},
+			"canary has 12/1530 (0.78%) server errors, more than 0.5%"},
+		"exactly the share accepted":  {of(29, 100), 0.29, analysis.Pass, "canary has 29/100 (29.00%) server errors, at most 29% accepted"},
+		"not enough requests":         {of(0, 99), 0.01, analysis.Inconclusive, "canary has 99 of the 100 requests needed: canary has 0/99 (0.00%) server errors"},
+		"bad, but not yet settled":    {of(1, 2), 0.01, analysis.Inconclusive, "canary has 2 of the 100 requests needed: canary has 1/2 (50.00%) server errors"},
+		"settled before all are here": {of(2, 2), 0.01, analysis.Fail, "canary has 2/2 (100.00%) server errors, more than 1%, even if the next 98 are good"},
+		"nothing bad is accepted":     {of(1, 7), 0, analysis.Fail, "canary has 1/7 (14.29%) server errors, more than 0%, even if the next 93 are good"},
 		"nothing counted":             {of(0, 0), 0, analysis.Blind, "no requests to the canary yet"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,7 @@ func beside(stable metrics.Counts, err error, asked *[]analysis.Request) func(*c
 				return analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}, nil
 			}
 			return analysis.Result{Values: []analysis.Value{
-				{Name: "5xx answers", Arm: "canary"}, {Name: "5xx answers", Arm: "stable", Counts: stable},
+				{Name: "server errors", Arm: "canary"}, {Name: "server errors", Arm: "stable", Counts: stable},
 				{Name: "cores", Arm: "stable", Unit: "cores"},
 			}}, err
 		})
@@ -40,7 +40,7 @@ func TestARollbackSaysHowStableDoesSinceThen(t *testing.T) {
 	story(t, twoSteps().ScrapeLag(20*time.Second).Settle(5*time.Second), func(t *testing.T, s *stage) {
 		state, err := s.run()
 		require.ErrorIs(t, err, canary.ErrRolledBack)
-		require.Equal(t, `the judge failed step "canary 10%": too many errors; since then: stable 30/100 (30.00%) 5xx answers`, state.Reason)
+		require.Equal(t, `the judge failed step "canary 10%": too many errors; since then: stable 30/100 (30.00%) server errors`, state.Reason)
 		last := asked[len(asked)-1]
 		require.Zero(t, last.Canary)
 		require.Empty(t, last.Earlier, "that time alone")

@@ -138,8 +138,8 @@ func TestAVersionThatFailsInTheBakeTimeIsUndone(t *testing.T) {
 		says  string
 		seen  time.Duration // by a scrape, or by three looks and what a look may be late
 	}{
-		"threshold": {whereItRuns, "5xx answers, more than 2%", 15 * time.Second},
-		"learnt":    {learnt, "5xx answers", 75 * time.Second},
+		"threshold": {whereItRuns, "server errors, more than 2%", 15 * time.Second},
+		"learnt":    {learnt, "server errors", 75 * time.Second},
 	}
 	for name, c := range undone {
 		for by, j := range judges {

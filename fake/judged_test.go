@@ -56,7 +56,7 @@ func TestARolloutIsJudgedByItsWholePast(t *testing.T) {
 		says string
 	}{
 		"as good as stable is promoted":     {fake.Behaviour{ErrorRate: 0.002, Median: 80 * time.Millisecond, Sigma: 0.6}, phase.Promoted, ""},
-		"five times the errors roll back":   {fake.Behaviour{ErrorRate: 0.01, Median: 80 * time.Millisecond, Sigma: 0.6}, phase.RolledBack, "5xx answers"},
+		"five times the errors roll back":   {fake.Behaviour{ErrorRate: 0.01, Median: 80 * time.Millisecond, Sigma: 0.6}, phase.RolledBack, "server errors"},
 		"half as slow again is rolled back": {fake.Behaviour{ErrorRate: 0.002, Median: 120 * time.Millisecond, Sigma: 0.6}, phase.RolledBack, "slower than"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,7 @@ type Query struct {
 	Arm Arm
 	// Reporter is the proxy that counts; the zero value is Source.
 	Reporter Reporter
-	// Signal says which requests are bad; the zero value means a status of 500 to 599.
+	// Signal says which requests are bad; the zero value means server errors.
 	Signal Signal
 }
 

@@ -51,7 +51,7 @@ func TestAQueryReadsAsASentence(t *testing.T) {
 		query metrics.Query
 		want  string
 	}{
-		{metrics.Query{Arm: reviews}, "5xx answers to reviews-v2.bookinfo, reported by the source"},
+		{metrics.Query{Arm: reviews}, "server errors to reviews-v2.bookinfo, reported by the source"},
 		{metrics.Query{Arm: metrics.Arm{Service: "r.b.svc", Revision: "v2", Namespace: "b"}, Reporter: metrics.Destination, Signal: metrics.GRPCErrors()},
 			"gRPC errors to namespace b, revision v2, service r.b.svc, reported by the destination"},
 		{metrics.Query{Reporter: metrics.Waypoint, Signal: metrics.HTTPStatus(400, 599)}, "answers 400 to 599 to no arm, reported by the waypoint"},
@@ -64,41 +64,52 @@ func TestAQueryReadsAsASentence(t *testing.T) {
 
 func TestWhichRequestsAreBad(t *testing.T) {
 	var (
-		http   = metrics.HTTPErrors()
+		server = metrics.ServerErrors()
+		theirs = metrics.ClientErrors()
 		client = metrics.HTTPStatus(400, 599)
 		grpc   = metrics.GRPCErrors()
 		slow   = metrics.SlowerThan(time.Second)
 	)
 	for _, c := range []struct {
-		code, status         string
-		http, client4x, grpc bool
+		code, status                   string
+		server, theirs, client4x, grpc bool
 	}{
-		{"200", "", false, false, true}, // a gRPC call without a status has failed
-		{"200", "0", false, false, false},
-		{"200", "14", false, false, true},
-		{"404", "", false, true, true},
-		{"499", "", false, true, true},
-		{"500", "", true, true, true},
-		{"503", "14", true, true, true},
-		{"599", "", true, true, true},
-		{"600", "", false, false, true},
-		{"0", "", false, false, false}, // the client left
-		{"0", "1", false, false, false},
-		{"", "0", false, false, true},
-		{"5xx", "0", false, false, true},
+		{"200", "", false, false, false, true}, // a gRPC call without a status has failed
+		{"200", "0", false, false, false, false},
+		{"200", "14", true, false, false, true},
+		{"200", "2", true, false, false, true},
+		{"200", "16", false, true, false, true},
+		{"200", "3", false, true, false, true},
+		{"200", "99", false, true, false, true},
+		{"401", "", false, true, true, true},
+		{"403", "7", false, true, true, true},
+		{"404", "", false, true, true, true},
+		{"429", "", false, true, true, true},
+		{"400", "", false, true, true, true},
+		{"499", "", false, true, true, true},
+		{"500", "", true, false, true, true},
+		{"503", "14", true, false, true, true},
+		{"599", "", true, false, true, true},
+		{"600", "", false, false, false, true},
+		{"0", "", false, true, false, false}, // the client left
+		{"0", "1", false, true, false, false},
+		{"0", "14", false, true, false, false},
+		{"", "0", false, false, false, true},
+		{"5xx", "0", false, false, false, true},
 	} {
-		require.Equal(t, c.http, http.Failed(c.code, c.status), "HTTP %q %q", c.code, c.status)
+		require.Equal(t, c.server, server.Failed(c.code, c.status), "server %q %q", c.code, c.status)
+		require.Equal(t, c.theirs, theirs.Failed(c.code, c.status), "client %q %q", c.code, c.status)
 		require.Equal(t, c.client4x, client.Failed(c.code, c.status), "4xx %q %q", c.code, c.status)
 		require.Equal(t, c.grpc, grpc.Failed(c.code, c.status), "gRPC %q %q", c.code, c.status)
 		require.False(t, slow.Failed(c.code, c.status), "slow %q %q", c.code, c.status)
 	}
 }
 
-func TestTheZeroSignalIsHTTPErrors(t *testing.T) {
-	require.Equal(t, metrics.HTTPErrors(), metrics.Signal{})
+func TestTheZeroSignalIsServerErrors(t *testing.T) {
+	require.Equal(t, metrics.ServerErrors(), metrics.Signal{})
 	require.True(t, metrics.GRPCErrors().GRPC())
-	require.False(t, metrics.HTTPErrors().GRPC())
-	_, ok := metrics.HTTPErrors().Bound()
+	require.False(t, metrics.ServerErrors().GRPC())
+	_, ok := metrics.ServerErrors().Bound()
 	require.False(t, ok)
 	bound, ok := metrics.SlowerThan(time.Second).Bound()
 	require.True(t, ok)

@@ -2,14 +2,15 @@ package metrics
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
 
-// Signal says which requests are bad. It is comparable. The zero value is HTTPErrors().
+// Signal says which requests are bad. It is comparable. The zero value is ServerErrors().
 //
 // If the client disconnects before the answer (response code "0", flag DC), that is not
-// an error of the version: the request counts as good.
+// an error of the version: the request counts as good, but for ClientErrors.
 type Signal struct {
 	kind kind
 	// least and most are the first and the last bad status code of an httpStatus.
@@ -20,14 +21,24 @@ type Signal struct {
 type kind uint8
 
 const (
-	httpErrors kind = iota
+	serverErrors kind = iota
+	clientErrors
 	httpStatus
 	grpcErrors
 	latency
 )
 
-// HTTPErrors returns a Signal for which a request is bad if its status is 500 to 599.
-func HTTPErrors() Signal { return Signal{} }
+// ServerErrors returns a Signal for which a request is bad if the server could not answer it: its
+// status is 500 to 599, or it is a gRPC call with status 2 (unknown), 4 (deadline exceeded), 12
+// (unimplemented), 13 (internal), 14 (unavailable) or 15 (data loss), which are the errors of a
+// server by OpenTelemetry's conventions. It is known from each request whether it is gRPC.
+func ServerErrors() Signal { return Signal{} }
+
+// ClientErrors returns a Signal for which a request is bad if its client went away without what it
+// came for: the status is 400 to 499, the client left before the answer (response code "0"), or
+// it is a gRPC call with another error than those of a server. Clients cause some of that in any
+// version.
+func ClientErrors() Signal { return Signal{kind: clientErrors} }
 
 // HTTPStatus returns a Signal for which a request is bad if its status is least to most.
 // HTTPStatus(400, 599) includes client errors.
@@ -57,26 +68,44 @@ func (s Signal) GRPC() bool { return s.kind == grpcErrors }
 // on these labels.
 func (s Signal) Failed(responseCode, grpcStatus string) bool {
 	const clientLeft = "0"
-	if s.kind == latency || responseCode == clientLeft {
-		return false
-	}
-	if s.kind == grpcErrors {
-		return responseCode != "200" || grpcStatus != "0"
-	}
 	least, most := 500, 599
-	if s.kind == httpStatus {
+	switch {
+	case s.kind == clientErrors:
+		if responseCode == clientLeft || isGRPCError(grpcStatus) && !slices.Contains(ofServers, grpcStatus) {
+			return true
+		}
+		least, most = 400, 499
+	case s.kind == latency || responseCode == clientLeft:
+		return false
+	case s.kind == grpcErrors:
+		return responseCode != "200" || grpcStatus != "0"
+	case s.kind == httpStatus:
 		least, most = s.least, s.most
+	case slices.Contains(ofServers, grpcStatus):
+		return true
 	}
 	code, err := strconv.Atoi(responseCode)
 	return err == nil && least <= code && code <= most
 }
 
-// String describes the bad requests: "5xx answers", "gRPC errors", "requests slower than
+// ofServers are the statuses of gRPC that are errors of a server.
+var ofServers = []string{"2", "4", "12", "13", "14", "15"}
+
+// isGRPCError reports whether the label has a status of gRPC, which other requests have not, and
+// that is not OK.
+func isGRPCError(status string) bool {
+	n, err := strconv.Atoi(status)
+	return err == nil && n != 0
+}
+
+// String describes the bad requests: "server errors", "gRPC errors", "requests slower than
 // 250ms".
 func (s Signal) String() string {
 	switch s.kind {
-	case httpErrors:
-		return "5xx answers"
+	case serverErrors:
+		return "server errors"
+	case clientErrors:
+		return "client errors (4xx, or the client left)"
 	case httpStatus:
 		return fmt.Sprintf("answers %d to %d", s.least, s.most)
 	case grpcErrors:

@@ -60,7 +60,7 @@ const NoErrors = -1
 type Argo struct {
 	Provider metrics.Provider
 	Canary   metrics.Arm
-	// Signal says which requests are bad; the zero value means a status of 500 to 599.
+	// Signal says which requests are bad; zero means server errors, and metrics.HTTPStatus(500, 599) is what the tool counts.
 	Signal metrics.Signal
 	// Reporter is the proxy that counts. The zero value means Source, or Destination
 	// while the canary gets mirrored requests only.

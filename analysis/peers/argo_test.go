@@ -22,39 +22,39 @@ func TestArgo(t *testing.T) {
 		reason string
 	}{
 		"enough checks": {peers.Argo{Success: good, Count: 2}, []int{0, 1, 50}, analysis.Pass,
-			"2 of 2 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) 5xx answers"},
+			"2 of 2 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) server errors"},
 		"not yet enough checks": {peers.Argo{Success: good, Count: 4}, []int{0, 1}, analysis.Inconclusive,
-			"2 of 4 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) 5xx answers"},
+			"2 of 4 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) server errors"},
 		"failures within the limit": {peers.Argo{Success: good, Count: 3, FailureLimit: 1}, []int{0, 2, 0}, analysis.Pass,
-			"3 of 3 checks made, 1 failed; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
+			"3 of 3 checks made, 1 failed; the last check was successful: canary has 0/100 (0.00%) server errors"},
 		"one failure is one too many": {peers.Argo{Success: good, Count: 3}, []int{0, 2, 0}, analysis.Fail,
-			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 2/100 (2.00%) 5xx answers"},
+			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 2/100 (2.00%) server errors"},
 		"only what fails is said": {peers.Argo{Failure: bad, Count: 1}, []int{5}, analysis.Pass,
-			"1 of 1 checks made, 0 failed; the last check was successful: canary has 5/100 (5.00%) 5xx answers"},
+			"1 of 1 checks made, 0 failed; the last check was successful: canary has 5/100 (5.00%) server errors"},
 		"only what fails is said, and it does": {peers.Argo{Failure: bad, Count: 1}, []int{6}, analysis.Fail,
-			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 6/100 (6.00%) 5xx answers"},
+			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 6/100 (6.00%) server errors"},
 		"failure wins if both hold": {peers.Argo{Success: good, Failure: peers.BadAtMost(0), Count: 1}, []int{0}, analysis.Fail,
-			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 0/100 (0.00%) 5xx answers"},
+			"failed checks: 1, at most 0 accepted; the last check was failed: canary has 0/100 (0.00%) server errors"},
 		"neither holds": {peers.Argo{Success: good, Failure: bad, Count: 2}, []int{3, 0, 0}, analysis.Inconclusive,
-			"inconclusive checks: 1, at most 0 accepted, a person must decide; the last check was inconclusive: canary has 3/100 (3.00%) 5xx answers"},
+			"inconclusive checks: 1, at most 0 accepted, a person must decide; the last check was inconclusive: canary has 3/100 (3.00%) server errors"},
 		"neither holds, within the limit": {peers.Argo{Success: good, Failure: bad, Count: 2, InconclusiveLimit: 1}, []int{3, 0}, analysis.Pass,
-			"2 of 2 checks made, 0 failed; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
+			"2 of 2 checks made, 0 failed; the last check was successful: canary has 0/100 (0.00%) server errors"},
 		"errors do not count": {peers.Argo{Success: good, Count: 2}, []int{-1, -1, -1, -1, 0, -1, -1, -1, -1, 1}, analysis.Pass,
-			"2 of 2 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) 5xx answers"},
+			"2 of 2 checks made, 0 failed; the last check was successful: canary has 1/100 (1.00%) server errors"},
 		"five errors in a row": {peers.Argo{Success: good, Count: 2}, []int{0, -1, -1, -1, -1, -1, 0}, analysis.Fail,
 			"checks in a row without an answer: 5, at most 4 accepted; the last check was without an answer: canary has nothing (no requests in the window)"},
 		"no error is accepted": {peers.Argo{Success: good, ConsecutiveErrorLimit: peers.NoErrors}, []int{-1}, analysis.Fail,
 			"checks in a row without an answer: 1, at most 0 accepted; the last check was without an answer: canary has nothing (no requests in the window)"},
 		"in the background": {peers.Argo{Success: good, FailureLimit: 2}, []int{0, 3, 3}, analysis.Pass,
-			"checks made: 3, failed: 2; the last check was failed: canary has 3/100 (3.00%) 5xx answers"},
+			"checks made: 3, failed: 2; the last check was failed: canary has 3/100 (3.00%) server errors"},
 		"in the background, nothing good yet": {peers.Argo{Success: good, FailureLimit: 2}, []int{3, -1}, analysis.Inconclusive,
 			"checks made: 1, failed: 1; the last check was without an answer: canary has nothing (no requests in the window)"},
 		"the first minutes are left out": {peers.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90, 90, 0}, analysis.Pass,
-			"checks made: 1, failed: 0; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
+			"checks made: 1, failed: 0; the last check was successful: canary has 0/100 (0.00%) server errors"},
 		"before the first check": {peers.Argo{Success: good, InitialDelay: 2 * time.Minute}, []int{90}, analysis.Blind,
 			"the first check is complete in 2m0s"},
 		"dry run": {peers.Argo{Success: good, DryRun: true}, []int{90}, analysis.Pass,
-			"dry run, would be fail: failed checks: 1, at most 0 accepted; the last check was failed: canary has 90/100 (90.00%) 5xx answers"},
+			"dry run, would be fail: failed checks: 1, at most 0 accepted; the last check was failed: canary has 90/100 (90.00%) server errors"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.argo.Provider, c.argo.Canary, c.argo.Every = minutes{v2: hundreds(c.canary...)}, v2, time.Minute
@@ -104,7 +104,7 @@ func ExampleArgo() {
 	}
 	// Output:
 	// pass <nil>
-	// 5xx answers: canary 2/100 (2.00%)
+	// server errors: canary 2/100 (2.00%)
 	// failed checks: 1 of 1
 	// inconclusive checks: 0 of 0
 	// checks in a row without an answer: 0 of 4

@@ -131,12 +131,12 @@ func TestFailedChecksOfEarlierStepsCount(t *testing.T) {
 		{flagger, 10 * time.Minute, analysis.Blind, "the first check is complete in 1m0s"},
 		{flagger, 11 * time.Minute, analysis.Inconclusive, "2 of 9 checks failed, rollback at 3; 1 passed in this step, 2 needed"},
 		{flagger, 12 * time.Minute, analysis.Pass, "2 of 10 checks failed, rollback at 3; 2 passed in this step, 2 needed"},
-		{flagger, 13 * time.Minute, analysis.Fail, "3 of 11 checks failed, rollback at 3; in the last one, canary has 9/100 (9.00%) 5xx answers, want at most 1% bad"},
+		{flagger, 13 * time.Minute, analysis.Fail, "3 of 11 checks failed, rollback at 3; in the last one, canary has 9/100 (9.00%) server errors, want at most 1% bad"},
 		{argo, 10 * time.Minute, analysis.Blind, "the first check is complete in 1m0s"},
-		{argo, 12 * time.Minute, analysis.Pass, "checks made: 10, failed: 2; the last check was successful: canary has 0/100 (0.00%) 5xx answers"},
-		{argo, 13 * time.Minute, analysis.Fail, "failed checks: 3, at most 2 accepted; the last check was failed: canary has 9/100 (9.00%) 5xx answers"},
-		{stepwise, 13 * time.Minute, analysis.Pass, "3 of 3 checks made, 1 failed; the last check was failed: canary has 9/100 (9.00%) 5xx answers"},
-		{delayed, 13 * time.Minute, analysis.Pass, "checks made: 6, failed: 2; the last check was failed: canary has 9/100 (9.00%) 5xx answers"},
+		{argo, 12 * time.Minute, analysis.Pass, "checks made: 10, failed: 2; the last check was successful: canary has 0/100 (0.00%) server errors"},
+		{argo, 13 * time.Minute, analysis.Fail, "failed checks: 3, at most 2 accepted; the last check was failed: canary has 9/100 (9.00%) server errors"},
+		{stepwise, 13 * time.Minute, analysis.Pass, "3 of 3 checks made, 1 failed; the last check was failed: canary has 9/100 (9.00%) server errors"},
+		{delayed, 13 * time.Minute, analysis.Pass, "checks made: 6, failed: 2; the last check was failed: canary has 9/100 (9.00%) server errors"},
 	} {
 		result, err := c.judge.Analyze(t.Context(), steps(c.after))
 		require.NoError(t, err)

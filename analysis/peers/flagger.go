@@ -59,7 +59,7 @@ type Flagger struct {
 
 // FlaggerMetric is a metric and its condition.
 type FlaggerMetric struct {
-	// Signal says which requests are bad; the zero value means a status of 500 to 599.
+	// Signal says which requests are bad; zero means server errors, and metrics.HTTPStatus(500, 599) is what the tool counts.
 	Signal metrics.Signal
 	// Want is Flagger's thresholdRange. It must be set.
 	Want Condition

@@ -23,12 +23,12 @@ func TestFlagger(t *testing.T) {
 	}{
 		"the last check passed": {[]int{2, 0, 1}, 3, 0, analysis.Pass, "1 of 3 checks failed, rollback at 3; 2 passed in this step, 1 needed"},
 		"the last check failed": {[]int{0, 2}, 3, 0, analysis.Inconclusive,
-			"1 of 2 checks failed, rollback at 3; in the last one, canary has 2/100 (2.00%) 5xx answers, want at most 1% bad"},
+			"1 of 2 checks failed, rollback at 3; in the last one, canary has 2/100 (2.00%) server errors, want at most 1% bad"},
 		"too few have passed":           {[]int{0, 1}, 3, 3, analysis.Inconclusive, "0 of 2 checks failed, rollback at 3; 2 passed in this step, 3 needed"},
 		"enough have passed":            {[]int{0, 1, 5, 0}, 3, 3, analysis.Pass, "1 of 4 checks failed, rollback at 3; 3 passed in this step, 3 needed"},
-		"failures need not be in a row": {[]int{5, 0, 0, 0, 5}, 2, 0, analysis.Fail, "2 of 5 checks failed, rollback at 2; in the last one, canary has 5/100 (5.00%) 5xx answers, want at most 1% bad"},
+		"failures need not be in a row": {[]int{5, 0, 0, 0, 5}, 2, 0, analysis.Fail, "2 of 5 checks failed, rollback at 2; in the last one, canary has 5/100 (5.00%) server errors, want at most 1% bad"},
 		"what comes after it failed is not looked at": {[]int{5, 0, 0, 0}, 0, 0, analysis.Fail,
-			"1 of 1 checks failed, rollback at 1; in the last one, canary has 5/100 (5.00%) 5xx answers, want at most 1% bad"},
+			"1 of 1 checks failed, rollback at 1; in the last one, canary has 5/100 (5.00%) server errors, want at most 1% bad"},
 		"no traffic is a failed check": {[]int{-1, -1}, 2, 0, analysis.Fail,
 			"2 of 2 checks failed, rollback at 2; in the last one, canary has nothing (no requests in the window), want at most 1% bad"},
 		"nothing yet": {nil, 2, 0, analysis.Blind, "the first check is complete in 1m0s"},
@@ -60,9 +60,9 @@ func TestOneCheckFailsOnceHoweverManyMetricsDo(t *testing.T) {
 	require.Equal(t, analysis.Result{
 		Verdict: analysis.Inconclusive, Reason: "2 of 2 checks failed, rollback at 3; in the last one, canary has 3/100 (3.00%) requests slower than 1s, want at most 1% bad",
 		Values: []analysis.Value{
-			{Name: "5xx answers", Arm: "canary", Counts: of(3, 100)},
+			{Name: "server errors", Arm: "canary", Counts: of(3, 100)},
 			{Name: "requests slower than 1s", Arm: "canary", Counts: of(3, 100)},
-			{Name: "5xx answers", Arm: "canary", Counts: of(3, 100)},
+			{Name: "server errors", Arm: "canary", Counts: of(3, 100)},
 			{Name: "failed checks", Number: 2, Unit: "of 3"},
 		},
 	}, result)
@@ -81,7 +81,7 @@ func ExampleFlagger() {
 	// interval: 1m, threshold: 2, request-success-rate min 99
 	judge := peers.Flagger{
 		Provider: minutes{v2: hundreds(0, 1, 7, 0, 9)}, Canary: v2, Every: time.Minute, Threshold: 2,
-		Metrics: []peers.FlaggerMetric{{Signal: metrics.HTTPErrors(), Want: peers.BadAtMost(0.01)}},
+		Metrics: []peers.FlaggerMetric{{Signal: metrics.ServerErrors(), Want: peers.BadAtMost(0.01)}},
 	}
 	for _, passed := range []time.Duration{2 * time.Minute, 3 * time.Minute, 5 * time.Minute} {
 		result, err := judge.Analyze(context.Background(), after(passed))
@@ -92,7 +92,7 @@ func ExampleFlagger() {
 	// pass <nil>
 	// 0 of 2 checks failed, rollback at 2; 2 passed in this step, 1 needed
 	// inconclusive <nil>
-	// 1 of 3 checks failed, rollback at 2; in the last one, canary has 7/100 (7.00%) 5xx answers, want at most 1% bad
+	// 1 of 3 checks failed, rollback at 2; in the last one, canary has 7/100 (7.00%) server errors, want at most 1% bad
 	// fail <nil>
-	// 2 of 5 checks failed, rollback at 2; in the last one, canary has 9/100 (9.00%) 5xx answers, want at most 1% bad
+	// 2 of 5 checks failed, rollback at 2; in the last one, canary has 9/100 (9.00%) server errors, want at most 1% bad
 }

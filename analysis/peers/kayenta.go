@@ -97,7 +97,7 @@ type KayentaMetric struct {
 	Effect EffectSize
 }
 
-// String names the metric: "5xx answers", "requests".
+// String names the metric: "server errors", "requests".
 func (m KayentaMetric) String() string {
 	if m.Measure == Requests {
 		return "requests"

@@ -39,19 +39,19 @@ func TestKayentaJudgesAMetric(t *testing.T) {
 	}{
 		"alike":                     {calm, calm, metric{}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"never anything":            {hundreds(make([]int, 10)...), hundreds(make([]int, 10)...), metric{}, analysis.Pass, "score 100 of 100, 95 to pass"},
-		"high":                      {rough, calm, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"high is minded":            {rough, calm, metric{Direction: peers.Increase}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
+		"high":                      {rough, calm, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: server errors high"},
+		"high is minded":            {rough, calm, metric{Direction: peers.Increase}, analysis.Fail, "score 0 of 100, 95 to pass: server errors high"},
 		"high is not minded":        {rough, calm, metric{Direction: peers.Decrease}, analysis.Pass, "score 100 of 100, 95 to pass"},
-		"low":                       {calm, rough, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers low"},
+		"low":                       {calm, rough, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: server errors low"},
 		"low is not minded":         {calm, rough, metric{Direction: peers.Increase}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"high, but allowed":         {rough, calm, metric{Effect: peers.EffectSize{AllowedIncrease: 6}}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"low, but allowed":          {calm, rough, metric{Effect: peers.EffectSize{AllowedDecrease: 0.1}}, analysis.Pass, "score 100 of 100, 95 to pass"},
-		"high in most pairs":        {rough, calm, metric{Effect: peers.EffectSize{CLES: true, AllowedIncrease: 0.9}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"no ratio to nothing":       {rough, hundreds(make([]int, 10)...), metric{Effect: peers.EffectSize{AllowedIncrease: 99}}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
-		"a canary without requests": {silent, calm, metric{}, analysis.Blind, "too little data for a score: 5xx answers without data"},
-		"a baseline without any":    {calm, nil, metric{}, analysis.Blind, "too little data for a score: 5xx answers without data"},
-		"four against four":         {four, slices.Concat(calm[:4], silent[:6]), metric{}, analysis.Blind, "too little data for a score: 5xx answers without data"},
-		"four against ten":          {four, calm, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: 5xx answers high"},
+		"high in most pairs":        {rough, calm, metric{Effect: peers.EffectSize{CLES: true, AllowedIncrease: 0.9}}, analysis.Fail, "score 0 of 100, 95 to pass: server errors high"},
+		"no ratio to nothing":       {rough, hundreds(make([]int, 10)...), metric{Effect: peers.EffectSize{AllowedIncrease: 99}}, analysis.Fail, "score 0 of 100, 95 to pass: server errors high"},
+		"a canary without requests": {silent, calm, metric{}, analysis.Blind, "too little data for a score: server errors without data"},
+		"a baseline without any":    {calm, nil, metric{}, analysis.Blind, "too little data for a score: server errors without data"},
+		"four against four":         {four, slices.Concat(calm[:4], silent[:6]), metric{}, analysis.Blind, "too little data for a score: server errors without data"},
+		"four against ten":          {four, calm, metric{}, analysis.Fail, "score 0 of 100, 95 to pass: server errors high"},
 		"silence as zeros":          {four, calm, metric{Missing: peers.ZeroMissing}, analysis.Pass, "score 100 of 100, 95 to pass"},
 		"fewer requests":            {silent, calm, metric{Measure: peers.Requests}, analysis.Fail, "score 0 of 100, 95 to pass: requests low"},
 		"requests never read":       {nil, calm, metric{Measure: peers.Requests}, analysis.Blind, "too little data for a score: requests without data"},
@@ -75,7 +75,7 @@ func (b bySignal) Counts(ctx context.Context, q metrics.Query, w metrics.Window)
 }
 
 func TestKayentaScoresGroups(t *testing.T) {
-	worse, same := metrics.HTTPErrors(), metrics.SlowerThan(time.Second)
+	worse, same := metrics.ServerErrors(), metrics.SlowerThan(time.Second)
 	silent := metrics.GRPCErrors()
 	p := bySignal{worse: {v2: rough, v1: calm}, same: {v2: calm, v1: calm}}
 	group := func(weight float64, signals ...metrics.Signal) peers.KayentaGroup {
@@ -88,7 +88,7 @@ func TestKayentaScoresGroups(t *testing.T) {
 	critical := func(e peers.EffectSize, s metrics.Signal) peers.KayentaGroup {
 		return peers.KayentaGroup{Metrics: []peers.KayentaMetric{{Signal: s, Critical: true, Effect: e}}}
 	}
-	const high = ": 5xx answers high"
+	const high = ": server errors high"
 	for name, c := range map[string]struct {
 		groups []peers.KayentaGroup
 		want   analysis.Verdict
@@ -101,12 +101,12 @@ func TestKayentaScoresGroups(t *testing.T) {
 		"a silent metric of three is left out": {[]peers.KayentaGroup{group(0, silent, same, same)}, analysis.Pass,
 			"score 100 of 100, 95 to pass: gRPC errors without data"},
 		"a silent group scores full": {[]peers.KayentaGroup{group(60, silent), group(40, same, same, same, worse)}, analysis.Inconclusive,
-			"score 90 of 100, 95 to pass, marginal from 75: a person must decide: gRPC errors without data, 5xx answers high"},
+			"score 90 of 100, 95 to pass, marginal from 75: a person must decide: gRPC errors without data, server errors high"},
 		"half of the metrics silent": {[]peers.KayentaGroup{group(0, silent, same)}, analysis.Blind, "too little data for a score: gRPC errors without data"},
 		"a critical one is silent": {[]peers.KayentaGroup{group(0, same, same), critical(peers.EffectSize{}, silent)}, analysis.Blind,
 			"too little data for a score: gRPC errors without data"},
 		"a critical one is high": {[]peers.KayentaGroup{group(99, same, same), critical(peers.EffectSize{}, worse)}, analysis.Fail,
-			"score 0 of 100, 95 to pass: 5xx answers high (critical)"},
+			"score 0 of 100, 95 to pass: server errors high (critical)"},
 		"a critical one is high, but not critically": {[]peers.KayentaGroup{group(99, same, same), critical(peers.EffectSize{CriticalIncrease: 9}, worse)}, analysis.Pass,
 			"score 99 of 100, 95 to pass" + high},
 		"a critical one is alike": {[]peers.KayentaGroup{critical(peers.EffectSize{}, same)}, analysis.Pass, "score 100 of 100, 95 to pass"},
@@ -202,9 +202,9 @@ func ExampleKayenta() {
 	}
 	// Output:
 	// fail <nil>
-	// score 0 of 100, 95 to pass: 5xx answers high (critical)
-	// 5xx answers: canary 67/1000 (6.70%)
-	// 5xx answers: baseline 13/1000 (1.30%)
+	// score 0 of 100, 95 to pass: server errors high (critical)
+	// server errors: canary 67/1000 (6.70%)
+	// server errors: baseline 13/1000 (1.30%)
 	// requests: canary 67/1000 (6.70%)
 	// requests: baseline 13/1000 (1.30%)
 	// score: 0 of 100

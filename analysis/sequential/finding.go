@@ -20,7 +20,7 @@ type Report struct {
 
 // Finding is what a [Judge] found out about one metric.
 type Finding struct {
-	// Name says what was counted or measured: "5xx answers", "requests slower than
+	// Name says what was counted or measured: "server errors", "requests slower than
 	// 250ms", "memory per pod".
 	Name string
 	// Canary and Baseline are the counts of the whole rollout, and CanaryValue and

@@ -39,7 +39,8 @@ type Judge struct {
 	// Canary and Baseline are the arms to compare. Baseline is stable, or better a fresh
 	// copy of stable that is as large as the canary.
 	Canary, Baseline metrics.Arm
-	// Metrics are what is judged. None means Rate{}: answers of 5xx.
+	// Metrics are what is judged. None means Defaults(): server errors, latency, and client
+	// errors, which no canary has to pass.
 	Metrics []Metric
 	// Tuning is all else. Its zero value is the default.
 	Tuning Tuning
@@ -72,14 +73,24 @@ func (j Judge) Validate() error {
 				errs = append(errs, fmt.Errorf("metric %d (%v): %w", i, m, err))
 			}
 		}
+		if !slices.ContainsFunc(j.metrics(), func(m Metric) bool { return !failOnly(m) }) {
+			errs = append(errs, errors.New("all metrics are FailOnly, so no canary can pass; want one that it has to pass"))
+		}
 	}
 	return judging.Mistakes("sequential", j.Provider, errs)
+}
+
+// Defaults returns the metrics of a Judge without Metrics, to add others to them: a canary must be
+// as good as stable in server errors and latency, and fails if it has far more client errors: it
+// refuses what stable accepts, or hangs until its clients leave.
+func Defaults() []Metric {
+	return []Metric{Rate{}, Latency{}, Rate{Signal: metrics.ClientErrors(), FailOnly: true}}
 }
 
 // metrics returns what is judged.
 func (j Judge) metrics() []Metric {
 	if len(j.Metrics) == 0 {
-		return []Metric{Rate{}}
+		return Defaults()
 	}
 	return j.Metrics
 }

@@ -120,7 +120,10 @@ func newShop(v1, v2 arm) *shop {
 }
 
 func judgeOf(s *shop) sequential.Judge {
-	return sequential.Judge{Provider: s, Canary: shopV2, Baseline: shopV1, Tuning: sequential.Tuning{IgnoreSplit: true}}
+	return sequential.Judge{
+		Provider: s, Canary: shopV2, Baseline: shopV1,
+		Metrics: []sequential.Metric{sequential.Rate{}}, Tuning: sequential.Tuning{IgnoreSplit: true},
+	}
 }
 
 func report(r analysis.Result) *sequential.Report { return r.Details.(*sequential.Report) }
@@ -138,7 +141,7 @@ func TestABadCanaryFailsWithAReasonAndAHealthyOnePasses(t *testing.T) {
 		says    string
 	}{
 		{"ten times the errors", 0.05, analysis.Fail, "times the rate; not by chance"},
-		{"the same errors", 0.005, analysis.Pass, "5xx answers"},
+		{"the same errors", 0.005, analysis.Pass, "server errors"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newShop(arm{bad: 0.005}, arm{bad: c.bad})

@@ -1,6 +1,7 @@
 package sequential
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ type process interface {
 
 // Rate judges the canary's share of bad requests.
 type Rate struct {
-	// Signal says which requests are bad. The zero value is answers of 5xx.
+	// Signal says which requests are bad. The zero value is server errors.
 	Signal metrics.Signal
 	// Objective is the share of good requests that the canary must have, such as 0.999.
 	// The canary is then compared with the Objective and not with the baseline. Zero is
@@ -49,16 +50,35 @@ type Rate struct {
 	// Fail is 1.05 times the baseline, the zero Pass 1.5 times plus 0.005. With an
 	// Objective both are what the Objective allows.
 	Fail, Pass Margin
+	// FailOnly: the metric fails a canary that is far worse, and none has to pass it. It judges
+	// live requests only. The zero Weight is then 0.1, so that the others find an outage as soon as
+	// without it, and the zero Fail is twice the baseline plus 0.05. There is no Pass.
+	FailOnly bool
 }
 
-// String names the bad requests: "5xx answers".
+// String names the bad requests: "server errors".
 func (r Rate) String() string { return r.Signal.String() }
 
-func (r Rate) weight() float64 { return r.Weight }
+func (r Rate) weight() float64 {
+	if r.FailOnly {
+		return cmp.Or(r.Weight, 0.1)
+	}
+	return r.Weight
+}
+
+// failOnly reports whether no canary has to pass the metric.
+func failOnly(m Metric) bool {
+	r, ok := m.(Rate)
+	return ok && r.FailOnly
+}
 
 func (r Rate) validate(judge Judge) error {
+	var useless error
+	if r.FailOnly && (r.Pass != Margin{} || r.Weight < 0) {
+		useless = errors.New("it is FailOnly, and has a Pass margin or no Weight")
+	}
 	_, err := r.test(judge)
-	return errors.Join(err, judge.query(0, r.Signal).Validate(), judge.query(1, r.Signal).Validate())
+	return errors.Join(useless, err, judge.query(0, r.Signal).Validate(), judge.query(1, r.Signal).Validate())
 }
 
 // rateTest is *evidence.ErrorTest or *evidence.SLOTest.
@@ -69,11 +89,16 @@ type rateTest interface {
 }
 
 func (r Rate) test(judge Judge) (rateTest, error) {
+	s := judge.Tuning.settings(r.Fail, r.Pass)
+	if r.FailOnly {
+		s.Fail = evidence.Margin(cmp.Or(r.Fail, Margin{2, 0.05}))
+		s.Pass, s.Alone = s.Fail, evidence.Margin{Factor: max(s.Fail.Factor, 3), Extra: max(s.Fail.Extra, 0.1)}
+	}
 	if r.Objective != 0 {
-		t, err := evidence.NewSLOTest(r.Objective, judge.Tuning.settings(r.Fail, r.Pass))
+		t, err := evidence.NewSLOTest(r.Objective, s)
 		return &t, err
 	}
-	t, err := evidence.NewErrorTest(judge.Tuning.settings(r.Fail, r.Pass))
+	t, err := evidence.NewErrorTest(s)
 	return &t, err
 }
 
@@ -104,7 +129,12 @@ type rate struct {
 	quiet error
 }
 
-func (p *rate) update(k int)              { p.at(k, p.all).Update(p.table[k]) }
+func (p *rate) update(k int) {
+	if test := p.at(k, p.all); !p.FailOnly || !p.all[k].block.Mirrored {
+		test.Update(p.table[k])
+	}
+}
+
 func (p *rate) requests() []evidence.Look { return p.table }
 func (p *rate) silence() error            { return p.quiet }
 
@@ -117,7 +147,9 @@ func (p *rate) finding(judge Judge, k int) Finding {
 	} else {
 		f.compare(ratio(seen, judge.Tuning.levels().Alpha))
 	}
-	f.need(judge, p.present().Need(usual(seen)), len(seen))
+	if !p.FailOnly {
+		f.need(judge, p.present().Need(usual(seen)), len(seen))
+	}
 	return f
 }
 

@@ -164,7 +164,7 @@ func TestAnObjectiveIsJudgedWithoutTheBaseline(t *testing.T) {
 	r, err := judge.Analyze(t.Context(), request(600))
 	require.NoError(t, err)
 	require.Equal(t, analysis.Fail, r.Verdict)
-	require.Regexp(t, `canary has .* 5xx answers: .*% to .*% of its requests; not by chance`, r.Reason)
+	require.Regexp(t, `canary has .* server errors: .*% to .*% of its requests; not by chance`, r.Reason)
 
 	judge = judgeOf(newShop(arm{bad: 0.1}, arm{bad: 0.0005}))
 	judge.Metrics = []sequential.Metric{sequential.Rate{Objective: 0.99}}
@@ -181,7 +181,7 @@ func TestOneOfSeveralMetricsIsNamed(t *testing.T) {
 	require.Equal(t, analysis.Fail, r.Verdict)
 	require.Len(t, report(r).Findings, 3)
 	require.False(t, report(r).Findings[1].Suspect)
-	require.Contains(t, r.Reason, "5xx answers")
+	require.Contains(t, r.Reason, "server errors")
 	require.NotContains(t, r.Reason, "slower")
 	require.Len(t, r.Values, 6)
 }

@@ -55,7 +55,7 @@ func inWords(c evidence.Count) metrics.Counts { return metrics.Counts{Total: c.T
 func (j Judge) ofStable(r *analysis.Result, all []look, tests []process) {
 	for _, t := range tests {
 		p, ok := t.(*rate)
-		if !ok || p.Weight < 0 {
+		if !ok || p.Weight < 0 || p.FailOnly {
 			continue
 		}
 		if why, is := p.worse(j, len(all)-1); is {

@@ -32,7 +32,7 @@ type Tuning struct {
 	Warmup int
 
 	// MaxBad is how many bad live requests the canary may answer in the whole rollout, in
-	// any one [Rate], whatever the baseline does. Zero is no limit.
+	// any one [Rate] that has to pass, whatever the baseline does. Zero is no limit.
 	MaxBad float64
 	// IgnoreSplit accepts a division of the requests that is not as planned. Set it if
 	// requests are not routed one by one at random, but by headers or sessions.

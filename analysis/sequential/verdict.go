@@ -32,7 +32,7 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 		}
 		for i, t := range tests {
 			t.update(k)
-			metrics[i] = evidence.Metric{Evidence: t.evidence(), Weight: j.metrics()[i].weight()}
+			metrics[i] = evidence.Metric{Evidence: t.evidence(), Weight: j.metrics()[i].weight(), FailOnly: failOnly(j.metrics()[i])}
 		}
 		if requests != nil && !j.Tuning.IgnoreSplit {
 			split.Update(share(&all[k], requests[k]))
@@ -94,7 +94,7 @@ func (f Finding) values() []analysis.Value {
 
 // say sets the verdict and says it in words.
 func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict, all []look, tests []process) {
-	worst := slices.MinFunc(report.Findings, func(a, b Finding) int { return cmp.Compare(a.Pass, b.Pass) })
+	worst := report.worst(j.metrics())
 	exposed := j.exposed(all, tests)
 	switch {
 	case exposed != "":
@@ -157,18 +157,23 @@ func (j Judge) sight(all []look, tests []process, silence error) (analysis.Verdi
 // what suffices. Both are zero if no metric knows. A metric that fails no canary sees nothing beside
 // one that does.
 func (j Judge) sighted(tests []process) (nats, needed float64) {
-	alpha, fails := j.Tuning.levels().Alpha, false
+	alpha := j.Tuning.levels().Alpha
+	whole := 0.0
+	weight := func(i int) float64 { return max(0, cmp.Or(j.metrics()[i].weight(), 1)) }
+	for i := range tests {
+		whole += weight(i)
+	}
 	for i, t := range tests {
-		sight, known := t.sight()
-		weighs := j.metrics()[i].weight() >= 0
-		if !known || fails && !weighs {
-			continue
+		others := whole / weight(i)
+		if whole == 0 {
+			others = float64(len(tests))
 		}
-		if weighs && !fails {
-			fails, nats = true, 0
+		if sight, known := t.sight(); known && !failOnly(j.metrics()[i]) && !math.IsInf(others, 1) {
+			enough := evidence.Sighted(alpha, cmp.Or(j.Tuning.LookCap, -math.Log(alpha)/2), others) - 1e-9
+			if needed == 0 || sight-enough > nats-needed {
+				nats, needed = sight, enough
+			}
 		}
-		nats = max(nats, sight)
-		needed = evidence.Sighted(alpha, cmp.Or(j.Tuning.LookCap, -math.Log(alpha)/2), len(tests)) - 1e-9
 	}
 	return nats, needed
 }
@@ -176,7 +181,7 @@ func (j Judge) sighted(tests []process) (nats, needed float64) {
 // stableFails reports whether more than half of the baseline's requests in a look were bad.
 func stableFails(tests []process, k int) bool {
 	for _, t := range tests {
-		if p, ok := t.(*rate); ok {
+		if p, ok := t.(*rate); ok && !p.FailOnly {
 			if b := p.table[k].Baseline; b.Total >= 10 && b.Bad > b.Total/2 {
 				return true
 			}
@@ -192,7 +197,7 @@ func (j Judge) exposed(all []look, tests []process) string {
 	}
 	for _, t := range tests {
 		p, ok := t.(*rate)
-		if !ok {
+		if !ok || p.FailOnly {
 			continue
 		}
 		if bad := p.exposed(all); bad > j.Tuning.MaxBad {
@@ -200,6 +205,17 @@ func (j Judge) exposed(all []look, tests []process) string {
 		}
 	}
 	return ""
+}
+
+// worst is what lacks the most for a pass.
+func (r *Report) worst(metrics []Metric) (worst Finding) {
+	worst.Pass = math.Inf(1)
+	for i, f := range r.Findings {
+		if f.Pass < worst.Pass && !failOnly(metrics[i]) {
+			worst = f
+		}
+	}
+	return worst
 }
 
 // blame names the metrics that failed the canary.

@@ -30,7 +30,7 @@ func TestEachWayOfHavingNothingHasItsWords(t *testing.T) {
 		{metrics.ErrNoSeries, nil, analysis.NoCanaryReadings, "no requests to the canary: the store knows no series, so there were none yet, or their labels are others"},
 		{metrics.ErrTooFewSamples, nil, analysis.NoCanaryReadings, "no requests to the canary: the store has not read them often enough yet"},
 		{metrics.ErrNoTraffic, nil, analysis.NoCanaryReadings, "no requests to the canary yet"},
-		{nil, metrics.ErrNoTraffic, analysis.NoReadings, "canary has 0/285 (0.00%) 5xx answers, stable no requests: no requests to stable to compare with yet"},
+		{nil, metrics.ErrNoTraffic, analysis.NoReadings, "canary has 0/285 (0.00%) server errors, stable no requests: no requests to stable to compare with yet"},
 	} {
 		s := &shop{
 			arms: map[metrics.Arm]arm{shopV1: {requests: 19}, shopV2: {requests: 1}},
@@ -89,7 +89,7 @@ func TestTooManyBadAnswersToUsersFailWhateverTheBaselineDoes(t *testing.T) {
 	result, err := judge.Analyze(t.Context(), r)
 	require.NoError(t, err)
 	require.Equal(t, analysis.Fail, result.Verdict)
-	require.Regexp(t, `canary has answered \d+ live requests with 5xx answers, more than the 100 accepted in a whole rollout`, result.Reason)
+	require.Regexp(t, `canary has answered \d+ live requests with server errors, more than the 100 accepted in a whole rollout`, result.Reason)
 
 	r.Mirrored, r.Canary = true, 0 // nobody saw these answers
 	result, err = judge.Analyze(t.Context(), r)
@@ -153,7 +153,7 @@ func TestEveryMistakeOfAJudgeIsNamed(t *testing.T) {
 	}
 	_, err = judge.Analyze(t.Context(), request(100))
 	for _, says := range []string{
-		"metric 0 (5xx answers): objective is 2", "metric 1 (5xx answers): the Factor of the Fail margin is 0.1",
+		"metric 0 (server errors): objective is 2", "metric 1 (server errors): the Factor of the Fail margin is 0.1",
 		"metric 2 (latency): the bounds [2ns 1ns] do not increase", "the time Before the rollout is -1ns", "Extra of the Pass margin is 2",
 		"metric 4 (p200 above 1s): objective is 2", "the target 2h0m0s is not between two bounds of the histogram",
 		"metric 6 (): there is no Provider", "it has no Name", "the canary is compared with itself", "Extra of the Pass margin is 0.3: this test compares by a factor",
@@ -274,9 +274,9 @@ func ExampleJudge() {
 	}
 	// Output:
 	// blind ▁▁▄
-	// canary has 9/450 (2.00%) 5xx answers, stable 34/8550 (0.40%): 5.03 (1.31 to 14.7) times the rate: about 2820 more requests, 4m42s at the present traffic; an outage could not have been found yet in this step
+	// canary has 9/450 (2.00%) server errors, stable 34/8550 (0.40%): 5.03 (1.31 to 14.7) times the rate: about 2820 more requests, 4m42s at the present traffic; an outage could not have been found yet in this step
 	// fail ▁▁▄▇▇█
-	// canary has 18/900 (2.00%) 5xx answers, stable 82/17100 (0.48%): 4.17 (1.65 to 9.04) times the rate; not by chance (evidence 53, 20 needed)
+	// canary has 18/900 (2.00%) server errors, stable 82/17100 (0.48%): 4.17 (1.65 to 9.04) times the rate; not by chance (evidence 53, 20 needed)
 }
 
 // A gauge weighs half as much as a rate, and the name of a metric is that of what
@@ -292,7 +292,7 @@ func ExampleMetric() {
 		fmt.Println(m)
 	}
 	// Output:
-	// 5xx answers
+	// server errors
 	// gRPC errors
 	// latency
 	// p99 above 300ms
@@ -409,7 +409,7 @@ func TestHostileSettingsAndCountsAreErrors(t *testing.T) {
 	judge := judgeOf(newShop(arm{}, arm{}))
 	for _, weight := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		judge.Metrics = []sequential.Metric{sequential.Rate{Weight: weight}}
-		require.ErrorContains(t, judge.Validate(), "metric 0 (5xx answers): the weight is")
+		require.ErrorContains(t, judge.Validate(), "metric 0 (server errors): the weight is")
 	}
 	judge.Metrics = slices.Repeat([]sequential.Metric{sequential.Rate{}}, 65)
 	require.ErrorContains(t, judge.Validate(), "there are 65 metrics; want 64 at most")

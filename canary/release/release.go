@@ -148,7 +148,7 @@ func (p Parts) Verifier(provider metrics.ProxyCounter, lag time.Duration) verify
 
 // Judge returns a judge that compares the canary with stable. The Provider counts the
 // requests of both; metrics/prometheus has one. If no metrics are given, the judge
-// compares the shares of 5xx answers.
+// has sequential.Defaults: server errors, latency and client errors.
 func (p Parts) Judge(provider metrics.Sequencer, judged ...sequential.Metric) sequential.Judge {
 	return sequential.Judge{Provider: provider, Canary: p.Canary, Baseline: p.Stable, Metrics: judged}
 }

@@ -9,7 +9,6 @@ import (
 	istio "istio.io/client-go/pkg/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/release"
@@ -62,9 +61,9 @@ func Example() {
 		Build()
 	check(err)
 
-	config := parts.Config(plan.For("v2"))                              // each release is a rollout of its own
-	judge := parts.Judge(mesh, sequential.Rate{}, sequential.Latency{}) // on a cluster metrics/prometheus counts
-	judge.Tuning.Look = 20 * time.Millisecond                           // the test is fast
+	config := parts.Config(plan.For("v2"))    // each release is a rollout of its own
+	judge := parts.Judge(mesh)                // on a cluster metrics/prometheus counts
+	judge.Tuning.Look = 20 * time.Millisecond // the test is fast
 	config.Analyzer = judge
 	config.Verifier = parts.Verifier(mesh, plan.ScrapeLag()) // sees what the proxies do
 	config.Observers = []canary.Observer{func(_ context.Context, e canary.Event) {

@@ -290,7 +290,7 @@ func TestABadVersionIsRolledBackByWhatPrometheusCounted(t *testing.T) {
 	t.Log(tally, state.Reason)
 	require.ErrorIs(t, err, canary.ErrRolledBack)
 	require.Equal(t, phase.RolledBack, state.Phase)
-	require.Contains(t, state.Reason, "5xx answers")
+	require.Contains(t, state.Reason, "server errors")
 	require.Zero(t, tally.Lost, "an answer of v2 is bad, but not lost: %v", tally)
 	require.JSONEq(t, before, b.spec(t))
 }

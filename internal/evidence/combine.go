@@ -57,6 +57,8 @@ type Metric struct {
 	// Zero: 1. [None], as every negative number: it never fails the canary, but
 	// still has to pass.
 	Weight float64
+	// FailOnly: it may fail the canary, and does not have to pass.
+	FailOnly bool
 }
 
 func (m Metric) weight() float64 {

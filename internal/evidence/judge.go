@@ -86,11 +86,11 @@ func (j *Judge) Forget() { j.passed = 0 }
 // Update says the verdict at a look: Fail if the evidence of all metrics reaches
 // 1/Alpha, or did before; else Invalid while the evidence of the traffic split
 // (its logarithm; 0 without such a test) is at 1/Split or above; else Pass if
-// ripe, that is the step's minimum time is over, every metric's evidence reached
-// 1/Beta at some look, and nothing speaks for a fail at present; else Continue.
+// ripe, that is the step's minimum time is over, the evidence of every metric that is not FailOnly
+// reached 1/Beta at some look, and nothing speaks for a fail at present; else Continue.
 //
 // Metrics come in the same order at every look. Beyond 64 of them, and without
-// any, nothing passes.
+// any that has to pass, nothing passes.
 func (j *Judge) Update(metrics []Metric, traffic float64, ripe bool) Verdict {
 	levels := j.levels.filled()
 	j.failed = j.failed || LogFail(metrics) >= -math.Log(levels.Alpha)
@@ -99,14 +99,16 @@ func (j *Judge) Update(metrics []Metric, traffic float64, ripe bool) Verdict {
 		if m.Pass >= -math.Log(levels.Beta) {
 			j.passed |= 1 << i
 		}
-		all |= 1 << i
+		if !m.FailOnly {
+			all |= 1 << i
+		}
 	}
 	switch {
 	case j.failed:
 		return Fail
 	case traffic >= -math.Log(levels.Split):
 		return Invalid
-	case ripe && len(metrics) > 0 && len(metrics) <= 64 && j.passed&all == all && !Doubtful(LogFail(metrics)):
+	case ripe && all != 0 && len(metrics) <= 64 && j.passed&all == all && !Doubtful(LogFail(metrics)):
 		return Pass
 	}
 	return Continue

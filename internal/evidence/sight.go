@@ -29,9 +29,9 @@ func (l Look) allBad() Look {
 	return l
 }
 
-// Sighted is how many nats a step has to be looked at until a canary that fails wholly in one of
-// so many metrics would have failed: what a fail takes at the level alpha, and what a look adds;
-// without a cap as well.
-func Sighted(alpha, lookCap float64, metrics int) float64 {
-	return min(math.Log(float64(metrics)/alpha)+lookCap, wellSeen)
+// Sighted is how many nats a step has to be looked at until a canary that fails wholly in a metric
+// would have failed: what a fail takes at the level alpha beside the other metrics, and what a look
+// adds; without a cap as well. The weight of all metrics is so many times that of the metric.
+func Sighted(alpha, lookCap, metrics float64) float64 {
+	return min(math.Log(metrics/alpha)+lookCap, wellSeen)
 }

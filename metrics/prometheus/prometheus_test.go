@@ -74,9 +74,10 @@ const (
 )
 
 var (
-	httpErrors = metrics.Query{Arm: reviews}
-	grpcErrors = metrics.Query{Arm: reviews, Signal: metrics.GRPCErrors()}
-	slow       = metrics.Query{Arm: reviews, Signal: metrics.SlowerThan(100 * time.Millisecond)}
+	serverErrors = metrics.Query{Arm: reviews}
+	clientErrors = metrics.Query{Arm: reviews, Signal: metrics.ClientErrors()}
+	grpcErrors   = metrics.Query{Arm: reviews, Signal: metrics.GRPCErrors()}
+	slow         = metrics.Query{Arm: reviews, Signal: metrics.SlowerThan(100 * time.Millisecond)}
 )
 
 func TestCountsFromAnswersOfTheAPI(t *testing.T) {
@@ -85,11 +86,16 @@ func TestCountsFromAnswersOfTheAPI(t *testing.T) {
 		answer string
 		want   metrics.Counts
 	}{
-		"good requests only": {httpErrors, matrix(requests(ok, steady)), metrics.Counts{Total: 150}},
-		"errors that began inside the window": {httpErrors,
+		"good requests only": {serverErrors, matrix(requests(ok, steady)), metrics.Counts{Total: 150}},
+		"errors that began inside the window": {serverErrors,
 			matrix(requests(ok, steady) + "," + requests(failed, errored)), metrics.Counts{Total: 155, Bad: 5}},
-		"nothing but errors": {httpErrors, matrix(requests(failed, steady)), metrics.Counts{Total: 150, Bad: 150}},
-		"clients that left":  {httpErrors, matrix(requests(ok, steady) + "," + requests(left, errored)), metrics.Counts{Total: 155}},
+		"nothing but errors": {serverErrors, matrix(requests(failed, steady)), metrics.Counts{Total: 150, Bad: 150}},
+		"clients that left":  {serverErrors, matrix(requests(ok, steady) + "," + requests(left, errored)), metrics.Counts{Total: 155}},
+		"clients that left or were refused": {clientErrors, matrix(requests(ok, steady) + "," + requests(left, errored) +
+			"," + requests(`"response_code":"403"`, errored) + "," + requests(failed, errored)), metrics.Counts{Total: 165, Bad: 10}},
+		"calls that a gRPC server failed": {serverErrors, matrix(requests(ok, steady) + "," + requests(ok+`,"grpc_response_status":"0"`, steady) +
+			"," + requests(ok+`,"grpc_response_status":"14"`, errored) + "," + requests(ok+`,"grpc_response_status":"5"`, errored)),
+			metrics.Counts{Total: 310, Bad: 5}},
 		"gRPC errors": {grpcErrors,
 			matrix(requests(ok+`,"grpc_response_status":"0"`, steady) + "," + requests(ok+`,"grpc_response_status":"14"`, errored)),
 			metrics.Counts{Total: 155, Bad: 5}},
@@ -123,29 +129,29 @@ func TestEveryKindOfNothingHasItsError(t *testing.T) {
 		want   error
 		text   string
 	}{
-		"no series":        {httpErrors, 200, matrix(""), metrics.ErrNoSeries, "5xx answers to reviews-v2.bookinfo, reported by the source"},
-		"no traffic":       {httpErrors, 200, matrix(requests(ok, `[1772366395,"100"],[1772366410,"100"]`)), metrics.ErrNoTraffic, ""},
-		"one scrape":       {httpErrors, 200, matrix(requests(ok, `[1772366410,"100"]`)), metrics.ErrTooFewSamples, ""},
-		"NaN":              {httpErrors, 200, matrix(requests(ok, `[1772366395,"NaN"],[1772366410,"1"]`)), metrics.ErrNotANumber, "10.0.0.7:15020"},
-		"infinite":         {httpErrors, 200, matrix(requests(ok, `[1772366395,"1"],[1772366410,"+Inf"]`)), metrics.ErrInfinite, ""},
-		"negative":         {httpErrors, 200, matrix(requests(ok, `[1772366395,"-1"],[1772366410,"1"]`)), metrics.ErrNotCounter, ""},
-		"stale":            {httpErrors, 200, matrix(requests(ok, `[1772366325,"1"],[1772366330,"2"]`)), metrics.ErrStale, "the newest reading is 2m10s old, at most 2m0s is allowed"},
-		"no code":          {httpErrors, 200, matrix(requests(`"app":"x"`, steady)), metrics.ErrNoLabel, "response_code"},
+		"no series":        {serverErrors, 200, matrix(""), metrics.ErrNoSeries, "server errors to reviews-v2.bookinfo, reported by the source"},
+		"no traffic":       {serverErrors, 200, matrix(requests(ok, `[1772366395,"100"],[1772366410,"100"]`)), metrics.ErrNoTraffic, ""},
+		"one scrape":       {serverErrors, 200, matrix(requests(ok, `[1772366410,"100"]`)), metrics.ErrTooFewSamples, ""},
+		"NaN":              {serverErrors, 200, matrix(requests(ok, `[1772366395,"NaN"],[1772366410,"1"]`)), metrics.ErrNotANumber, "10.0.0.7:15020"},
+		"infinite":         {serverErrors, 200, matrix(requests(ok, `[1772366395,"1"],[1772366410,"+Inf"]`)), metrics.ErrInfinite, ""},
+		"negative":         {serverErrors, 200, matrix(requests(ok, `[1772366395,"-1"],[1772366410,"1"]`)), metrics.ErrNotCounter, ""},
+		"stale":            {serverErrors, 200, matrix(requests(ok, `[1772366325,"1"],[1772366330,"2"]`)), metrics.ErrStale, "the newest reading is 2m10s old, at most 2m0s is allowed"},
+		"no code":          {serverErrors, 200, matrix(requests(`"app":"x"`, steady)), metrics.ErrNoLabel, "response_code"},
 		"no gRPC status":   {grpcErrors, 200, matrix(requests(ok, steady)), metrics.ErrNoLabel, "grpc_response_status"},
 		"no such bucket":   {slow, 200, matrix(bucket("a", "+Inf", steady)), metrics.ErrNoBucket, `100 ms, at "a"`},
 		"bucket twice":     {slow, 200, matrix(bucket("a", "100", steady) + "," + bucket("a", "100.0", steady)), metrics.ErrManySeries, ""},
 		"infinity twice":   {slow, 200, matrix(bucket("a", "+Inf", steady) + "," + bucket("a", "Inf", steady)), metrics.ErrManySeries, ""},
 		"a foreign bucket": {slow, 200, matrix(bucket("a", "250", steady)), metrics.ErrNotCounter, "unexpected bucket"},
 		"no bound at all":  {slow, 200, matrix(bucket("a", "many", steady)), metrics.ErrNotCounter, "unexpected bucket"},
-		"warnings": {httpErrors, 200, `{"status":"success","data":{"resultType":"matrix","result":[` + requests(ok, steady) +
+		"warnings": {serverErrors, 200, `{"status":"success","data":{"resultType":"matrix","result":[` + requests(ok, steady) +
 			`]},"warnings":["store a: unreachable","store b: too slow"]}`, metrics.ErrPartial, "store a: unreachable; store b: too slow"},
-		"a vector": {httpErrors, 200, `{"status":"success","data":{"resultType":"vector","result":[]}}`, metrics.ErrNotCounter, "not a matrix"},
-		"a native histogram": {httpErrors, 200, matrix(`{"metric":{},"histograms":[[1772366410,{"count":"1","sum":"2","buckets":[[0,"1","2","1"]]}]]}`),
+		"a vector": {serverErrors, 200, `{"status":"success","data":{"resultType":"vector","result":[]}}`, metrics.ErrNotCounter, "not a matrix"},
+		"a native histogram": {serverErrors, 200, matrix(`{"metric":{},"histograms":[[1772366410,{"count":"1","sum":"2","buckets":[[0,"1","2","1"]]}]]}`),
 			metrics.ErrNotCounter, "native"},
-		"a refusal": {httpErrors, 422, `{"status":"error","errorType":"execution","error":"query processing would load too many samples"}`,
+		"a refusal": {serverErrors, 422, `{"status":"error","errorType":"execution","error":"query processing would load too many samples"}`,
 			metrics.ErrUnavailable, "too many samples"},
-		"a gateway's error": {httpErrors, 502, `<html>Bad Gateway</html>`, metrics.ErrUnavailable, "502"},
-		"not JSON":          {httpErrors, 200, `<html>Please log in</html>`, metrics.ErrUnavailable, ""},
+		"a gateway's error": {serverErrors, 502, `<html>Bad Gateway</html>`, metrics.ErrUnavailable, "502"},
+		"not JSON":          {serverErrors, 200, `<html>Please log in</html>`, metrics.ErrUnavailable, ""},
 		"a bad query":       {metrics.Query{}, 200, matrix(""), metrics.ErrBadQuery, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +169,7 @@ func TestTheQuestionReachesBackForABaseLine(t *testing.T) {
 		query, at = r.FormValue("query"), r.FormValue("time")
 		fmt.Fprint(w, matrix(requests(ok, steady)))
 	})
-	_, err := provider(t, a, prometheus.Config{MaxAge: 30 * time.Second}).Counts(t.Context(), httpErrors, minute)
+	_, err := provider(t, a, prometheus.Config{MaxAge: 30 * time.Second}).Counts(t.Context(), serverErrors, minute)
 	require.NoError(t, err)
 	require.Equal(t, "1772366460", at)
 	require.Equal(t, `istio_requests_total{reporter="source",destination_workload="reviews-v2",destination_workload_namespace="bookinfo"}[1m30s]`, query)
@@ -172,7 +178,7 @@ func TestTheQuestionReachesBackForABaseLine(t *testing.T) {
 func TestNamesOfLabelsAreThoseOfTheConfig(t *testing.T) {
 	const renamed = `{"metric":{"code":"500","pod":"a"},"values":[` + steady + `]}`
 	names := metrics.Names{ResponseCode: "code", Instance: "pod"}
-	got, err := provider(t, serve(t, 200, matrix(renamed)), prometheus.Config{Names: names}).Counts(t.Context(), httpErrors, minute)
+	got, err := provider(t, serve(t, 200, matrix(renamed)), prometheus.Config{Names: names}).Counts(t.Context(), serverErrors, minute)
 	require.NoError(t, err)
 	require.Equal(t, metrics.Counts{Total: 150, Bad: 150}, got)
 }
@@ -184,14 +190,14 @@ func TestTheEndOfTheContextEndsTheQuestion(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	_, err := provider(t, a, prometheus.Config{}).Counts(ctx, httpErrors, minute)
+	_, err := provider(t, a, prometheus.Config{}).Counts(ctx, serverErrors, minute)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, metrics.ErrUnavailable)
 }
 
 func TestAnErrorOfTheServerCanBeLookedInto(t *testing.T) {
 	a := serve(t, 400, `{"status":"error","errorType":"bad_data","error":"parse error"}`)
-	_, err := provider(t, a, prometheus.Config{}).Counts(t.Context(), httpErrors, minute)
+	_, err := provider(t, a, prometheus.Config{}).Counts(t.Context(), serverErrors, minute)
 	var apiError *v1.Error
 	require.ErrorAs(t, err, &apiError)
 	require.Equal(t, v1.ErrBadData, apiError.Type)
@@ -199,7 +205,7 @@ func TestAnErrorOfTheServerCanBeLookedInto(t *testing.T) {
 
 func TestAWindowThatHasNotBegunIsNotAskedFor(t *testing.T) {
 	p := provider(t, failing{}, prometheus.Config{})
-	_, err := p.Counts(t.Context(), httpErrors, metrics.Window{From: noon, To: noon})
+	_, err := p.Counts(t.Context(), serverErrors, metrics.Window{From: noon, To: noon})
 	require.ErrorIs(t, err, metrics.ErrBadQuery)
 }
 
@@ -223,7 +229,7 @@ func TestATokenInTheURLIsNotInTheError(t *testing.T) {
 	c, err := api.NewClient(api.Config{Address: "http://ann:secret@127.0.0.1:1/?token=hush"})
 	require.NoError(t, err)
 	p := provider(t, v1.NewAPI(c), prometheus.Config{})
-	_, err = p.Counts(t.Context(), httpErrors, minute)
+	_, err = p.Counts(t.Context(), serverErrors, minute)
 	require.ErrorIs(t, err, metrics.ErrUnavailable)
 	require.ErrorContains(t, err, "127.0.0.1:1")
 	_, valuesErr := p.Values(t.Context(), "up", []metrics.Window{minute})
