@@ -109,11 +109,9 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 	if err := j.Validate(); err != nil {
 		return analysis.Result{}, err
 	}
-	all := looks(r, j.Look(), j.lag())
-	warmup := max(0, j.Tuning.Warmup-r.Dropped)
-	all = all[min(warmup, len(all)):]
+	all := looks(r, j.Look(), j.lag(), j.Tuning.Warmup)
 	if len(all) == 0 {
-		over := r.Window.From.Add(time.Duration(1+warmup)*j.Look() + j.lag())
+		over := r.Window.From.Add(time.Duration(1+j.Tuning.Warmup)*j.Look() + j.lag())
 		return analysis.Result{Reason: fmt.Sprintf("the first look is over in %v", over.Sub(r.Window.To).Round(time.Second))}, nil
 	}
 	tests := make([]process, len(j.metrics()))

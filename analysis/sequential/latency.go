@@ -72,7 +72,11 @@ func (l Latency) read(ctx context.Context, judge Judge, all []look) (process, er
 	for j := range tables {
 		clear(tables[j][:judged])
 	}
-	return &latency{newHalves(&test, &live, all), all, bounds, tables, silence}, err
+	p := &latency{newHalves(&test, &live, all), all, bounds, tables, nil, silence}
+	for _, table := range tables {
+		p.looks = append(p.looks, closed(table, all))
+	}
+	return p, err
 }
 
 // choose returns the bounds that are of use, what the baseline did before, and
@@ -127,13 +131,14 @@ type latency struct {
 	all    []look
 	bounds []time.Duration
 	tables [][]evidence.Look // of each bound
+	looks  [][]evidence.Look // the tables as they are compared
 	quiet  error
 }
 
-// look puts the looks at all bounds together.
-func (p *latency) look(of func(table []evidence.Look) evidence.Look) (l evidence.LatencyLook) {
-	for j := range p.tables {
-		at := of(p.tables[j])
+// latencyLook puts the looks at all bounds together.
+func latencyLook(tables [][]evidence.Look, of func(table []evidence.Look) evidence.Look) (l evidence.LatencyLook) {
+	for j := range tables {
+		at := of(tables[j])
 		l.Step, l.Alone = at.Step, at.Alone
 		l.Canary.Total, l.Canary.Over[j] = at.Canary.Total, at.Canary.Bad
 		l.Baseline.Total, l.Baseline.Over[j] = at.Baseline.Total, at.Baseline.Bad
@@ -142,7 +147,7 @@ func (p *latency) look(of func(table []evidence.Look) evidence.Look) (l evidence
 }
 
 func (p *latency) update(k int) {
-	p.at(k, p.all).Update(p.look(func(table []evidence.Look) evidence.Look { return table[k] }))
+	p.at(k, p.all).Update(latencyLook(p.looks, func(table []evidence.Look) evidence.Look { return table[k] }))
 }
 func (p *latency) requests() []evidence.Look { return p.tables[0] }
 func (p *latency) silence() error            { return p.quiet }
@@ -161,7 +166,7 @@ func (p *latency) finding(judge Judge, k int) Finding {
 		Canary: total(seen, canaryOf), Baseline: total(seen, baselineOf),
 	}
 	f.compare(ratio(seen, judge.Tuning.levels().Alpha))
-	average := p.look(func(table []evidence.Look) evidence.Look { return usual(table[:k+1]) })
+	average := latencyLook(p.tables, func(table []evidence.Look) evidence.Look { return usual(table[:k+1]) })
 	f.need(judge, p.present().Need(average), len(seen))
 	return f
 }

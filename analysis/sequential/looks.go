@@ -27,8 +27,9 @@ type look struct {
 // looks cuts the blocks of a rollout into looks of equal length. The rest of a
 // block that is over is a look as well; one that is not over is left for later,
 // and so is one that ended within the lag. So a look that was there once is there
-// again, with the same counts, whoever asks and whenever.
-func looks(r analysis.Request, every, lag time.Duration) []look {
+// again, with the same counts, whoever asks and whenever. Where the canary got a larger
+// share, the first looks are its warm-up, and left out.
+func looks(r analysis.Request, every, lag time.Duration, warmup int) []look {
 	var all []look
 	blocks := r.Blocks()
 	began := r.Began
@@ -37,7 +38,12 @@ func looks(r analysis.Request, every, lag time.Duration) []look {
 	}
 	for i := range blocks {
 		block, over := &blocks[i], i < len(r.Earlier)
-		for from := block.Window.From; from.Before(block.Window.To); from = from.Add(every) {
+		cold := 0
+		if grew := i > 0 && blocks[i-1].Canary < block.Canary || i == 0 && r.Dropped == 0; grew {
+			cold = warmup
+		}
+		begin := block.Window.From.Add(time.Duration(cold) * every)
+		for from := begin; from.Before(block.Window.To); from = from.Add(every) {
 			w := metrics.Window{From: from, To: from.Add(every)}
 			if w.To.After(block.Window.To) {
 				if !over {
@@ -49,7 +55,7 @@ func looks(r analysis.Request, every, lag time.Duration) []look {
 				return all
 			}
 			merged := !r.PromotionBegan.IsZero() && !from.Before(r.PromotionBegan)
-			all = append(all, look{w, block, from.Equal(block.Window.From), !over, merged || !block.Mirrored && block.Canary == 1, merged, r.Dropped, began})
+			all = append(all, look{w, block, from.Equal(begin), !over, merged || !block.Mirrored && block.Canary == 1, merged, r.Dropped, began})
 		}
 	}
 	return all
@@ -113,11 +119,41 @@ func (j Judge) tables(ctx context.Context, q question, all []look) (tables [][]e
 	for _, table := range tables {
 		for k := range all {
 			if l := &table[k]; all[k].merged {
-				l.Canary, l.Baseline = evidence.Count{Bad: l.Canary.Bad + l.Baseline.Bad, Total: l.Canary.Total + l.Baseline.Total}, evidence.Count{}
+				l.Canary, l.Baseline = plus(l.Canary, l.Baseline), evidence.Count{}
 			}
 		}
 	}
 	return tables, silence, nil
+}
+
+// mostOpen is how many looks may wait for the readings of an arm.
+const mostOpen = 5
+
+// closed returns the looks as they are compared. A look closes when both arms have been read, and
+// counts as one with those before: arms that are read at different moments are not compared by
+// what each did at another time. Until then it is empty.
+func closed(table []evidence.Look, all []look) []evidence.Look {
+	table, open := slices.Clone(table), 0
+	for k := range table {
+		l := &table[k]
+		ends := k+1 == len(all) || all[k+1].block != all[k].block
+		switch both := l.Canary.Total > 0 && l.Baseline.Total > 0; {
+		case both || all[k].alone || open+1 == mostOpen || ends && !all[k].now:
+			open = 0
+		case ends:
+			l.Canary, l.Baseline = evidence.Count{}, evidence.Count{} // not yet
+		default:
+			next := &table[k+1]
+			next.Canary, next.Baseline = plus(next.Canary, l.Canary), plus(next.Baseline, l.Baseline)
+			l.Canary, l.Baseline = evidence.Count{}, evidence.Count{}
+			open++
+		}
+	}
+	return table
+}
+
+func plus(a, b evidence.Count) evidence.Count {
+	return evidence.Count{Bad: a.Bad + b.Bad, Total: a.Total + b.Total}
 }
 
 // count asks for all looks of an arm: for those with copies apart, as another

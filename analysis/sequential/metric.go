@@ -116,7 +116,7 @@ func (r Rate) read(ctx context.Context, judge Judge, all []look) (process, error
 	if t, ok := live.(*evidence.ErrorTest); ok {
 		t.Before(count(past))
 	}
-	return &rate{r, newHalves(copies, live, all), all, tables[0], count(past), silence}, nil
+	return &rate{r, newHalves(copies, live, all), all, tables[0], closed(tables[0], all), count(past), silence}, nil
 }
 
 // rate is the process of a Rate.
@@ -125,13 +125,14 @@ type rate struct {
 	halves[rateTest]
 	all   []look
 	table []evidence.Look
-	past  evidence.Count // of the baseline, before the rollout
+	looks []evidence.Look // the table as it is compared
+	past  evidence.Count  // of the baseline, before the rollout
 	quiet error
 }
 
 func (p *rate) update(k int) {
 	if test := p.at(k, p.all); !p.FailOnly || !p.all[k].block.Mirrored {
-		test.Update(p.table[k])
+		test.Update(p.looks[k])
 	}
 }
 

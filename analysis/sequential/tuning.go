@@ -27,8 +27,9 @@ type Tuning struct {
 	// timeout. Zero is a third of Look, and with a [Gauge] four thirds, because
 	// Prometheus ends the series of a deleted pod more than one scrape interval late.
 	Lag time.Duration
-	// Warmup is how many looks at the beginning of the rollout are not judged: one or two
-	// for a canary that starts cold.
+	// Warmup is how many looks are not judged at the beginning of the rollout, and of each step
+	// in which the canary gets a larger share: one or two for pods that start cold. What users
+	// get meanwhile is not seen.
 	Warmup int
 
 	// MaxBad is how many bad live requests the canary may answer in the whole rollout, in

@@ -22,7 +22,7 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 		return analysis.Result{}, err
 	}
 	split.Resume(all[0].lost)
-	requests := counted(tests)
+	divided := closed(counted(tests), all)
 	metrics := make([]evidence.Metric, len(tests))
 	report := Report{Trace: Trace{FailAt: j.Tuning.failAt()}}
 	var verdict evidence.Verdict
@@ -34,8 +34,8 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 			t.update(k)
 			metrics[i] = evidence.Metric{Evidence: t.evidence(), Weight: j.metrics()[i].weight(), FailOnly: failOnly(j.metrics()[i])}
 		}
-		if requests != nil && !j.Tuning.IgnoreSplit {
-			split.Update(share(&all[k], requests[k]))
+		if divided != nil && !j.Tuning.IgnoreSplit {
+			split.Update(share(&all[k], divided[k]))
 		}
 		report.Trace.LogE = append(report.Trace.LogE, evidence.LogFail(metrics))
 		if verdict = judge.Update(metrics, split.LogE(), true); verdict == evidence.Fail {
