@@ -82,7 +82,7 @@ func TestAStableThatIsRestoredIsNotLookedAtAsPromoted(t *testing.T) {
 // Where the canary had no traffic to be judged by, nothing is waited for.
 func TestARollbackThatNobodySawIsOverAtOnce(t *testing.T) {
 	plan := canary.NewPlan("p").Step(
-		canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute},
+		canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute, Requires: canary.NoFailure},
 		canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute, Requires: canary.Nothing})
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.judge.Script = []canarytest.Ruling{undecided}

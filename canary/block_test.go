@@ -15,7 +15,7 @@ import (
 func TestAJudgeIsToldOfTheStepsBefore(t *testing.T) {
 	like := canary.Step{Hold: 10 * time.Minute}
 	dark := like
-	dark.Traffic.Mirror = canary.Full
+	dark.Traffic.Mirror, dark.Requires = canary.Full, canary.NoFailure
 	unjudged := like
 	unjudged.Traffic.Canary, unjudged.Requires = canary.Percent, canary.Nothing
 	judge := &canarytest.Judge{}

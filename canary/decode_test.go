@@ -43,7 +43,7 @@ line 16: weather: there is no such field; want one of name, revision, owner, set
 "interval": "-1s",
 "drift": {"limit": 1.5},
 "steps": [
-	{"name": "dark", "mirror": "100%", "hold": "-1m"},
+	{"name": "dark", "mirror": "100%", "hold": "-1m", "requires": "no failure"},
 	{"canary": 20, "hodl": "1m"},
 	{"name": "dark", "canary": "5%", "leaveGates": null},
 	[]

@@ -19,7 +19,7 @@ import (
 func Example() {
 	plan, err := canary.NewPlan("shop v2").
 		Interval(time.Millisecond).
-		Step(canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Millisecond}).
+		Step(canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Millisecond, Requires: canary.NoFailure}).
 		Weights(canary.List(5*canary.Percent, canary.Full), canary.Step{Hold: 2 * time.Millisecond}).
 		Build()
 	if err != nil {
@@ -56,7 +56,7 @@ func ExamplePlan_UnmarshalJSON() {
 	fmt.Println(json.Unmarshal([]byte(`{
 		"name": "shop v2",
 		"steps": [
-			{"name": "dark launch", "mirror": "100%", "hold": "5m"},
+			{"name": "dark launch", "mirror": "100%", "hold": "5m", "requires": "no failure"},
 			{"canary": "20%", "hold": "10m", "deadline": "1h", "onDeadline": "roll back"},
 			{"canary": "100%", "hold": "10m", "leaveGates": ["release manager"]}
 		],

@@ -69,7 +69,7 @@ func TestAStepIsMirroredOnlyWhenTheCanaryAnswersNobody(t *testing.T) {
 		{canary.Traffic{Mirror: canary.Full, Canary: percent}, false},
 		{canary.Traffic{Canary: percent}, false},
 	} {
-		plan := mustBuild(t, canary.NewPlan("p").Step(canary.Step{Traffic: c.traffic}).End(canary.End{Kind: canary.Discard}))
+		plan := mustBuild(t, canary.NewPlan("p").Step(canary.Step{Traffic: c.traffic, Requires: canary.NoFailure}).End(canary.End{Kind: canary.Discard}))
 		_, d := plan.Next(inStep(plan, 0, c.traffic), canary.Observation{Now: noon.Add(time.Second), Traffic: c.traffic})
 		require.Equal(t, c.mirrored, d.Request.Mirrored, c.traffic)
 	}

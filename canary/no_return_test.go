@@ -170,7 +170,7 @@ func TestAStoppedDriverTakesNothingBackFromBehindThePointOfNoReturn(t *testing.T
 func TestAPlanTakesNoUsersFromBehindThePointOfNoReturn(t *testing.T) {
 	_, err := canary.NewPlan("p").Step(
 		canary.Step{Traffic: canary.Traffic{Canary: 50 * percent}, Hold: time.Minute, NoReturn: true},
-		canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute},
+		canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute, Requires: canary.NoFailure},
 		canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute}).Build()
 	require.ErrorContains(t, err, `steps 2 "canary 0%, mirror 100%" canary: canary 0%, mirror 100% takes users from the canary, which had canary 50%`)
 }

@@ -25,7 +25,7 @@ func mustBuild(t testing.TB, b canary.Builder) canary.Plan {
 // s2 is the mirror-first plan with promotion of the stable workload.
 func s2() canary.Builder {
 	return canary.NewPlan("reviews").Owner("suite").Settle(time.Second).ScrapeLag(time.Second).
-		Step(canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute}).
+		Step(canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute, Requires: canary.NoFailure}).
 		Weights(canary.Linear(20*percent, 20*percent, canary.Full), canary.Step{Hold: time.Minute, Deadline: 10 * time.Minute}).
 		End(canary.End{Kind: canary.PromoteStable, Deadline: 5 * time.Minute})
 }

@@ -21,7 +21,7 @@ const (
 func TestACanaryWhosePodsShowThatItIsBadRollsBack(t *testing.T) {
 	for name, traffic := range map[string]canary.Traffic{"a share": {Canary: 10 * percent}, "copies": {Mirror: canary.Full}} {
 		t.Run(name, func(t *testing.T) {
-			plan := canary.NewPlan("reviews").Step(canary.Step{Traffic: traffic, Hold: time.Hour}).End(canary.End{Kind: canary.Discard})
+			plan := canary.NewPlan("reviews").Step(canary.Step{Traffic: traffic, Hold: time.Hour, Requires: canary.NoFailure}).End(canary.End{Kind: canary.Discard})
 			story(t, plan, func(t *testing.T, s *stage) {
 				s.turns(5 * time.Minute)
 				s.workload.Failed = restarted

@@ -354,7 +354,7 @@ func TestWhatFlickersIsWrittenOnceInAnInterval(t *testing.T) {
 // A sweep leaves a rollout alone that sends no users to the canary.
 func TestASweepLeavesAMirrorAlone(t *testing.T) {
 	plan := canary.NewPlan("reviews").Step(
-		canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Hour},
+		canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Hour, Requires: canary.NoFailure},
 		canary.Step{Traffic: canary.Traffic{Canary: canary.Full}})
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.router.Meddle(canary.Traffic{Mirror: canary.Full})

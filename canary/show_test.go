@@ -18,7 +18,7 @@ import (
 // P1: a plan that is printed says what it is.
 func ExamplePlan_String() {
 	plan, err := canary.NewPlan("shop").Settle(10*time.Second).ScrapeLag(30*time.Second).HeaderRoutes().
-		Step(canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 5 * time.Minute}).
+		Step(canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 5 * time.Minute, Requires: canary.NoFailure}).
 		Weights(canary.List(20*canary.Percent, canary.Full), canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour, EnterGates: []string{"office hours"}}).
 		End(canary.End{Kind: canary.PromoteStable, Deadline: 15 * time.Minute}).
 		Build()
@@ -29,7 +29,7 @@ func ExamplePlan_String() {
 	fmt.Println(plan.For("v2"))
 	// Output:
 	// shop v2, settle 10s, scrape lag 30s, interval 10s, on drift reassert, 5 times at most, header routes
-	//    1  dark launch  canary 0%, mirror 100%  hold 5m0s; requires pass
+	//    1  dark launch  canary 0%, mirror 100%  hold 5m0s; requires no failure
 	//    2  canary 20%                           hold 10m0s; requires pass; deadline 1h0m0s; enter by office hours
 	//    3  canary 100%                          hold 10m0s; requires pass; deadline 1h0m0s; enter by office hours
 	// then promote stable, deadline 15m0s

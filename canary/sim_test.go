@@ -205,6 +205,9 @@ func randomScenario(rng *rand.Rand) scenario {
 		step.NoReturn = end.Kind != Discard && step.Traffic.users() && rng.IntN(12) == 0
 		noReturn = noReturn || step.NoReturn
 		step.Requires = Requirement(rng.IntN(len(requirementNames) - 1)) // a bad canary must be seen
+		if step.Traffic.Mirror > 0 {
+			step.Requires = NoFailure
+		}
 		for _, gates := range []*[]string{&step.EnterGates, &step.LeaveGates} {
 			if rng.IntN(5) == 0 {
 				*gates = append(*gates, "clock")

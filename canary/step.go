@@ -125,6 +125,9 @@ func (s Step) problems() mistakes {
 	if t := s.Traffic; s.Requires == Pass && t.Canary == 0 && t.Mirror == 0 && t.Cohorts == "" {
 		all.add("", "", "the canary gets nothing that could be judged; give it traffic, or let the step require %q", Nothing)
 	}
+	if t := s.Traffic; s.Requires == Pass && t.Canary == 0 && t.Mirror != 0 && t.Cohorts == "" {
+		all.add("requires", "mirror", "copies show no more than that the canary does not fail; require %q", NoFailure)
+	}
 	if t := s.Traffic; s.NoReturn && !t.users() {
 		all.add("noReturn", "", "users are not on the canary in this step; mark the first step that may not be taken back")
 	}

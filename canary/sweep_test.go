@@ -98,7 +98,7 @@ func TestWhereNobodySweepsTheDriverSaysSo(t *testing.T) {
 
 // Nobody drives a rollout that has no users yet, and somebody gives the canary some.
 func TestASweepFindsUsersThatSomebodyElseGaveToTheCanary(t *testing.T) {
-	plan := canary.NewPlan("reviews").Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Hour}, canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Hour})
+	plan := canary.NewPlan("reviews").Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Hour, Requires: canary.NoFailure}, canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Hour})
 	story(t, plan, func(t *testing.T, s *stage) {
 		s.turns(time.Minute)
 		s.router.Meddle(canary.Traffic{Canary: canary.Full})

@@ -30,7 +30,7 @@ func judged(t *testing.T, v2 fake.Behaviour, drive driver) (canary.State, analys
 	var last analysis.Result
 	judge := sequential.Judge{
 		Provider: mesh, Canary: reviewsV2, Baseline: reviewsV1,
-		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
+		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}}, Tuning: sequential.Tuning{AllCopied: true}, // the client only gets
 	}
 	recorded := analysis.AnalyzerFunc(func(ctx context.Context, r analysis.Request) (analysis.Result, error) {
 		result, err := judge.Analyze(ctx, r)
@@ -56,7 +56,7 @@ func TestARolloutIsJudgedByItsWholePast(t *testing.T) {
 		says string
 	}{
 		"as good as stable is promoted":     {fake.Behaviour{ErrorRate: 0.002, Median: 80 * time.Millisecond, Sigma: 0.6}, phase.Promoted, ""},
-		"five times the errors roll back":   {fake.Behaviour{ErrorRate: 0.01, Median: 80 * time.Millisecond, Sigma: 0.6}, phase.RolledBack, "server errors"},
+		"twenty times the errors roll back": {fake.Behaviour{ErrorRate: 0.04, Median: 80 * time.Millisecond, Sigma: 0.6}, phase.RolledBack, "server errors"},
 		"half as slow again is rolled back": {fake.Behaviour{ErrorRate: 0.002, Median: 120 * time.Millisecond, Sigma: 0.6}, phase.RolledBack, "slower than"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestARolloutIsJudgedByItsWholePast(t *testing.T) {
 // Whoever drives, and however often the driver is another one, the evidence is
 // that of the rollout.
 func TestDriversThatComeAndGoJudgeAsOneDoes(t *testing.T) {
-	behaviour := fake.Behaviour{ErrorRate: 0.006, Median: 80 * time.Millisecond, Sigma: 0.6}
+	behaviour := fake.Behaviour{ErrorRate: 0.04, Median: 80 * time.Millisecond, Sigma: 0.6}
 	var states [2]canary.State
 	var results [2]analysis.Result
 	for i, drive := range []driver{toTheEnd, comingAndGoing} {

@@ -31,7 +31,7 @@ func polled(*workload.Config, workload.Watcher) {}
 func stepByStep() canary.Builder {
 	return canary.NewPlan("reviews-2").
 		Settle(5*time.Second).ScrapeLag(30*time.Second).Interval(10*time.Second).
-		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Minute, Requires: canary.Pass}).
+		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: 2 * time.Minute, Requires: canary.NoFailure}).
 		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), canary.Step{Hold: 2 * time.Minute, Requires: canary.Pass}).
 		End(canary.End{Kind: canary.PromoteStable, Deadline: 10 * time.Minute})
 }

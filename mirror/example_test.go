@@ -36,8 +36,9 @@ func ExampleSteps() {
 func TestStepsMirrorTheSharesInTurn(t *testing.T) {
 	like := canary.Step{Name: "dark", Hold: time.Minute, Traffic: canary.Traffic{Canary: 3}}
 	require.Equal(t, []canary.Step{
-		{Name: "dark 1%", Hold: time.Minute, Traffic: canary.Traffic{Mirror: canary.Percent}},
-		{Name: "dark 100%", Hold: time.Minute, Traffic: canary.Traffic{Mirror: canary.Full}},
+		{Name: "dark 1%", Hold: time.Minute, Traffic: canary.Traffic{Mirror: canary.Percent}, Requires: canary.NoFailure},
+		{Name: "dark 100%", Hold: time.Minute, Traffic: canary.Traffic{Mirror: canary.Full}, Requires: canary.NoFailure},
 	}, mirror.Steps(like, canary.Percent, canary.Full))
 	require.Empty(t, mirror.Steps(canary.Step{}, canary.Full)[0].Name)
+	require.Equal(t, canary.Nothing, mirror.Steps(canary.Step{Requires: canary.Nothing}, canary.Full)[0].Requires)
 }

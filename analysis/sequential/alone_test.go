@@ -122,7 +122,8 @@ func TestWhatCopiesHaveShownPassesNoLiveStep(t *testing.T) {
 	judge := judgeOf(s)
 	result, err := judge.Analyze(t.Context(), r)
 	require.NoError(t, err)
-	require.Equal(t, analysis.Pass, result.Verdict, result.Reason)
+	require.Equal(t, analysis.Inconclusive, result.Verdict, result.Reason)
+	require.Contains(t, result.Reason, ": copies pass nothing")
 	r.Earlier = []analysis.Block{{Window: r.Window, Mirrored: true}}
 	r.Canary, r.Mirrored = 0.05, false
 	begin := r.Window.To
@@ -222,6 +223,7 @@ func TestWhatCopiesCouldNotProveHoldsNoLiveStep(t *testing.T) {
 		live := began.Add(10 * time.Minute)
 		judge := sequential.Judge{
 			Provider: novel{drawn: draws{}, chapters: []chapter{{began.Add(-time.Hour), arms(0.014)}, {live, arms(0.01)}}}, Canary: shopV2, Baseline: shopV1,
+			Metrics: []sequential.Metric{sequential.Rate{}}, Tuning: sequential.Tuning{AllCopied: true},
 		}
 		copies := analysis.Request{Mirrored: true, Began: began, Window: metrics.Window{From: began, To: live}}
 		result, err := judge.Analyze(t.Context(), copies)

@@ -75,3 +75,28 @@ func TestCopiesAreNoClientsThatCouldBeRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, analysis.Fail, result.Verdict, result.Reason)
 }
+
+// V9: half of the requests are read, and those fail ten times as often in any version. Only they are
+// copied, so the copies fail more often than all requests to stable; that is no fault of the canary.
+func TestCopiesOfReadsAreComparedByAWideMargin(t *testing.T) {
+	for name, c := range map[string]struct {
+		bad  float64
+		all  bool
+		want analysis.Verdict
+	}{
+		"healthy":                  {0.01, false, analysis.Inconclusive},
+		"every tenth copy fails":   {0.1, false, analysis.Fail},
+		"all requests were copied": {0.01, true, analysis.Fail},
+	} {
+		for _, rate := range []float64{10, 100} {
+			s := &shop{seed: 7, arms: map[metrics.Arm]arm{shopV1: {requests: rate, bad: 0.0055}, shopV2: {requests: rate / 2, bad: c.bad}}}
+			judge := judgeOf(s)
+			judge.Tuning.AllCopied = c.all
+			r := request(3600)
+			r.Canary, r.Mirrored = 0, true
+			result, err := judge.Analyze(t.Context(), r)
+			require.NoError(t, err)
+			require.Equal(t, c.want, result.Verdict, "%s at %v: %s", name, rate, result.Reason)
+		}
+	}
+}

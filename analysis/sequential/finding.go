@@ -102,12 +102,12 @@ func (f *Finding) need(judge Judge, n evidence.Need, looks int) {
 // missing says what a pass still needs, and if there is nothing, why.
 func (f Finding) missing(silence error) string {
 	switch {
-	case f.Note != "":
-		return fmt.Sprintf("%v: %s", f, f.Note)
 	case f.By == RatioOfValues:
 		return f.unmeasured(silence)
 	case f.Canary.Total == 0:
 		return "no requests to the canary" + words(silence)
+	case f.Note != "":
+		return fmt.Sprintf("%v: %s", f, f.Note)
 	case f.By == RatioOfRates && f.Baseline.Total == 0:
 		return fmt.Sprintf("%v: no requests to %s to compare with%s", f, f.baseline, words(silence))
 	case f.After == 0:

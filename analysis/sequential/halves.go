@@ -9,8 +9,8 @@ type test interface {
 	Resume(looks int)
 }
 
-// halves are the tests of copies and of live requests, two processes of their own: what copies
-// have shown passes no live step. Copies fail the canary with a quarter of the evidence, if the
+// halves are the tests of copies and of live requests, two processes of their own: copies pass
+// nothing. Copies fail the canary with a quarter of the evidence, if the
 // rollout begins with them. What they could not prove is no evidence beside live requests: it would
 // be in doubt for ever, as no copy can refute it.
 type halves[T test] struct {
@@ -40,7 +40,10 @@ func (h *halves[T]) present() T {
 }
 
 func (h *halves[T]) evidence() evidence.Evidence {
-	e := evidence.Evidence{Fail: h.live.Evidence().Fail, Pass: h.present().Evidence().Pass}
+	e := evidence.Evidence{Fail: h.live.Evidence().Fail}
+	if !h.now {
+		e.Pass = h.live.Evidence().Pass
+	}
 	if h.begins {
 		copies := h.copies.Evidence().Fail
 		if !h.now {
@@ -49,6 +52,14 @@ func (h *halves[T]) evidence() evidence.Evidence {
 		e.Fail = evidence.LogMean([]float64{copies, e.Fail}, []float64{1, 3})
 	}
 	return e
+}
+
+// wait is why nothing passes at present.
+func (h *halves[T]) wait() string {
+	if h.now {
+		return "copies pass nothing"
+	}
+	return ""
 }
 
 // sight is how well the present step was looked at.

@@ -30,7 +30,7 @@ import (
 // version is compared with what was learnt of the old one, and can fail. Without enough evidence
 // the verdict is [analysis.Inconclusive], or [analysis.Blind] until the present step was looked at
 // for long enough that an outage would have failed the canary: three looks, or more if it has few
-// requests. What copies have shown passes no live step. While stable fails as well, nobody passes.
+// requests. Copies pass nothing. While stable fails as well, nobody passes.
 // What follows is up to the plan: Requires, Deadline and OnDeadline of canary.Step.
 //
 // Give a Judge by value. It is safe for concurrent use.

@@ -63,16 +63,21 @@ func (l Latency) read(ctx context.Context, judge Judge, all []look) (process, er
 	if err != nil {
 		return nil, err
 	}
-	test, err := evidence.NewLatencyTest(before, judge.Tuning.settings(l.Fail, l.Pass))
+	settings := judge.Tuning.settings(l.Fail, l.Pass)
+	wide, err := judge.Tuning.ofCopies(settings, evidence.Latency)
 	if err != nil {
 		return nil, err
 	}
-	live := test
+	copies, err := evidence.NewLatencyTest(before, wide)
+	live, liveErr := evidence.NewLatencyTest(before, settings)
+	if err := errors.Join(err, liveErr); err != nil {
+		return nil, err
+	}
 	tables, silence, err := judge.tables(ctx, question{bounds: bounds}, all)
 	for j := range tables {
 		clear(tables[j][:judged])
 	}
-	p := &latency{newHalves(&test, &live, all), all, bounds, tables, nil, silence}
+	p := &latency{newHalves(&copies, &live, all), all, bounds, tables, nil, silence}
 	for _, table := range tables {
 		p.looks = append(p.looks, closed(table, all))
 	}
@@ -167,6 +172,8 @@ func (p *latency) finding(judge Judge, k int) Finding {
 	}
 	f.compare(ratio(seen, judge.Tuning.levels().Alpha))
 	average := latencyLook(p.tables, func(table []evidence.Look) evidence.Look { return usual(table[:k+1]) })
-	f.need(judge, p.present().Need(average), len(seen))
+	if f.Note = p.wait(); f.Note == "" {
+		f.need(judge, p.present().Need(average), len(seen))
+	}
 	return f
 }

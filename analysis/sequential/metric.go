@@ -77,7 +77,7 @@ func (r Rate) validate(judge Judge) error {
 	if r.FailOnly && (r.Pass != Margin{} || r.Weight < 0) {
 		useless = errors.New("it is FailOnly, and has a Pass margin or no Weight")
 	}
-	_, err := r.test(judge)
+	_, _, err := r.tests(judge)
 	return errors.Join(useless, err, judge.query(0, r.Signal).Validate(), judge.query(1, r.Signal).Validate())
 }
 
@@ -88,24 +88,30 @@ type rateTest interface {
 	Need(usual evidence.Look) evidence.Need
 }
 
-func (r Rate) test(judge Judge) (rateTest, error) {
+// tests returns a test for copies and one for live requests.
+func (r Rate) tests(judge Judge) (copies, live rateTest, err error) {
 	s := judge.Tuning.settings(r.Fail, r.Pass)
 	if r.FailOnly {
 		s.Fail = evidence.Margin(cmp.Or(r.Fail, Margin{2, 0.05}))
-		s.Pass, s.Alone = s.Fail, evidence.Margin{Factor: max(s.Fail.Factor, 3), Extra: max(s.Fail.Extra, 0.1)}
+		s.Pass, s.Alone = s.Fail, widest(s.Fail, evidence.Margin{Factor: 3, Extra: 0.1})
 	}
 	if r.Objective != 0 {
 		t, err := evidence.NewSLOTest(r.Objective, s)
-		return &t, err
+		again := t
+		return &t, &again, err
 	}
-	t, err := evidence.NewErrorTest(s)
-	return &t, err
+	wide, err := judge.Tuning.ofCopies(s, evidence.Errors)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := evidence.NewErrorTest(wide)
+	l, liveErr := evidence.NewErrorTest(s)
+	return &c, &l, errors.Join(err, liveErr)
 }
 
 func (r Rate) read(ctx context.Context, judge Judge, all []look) (process, error) {
-	copies, err := r.test(judge)
-	live, liveErr := r.test(judge)
-	if err := errors.Join(err, liveErr); err != nil {
+	copies, live, err := r.tests(judge)
+	if err != nil {
 		return nil, err
 	}
 	var past metrics.Counts
@@ -148,7 +154,7 @@ func (p *rate) finding(judge Judge, k int) Finding {
 	} else {
 		f.compare(ratio(seen, judge.Tuning.levels().Alpha))
 	}
-	if !p.FailOnly {
+	if f.Note = p.wait(); !p.FailOnly && f.Note == "" {
 		f.need(judge, p.present().Need(usual(seen)), len(seen))
 	}
 	return f

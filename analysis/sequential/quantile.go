@@ -99,7 +99,7 @@ func (p *quantile) finding(judge Judge, k int) Finding {
 		Canary: total(high, canaryOf), Baseline: total(high, baselineOf),
 	}
 	f.compare(evidence.Rate(count(f.Canary), judge.Tuning.levels().Alpha))
-	if p.present().Coarse() {
+	if f.Note = p.wait(); p.present().Coarse() {
 		f.Note = fmt.Sprintf("the bounds of the histogram around %v are too far apart to tell", p.Target)
 	}
 	f.need(judge, p.present().Need(quantileLook(usual(p.low[:k+1]), usual(high))), len(high))

@@ -38,6 +38,11 @@ type Tuning struct {
 	// IgnoreSplit accepts a division of the requests that is not as planned. Set it if
 	// requests are not routed one by one at random, but by headers or sessions.
 	IgnoreSplit bool
+	// AllCopied: copies are of all requests, as with mirror.Every, or as the service is only read, so
+	// they are compared like live ones. Else they are of requests that do not write, beside all requests to the baseline,
+	// and fail the canary by a wide margin only: three times the baseline plus 0.005, and for
+	// latency 1.5 times plus 0.05. Copies pass nothing.
+	AllCopied bool
 	// BaselineName is the name of the baseline in reasons; "" is "stable".
 	BaselineName string
 	// Reporter is the side that counts the requests. Its zero value, metrics.Source,
@@ -127,4 +132,17 @@ func (t Tuning) settings(fail, pass Margin) evidence.Settings {
 		s.Preset = evidence.Strict
 	}
 	return s
+}
+
+// ofCopies are the settings of a comparison for copies: as wide as for a canary without a baseline.
+func (t Tuning) ofCopies(s evidence.Settings, k evidence.Kind) (evidence.Settings, error) {
+	all, err := s.For(k)
+	if !t.AllCopied {
+		s.Fail, s.Pass = widest(all.Fail, all.Alone), widest(all.Pass, all.Alone)
+	}
+	return s, err
+}
+
+func widest(a, b evidence.Margin) evidence.Margin {
+	return evidence.Margin{Factor: max(a.Factor, b.Factor), Extra: max(a.Extra, b.Extra)}
 }

@@ -111,11 +111,12 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 		silence := tests[slices.Index(report.Findings, worst)].silence()
 		r.Verdict, r.Blindness = j.sight(all, tests, silence)
 		seen := all[len(all)-1].now && r.Verdict == analysis.Blind && r.Blindness == analysis.FewRequests && silence == nil
+		before := !all[len(all)-1].now && worst.Canary.Total > 0 || verdict == evidence.Pass && !seen
 		switch {
+		case r.Verdict == analysis.Blind && before:
+			r.Reason = worst.String() + ": that was before this step, which has shown nothing" + words(silence)
 		case verdict != evidence.Pass:
 			r.Reason = worst.missing(silence)
-		case r.Verdict == analysis.Blind && !seen:
-			r.Reason = worst.String() + ": that was before this step, which has shown nothing" + words(silence)
 		case r.Verdict == analysis.Blind:
 			r.Reason = worst.String()
 		default:

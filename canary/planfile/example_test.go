@@ -11,7 +11,7 @@ func ExampleParse() {
 name: shop
 settle: 10s
 steps:
-- {name: dark launch, mirror: 100%, hold: 5m}
+- {name: dark launch, mirror: 100%, hold: 5m, requires: no failure}
 - &step {name: one in five, canary: 20%, hold: 10m, deadline: 1h}
 - {<<: *step, name: everybody, canary: 100%}
 end: {kind: promote stable, deadline: 15m}
@@ -36,6 +36,7 @@ steps:
 - name: dark launch
   mirror: 100%
   hold: 5 minutes
+  requires: no failure
 - canary: 20
 end: {kind: promote stable, deadline: -15m}
 `))
@@ -43,6 +44,6 @@ end: {kind: promote stable, deadline: -15m}
 	// Output:
 	// canary: plan "shop": line 3: settel: there is no such field; did you mean settle?
 	// line 7: steps 1 "dark launch" hold: duration "5 minutes": want a form such as 1m30s
-	// line 8: steps 2 canary: found 20, want a percentage in quotes or with its sign, such as "12.5%"
-	// line 9: end deadline: -15m0s is negative
+	// line 9: steps 2 canary: found 20, want a percentage in quotes or with its sign, such as "12.5%"
+	// line 10: end deadline: -15m0s is negative
 }

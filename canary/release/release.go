@@ -66,6 +66,8 @@ type Parts struct {
 	Workload *workload.Deployments
 	// Stable and Canary are the arms whose requests a judge counts.
 	Stable, Canary metrics.Arm
+
+	copied bool // all requests, whatever their method
 }
 
 // Target returns the routing.Target of the service.
@@ -108,7 +110,7 @@ func (s Service) Parts(virtualServices routing.Client[networking.VirtualService]
 	if err := errors.Join(errs...); err != nil {
 		return Parts{}, fmt.Errorf("release: service %s/%s: %w", s.Namespace, s.Name, err)
 	}
-	return Parts{Router: router, Workload: pods, Stable: s.arm(s.Stable), Canary: s.arm(s.Canary)}, nil
+	return Parts{Router: router, Workload: pods, Stable: s.arm(s.Stable), Canary: s.arm(s.Canary), copied: s.Mirror.Every()}, nil
 }
 
 func (s Service) arm(v Version) metrics.Arm {
@@ -148,7 +150,11 @@ func (p Parts) Verifier(provider metrics.ProxyCounter, lag time.Duration) verify
 
 // Judge returns a judge that compares the canary with stable. The Provider counts the
 // requests of both; metrics/prometheus has one. If no metrics are given, the judge
-// has sequential.Defaults: server errors, latency and client errors.
+// has sequential.Defaults: server errors, latency and client errors. It knows whether copies are of
+// all methods.
 func (p Parts) Judge(provider metrics.Sequencer, judged ...sequential.Metric) sequential.Judge {
-	return sequential.Judge{Provider: provider, Canary: p.Canary, Baseline: p.Stable, Metrics: judged}
+	return sequential.Judge{
+		Provider: provider, Canary: p.Canary, Baseline: p.Stable, Metrics: judged,
+		Tuning: sequential.Tuning{AllCopied: p.copied},
+	}
 }

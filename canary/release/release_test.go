@@ -15,6 +15,7 @@ import (
 	"github.com/serin-go/serin/canary/release"
 	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -49,6 +50,12 @@ func TestThePartsAreOfTheSameVersions(t *testing.T) {
 	require.Equal(t, metrics.Arm{Workload: "shop-v2", Namespace: "shop"}, p.Canary)
 	judge := p.Judge(nil, sequential.Rate{})
 	require.Equal(t, []metrics.Arm{p.Stable, p.Canary}, []metrics.Arm{judge.Baseline, judge.Canary})
+	require.False(t, judge.Tuning.AllCopied, "only reads are copied")
+	every := shop
+	every.Mirror = mirror.Methods{mirror.Every}
+	all, err := parts(t, every)
+	require.NoError(t, err)
+	require.True(t, all.Judge(nil).Tuning.AllCopied)
 	rights := fmt.Sprint(p.Router.Rights(canary.Plan{}), p.Workload.Rights(canary.Plan{}))
 	for _, name := range []string{"virtualservices", "shop-v1", "shop-v2"} {
 		require.Contains(t, rights, name)

@@ -59,7 +59,7 @@ func (s shop) runner(plan canary.Plan) (*canary.Runner, error) {
 
 func newPlan(end canary.EndKind) canary.Plan {
 	plan, err := canary.NewPlan("shop").
-		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute}).
+		Step(canary.Step{Traffic: canary.Traffic{Mirror: canary.Full}, Hold: time.Minute, Requires: canary.NoFailure}).
 		Step(canary.Step{Traffic: canary.Traffic{Canary: canary.Full}, Hold: time.Minute}).
 		End(canary.End{Kind: end}).Build()
 	must(err)

@@ -60,7 +60,7 @@ settle: 200ms
 scrapeLag: 400ms
 interval: 300ms
 steps:
-- {name: dark launch, mirror: 100%%, hold: 2s, deadline: 1m}
+- {name: dark launch, mirror: 100%%, hold: 2s, deadline: 1m, requires: no failure}
 - {name: one in five, canary: 20%%, hold: 2s, deadline: 1m}
 - {name: everybody, canary: 100%%, hold: 2s, deadline: 1m}
 end: {kind: promote stable, deadline: 1m}
