@@ -153,6 +153,9 @@ func (t *turn) resume(why string) *decision {
 	if !t.s.Paused.IsZero() {
 		t.unpause()
 	} else if t.s.Phase == phase.Retreating {
+		if t.s.Retreat.Cause == cause.StableWorse {
+			t.s.Retreat.remember(t.o.Now)
+		}
 		t.s.Retreat.Cause, t.s.Retreat.Gone = cause.SteppedBack, t.o.Now // no cause is waited for any more
 	}
 	r := Reason{Cause: cause.MovedOn, Detail: why}

@@ -148,7 +148,7 @@ func (t *turn) judged(step *Step, from time.Time) (lack Reason, d *decision) {
 		return Reason{Cause: cause.JudgeError, Detail: j.Err.Error()}, nil
 	case j.Result.Verdict == analysis.Fail:
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
-	case j.Result.StableWorse && t.exposed() && (t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift): // the canary may hurt both
+	case j.Result.StableWorse && t.mayHurtBoth():
 		return lack, t.fallBack(cause.StableWorse, j.Result.Reason)
 	case t.suffices(step):
 		return lack, nil

@@ -46,8 +46,7 @@ func (t *turn) retreat() *decision {
 		if d := t.putUp(); d != nil {
 			return d
 		}
-		resumed := append(slices.Clip(r.Resumed), resumption{r.Cause, t.o.Now})
-		r.Resumed = resumed[max(0, len(resumed)-maxResumed):]
+		r.remember(t.o.Now)
 		return t.enterWhenReady(t.s.Step, t.s.Reason)
 	}
 	return t.stay(Reason{Cause: t.s.Retreat.Cause, Detail: t.s.Reason, Until: until})
@@ -61,6 +60,13 @@ const (
 	healing    = 5 * time.Minute  // in which stable recovers from what the canary has done to it
 	healed     = 9                // looks that show that it has: the 8 that may show that it is worse, and the last one's lag
 )
+
+// mayHurtBoth reports whether a stable that is worse than its past is a reason to retreat. It is none
+// where somebody has ordered a resume in this step: people have found that it is not the canary.
+func (t *turn) mayHurtBoth() bool {
+	accepted := slices.ContainsFunc(t.s.Retreat.Resumed, func(r resumption) bool { return r.Cause == cause.StableWorse })
+	return !accepted && t.exposed() && (t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift)
+}
 
 // heals looks whether stable is well again since the canary has no users: then the canary has hurt
 // both, and goes back. Otherwise people have to find out what does.
@@ -182,6 +188,12 @@ func (t *turn) readable() (back bool, why string, d *decision) {
 		return false, "", t.rollBack("the judge failed step \"" + t.steps[t.s.Step].Name + "\": " + j.Result.Reason)
 	}
 	return !j.unread(), j.words(), nil
+}
+
+// remember adds a return from the Retreat.
+func (r *retreat) remember(now time.Time) {
+	all := append(slices.Clip(r.Resumed), resumption{r.Cause, now})
+	r.Resumed = all[max(0, len(all)-maxResumed):]
 }
 
 // resumed counts the returns from a Retreat of the same cause in 24 hours.

@@ -63,6 +63,16 @@ func TestAStableThatStaysWorseHoldsTheRollout(t *testing.T) {
 		s.send(canary.Command{Order: order.Resume})
 		s.promotes()
 	})
+	hurt(t, func(t *testing.T, s *stage) { // it stays worse, and people know why: it was night before
+		s.turns(20 * time.Minute)
+		s.send(canary.Command{Order: order.Resume})
+		s.turns(5 * time.Minute)
+		require.Equal(t, phase.Progressing, s.read().State.Phase)
+		require.NotZero(t, s.read().Traffic)
+		s.judge.Script = []canarytest.Ruling{{Verdict: analysis.Pass, StableWorse: true}}
+		s.turnsFor(2 * time.Hour)
+		require.Equal(t, cause.StableWorse, s.read().State.Retreat.Cause, "the next step is another share")
+	})
 	hurt(t, func(t *testing.T, s *stage) { // nobody can look
 		s.judge.Script = []canarytest.Ruling{unread}
 		s.turns(20 * time.Hour)

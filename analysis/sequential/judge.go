@@ -42,6 +42,12 @@ type Judge struct {
 	// Metrics are what is judged. None means Defaults(): server errors, latency, and client
 	// errors, which no canary has to pass.
 	Metrics []Metric
+	// Neighbours share something with the canary that it may overload: a service that it calls, or
+	// another that uses the same database. If one of them has far more server errors than before the
+	// rollout (three times the rate, and 0.005), the Result is StableWorse, as if that were stable
+	// itself: the rollout gives stable all traffic, and sees whether that helps. An Arm with Service
+	// alone is a whole service. Each costs two queries.
+	Neighbours []metrics.Arm
 	// Tuning is all else. Its zero value is the default.
 	Tuning Tuning
 }
@@ -58,6 +64,11 @@ func (j Judge) Validate() error {
 	errs = append(errs, j.Tuning.mistakes()...)
 	if n := len(j.Metrics); n > maxMetrics {
 		errs = append(errs, fmt.Errorf("there are %d metrics; want %d at most", n, maxMetrics))
+	}
+	for i, arm := range j.Neighbours {
+		if err := (metrics.Query{Arm: arm, Reporter: j.Tuning.Reporter}).Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("neighbour %d: %w", i, err))
+		}
 	}
 	for i, m := range j.Metrics {
 		switch {
@@ -121,7 +132,11 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 			return analysis.Result{}, fmt.Errorf("analysis: %v: %w", m, err)
 		}
 	}
-	return j.judge(all, tests)
+	neighbours, err := j.ofNeighbours(ctx, all)
+	if err != nil {
+		return analysis.Result{}, err
+	}
+	return j.judge(all, tests, neighbours)
 }
 
 // lag is how long after the end of a look its counts are final.

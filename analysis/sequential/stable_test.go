@@ -109,3 +109,56 @@ func (b brief) Sequence(ctx context.Context, q metrics.Query, windows []metrics.
 	require.LessOrEqual(b.t, windows[len(windows)-1].To.Sub(windows[0].From), b.most)
 	return b.strict.Sequence(ctx, q, windows)
 }
+
+// A neighbour that the canary overloads is as bad as a stable that it overloads: a service that it
+// calls, here. What nobody knows has no past, and is no reason.
+func TestANeighbourThatTurnsBadIsAReasonToRetreat(t *testing.T) {
+	began := time.Unix(1e9, 0)
+	prices, unknown := metrics.Arm{Service: "prices.shop.svc.cluster.local"}, metrics.Arm{Service: "nobody"}
+	arms := func(bad float64) map[metrics.Arm]arm {
+		return map[metrics.Arm]arm{shopV1: {100, 0.004, 0}, shopV2: {20, 0.004, 0}, prices: {50, bad, 0}}
+	}
+	for name, c := range map[string]struct {
+		bad   float64
+		who   metrics.Arm
+		r     analysis.Request
+		worse bool
+	}{
+		"as before":           {0.01, prices, analysis.Request{Canary: 1. / 6}, false},
+		"twice as bad":        {0.02, prices, analysis.Request{Canary: 1. / 6}, false},
+		"a third fails":       {0.33, prices, analysis.Request{Canary: 1. / 6}, true},
+		"with everything":     {0.33, prices, analysis.Request{Canary: 1}, true},
+		"nobody knows it":     {0.33, unknown, analysis.Request{Canary: 1. / 6}, false},
+		"copies only":         {0.33, prices, analysis.Request{Mirrored: true}, false},
+		"stable was promoted": {0.33, prices, analysis.Request{Promoted: true, PromotionBegan: began}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			judge := judgeOf(nil)
+			judge.Neighbours = []metrics.Arm{c.who}
+			judge.Provider = knowing{novel{drawn: draws{}, chapters: []chapter{{began.Add(-2 * time.Hour), arms(0.01)}, {began, arms(c.bad)}}}, unknown}
+			c.r.Began, c.r.Window = began, metrics.Window{From: began, To: began.Add(5 * time.Minute)}
+			result, err := judge.Analyze(t.Context(), c.r)
+			require.NoError(t, err)
+			require.Equal(t, c.worse, result.StableWorse, result.Reason)
+			if c.worse {
+				require.Contains(t, result.Reason, "service prices.shop.svc.cluster.local itself has ")
+			}
+		})
+	}
+	judge := judgeOf(newShop(arm{}, arm{}))
+	judge.Neighbours = []metrics.Arm{prices, {}}
+	require.ErrorContains(t, judge.Validate(), "neighbour 1: ")
+}
+
+// knowing has no series of one arm.
+type knowing struct {
+	novel
+	not metrics.Arm
+}
+
+func (k knowing) Sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	if q.Arm == k.not {
+		return nil, metrics.ErrNoSeries
+	}
+	return k.novel.Sequence(ctx, q, windows)
+}

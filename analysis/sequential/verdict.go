@@ -9,10 +9,11 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/internal/judging"
 )
 
 // judge walks through all looks.
-func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
+func (j Judge) judge(all []look, tests []process, neighbours []past) (analysis.Result, error) {
 	judge, err := evidence.NewJudge(j.Tuning.levels())
 	if err != nil {
 		return analysis.Result{}, err
@@ -52,7 +53,7 @@ func (j Judge) judge(all []look, tests []process) (analysis.Result, error) {
 		r.Values = append(r.Values, f.values()...)
 	}
 	j.say(&r, &report, verdict, all, tests)
-	j.ofStable(&r, all, tests)
+	compare(&r, append(j.ofStable(all, tests), neighbours...))
 	return r, nil
 }
 
@@ -103,7 +104,7 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 		r.Verdict, r.Reason = analysis.Fail, report.blame()
 	case verdict == evidence.Invalid:
 		r.Blindness = analysis.NotAsPlanned
-		r.Reason = "the requests are not divided as planned, so the arms cannot be compared: look for pods that are not ready or were ejected, for sessions that stick, and for requests that choose their version by a header; " + worst.String()
+		r.Reason = divided(all, counted(tests)) + "so the arms cannot be compared: look for clients without a proxy, rules that lead past this one, pods that are not ready or were ejected, sessions that stick, and requests that choose their version by a header; " + worst.String()
 	case len(all) > 0 && stableFails(tests, len(all)-1):
 		r.Blindness = analysis.StableFails
 		r.Reason = fmt.Sprintf("%s; in the last look %s failed as well, so nothing can be learnt", worst, j.Tuning.baseline())
@@ -126,6 +127,19 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 			r.Reason += "; an outage could not have been found yet in this step"
 		}
 	}
+}
+
+// divided tells how the requests of the present block were divided.
+func divided(all []look, requests []evidence.Look) string {
+	block := all[len(all)-1].block
+	var canary, baseline float64
+	for k, l := range requests[:len(all)] {
+		if all[k].block == block {
+			canary, baseline = canary+l.Canary.Total, baseline+l.Baseline.Total
+		}
+	}
+	return fmt.Sprintf("the requests are not divided as planned (%s to the canary at present, and %s planned), ",
+		judging.Percent(canary/max(canary+baseline, 1)), judging.Percent(block.Canary))
 }
 
 // sight tells whether a canary that had failed wholly in the step under way would have failed, and

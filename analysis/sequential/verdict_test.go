@@ -112,7 +112,7 @@ func TestRequestsThatAreNotDividedAsPlannedHoldTheStep(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, analysis.Blind, result.Verdict)
 	require.Equal(t, analysis.NotAsPlanned, result.Blindness)
-	require.Contains(t, result.Reason, "the requests are not divided as planned")
+	require.Contains(t, result.Reason, "the requests are not divided as planned (5% to the canary at present, and 20% planned), so the arms cannot be compared: look for clients without a proxy")
 
 	for name, change := range map[string]func(*analysis.Request){
 		"as planned":                    func(r *analysis.Request) { r.Canary = 0.05 },
