@@ -131,7 +131,7 @@ func learnt(mesh *fake.Mesh) analysis.Analyzer {
 	return sequential.Judge{Provider: mesh, Canary: reviewsV2, Baseline: reviewsV1}
 }
 
-// S20, V2, V5.
+// S20, V4.
 func TestAVersionThatFailsInTheBakeTimeIsUndone(t *testing.T) {
 	judges := map[string]struct {
 		judge func(*fake.Mesh) analysis.Analyzer

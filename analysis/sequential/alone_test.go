@@ -51,7 +51,7 @@ func (n novel) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Du
 	return eachBound(ctx, n.Sequence, q, bounds, windows)
 }
 
-// V2, V5: the canary has everything, or stable was promoted and has everything again: the new
+// V4: the canary has everything, or stable was promoted and has everything again: the new
 // version goes on being judged, against what was learnt of the old one. A fault is found in a few
 // looks, whenever it begins, and a healthy version fails in none.
 func TestTheNewVersionIsJudgedWhenItHasNoBaseline(t *testing.T) {
@@ -113,7 +113,7 @@ func TestTheNewVersionIsJudgedWhenItHasNoBaseline(t *testing.T) {
 	}
 }
 
-// V4: an hour of good copies passes no live step, and a live step that has seen little is none
+// V5, V6: an hour of good copies passes no live step, and a live step that has seen little is none
 // that was looked at.
 func TestWhatCopiesHaveShownPassesNoLiveStep(t *testing.T) {
 	s := newShop(arm{bad: 0.02}, arm{bad: 0.02})
@@ -137,7 +137,7 @@ func TestWhatCopiesHaveShownPassesNoLiveStep(t *testing.T) {
 	}
 }
 
-// V9: both versions fail through something that they share. Nobody passes meanwhile, and nobody
+// V10: both versions fail through something that they share. Nobody passes meanwhile, and nobody
 // is blamed.
 func TestNothingIsLearntWhileStableFails(t *testing.T) {
 	began := time.Unix(1e9, 0)

@@ -103,6 +103,7 @@ func TestTooManyBadAnswersToUsersFailWhateverTheBaselineDoes(t *testing.T) {
 	require.NotEqual(t, analysis.Fail, result.Verdict, result.Reason)
 }
 
+// V12: the words name what it may be.
 func TestRequestsThatAreNotDividedAsPlannedHoldTheStep(t *testing.T) {
 	judge := judgeOf(newShop(arm{bad: 0.005}, arm{bad: 0.005})) // 5 %
 	judge.Tuning.IgnoreSplit = false
@@ -303,7 +304,7 @@ func ExampleMetric() {
 	// memory per pod
 }
 
-// An arm that the store knows nothing of is one without readings only if the other
+// V7: an arm that the store knows nothing of is one without readings only if the other
 // one's requests say that it had some.
 func TestSilenceIsForWantOfReadingsOnlyIfThereMustBeSome(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -408,7 +409,7 @@ func (u untilThen) Sequence(ctx context.Context, q metrics.Query, windows []metr
 	return counts, err
 }
 
-// F11: settings that are no settings are told, and not computed with.
+// V14, F11: settings that are no settings are told, and not computed with.
 func TestHostileSettingsAndCountsAreErrors(t *testing.T) {
 	judge := judgeOf(newShop(arm{}, arm{}))
 	for _, weight := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {

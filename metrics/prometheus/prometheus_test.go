@@ -80,6 +80,7 @@ var (
 	slow         = metrics.Query{Arm: reviews, Signal: metrics.SlowerThan(100 * time.Millisecond)}
 )
 
+// V15: calls of gRPC count by their own status, among others.
 func TestCountsFromAnswersOfTheAPI(t *testing.T) {
 	for name, c := range map[string]struct {
 		query  metrics.Query
