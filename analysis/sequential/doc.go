@@ -61,7 +61,8 @@
 //
 // # Hold times
 //
-// A step lasts about the requests of the table divided by the canary's requests a second.
+// A step lasts about the requests of the table divided by the canary's requests a second, and at
+// least three looks: no evidence is trusted sooner, however many requests there are.
 // At 10 requests a second and 0.1 % errors a pass takes 1,200/10 s = 2 minutes, a doubled
 // error rate is found in 22 minutes, and a tenfold rate in 75 seconds. A pass in less time than a
 // doubled rate takes to be found says that the rate is below 1.5 times stable's plus 0.5 %: a
@@ -93,13 +94,20 @@
 //     IgnoreSplit.
 //   - Routing by header compares different users, and no setting corrects that.
 //   - Mirroring: only the destination reports copies. The Judge asks it then, and does not
-//     test how the requests are divided.
-//   - A canary that starts cold: set Warmup to one or two looks.
+//     test how the requests are divided. Copies are of other requests than stable has, so they
+//     fail a canary by a wide margin only, and pass nothing; see AllCopied.
+//   - A canary that starts cold: set Warmup to one or two looks. Nobody looks at them.
+//   - Arms that are read at different moments, as by Destination with long scrape intervals: looks
+//     wait for both, but a burst may still count for one arm earlier than for the other. Count at
+//     the source, with looks of a scrape interval or more.
+//   - A canary that hurts stable as much as itself is no worse. Stable, and the Neighbours, are
+//     compared with the hour before the rollout for that; what is usual by day and not by night
+//     looks like harm there. The rollout retreats and asks people; it does not fail the canary.
 //   - Gauges whose values persist (autocorrelation 0.95): 4 % of the healthy canaries fail
 //     with a tolerance of 10 %, 9 to 14 % without.
 //
-// Bursts, drifts and failing dependencies that both versions meet break nothing, as long as
-// requests are routed one by one at random.
+// Bursts, drifts and failing dependencies that both versions meet fail no healthy canary, as long
+// as requests are routed one by one at random, and both arms are read at the same moments.
 //
 // # How it works
 //
