@@ -115,7 +115,11 @@ func (r Rate) read(ctx context.Context, judge Judge, all []look) (process, error
 		return nil, err
 	}
 	var past metrics.Counts
-	tables, silence, err := judge.tables(ctx, question{signal: r.Signal, past: &past}, all)
+	q := question{signal: r.Signal}
+	if !r.FailOnly {
+		q.past = &past
+	}
+	tables, silence, err := judge.tables(ctx, q, all)
 	if err != nil {
 		return nil, err
 	}
