@@ -14,6 +14,24 @@ import (
 // a judge included, if that takes no longer than lastTime.
 const lastLooks, lastTime = 5, 5 * time.Minute
 
+// outageLooks is how many looks a judge needs to find an outage.
+const outageLooks = 3
+
+// lateFault keeps the traffic from a promoted stable until a fault that began at the end of the
+// last step was found: a plan without a bake time has no later judgement. It is nil if that time
+// is over, or if nobody judges in looks.
+func (t *turn) lateFault() *decision {
+	s := &t.s
+	if s.Phase != phase.PromotingStable || s.PromoteNow || t.o.Look == 0 || len(t.steps) == 0 || t.steps[s.Step].Requires == Nothing {
+		return nil
+	}
+	until := s.Entered.Add(min(lastTime, t.lag+outageLooks*t.o.Look))
+	if !t.before(until) {
+		return nil
+	}
+	return t.stay(Reason{cause.Verdict, "stable is promoted, and the end of the last step is still looked at", until})
+}
+
 // aftermath looks at stable after a way back, and adds what it shows to the reason: if stable
 // does no better, the canary was not the cause. It is nil when that is done, or if the canary
 // had no traffic to be judged by.

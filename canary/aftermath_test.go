@@ -13,6 +13,7 @@ import (
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/canarytest"
 	"github.com/serin-go/serin/canary/order"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -130,3 +131,42 @@ type looking struct {
 }
 
 func (l looking) Look() time.Duration { return l.look }
+
+// A fault that begins just before the last step is left, or in a promotion that takes no time, is
+// found after three looks. Nobody would look at the new version later in a plan without a bake time.
+func TestAFaultAtTheEndOfTheLastStepIsFoundBeforeTheRolloutIsOver(t *testing.T) {
+	const look, lag = 15 * time.Second, 20 * time.Second
+	for name, c := range map[string]struct {
+		orders     bool // to promote
+		look       time.Duration
+		next, ends phase.Phase
+		stays      time.Duration // in PromotingStable
+	}{
+		"a judge in looks":      {false, look, phase.RestoringStable, phase.RolledBack, 3 * look},
+		"a judge that has none": {false, 0, phase.Returning, phase.Promoted, 0},
+		"an order to promote":   {true, look, phase.Returning, phase.Promoted, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, s2().ScrapeLag(lag).Interval(time.Second), func(t *testing.T, s *stage) {
+				if c.orders {
+					s.turns(2 * time.Minute)
+					s.send(canary.Command{Order: order.Promote})
+				}
+				state, _ := s.run()
+				require.Equal(t, c.ends, state.Phase, state.Reason)
+				at := map[phase.Phase]time.Time{}
+				for _, e := range state.Trace {
+					at[e.Phase] = e.At
+				}
+				require.InDelta(t, c.stays, at[c.next].Sub(at[phase.PromotingStable]), float64(2*time.Second))
+			}, func(config *canary.Config) {
+				config.Analyzer = looking{judgeFunc(func(_ context.Context, r analysis.Request) (analysis.Result, error) {
+					if began := r.PromotionBegan; !began.IsZero() && r.Window.To.Sub(began) >= 3*look {
+						return analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}, nil
+					}
+					return analysis.Result{Verdict: analysis.Pass}, nil
+				}), c.look}
+			})
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -76,7 +77,7 @@ func (t *turn) leave() *decision {
 	case !t.s.Paused.IsZero():
 		return t.paused()
 	}
-	if d := t.aftermath(); d != nil {
+	if d := cmp.Or(t.aftermath(), t.lateFault()); d != nil {
 		return d
 	}
 	return t.reach(t.after(t.s.Phase), t.reasonToLeave())

@@ -91,7 +91,8 @@ const (
 	// canary all traffic. In the next rollout the two change their roles.
 	Stay EndKind = iota
 	// PromoteStable: while the canary has all traffic, the stable workload is updated to
-	// the canary's version. Then the traffic returns to stable.
+	// the canary's version. Then the traffic returns to stable, but not before a judge that
+	// is a Looker has had three looks since the last step: it finds an outage in that time.
 	PromoteStable
 	// Discard: the canary was only tried, and traffic returns to stable.
 	Discard
