@@ -167,7 +167,7 @@ func (d *badDay) reach40(t *testing.T) (ended <-chan ending, kill func()) {
 // fail makes every request to the canary fail from now on.
 func (d *badDay) fail() {
 	d.failed = time.Now()
-	d.v2.Broken.Store(true)
+	d.v2.Fails.Store(100)
 }
 
 // back waits until users had answers of stable only for a second.

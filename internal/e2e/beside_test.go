@@ -1,7 +1,7 @@
 package e2e_test
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -22,61 +22,81 @@ import (
 // TestBesideTheOthers counts the requests that users lose until stable has everything, and
 // holds them against what is to be reached beside Flagger and Argo Rollouts.
 func TestBesideTheOthers(t *testing.T) {
-	for _, row := range []struct {
-		name  string
-		looks looks
-		limit time.Duration // blind
-		harm  func(b *harmed, t *testing.T)
-		most  int64
-		ends  phase.Phase
-		holds func(b *harmed, t *testing.T) // in the end
-	}{
-		{"a, polled once a second", polled, 0, nil, 0, phase.Promoted, (*harmed).requirePatches},
-		{"a, read by informers", listed, 0, nil, 0, phase.Promoted, (*harmed).requireNothingButPatches},
-		{"d, watched", watched, 0, (*harmed).losePods, 10, phase.Retreating, nil},
-		{"d, polled once a second", polled, 0, (*harmed).losePods, 60, phase.Retreating, nil},
-		{"h, watched", watched, 0, (*harmed).scaleToZero, 10, phase.Retreating, nil},
-		{"h, polled once a second", polled, 0, (*harmed).scaleToZero, 60, phase.Retreating, nil},
-		{"e", polled, 0, (*harmed).loseReadings, 1600, phase.Retreating, nil},
-		{"e, with a blind limit of 5 s", polled, 5 * time.Second, (*harmed).loseReadings, 300, phase.Retreating, nil},
-		{"f", polled, 0, (*harmed).edit, 0, phase.Promoted, (*harmed).requireEdit},
+	for _, row := range []besideRow{
+		{name: "a, polled once a second", holds: (*harmed).requirePatches},
+		{name: "a, read by informers", looks: listed, holds: (*harmed).requireNothingButPatches},
+		{name: "b", bad: 30, at: share(20), most: 60, ends: phase.RolledBack},
+		{name: "b, with a dark launch", dark: true, bad: 30, at: mirrored, ends: phase.RolledBack},
+		{name: "c", at: share(60), harm: failing(50), most: 160, ends: phase.RolledBack},
+		{name: "c, with looks of 10 s", look: 10 * time.Second, at: share(60), harm: failing(50), most: 1300, ends: phase.RolledBack},
+		{name: "d, watched", looks: watched, harm: (*harmed).losePods, most: 10, ends: phase.Retreating},
+		{name: "d, polled once a second", harm: (*harmed).losePods, most: 60, ends: phase.Retreating},
+		{name: "h, watched", looks: watched, harm: (*harmed).scaleToZero, most: 10, ends: phase.Retreating},
+		{name: "h, polled once a second", harm: (*harmed).scaleToZero, most: 60, ends: phase.Retreating},
+		{name: "e", harm: (*harmed).loseReadings, most: 1600, ends: phase.Retreating},
+		{name: "e, with a blind limit of 5 s", limit: 5 * time.Second, harm: (*harmed).loseReadings, most: 300, ends: phase.Retreating},
+		{name: "f", harm: (*harmed).edit, holds: (*harmed).requireEdit},
+		{name: "g", at: share(100), harm: failing(100), most: 450, ends: phase.RolledBack},
+		{name: "g, 8 s into the hold", at: share(100), after: 9 * time.Second, harm: failing(100), most: 450, ends: phase.RolledBack},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if row.looks != watched { // where milliseconds count
 				t.Parallel()
 			}
-			b := newHarmed(t)
-			ctx, cancel := context.WithCancel(t.Context())
-			ended := make(chan canary.State)
-			runner := b.besideRunner(t, row.limit, row.looks)
-			b.load = traffic.Start(b.gateway, 100)
-			go func() {
-				state, _ := runner.Run(ctx)
-				ended <- state
-			}()
-			b.seen.wait(t, share(40))
-			if row.harm != nil {
-				<-time.After(2 * time.Second)
-				row.harm(b, t)
-			}
-			b.seen.wait(t, canary.Traffic{})
-			<-time.After(time.Second) // what is under way
-			if !row.ends.Final() {
-				cancel()
-			}
-			state := <-ended
-			cancel()
-			tally := b.load.Stop()
-			failed := int64(tally.Lost) + b.gateway.Failed()
-			fmt.Printf("beside: %s, %d failed\n", row.name, failed)
-			t.Log(tally, state.Reason)
-			require.Equal(t, row.ends, state.Phase, state.Reason)
-			require.LessOrEqual(t, failed, row.most)
-			if row.holds != nil {
-				row.holds(b, t)
-			}
+			row.run(t)
 		})
 	}
+}
+
+// besideRow is a row of the comparison.
+type besideRow struct {
+	name  string
+	looks looks
+	limit time.Duration                 // blind
+	look  time.Duration                 // of the judge; zero is a second
+	dark  bool                          // begins with copies
+	bad   int64                         // of 100 answers of the canary, from the start
+	at    canary.Traffic                // that something goes wrong in; zero is 40 %
+	after time.Duration                 // this was written; zero is 2 s
+	harm  func(b *harmed, t *testing.T) // what goes wrong
+	most  int64                         // requests, but for those that fail while stable is restored
+	ends  phase.Phase                   // zero is Promoted
+	holds func(b *harmed, t *testing.T) // in the end
+}
+
+const besideRate = 100 // requests a second
+
+func (row besideRow) run(t *testing.T) {
+	b := newHarmed(t)
+	b.v2.Fails.Store(row.bad)
+	ended, kill := runs(t, b.besideRunner(t, row))
+	b.load = traffic.Start(b.gateway, besideRate)
+	b.seen.wait(t, cmp.Or(row.at, share(40)))
+	if row.harm != nil {
+		<-time.After(cmp.Or(row.after, 2*time.Second))
+		row.harm(b, t)
+	}
+	b.seen.wait(t, canary.Traffic{})
+	<-time.After(time.Second) // what is under way
+	ends := cmp.Or(row.ends, phase.Promoted)
+	if !ends.Final() {
+		kill()
+	}
+	state := (<-ended).state
+	tally := b.load.Stop()
+	failed, restored := int64(tally.Lost)+b.gateway.Failed(), b.phases.restored()
+	fmt.Printf("beside: %s, %d failed, %.1f s to restore stable\n", row.name, failed, restored.Seconds())
+	t.Log(tally, state.Reason)
+	require.Equal(t, ends, state.Phase, state.Reason)
+	require.LessOrEqual(t, failed, row.most+int64(besideRate*restored.Seconds()))
+	if row.holds != nil {
+		row.holds(b, t)
+	}
+}
+
+// failing makes so many of 100 requests to the canary fail.
+func failing(percent int64) func(b *harmed, t *testing.T) {
+	return func(b *harmed, _ *testing.T) { b.v2.Fails.Store(percent) }
 }
 
 // losePods deletes the pods of the canary. The new ones never become ready.
@@ -96,7 +116,7 @@ func (b *harmed) scaleToZero(t *testing.T) {
 // loseReadings has the canary fail five seconds after the metric store went away.
 func (b *harmed) loseReadings(*testing.T) {
 	b.away.Store(true)
-	time.AfterFunc(5*time.Second, func() { b.v2.Broken.Store(true) })
+	time.AfterFunc(5*time.Second, func() { b.v2.Fails.Store(100) })
 }
 
 // edited puts a rule to another host first, and a policy on the main rule.

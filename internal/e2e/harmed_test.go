@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,10 +23,12 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/canary/rights"
 	"github.com/serin-go/serin/canary/workload"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/mirror"
 	"github.com/serin-go/serin/routing"
 )
 
@@ -36,6 +40,7 @@ type harmed struct {
 	away      atomic.Bool // the metric store
 	load      *traffic.Load
 	seen      *seen
+	phases    phases
 	api       *counter              // of the driver's requests
 	followers []string              // VirtualServices that get the same traffic
 	config    *rest.Config          // of the driver, once there is one
@@ -65,22 +70,33 @@ const (
 )
 
 // besideRunner has the settings of the comparison.
-func (b *harmed) besideRunner(t *testing.T, limit time.Duration, how looks) *canary.Runner {
-	plan := build(t, canary.NewPlan("reviews").Settle(time.Second).ScrapeLag(time.Second).Interval(time.Second).BlindLimit(limit).
-		Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full),
-			canary.Step{Hold: 10 * time.Second, Deadline: time.Minute, Requires: canary.NoFailure}).
+func (b *harmed) besideRunner(t *testing.T, row besideRow) *canary.Runner {
+	step := canary.Step{Hold: 10 * time.Second, Deadline: time.Minute, Requires: canary.NoFailure}
+	begin := canary.NewPlan("reviews").Settle(time.Second).ScrapeLag(time.Second).Interval(time.Second).BlindLimit(row.limit)
+	if row.dark {
+		begin = begin.Step(mirror.Steps(step, canary.Full)...)
+	}
+	plan := build(t, begin.Weights(canary.Linear(20*canary.Percent, 20*canary.Percent, canary.Full), step).
 		End(canary.End{Kind: canary.PromoteStable}))
 	judge := sequential.Judge{
 		Provider: b.counts(t), Canary: b.arm("reviews-v2"), Baseline: b.arm("reviews-v1"),
 		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
-		Tuning:  sequential.Tuning{Look: time.Second, Reporter: metrics.Destination},
+		Tuning:  sequential.Tuning{Look: cmp.Or(row.look, time.Second), Reporter: metrics.Destination},
 	}
-	return b.driven(t, plan, how, analysis.AnalyzerFunc(func(ctx context.Context, r analysis.Request) (analysis.Result, error) {
-		if b.away.Load() {
-			return analysis.Result{}, errors.New("prometheus is away")
-		}
-		return judge.Analyze(ctx, r)
-	}))
+	return b.driven(t, plan, row.looks, leaving{judge, &b.away}, b.phases.observe)
+}
+
+// leaving is a judge whose metric store may go away.
+type leaving struct {
+	sequential.Judge
+	away *atomic.Bool
+}
+
+func (l leaving) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
+	if l.away.Load() {
+		return analysis.Result{}, errors.New("prometheus is away")
+	}
+	return l.Judge.Analyze(ctx, r)
 }
 
 // driven is a Runner of the driver, who may do what the first plan needs.
@@ -158,4 +174,31 @@ func (b *harmed) inform(t *testing.T, rule routing.Client[networking.VirtualServ
 	t.Cleanup(rules.Shutdown)
 	t.Cleanup(deployments.Shutdown)
 	return read, run
+}
+
+// phases are when a rollout came to each phase.
+type phases struct {
+	mu   sync.Mutex
+	came map[phase.Phase]time.Time
+}
+
+func (p *phases) observe(_ context.Context, e canary.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.came == nil {
+		p.came = map[phase.Phase]time.Time{}
+	}
+	if _, ok := p.came[e.After.Phase]; !ok {
+		p.came[e.After.Phase] = e.After.Entered
+	}
+}
+
+// restored is how long it took to restore stable.
+func (p *phases) restored() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if began, ok := p.came[phase.RestoringStable]; ok {
+		return p.came[phase.RollingBack].Sub(began)
+	}
+	return 0
 }

@@ -24,8 +24,8 @@ type Server struct {
 	FailEvery int64
 	// Takes is how long request n takes, from 1 on; nil is no time.
 	Takes func(n int64) time.Duration
-	// Broken makes every request fail with 500, from when it is set.
-	Broken atomic.Bool
+	// Fails is how many of 100 requests fail with 500, evenly spread, from when it is set.
+	Fails atomic.Int64
 
 	served, failed, unsafe atomic.Int64
 }
@@ -42,7 +42,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done(): // nobody waits for the answer any more
 		}
 	}
-	if s.Broken.Load() || s.FailEvery > 0 && n%s.FailEvery == 0 {
+	if fails := s.Fails.Load(); n*fails/100 > (n-1)*fails/100 || s.FailEvery > 0 && n%s.FailEvery == 0 {
 		s.failed.Add(1)
 		http.Error(w, "no stars", http.StatusInternalServerError)
 		return
