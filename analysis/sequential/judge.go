@@ -120,6 +120,7 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 	if err := j.Validate(); err != nil {
 		return analysis.Result{}, err
 	}
+	j.Tuning.LookCap = j.lookCap()
 	all := looks(r, j.Look(), j.lag(), j.Tuning.Warmup)
 	if len(all) == 0 {
 		over := r.Window.From.Add(time.Duration(1+j.Tuning.Warmup)*j.Look() + j.lag())
@@ -137,6 +138,24 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 		return analysis.Result{}, err
 	}
 	return j.judge(all, tests, neighbours)
+}
+
+// lookCap is the LookCap in use. Where one of several metrics sees an outage, its evidence is
+// divided by their number, and three looks have to suffice all the same.
+func (j Judge) lookCap() float64 {
+	whole, most := 0., 0.
+	for _, m := range j.metrics() {
+		w := max(0, cmp.Or(m.weight(), 1))
+		whole, most = whole+w, max(most, w)
+	}
+	if most == 0 { // none fails the canary
+		whole, most = 1, 1
+	}
+	looks := 2.
+	if j.Tuning.Strict {
+		looks = 3
+	}
+	return cmp.Or(j.Tuning.LookCap, (math.Log(whole/most)+j.Tuning.failAt())/looks)
 }
 
 // lag is how long after the end of a look its counts are final.

@@ -70,9 +70,9 @@ type Tuning struct {
 	// FirstShare is the share of the evidence that starts with the first look. The other
 	// blocks divide the rest. Zero is 0.8.
 	FirstShare float64
-	// LookCap is the most that one look adds to the logarithm of the evidence. Zero is
-	// ln(1/Alpha)/2, and ln(1/Alpha)/3 with Strict, so that no single look fails a
-	// canary.
+	// LookCap is the most that one look adds to the logarithm of the evidence of a metric.
+	// Zero is ln(M/Alpha)/2 with M metrics, and ln(M/Alpha)/3 with Strict, so that no single
+	// look fails a canary.
 	LookCap float64
 }
 

@@ -184,7 +184,7 @@ func (j Judge) sighted(tests []process) (nats, needed float64) {
 			others = float64(len(tests))
 		}
 		if sight, known := t.sight(); known && !failOnly(j.metrics()[i]) && !math.IsInf(others, 1) {
-			enough := evidence.Sighted(alpha, cmp.Or(j.Tuning.LookCap, -math.Log(alpha)/2), others) - 1e-9
+			enough := evidence.Sighted(alpha, j.Tuning.LookCap, others) - 1e-9
 			if needed == 0 || sight-enough > nats-needed {
 				nats, needed = sight, enough
 			}
