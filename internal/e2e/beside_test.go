@@ -28,7 +28,7 @@ func TestBesideTheOthers(t *testing.T) {
 		{name: "b", bad: 30, at: share(20), most: 60, ends: phase.RolledBack},
 		{name: "b, with a dark launch", dark: true, bad: 30, at: mirrored, ends: phase.RolledBack},
 		{name: "c", at: share(60), harm: failing(50), most: 160, ends: phase.RolledBack},
-		{name: "c, with looks of 10 s", look: 10 * time.Second, at: share(60), harm: failing(50), most: 1300, ends: phase.RolledBack},
+		{name: "c, with looks of 10 s", look: 10 * time.Second, at: share(60), harm: failing(50), most: 1100, ends: phase.RolledBack},
 		{name: "d, watched", looks: watched, harm: (*harmed).losePods, most: 10, ends: phase.Retreating},
 		{name: "d, polled once a second", harm: (*harmed).losePods, most: 60, ends: phase.Retreating},
 		{name: "h, watched", looks: watched, harm: (*harmed).scaleToZero, most: 10, ends: phase.Retreating},
@@ -68,6 +68,7 @@ const besideRate = 100 // requests a second
 
 func (row besideRow) run(t *testing.T) {
 	b := newHarmed(t)
+	b.scraped(t) // Prometheus may look for new pods seconds later
 	b.v2.Fails.Store(row.bad)
 	ended, kill := runs(t, b.besideRunner(t, row))
 	b.load = traffic.Start(b.gateway, besideRate)

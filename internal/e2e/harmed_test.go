@@ -83,7 +83,7 @@ func (b *harmed) besideRunner(t *testing.T, row besideRow) *canary.Runner {
 		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
 		Tuning:  sequential.Tuning{Look: cmp.Or(row.look, time.Second), Reporter: metrics.Destination},
 	}
-	return b.driven(t, plan, row.looks, leaving{judge, &b.away}, b.phases.observe)
+	return b.driven(t, plan, row.looks, leaving{judge, &b.away})
 }
 
 // leaving is a judge whose metric store may go away.
@@ -110,7 +110,7 @@ func (b *harmed) driven(t *testing.T, plan canary.Plan, how looks, judge analysi
 	}
 	router, pods := b.looking(t, b.config, how)
 	runner, err := canary.NewRunner(canary.Config{
-		Plan: plan, Router: router, Workload: pods, Analyzer: judge, Observers: append(observers, b.seen.observe),
+		Plan: plan, Router: router, Workload: pods, Analyzer: judge, Observers: append(observers, b.seen.observe, b.phases.observe),
 	})
 	require.NoError(t, err)
 	return runner
@@ -201,4 +201,11 @@ func (p *phases) restored() time.Duration {
 		return p.came[phase.RollingBack].Sub(began)
 	}
 	return 0
+}
+
+// at is when the rollout came to a phase.
+func (p *phases) at(phase phase.Phase) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.came[phase]
 }

@@ -43,7 +43,7 @@ func TestTheJudgeJudgesWhatRealServersServed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			j := newJudged(t, c.change, &beginning)
+			j := newJudged(t, (*bookinfo).sequential, c.change, &beginning)
 			require.NoError(t, crash())
 			j.scraped(t)
 			j.plane.RestartPods(j.namespace, "reviews-v1")
@@ -75,8 +75,11 @@ type judged struct {
 	*bookinfo
 	began   time.Time
 	loads   []*traffic.Load
+	judges  func(*bookinfo, *testing.T) sequential.Judge
 	judge   sequential.Judge
+	earlier []analysis.Block
 	from    time.Time
+	share   float64        // of the canary
 	answers map[int]answer // by the number of looks
 }
 
@@ -96,10 +99,10 @@ func around(median time.Duration) func(n int64) time.Duration {
 
 // newJudged sends all requests to v1 for a while, and then half of them to v2. It
 // returns after the first looks; until then nobody else may disturb them.
-func newJudged(t *testing.T, change func(v2 *traffic.Server), undisturbed *sync.RWMutex) *judged {
+func newJudged(t *testing.T, judges func(*bookinfo, *testing.T) sequential.Judge, change func(v2 *traffic.Server), undisturbed *sync.RWMutex) *judged {
 	undisturbed.RLock()
 	defer undisturbed.RUnlock()
-	j := &judged{began: time.Now(), bookinfo: newBookinfo(t), answers: map[int]answer{}}
+	j := &judged{began: time.Now(), bookinfo: newBookinfo(t), judges: judges, share: 0.5, answers: map[int]answer{}}
 	for _, s := range []*traffic.Server{j.v1, j.v2} {
 		s.FailEvery, s.Takes = 25, around(6*time.Millisecond)
 	}
@@ -110,7 +113,7 @@ func newJudged(t *testing.T, change func(v2 *traffic.Server), undisturbed *sync.
 		c, err := j.counts(t).Counts(t.Context(), before, metrics.Window{From: j.began, To: time.Now()})
 		return err == nil && c.Total > 300
 	}, time.Minute, 50*time.Millisecond)
-	j.judge = j.sequential(t)
+	j.judge = judges(j.bookinfo, t)
 	j.write(t, share(50))
 	j.from = time.Now()
 	j.looks(t, 2)
@@ -145,18 +148,18 @@ func (b *bookinfo) briskly(t *testing.T) analysis.Analyzer {
 	return s
 }
 
-// looks waits until so many more looks are over.
-func (j *judged) looks(t *testing.T, n int) {
+// looks waits until so many more looks are over, and returns what is said then.
+func (j *judged) looks(t *testing.T, n int) analysis.Result {
 	n += int(time.Since(j.from) / j.judge.Look())
 	over := j.from.Add(time.Duration(n)*j.judge.Look() + j.judge.Tuning.Lag)
-	j.until(t, func(analysis.Result) bool { return time.Now().After(over) })
+	return j.until(t, func(analysis.Result) bool { return time.Now().After(over) })
 }
 
 // until asks the judge again and again until it says what is wanted. Whenever
 // there were as many looks, it says the same.
 func (j *judged) until(t *testing.T, wanted func(analysis.Result) bool) (last analysis.Result) {
 	require.Eventually(t, func() bool {
-		request := analysis.Request{Window: metrics.Window{From: j.from, To: time.Now()}, Canary: 0.5}
+		request := analysis.Request{Window: metrics.Window{From: j.from, To: time.Now()}, Canary: j.share, Earlier: j.earlier}
 		result, err := j.judge.Analyze(t.Context(), request)
 		if errors.Is(err, metrics.ErrUnavailable) { // Prometheus is away
 			return false
@@ -183,7 +186,7 @@ func (j *judged) stop(t *testing.T) {
 	for _, workload := range []string{"reviews-v1", "reviews-v2"} {
 		all := requestsTo(workload)
 		require.Eventually(t, func() bool {
-			return j.reckon(t, all, all, j.began, metrics.Window{}).Unread == 0
+			return j.reckon(t, all, all, j.began).Unread == 0
 		}, time.Minute, 50*time.Millisecond)
 	}
 }
@@ -191,7 +194,7 @@ func (j *judged) stop(t *testing.T) {
 // requireSameAgain asks all that was asked once more, at once, and as somebody
 // else.
 func (j *judged) requireSameAgain(t *testing.T) {
-	judge := j.sequential(t)
+	judge := j.judges(j.bookinfo, t)
 	again, errs := map[int]analysis.Result{}, map[int]error{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -216,7 +219,7 @@ func (j *judged) requireCounted(t *testing.T, f sequential.Finding, looks int) {
 	if f.By == sequential.RatioOfValues {
 		return
 	}
-	w := metrics.Window{From: j.from, To: j.from.Add(time.Duration(looks) * j.judge.Look())}
+	windows := j.windows(looks)
 	for _, arm := range []struct {
 		workload string
 		server   *traffic.Server
@@ -228,7 +231,7 @@ func (j *judged) requireCounted(t *testing.T, f sequential.Finding, looks int) {
 		if slow {
 			all, some = within(arm.workload, "+Inf"), within(arm.workload, le)
 		}
-		total, bad := j.reckon(t, all, all, j.began, w), j.reckon(t, some, all, j.began, w)
+		total, bad := j.reckon(t, all, all, j.began, windows...), j.reckon(t, some, all, j.began, windows...)
 		t.Logf("%s: %v: %+v, %+v", arm.workload, f.Name, total, bad)
 		served, failed := arm.server.Served()
 		require.EqualValues(t, served, total.sum())
@@ -239,6 +242,15 @@ func (j *judged) requireCounted(t *testing.T, f sequential.Finding, looks int) {
 		}
 		require.Equal(t, metrics.Counts{Total: total.Counted, Bad: bad.Counted}, arm.counts)
 	}
+}
+
+// windows are the times of the first looks. The rest of a block that is over is a look as well.
+func (j *judged) windows(looks int) (all []metrics.Window) {
+	for _, b := range j.earlier {
+		all = append(all, b.Window)
+		looks -= int((b.Window.Length() + j.judge.Look() - 1) / j.judge.Look())
+	}
+	return append(all, metrics.Window{From: j.from, To: j.from.Add(time.Duration(looks) * j.judge.Look())})
 }
 
 // bound is that of the histogram that a finding is about, as Prometheus writes it.

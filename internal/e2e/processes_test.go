@@ -102,21 +102,22 @@ func (b *bookinfo) readings(t *testing.T, of model.LabelSet, since time.Time) re
 	return all
 }
 
-// reckoning is what became of the requests to a version, or of some of them.
+// reckoning is what became of the requests to a version, or of some of them, in windows that
+// follow each other.
 type reckoning struct {
-	Before  float64 // read before the window, or by the first reading of a new pod
-	Counted float64 // read in the window
-	Later   float64 // read after it
+	Before  float64 // read by the first reading of a new pod
+	Counted float64 // read in the windows
+	Aside   float64 // read at other times
 	Lost    float64 // came between the last reading of a process and its end
 	Unread  float64 // will be read
 }
 
 // sum is all of them.
-func (r reckoning) sum() float64 { return r.Before + r.Counted + r.Later + r.Lost + r.Unread }
+func (r reckoning) sum() float64 { return r.Before + r.Counted + r.Aside + r.Lost + r.Unread }
 
 // reckon follows each process from reading to reading, and to its end. The counters
 // are some of all that a version has.
-func (b *bookinfo) reckon(t *testing.T, some, all model.LabelSet, since time.Time, w metrics.Window) (r reckoning) {
+func (b *bookinfo) reckon(t *testing.T, some, all model.LabelSet, since time.Time, windows ...metrics.Window) (r reckoning) {
 	counters, first := b.readings(t, some, since), b.readings(t, all, since)
 	numbers := b.readings(t, model.LabelSet{model.MetricNameLabel: numberGauge}, since)
 	left := b.processes.served(t, some)
@@ -130,12 +131,12 @@ func (b *bookinfo) reckon(t *testing.T, some, all model.LabelSet, since time.Tim
 			read[newest] = counter[at]
 			left[newest] -= step
 			switch {
-			case at == begin, !at.Time().After(w.From):
+			case at == begin:
 				r.Before += step
-			case w.Contains(at.Time()):
+			case slices.ContainsFunc(windows, func(w metrics.Window) bool { return w.Contains(at.Time()) }):
 				r.Counted += step
 			default:
-				r.Later += step
+				r.Aside += step
 			}
 		}
 		r.Unread += left[newest]

@@ -1,0 +1,79 @@
+package e2e_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/internal/e2e/plane"
+	"github.com/serin-go/serin/internal/e2e/traffic"
+	"github.com/serin-go/serin/metrics"
+)
+
+// anHour is how many looks an hour has by default. Here a look takes two scrapes.
+const anHour = 240
+
+// V1, V2, V4: after an hour without a fault an outage of the canary is found in three looks, beside
+// stable and alone. Every count is exact.
+func TestAnOutageAfterAnHourIsFoundInThreeLooks(t *testing.T) {
+	for name, alone := range map[string]int{"beside stable": 0, "alone": anHour / 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := newJudged(t, (*bookinfo).compressed, func(*traffic.Server) {}, new(sync.RWMutex))
+			j.endure(t, anHour-alone)
+			if alone > 0 {
+				j.leaveAlone(t)
+				j.endure(t, alone)
+			}
+			j.v2.Fails.Store(100)
+			failed := time.Now()
+
+			last := j.until(t, func(r analysis.Result) bool { return r.Verdict == analysis.Fail })
+
+			took := time.Since(failed)
+			j.stop(t)
+			found := last.Details.(*sequential.Report)
+			n := len(found.Trace.LogE)
+			windows := j.windows(n)
+			after := windows[len(windows)-1].To.Sub(failed) / j.judge.Look() // looks that began later
+			t.Logf("found in %v, %d looks after it, %d in all: %s", took.Round(time.Millisecond), after, n, last.Reason)
+			require.LessOrEqual(t, int(after), 3)
+			require.GreaterOrEqual(t, n, anHour)
+			for _, f := range found.Findings {
+				j.requireCounted(t, f, n)
+			}
+			require.True(t, found.Findings[0].Culprit, found.Findings)
+			j.requireSameAgain(t)
+		})
+	}
+}
+
+// compressed is the judge of a usual release, in short looks.
+func (b *bookinfo) compressed(t *testing.T) sequential.Judge {
+	return sequential.Judge{
+		Provider: b.counts(t), Canary: b.arm("reviews-v2"), Baseline: b.arm("reviews-v1"),
+		Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}},
+		Tuning:  sequential.Tuning{Look: 2 * plane.Scrape, Lag: 2 * plane.Scrape, Reporter: metrics.Destination},
+	}
+}
+
+// endure waits for so many looks, none of which fails the canary.
+func (j *judged) endure(t *testing.T, looks int) {
+	const atOnce = anHour / 4
+	for ; looks > 0; looks -= atOnce {
+		last := j.looks(t, min(looks, atOnce))
+		require.NotEqual(t, analysis.Fail, last.Verdict, last.Reason)
+	}
+}
+
+// leaveAlone gives the canary everything.
+func (j *judged) leaveAlone(t *testing.T) {
+	j.earlier = append(j.earlier, analysis.Block{Window: metrics.Window{From: j.from, To: time.Now()}, Canary: j.share})
+	j.write(t, share(100))
+	j.from = time.Now().Add(time.Second) // as with a Settle and a ScrapeLag
+	j.share, j.answers = 1, map[int]answer{}
+}
