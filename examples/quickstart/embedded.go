@@ -115,10 +115,10 @@ func (w *world) listen(bad bool) error {
 	return nil
 }
 
-// version is one version of reviews. A bad one fails every twentieth request.
+// version is one version of reviews. A bad one fails every third request.
 func (w *world) version(i int, bad bool) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		if n := w.served[i].Add(1); bad && n%20 == 0 {
+		if n := w.served[i].Add(1); bad && n%3 == 0 {
 			http.Error(rw, "no stars", http.StatusInternalServerError)
 			return
 		}

@@ -3,7 +3,7 @@
 // and the traffic returns to it.
 //
 // Without flags it runs on an embedded mesh: real HTTP servers and real requests on
-// loopback, without a cluster. With -bad, version 2 fails one request in twenty and is
+// loopback, without a cluster. With -bad, version 2 fails one request in three and is
 // rolled back, with exit status 3. With -kubeconfig and -prometheus the same plan runs on a
 // cluster that has the objects of bookinfo.yaml. It needs the rights of role.yaml there;
 // -role prints the Role for a -plan of your own.
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	var o options
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.BoolVar(&o.bad, "bad", false, "deploy a v2 that fails 5% of its requests (embedded mesh only)")
+	flags.BoolVar(&o.bad, "bad", false, "deploy a v2 that fails a third of its requests (embedded mesh only)")
 	flags.BoolVar(&o.fast, "fast", true, "take seconds in place of minutes (embedded mesh only)")
 	flags.StringVar(&o.plan, "plan", "", "a plan.yaml of your own")
 	flags.StringVar(&o.manifests, "manifests", "", "a bookinfo.yaml of your own (embedded mesh only)")
