@@ -2,26 +2,58 @@ package evidence
 
 import "math"
 
-// Pace is what a usual look adds to the log evidence for a pass: on average, and with which
+// Pace is what a usual look adds to the log evidence for a verdict: on average, and with which
 // standard deviation (section 10).
 type Pace struct{ Mean, Deviation float64 }
 
 // PassPace forecasts the looks of an [ErrorTest] with so many canary requests each, at the rates r. It
 // is zero if such rates do not speak for a pass.
 func (s Settings) PassPace(r Rates, requests float64) Pace {
-	m := s.Pass
-	growth, g := bestOf(s.PassGrid.Multipliers(), func(g float64) float64 { return splitGrowth(r, m, g) })
+	return s.pace(s.Pass, s.PassGrid, r, requests)
+}
+
+// FailPace is PassPace for a fail, at the rates of a bad canary. A look adds [Settings.LookCap] at
+// most, however great the Pace is.
+func (s Settings) FailPace(r Rates, requests float64) Pace {
+	return s.pace(s.Fail, s.FailGrid, r, requests)
+}
+
+func (s Settings) pace(m Margin, grid Grid, r Rates, requests float64) Pace {
+	growth, g := bestOf(grid.Multipliers(), func(g float64) float64 { return splitGrowth(r, m, g) })
+	theta := m.Factor / (m.Factor + r.Ratio)
+	other := math.Log1p(theta * (g - 1))
+	bad := math.Log(g) - other
+	square := r.Canary*bad*bad + r.Ratio*r.Baseline*other*other
+	events := requests * (r.Canary + r.Ratio*r.Baseline)
+	expected := events*theta + requests*m.Extra*(1-theta)
+	return s.paced(requests, growth, square, expected*(1-theta))
+}
+
+// ConstantPass and ConstantFail are PassPace and FailPace against a constant p0, at the canary's rate p:
+// for an [SLOTest], and for a canary without a baseline beside it ([Allowed]).
+func (s Settings) ConstantPass(p, p0, requests float64) Pace {
+	return s.constant(s.PassGrid, p, p0, requests)
+}
+
+// ConstantFail is ConstantPass for a fail.
+func (s Settings) ConstantFail(p, p0, requests float64) Pace {
+	return s.constant(s.FailGrid, p, p0, requests)
+}
+
+func (s Settings) constant(grid Grid, p, p0, requests float64) Pace {
+	growth, g := bestOf(grid.Multipliers(), func(g float64) float64 { return objectiveGrowth(p, p0, g) })
+	a := newAbsolute(p0, g)
+	return s.paced(requests, growth, p*(1-p)*(a.bad-a.good)*(a.bad-a.good), requests*p0)
+}
+
+// paced is the Pace of looks whose requests add the growth with the square of its deviation, tempered
+// for the noise of so many events.
+func (s Settings) paced(requests, growth, square, events float64) Pace {
 	if growth == 0 || !(requests > 0) {
 		return Pace{}
 	}
-	theta := m.Factor / (m.Factor + r.Ratio)
-	events := requests * (r.Canary + r.Ratio*r.Baseline)
-	expected := events*theta + requests*m.Extra*(1-theta)
-	phi := s.EventsPerCause + s.tau()*s.tau()*float64(s.Block)*expected*(1-theta)
-	other := math.Log1p(theta * (g - 1))
-	bad := math.Log(g) - other
-	square := requests * (r.Canary*bad*bad + r.Ratio*r.Baseline*other*other)
-	return Pace{requests * growth / phi, math.Sqrt(square) / phi}
+	phi := s.EventsPerCause + s.tau()*s.tau()*float64(s.Block)*events
+	return Pace{requests * growth / phi, math.Sqrt(requests*square) / phi}
 }
 
 // Chance returns how probable it is that looks with a mean and a standard deviation in all bring

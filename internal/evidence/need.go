@@ -153,12 +153,14 @@ func splitGrowth(r Rates, m Margin, g float64) float64 {
 // Multipliers with g p0 >= 1 are left out. The best g is p/p0, where growth is the
 // Kullback-Leibler divergence of p from p0.
 func ObjectiveGrowth(p, p0 float64, grid []float64) float64 {
-	return best(grid, func(g float64) float64 {
-		if !(g*p0 < 1) {
-			return math.Inf(-1)
-		}
-		return p*math.Log(g) + (1-p)*(math.Log1p(-g*p0)-math.Log1p(-p0))
-	})
+	return best(grid, func(g float64) float64 { return objectiveGrowth(p, p0, g) })
+}
+
+func objectiveGrowth(p, p0, g float64) float64 {
+	if !(g*p0 < 1) {
+		return math.Inf(-1)
+	}
+	return p*math.Log(g) + (1-p)*(math.Log1p(-g*p0)-math.Log1p(-p0))
 }
 
 // best is the largest growth of the grid, and 0 if none is positive.

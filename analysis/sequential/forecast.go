@@ -1,0 +1,203 @@
+package sequential
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/metrics"
+)
+
+var _ analysis.Forecaster = Judge{}
+
+// usualBad is the share of bad requests of a service of which nobody says it.
+const usualBad = 0.001
+
+// Forecast implements [analysis.Forecaster] by the forecasts of internal/evidence/doc.go,
+// section 10. It is about the Metrics of type Rate: a pass needs all of them, and Outage,
+// Doubled and Point are about the first that can fail a canary. A [Latency], [Quantile] or [Gauge]
+// may take longer. Without a Rate nothing is known.
+//
+// If the Load is given, neither the Provider nor the arms are needed. If not, the requests to
+// the Baseline in Load.Past are counted, with one query for each Rate. No bad request counts as
+// half of one.
+func (j Judge) Forecast(ctx context.Context, r analysis.ForecastRequest) (analysis.Forecast, error) {
+	if r.Load.PerSecond == 0 && r.Load.Past != (metrics.Window{}) {
+		if err := j.Validate(); err != nil {
+			return analysis.Forecast{}, err
+		}
+	}
+	o, err := j.outlook(r)
+	if err != nil {
+		return analysis.Forecast{}, fmt.Errorf("analysis: sequential: %w", err)
+	}
+	if len(o.rates) == 0 {
+		return analysis.Forecast{Unknown: "no metric of the judge can be forecast"}, nil
+	}
+	f := analysis.Forecast{}
+	if f.Unknown, err = o.load(ctx); err != nil {
+		return analysis.Forecast{}, err
+	}
+	f.Load = o.Load
+	f.Steps = o.steps(r.Steps)
+	for i := range f.Steps {
+		if s := &f.Steps[i]; r.Steps[i].Requires == analysis.Pass && s.Never == "" && o.PerSecond > 0 && s.Chance < enough {
+			s.Remedy = o.remedy(r.Steps[:i+1])
+			break
+		}
+	}
+	return f, nil
+}
+
+// outlook is what forecasts are made of.
+type outlook struct {
+	analysis.Load
+	judge    Judge
+	settle   time.Duration
+	overhead time.Duration // of a step: the time that is in no look
+	rates    []expected
+	whole    float64 // weight
+}
+
+// expected is a Rate with what its healthy versions do.
+type expected struct {
+	Rate
+	settings evidence.Settings
+	bad      float64
+	weight   float64 // 0: it fails no canary
+}
+
+func (j Judge) outlook(r analysis.ForecastRequest) (*outlook, error) {
+	o := &outlook{Load: r.Load, judge: j, settle: r.Settle, overhead: r.Settle + r.ScrapeLag + j.lag()}
+	if _, err := evidence.NewJudge(j.Tuning.levels()); err != nil {
+		return nil, err
+	}
+	for _, m := range j.metrics() {
+		weight := 1.0
+		if m != nil {
+			weight = max(0, cmp.Or(m.weight(), 1))
+		}
+		o.whole += weight
+		rate, ok := m.(Rate)
+		if !ok {
+			continue
+		}
+		kind := evidence.Errors
+		if rate.Objective != 0 {
+			kind = evidence.SLO
+		}
+		settings, err := j.Tuning.settings(rate.Fail, rate.Pass).For(kind)
+		if err == nil {
+			_, err = rate.test(j)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", rate, err)
+		}
+		o.rates = append(o.rates, expected{rate, settings, cmp.Or(r.Load.Bad, usualBad), weight})
+	}
+	return o, nil
+}
+
+// load finds out how many requests there are. If nobody knows, it says why.
+func (o *outlook) load(ctx context.Context) (unknown string, err error) {
+	switch {
+	case o.PerSecond > 0:
+		o.Load.Bad = o.rates[0].bad
+		return "", nil
+	case o.Past == (metrics.Window{}):
+		return "no traffic was given", nil
+	}
+	for i := range o.rates {
+		rate := &o.rates[i]
+		counts, err := o.judge.Provider.Counts(ctx, o.judge.query(1, rate.Signal), o.Past)
+		if metrics.NoData(err) {
+			return fmt.Sprintf("the store counted no requests to %s in the %v before %s", o.judge.Tuning.baseline(), o.Past.Length(), o.Past.To.UTC().Format(time.RFC3339)), nil
+		}
+		if err == nil {
+			err = checkCounts([][]metrics.Counts{{counts}}, 1, 1)
+		}
+		if err != nil {
+			return "", fmt.Errorf("analysis: %v: %s: %w", rate.Rate, o.judge.Tuning.baseline(), err)
+		}
+		rate.bad = max(counts.Bad, 0.5) / max(counts.Total, 1)
+		o.PerSecond = counts.Total / o.Past.Length().Seconds()
+	}
+	o.Load.Bad = o.rates[0].bad
+	return "", nil
+}
+
+// enough is the Chance that needs no Remedy, and better what a Remedy is to bring about.
+const enough, better = 0.9, 0.95
+
+// remedy is what helps the last of the steps.
+func (o *outlook) remedy(steps []analysis.PlannedStep) (r analysis.Remedy) {
+	last := len(steps) - 1
+	chance := func(o *outlook, edit func(*analysis.PlannedStep)) float64 {
+		edited := append([]analysis.PlannedStep(nil), steps...)
+		edit(&edited[last])
+		return o.steps(edited)[last].Chance
+	}
+	if d := steps[last].Deadline; d > 0 {
+		for i := 1; i <= 20 && r.Deadline == 0; i++ { // up to six times as long
+			longer := rounded(time.Duration(float64(d) * (1 + float64(i*i)/80)))
+			if chance(o, func(s *analysis.PlannedStep) { s.Deadline = longer }) >= better {
+				r.Deadline = longer
+			}
+		}
+	}
+	for _, share := range []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1} {
+		mirrored, of := shareOf(&steps[last])
+		if r.Canary == 0 && share > *of && (mirrored || share+steps[last].Baseline < 1) &&
+			chance(o, func(s *analysis.PlannedStep) { _, of := shareOf(s); *of = share }) >= better {
+			r.Canary = share
+		}
+	}
+	for _, extra := range []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05} {
+		wider := *o
+		wider.rates = append([]expected(nil), o.rates...)
+		for i := range wider.rates {
+			pass := &wider.rates[i].settings.Pass
+			pass.Extra = max(extra, pass.Extra)
+		}
+		if r.Extra == 0 && chance(&wider, func(*analysis.PlannedStep) {}) >= better {
+			r.Extra = extra
+		}
+	}
+	return r
+}
+
+// rounded rounds a time up so that people would write it.
+func rounded(d time.Duration) time.Duration {
+	unit := time.Second
+	for _, u := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour} {
+		if d >= 6*u {
+			unit = u
+		}
+	}
+	return (d + unit - 1).Truncate(unit)
+}
+
+// shareOf tells where the canary's share of a step stands, and whether it is one of copies.
+func shareOf(s *analysis.PlannedStep) (mirrored bool, share *float64) {
+	if s.Canary == 0 && s.Mirror > 0 {
+		return true, &s.Mirror
+	}
+	return false, &s.Canary
+}
+
+// looksIn is how many looks a step of a length has.
+func (o *outlook) looksIn(length time.Duration) float64 {
+	return max(0, math.Floor(float64(length-o.overhead)/float64(o.judge.Look())))
+}
+
+// lasting is how long a step lasts for so many looks; 0 if that is for ever.
+func (o *outlook) lasting(looks float64) time.Duration {
+	if all := looks * float64(o.judge.Look()); all < math.MaxInt64/2 {
+		return o.overhead + time.Duration(all)
+	}
+	return 0
+}

@@ -1,0 +1,266 @@
+package sequential
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/evidence"
+)
+
+// part is the part of a step that the judge compares: its looks, and how many requests of the
+// canary each has.
+type part struct {
+	*analysis.PlannedStep
+	mirrored, alone bool
+	share           float64 // of live requests, or of copies
+	ratio           float64 // baseline requests for each of the canary
+	requests        float64 // of the canary in a look
+	warmup          float64 // looks that are not judged
+}
+
+func (o *outlook) part(s *analysis.PlannedStep) part {
+	mirrored, share := shareOf(s)
+	p := part{PlannedStep: s, mirrored: mirrored, share: *share}
+	others := 1.0
+	if !mirrored {
+		others = cmp.Or(s.Baseline, 1-s.Canary)
+	}
+	p.alone = others <= 0
+	if p.share > 0 {
+		p.ratio = max(0, others) / p.share
+	}
+	p.requests = o.PerSecond * p.share * o.judge.Look().Seconds()
+	return p
+}
+
+// judged reports whether the judge is asked, and the canary has requests.
+func (p *part) judged() bool { return p.Requires != analysis.Blind && p.share > 0 }
+
+// progress is how far the steps so far have brought a Rate, by copies and by live requests.
+type progress struct {
+	compared bool // at all
+	passed   bool // whoever is here has a pass
+	// sum and square are of the evidence of rollouts that have no pass yet, and usual is that
+	// of a usual rollout.
+	sum, square, usual float64
+}
+
+// steps forecasts all but the remedies.
+func (o *outlook) steps(steps []analysis.PlannedStep) []analysis.StepForecast {
+	all := make([]analysis.StepForecast, len(steps))
+	live, copies := make([]progress, len(o.rates)), make([]progress, len(o.rates))
+	warmup, began, copied := float64(o.judge.Tuning.Warmup), false, false
+	for i := range steps {
+		p := o.part(&steps[i])
+		if !p.judged() {
+			if o.PerSecond > 0 {
+				all[i].Chance, all[i].Usual = 1, o.settle+p.Hold
+			}
+			continue
+		}
+		if !began {
+			began, copied, p.warmup = true, p.mirrored, warmup
+		}
+		so := live
+		if p.mirrored {
+			so = copies
+		}
+		all[i] = o.step(&p, so)
+		if o.PerSecond > 0 {
+			o.detect(&all[i], &p, copied)
+		}
+	}
+	return all
+}
+
+// step forecasts one step, and adds it to the progress.
+func (o *outlook) step(p *part, so []progress) (f analysis.StepForecast) {
+	sight := p.warmup + o.sightLooks(p)
+	f.Least = o.lasting(sight)
+	f.Never = o.never(p, so)
+	if o.PerSecond == 0 {
+		for i := range so {
+			so[i].compared = so[i].compared || !p.alone
+		}
+		return f
+	}
+	room := math.Inf(1)
+	if p.Deadline > 0 {
+		room = o.looksIn(p.Deadline)
+	}
+	usual := sight
+	if f.Never == "" && room >= sight {
+		f.Chance = 1
+	}
+	if p.Requires == analysis.Pass {
+		for i := range so {
+			chance, looks := o.rates[i].pass(p, &so[i], room)
+			f.Chance, usual = min(f.Chance, chance), max(usual, looks)
+		}
+	}
+	if f.Usual = o.lasting(usual); f.Usual > 0 {
+		f.Usual = max(f.Usual, o.settle+p.Hold)
+	}
+	o.add(p, so, room, usual)
+	return f
+}
+
+// add adds a step to the progress: as long as it lasts for a rollout without a pass, and as long as
+// it usually does.
+func (o *outlook) add(p *part, so []progress, room, usual float64) {
+	usual = min(max(usual, o.looksIn(o.settle+p.Hold)), room)
+	longest := room
+	if p.Requires != analysis.Pass {
+		longest = usual
+	}
+	usual, longest = max(0, usual-p.warmup), max(0, longest-p.warmup)
+	for i := range so {
+		s, pace := &so[i], o.rates[i].passPace(p)
+		s.compared = s.compared || !p.alone
+		s.passed = s.passed || p.Requires == analysis.Pass && !(p.Unproven && p.Deadline > 0)
+		if !math.IsInf(usual, 1) {
+			s.usual += usual * pace.Mean
+		}
+		if !math.IsInf(longest, 1) {
+			s.sum, s.square = s.sum+longest*pace.Mean, s.square+longest*pace.Deviation*pace.Deviation
+		}
+	}
+}
+
+// never says why a step can never have its verdict.
+func (o *outlook) never(p *part, so []progress) string {
+	looks := p.warmup + o.sightAtBest()
+	if least := o.lasting(looks); p.Deadline > 0 && least > p.Deadline {
+		return fmt.Sprintf("its deadline is %v, and the judge needs at least %v, for %.0f looks of %v", p.Deadline, least.Round(time.Second), looks, o.judge.Look())
+	}
+	if p.Requires == analysis.Pass && p.alone && !so[0].compared && o.rates[0].Objective == 0 {
+		return "it gives the canary all requests, and no step before it compares the canary with " + o.judge.Tuning.baseline()
+	}
+	return ""
+}
+
+// passPace is what a look of a healthy canary adds.
+func (e *expected) passPace(p *part) evidence.Pace {
+	switch {
+	case e.Objective != 0:
+		m := e.settings.Pass
+		return e.settings.ConstantPass(e.bad, m.Factor*(1-e.Objective)+m.Extra, p.requests)
+	case p.alone:
+		return evidence.Pace{}
+	}
+	return e.settings.PassPace(evidence.Rates{Canary: e.bad, Baseline: e.bad, Ratio: p.ratio}, p.requests)
+}
+
+// pass is how probable a pass is when the step has had so many looks, and how many it usually takes.
+func (e *expected) pass(p *part, so *progress, room float64) (chance, looks float64) {
+	nats, pace := evidence.Missing(e.settings.Beta, e.settings.FirstShare, 0), e.passPace(p)
+	lacks := nats - so.usual
+	switch {
+	case so.passed:
+		return 1, 0
+	case lacks <= 0:
+		looks = p.warmup
+	case pace.Mean > 0:
+		looks = p.warmup + math.Ceil(max(lacks/pace.Mean, lacks/e.settings.LookCap))
+	default:
+		looks = math.Inf(1)
+	}
+	if math.IsInf(room, 1) {
+		if math.IsInf(looks, 1) {
+			return 0, looks
+		}
+		return 1, looks
+	}
+	judged := max(0, room-p.warmup)
+	mean, square := so.sum+judged*pace.Mean, so.square+judged*pace.Deviation*pace.Deviation
+	return evidence.Chance(nats, mean, math.Sqrt(square)), looks
+}
+
+// detect says when bad canaries are found. Copies is whether the rollout begins with them: then
+// they have a quarter of the evidence.
+func (o *outlook) detect(f *analysis.StepForecast, p *part, copied bool) {
+	for i := range o.rates {
+		e := &o.rates[i]
+		if e.weight == 0 {
+			continue
+		}
+		part := e.weight / o.whole
+		switch {
+		case copied && p.mirrored:
+			part /= 4
+		case copied:
+			part *= 3. / 4
+		}
+		found := func(bad float64) analysis.Detection { return o.detection(e, p, part, bad) }
+		f.Outage, f.Doubled, f.Point = found(1), found(min(1, 2*e.bad)), found(min(1, e.bad+0.01))
+		return
+	}
+}
+
+// detection is when a Rate, with its part of the evidence, fails a canary with so many bad requests.
+func (o *outlook) detection(e *expected, p *part, part, bad float64) (d analysis.Detection) {
+	pace := e.failPace(p, bad, o.PerSecond)
+	if pace.Mean == 0 {
+		return d
+	}
+	nats := evidence.Missing(e.settings.Alpha*part, e.settings.FirstShare, 0)
+	looks := math.Ceil(max(nats/pace.Mean, nats/e.settings.LookCap, 1/p.requests))
+	if d.After = o.lasting(p.warmup + looks); d.After > 0 {
+		d.Bad = d.After.Seconds() * o.PerSecond * p.share * bad
+	}
+	return d
+}
+
+// failPace is what a look of a bad canary adds. One without a baseline beside it is compared with
+// an hour of the past.
+func (e *expected) failPace(p *part, bad, perSecond float64) evidence.Pace {
+	s := e.settings
+	switch {
+	case e.Objective != 0:
+		return s.ConstantFail(bad, s.Fail.Factor*(1-e.Objective)+s.Fail.Extra, p.requests)
+	case !p.alone:
+		return s.FailPace(evidence.Rates{Canary: bad, Baseline: e.bad, Ratio: p.ratio}, p.requests)
+	}
+	past := perSecond * pastOfStable.Seconds()
+	p0, known := evidence.Allowed(evidence.Count{Bad: past * e.bad, Total: past}, s.Alone, 0.5)
+	if !known {
+		return evidence.Pace{}
+	}
+	return s.ConstantFail(bad, p0, p.requests)
+}
+
+// sightAtBest is how many looks a step needs until an outage would have been found, if each says the
+// most that it can.
+func (o *outlook) sightAtBest() float64 { return math.Ceil(o.sighted() / o.rates[0].settings.LookCap) }
+
+func (o *outlook) sighted() float64 {
+	j := o.judge
+	return evidence.Sighted(j.Tuning.levels().Alpha, o.rates[0].settings.LookCap, len(j.metrics())) - 1e-9
+}
+
+// sightLooks is sightAtBest with the requests that there are; a look without any says nothing.
+func (o *outlook) sightLooks(p *part) float64 {
+	if o.PerSecond == 0 {
+		return o.sightAtBest()
+	}
+	most := 0.0
+	for i := range o.rates {
+		e, n := &o.rates[i], max(1, p.requests)
+		test, err := e.test(o.judge)
+		if err != nil || e.weight == 0 && o.whole > 0 {
+			continue
+		}
+		past := evidence.Count{Bad: n * p.ratio * e.bad, Total: n * p.ratio}
+		if p.alone {
+			hour := o.PerSecond * pastOfStable.Seconds()
+			test.Update(evidence.Look{Baseline: evidence.Count{Bad: hour * e.bad, Total: hour}})
+			past = evidence.Count{}
+		}
+		test.Update(evidence.Look{Canary: evidence.Count{Total: n}, Baseline: past, Step: true, Alone: p.alone})
+		most = max(most, test.Sight()*min(1, p.requests))
+	}
+	return math.Ceil(o.sighted() / most)
+}
