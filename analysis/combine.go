@@ -189,7 +189,7 @@ func Last(d time.Duration, a Analyzer) Analyzer {
 // cold and pools are empty. Warmup waits until later requests outweigh them. It does not
 // drop them.
 func Warmup(d time.Duration, a Analyzer) Analyzer {
-	w := wrapped{asks: a}
+	w := warmed{wrapped{asks: a}, d}
 	w.AnalyzerFunc = func(ctx context.Context, r Request) (Result, error) {
 		if err := w.mistake(); err != nil {
 			return Result{}, err

@@ -67,8 +67,8 @@ type Forecast struct {
 }
 
 // StepForecast is what is expected of a step. Times are from the write of its traffic, and
-// do not count the turns of the engine. But for Never and Least all is zero while the
-// traffic is not known. It is zero for a step without a verdict or without requests.
+// do not count the turns of the engine. While the traffic is not known, all but Never and
+// Least is zero. A step that requires no verdict has a Chance of 1, and lasts as long as its hold.
 type StepForecast struct {
 	// Never says why the step cannot have the verdict that it requires, whatever the traffic
 	// is. It is empty if it can.
@@ -78,7 +78,7 @@ type StepForecast struct {
 	// rates never lead to the verdict, 0.
 	Chance float64
 	// Usual is how long the step lasts for a healthy canary, without its deadline: in half
-	// of the rollouts longer. Zero is for ever.
+	// of the rollouts longer. Zero is for ever, in a step that requires a verdict.
 	Usual time.Duration
 	// Least is after how long the judge can have failed a canary that fails all requests.
 	Least time.Duration

@@ -178,6 +178,6 @@ func (b block) judged() analysis.Block {
 	return analysis.Block{
 		Window:   metrics.Window{From: b.From, To: b.To},
 		Mirrored: b.Traffic.Canary == 0 && b.Traffic.Mirror > 0,
-		Canary:   float64(b.Traffic.Canary) / float64(Full), Baseline: float64(b.Traffic.Baseline) / float64(Full),
+		Canary:   b.Traffic.Canary.share(), Baseline: b.Traffic.Baseline.share(),
 	}
 }

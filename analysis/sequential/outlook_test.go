@@ -1,0 +1,211 @@
+package sequential_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/metrics"
+)
+
+// A forecast for a given load needs neither a store nor arms.
+func ExampleJudge_Forecast() {
+	f, err := sequential.Judge{}.Forecast(context.Background(), analysis.ForecastRequest{
+		Settle: 10 * time.Second, ScrapeLag: 30 * time.Second,
+		Load:  analysis.Load{PerSecond: 10, Bad: 0.001},
+		Steps: []analysis.PlannedStep{{Canary: 0.2, Requires: analysis.Pass, Hold: 5 * time.Minute, Deadline: 10 * time.Minute}},
+	})
+	s := f.Steps[0]
+	fmt.Printf("passes in time: %.0f of 100, usually after %v\n", 100*s.Chance, s.Usual)
+	fmt.Printf("a deadline of %v would make it 95\n", s.Remedy.Deadline)
+	fmt.Printf("an outage is found after %v, a doubling after %.0f bad requests\n", s.Outage.After, s.Doubled.Bad)
+	fmt.Println(err)
+	// Output:
+	// passes in time: 43 of 100, usually after 11m30s
+	// a deadline of 21m0s would make it 95
+	// an outage is found after 1m30s, a doubling after 34 bad requests
+	// <nil>
+}
+
+// past is a store that has counted the baseline in the window.
+type past struct {
+	metrics.Sequencer
+	counts metrics.Counts
+	err    error
+	asked  []metrics.Query
+}
+
+func (p *past) Counts(_ context.Context, q metrics.Query, _ metrics.Window) (metrics.Counts, error) {
+	p.asked = append(p.asked, q)
+	return p.counts, p.err
+}
+
+func lastHour() analysis.Load {
+	now := time.Unix(1e9, 0)
+	return analysis.Load{Past: metrics.Window{From: now.Add(-time.Hour), To: now}}
+}
+
+func judgeAsking(p *past, judged ...sequential.Metric) sequential.Judge {
+	return sequential.Judge{Provider: p, Canary: shopV2, Baseline: shopV1, Metrics: judged}
+}
+
+func TestTheLoadIsThatOfThePast(t *testing.T) {
+	store := &past{counts: metrics.Counts{Total: 36_000, Bad: 72}}
+	counted, err := judgeAsking(store).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
+	require.NoError(t, err)
+	require.Len(t, store.asked, 1, "one question")
+	require.Equal(t, shopV1, store.asked[0].Arm)
+	require.InDelta(t, 10, counted.Load.PerSecond, 1e-9)
+	require.InDelta(t, 0.002, counted.Load.Bad, 1e-9)
+	given := forecast(t, sequential.Judge{}, planned(analysis.Load{PerSecond: 10, Bad: 0.002}, pass(0.2, time.Hour)))
+	require.Equal(t, given, counted.Steps)
+
+	store.counts.Bad = 0
+	counted, err = judgeAsking(store).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
+	require.NoError(t, err)
+	require.InDelta(t, 0.5/36_000, counted.Load.Bad, 1e-12, "no bad request says that they are rare, not that there are none")
+}
+
+func TestWhatTheStoreLacksIsSaid(t *testing.T) {
+	store := &past{err: metrics.ErrNoSeries}
+	f, err := judgeAsking(store).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
+	require.NoError(t, err)
+	require.Equal(t, "the store counted no requests to stable in the 1h0m0s before 2001-09-09T01:46:40Z", f.Unknown)
+	require.Equal(t, []analysis.StepForecast{{Least: 90 * time.Second}}, f.Steps)
+
+	for _, bad := range []*past{{err: metrics.ErrUnavailable}, {counts: metrics.Counts{Total: 1, Bad: 2}}} {
+		_, err = judgeAsking(bad).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
+		require.ErrorContains(t, err, "analysis: 5xx answers: stable: ")
+	}
+	_, err = sequential.Judge{}.Forecast(t.Context(), planned(lastHour()))
+	require.ErrorContains(t, err, "there is no Provider to ask")
+	for want, judge := range map[string]sequential.Judge{
+		"Warmup":     {Tuning: sequential.Tuning{Warmup: -1}},
+		"objective":  {Metrics: []sequential.Metric{sequential.Rate{Objective: 2}}},
+		"Factor":     {Metrics: []sequential.Metric{sequential.Rate{Pass: sequential.Margin{Factor: 0.5}}}},
+		"LookCap is": {Tuning: sequential.Tuning{LookCap: -1}},
+	} {
+		_, err = judge.Forecast(t.Context(), planned(analysis.Load{PerSecond: 1}))
+		require.ErrorContains(t, err, want)
+	}
+	for _, l := range []analysis.Load{{PerSecond: -1}, {PerSecond: 1, Bad: 1}} {
+		_, err = sequential.Judge{}.Forecast(t.Context(), planned(l))
+		require.ErrorContains(t, err, "the load is")
+	}
+	f, err = sequential.Judge{Metrics: []sequential.Metric{sequential.Latency{}}}.Forecast(t.Context(), planned(analysis.Load{PerSecond: 1}, pass(0.2, 0)))
+	require.NoError(t, err)
+	require.Empty(t, f.Steps)
+	require.Equal(t, "no metric of the judge can be forecast", f.Unknown)
+}
+
+// V19: a judged step has three looks, or more if they have few requests. Whatever the traffic is, a
+// deadline before that is one that nobody keeps.
+func TestALeastTimeHoldsForAnyTraffic(t *testing.T) {
+	looks := func(every time.Duration) sequential.Judge {
+		return sequential.Judge{Tuning: sequential.Tuning{Look: every}}
+	}
+	two := sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{}, sequential.Rate{Signal: metrics.HTTPStatus(400, 499)}}}
+	const lag = 3333333333 * time.Nanosecond // a third of ten seconds
+	for name, c := range map[string]struct {
+		judge sequential.Judge
+		load  analysis.Load
+		step  analysis.PlannedStep
+		least time.Duration
+		never string
+	}{
+		"three looks of 10 s":   {looks(10 * time.Second), analysis.Load{}, pass(0.6, time.Hour), overhead + 30*time.Second + lag, ""},
+		"with many requests":    {looks(10 * time.Second), analysis.Load{PerSecond: 1000}, pass(0.6, time.Hour), overhead + 30*time.Second + lag, ""},
+		"with few":              {looks(10 * time.Second), analysis.Load{PerSecond: 0.05}, pass(0.6, 0), overhead + 310*time.Second + lag, ""},
+		"of two metrics":        {two, analysis.Load{}, pass(0.6, time.Hour), overhead + 65*time.Second, ""},
+		"a failure is no pass":  {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.6, Requires: analysis.Inconclusive, Deadline: time.Minute}, overhead + 30*time.Second + lag, "its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s"},
+		"a dark launch":         {looks(10 * time.Second), analysis.Load{}, copies(time.Minute), overhead + 30*time.Second + lag, "its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s"},
+		"long enough":           {looks(10 * time.Second), analysis.Load{}, copies(74 * time.Second), overhead + 30*time.Second + lag, ""},
+		"nothing is required":   {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.6, Deadline: time.Minute}, 0, ""},
+		"everything at once":    {looks(10 * time.Second), analysis.Load{}, pass(1, time.Hour), overhead + 30*time.Second + lag, "it gives the canary all requests, and no step before it compares the canary with stable"},
+		"looks not judged":      {sequential.Judge{Tuning: sequential.Tuning{Warmup: 2}}, analysis.Load{}, pass(0.6, time.Hour), overhead + 80*time.Second, ""},
+		"a canary and its copy": {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.5, Baseline: 0.5, Requires: analysis.Pass}, overhead + 30*time.Second + lag, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := c.judge.Forecast(t.Context(), planned(c.load, c.step))
+			require.NoError(t, err)
+			require.Equal(t, c.least, f.Steps[0].Least)
+			require.Equal(t, c.never, f.Steps[0].Never)
+		})
+	}
+}
+
+// What a Remedy says is so.
+func TestARemedyHelps(t *testing.T) {
+	load := analysis.Load{PerSecond: 2, Bad: 0.001}
+	for name, step := range map[string]analysis.PlannedStep{"live": pass(0.2, time.Hour), "copies": {Mirror: 0.2, Requires: analysis.Pass, Deadline: 50 * time.Minute}} {
+		t.Run(name, func(t *testing.T) {
+			f := forecast(t, sequential.Judge{}, planned(load, step, step))
+			r := f[0].Remedy
+			require.Less(t, f[0].Chance, 0.9)
+			require.Zero(t, f[1].Remedy, "of the first step only")
+			for what, c := range map[string]struct {
+				judge sequential.Judge
+				edit  func(*analysis.PlannedStep)
+			}{
+				"deadline": {sequential.Judge{}, func(s *analysis.PlannedStep) { s.Deadline = r.Deadline }},
+				"share":    {sequential.Judge{}, func(s *analysis.PlannedStep) { *share(s) = r.Canary }},
+				"extra":    {sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: r.Extra}}}}, func(*analysis.PlannedStep) {}},
+			} {
+				better := step
+				c.edit(&better)
+				require.GreaterOrEqual(t, forecast(t, c.judge, planned(load, better))[0].Chance, 0.95, what)
+			}
+		})
+	}
+	require.Zero(t, forecast(t, sequential.Judge{}, planned(analysis.Load{PerSecond: 100}, pass(0.2, time.Hour)))[0].Remedy)
+}
+
+func share(s *analysis.PlannedStep) *float64 {
+	if s.Canary == 0 {
+		return &s.Mirror
+	}
+	return &s.Canary
+}
+
+// Whoever gets past a step that needs its pass has one: later steps then last three looks, also the one
+// with all traffic, where an outage is found as well.
+func TestLaterStepsNeedNoSecondPass(t *testing.T) {
+	first, second, all := pass(0.05, 0), pass(0.2, 10*time.Minute), pass(1, 10*time.Minute)
+	f := forecast(t, sequential.Judge{}, planned(analysis.Load{PerSecond: 10}, first, second, all))
+	require.Greater(t, f[0].Usual, 30*time.Minute)
+	for _, s := range f[1:] {
+		require.InDelta(t, 1, s.Chance, 1e-9)
+		require.Equal(t, 90*time.Second, s.Usual)
+	}
+	require.Equal(t, 90*time.Second, f[2].Outage.After)
+	require.Zero(t, f[2].Doubled, "a canary alone may have three times the rate")
+
+	second.Requires = analysis.Inconclusive
+	nothing := analysis.PlannedStep{Canary: 0.5, Hold: time.Minute}
+	f = forecast(t, sequential.Judge{}, planned(analysis.Load{PerSecond: 10}, second, nothing))
+	require.Equal(t, 1.0, f[0].Chance)
+	require.Equal(t, analysis.StepForecast{Chance: 1, Usual: 70 * time.Second}, f[1])
+}
+
+// A pass needs every Rate, and what fails no canary finds none.
+func TestAPassNeedsEveryRate(t *testing.T) {
+	load := analysis.Load{PerSecond: 10, Bad: 0.001}
+	narrow := sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: 0.0005}, Weight: sequential.None}
+	of := func(m ...sequential.Metric) analysis.StepForecast {
+		return forecast(t, sequential.Judge{Metrics: m}, planned(load, pass(0.2, time.Hour)))[0]
+	}
+	both := of(narrow, sequential.Rate{})
+	require.Equal(t, of(narrow).Chance, both.Chance)
+	require.Equal(t, of(narrow).Usual, both.Usual)
+	require.Equal(t, of(sequential.Rate{}).Doubled, both.Doubled)
+	require.Zero(t, of(narrow).Doubled)
+	none := sequential.Rate{Pass: sequential.Margin{Factor: 1, Extra: 0}, Fail: sequential.Margin{Factor: 1}}
+	never := forecast(t, sequential.Judge{Metrics: []sequential.Metric{none}}, planned(load, pass(0.2, 0)))[0]
+	require.Zero(t, never.Chance)
+	require.Zero(t, never.Usual)
+}
