@@ -146,7 +146,7 @@ func (t tally) result(v Verdict) Result {
 	r := Result{Verdict: v, Sight: worst.Sight, Needed: worst.Needed, Values: t.values}
 	var reasons []string
 	for _, one := range t.said[v] {
-		reasons = append(reasons, one.Reason)
+		reasons, r.After = append(reasons, one.Reason), max(r.After, one.After)
 	}
 	for _, all := range t.said {
 		for _, one := range all {

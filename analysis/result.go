@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/serin-go/serin/internal/enum"
 	"github.com/serin-go/serin/metrics"
@@ -57,6 +58,9 @@ type Result struct {
 	// step has allowed so far. At Needed or more, such a canary would have been failed.
 	// The unit is nats (natural logarithms). Both are zero if the judge does not know.
 	Sight, Needed float64
+	// After is about how long it takes until a Pass at the present traffic, in a usual
+	// rollout. Zero is not known.
+	After time.Duration
 	// StableWorse: stable is worse than its own past, whatever the canary is.
 	StableWorse bool
 	// Carry is a memory of the judge, at most 512 bytes: the State keeps it, and later

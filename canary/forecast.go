@@ -110,7 +110,11 @@ func (f Forecast) String() string {
 	if len(f.Steps) == 0 {
 		return "no forecast"
 	}
-	text := fmt.Sprintf("at %s, %s", traffic(f.Load), f.takes())
+	counted := ""
+	if p := f.Load.Past; p.Length() > 0 {
+		counted = fmt.Sprintf(" (counted in the %v before %s)", p.Length(), p.To.UTC().Format(time.RFC3339))
+	}
+	text := fmt.Sprintf("at %s%s, %s", traffic(f.Load), counted, f.takes())
 	live := slices.IndexFunc(f.Steps, func(s StepForecast) bool { return s.Step.Traffic.Canary > 0 && s.Least > 0 })
 	if live < 0 {
 		return text

@@ -62,9 +62,9 @@ func (s *StepForecast) weak() bool { return s.Step.Requires != Nothing && s.Chan
 
 // advice says how unlikely the verdict is, and what helps.
 func (s *StepForecast) advice(load analysis.Load, unproven, last bool) string {
-	text := fmt.Sprintf("step %q: at %s a healthy canary never gets the verdict that the step requires", s.Step.Name, traffic(load))
+	text := fmt.Sprintf("step %q: at %s, a healthy canary never gets the verdict that the step requires", s.Step.Name, traffic(load))
 	if s.Step.Deadline > 0 {
-		text = fmt.Sprintf("step %q: at %s it passes before its deadline of %v in %.0f of 100 healthy rollouts",
+		text = fmt.Sprintf("step %q: at %s, it passes before its deadline of %v in %.0f of 100 healthy rollouts",
 			s.Step.Name, traffic(load), s.Step.Deadline, 100*s.Chance)
 	}
 	var helps []string
@@ -118,11 +118,7 @@ func (r *Runner) short(steps []StepForecast) string {
 
 // traffic prints a Load.
 func traffic(l analysis.Load) string {
-	text := fmt.Sprintf("%.3g requests a second, %s of them bad", l.PerSecond, percent(l.Bad))
-	if p := l.Past; p.Length() > 0 {
-		text += fmt.Sprintf(" (counted in the %v before %s)", p.Length(), p.To.UTC().Format(time.RFC3339))
-	}
-	return text
+	return fmt.Sprintf("%.3g requests a second, %s of them bad", l.PerSecond, percent(l.Bad))
 }
 
 // percent prints a share with three digits.

@@ -24,6 +24,7 @@ type memory struct {
 	conflicts int       // in a row
 	refused   time.Time // since when writes are refused; zero if they are not
 	unread    time.Time // since when the judge lacks readings; zero if it does not
+	toldLate  entry     // of which it was told that it is late
 	exposure
 }
 

@@ -43,7 +43,8 @@ type Event struct {
 	JudgeErr error
 	// Missed is how many earlier Events the Observer did not receive.
 	Missed int
-	// Warning is something that a person should mend. It is told once by a Runner.
+	// Warning is something that a person should mend: that nobody sweeps, or that a step is
+	// unlikely to pass before its deadline. It is told once by a Runner.
 	Warning string
 	// Err is the error of the turn. If it came from Router.Write, the write may have
 	// happened.
@@ -101,7 +102,7 @@ const (
 // and ErrNotFound may be temporary. After any other error try again.
 func (r *Runner) Turn(ctx context.Context) (Event, error) {
 	e, err := r.turn(ctx)
-	e.Err, e.Warning = err, r.last.unswept(&e.After, r.ran())
+	e.Err, e.Warning = err, join("; ", r.last.unswept(&e.After, r.ran()), r.last.late(r.c.Plan.spec, &e))
 	e.Wait = max(e.Wait, r.last.backOff(err))
 	if errors.Is(err, errWoken) {
 		return e, err // a Run goes on with another turn

@@ -50,6 +50,7 @@ func (j Judge) judge(all []look, tests []process, neighbours []past) (analysis.R
 		f := j.finding(tests[i], metrics[i], all)
 		f.Suspect, f.Culprit = standing >= evidence.Suspect, standing == evidence.Culprit
 		report.Findings = append(report.Findings, f)
+		r.After = max(r.After, f.After)
 		r.Values = append(r.Values, f.values()...)
 	}
 	j.say(&r, &report, verdict, all, tests)

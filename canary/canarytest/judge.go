@@ -3,6 +3,7 @@ package canarytest
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/serin-go/serin/analysis"
 )
@@ -24,6 +25,7 @@ type Ruling struct {
 	Blindness          analysis.Blindness
 	Doubt, StableWorse bool
 	Reason             string
+	After              time.Duration
 	Carry              []byte
 	Err                error
 }
@@ -44,7 +46,7 @@ func (j *Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Resul
 	if ruling.Err != nil {
 		return analysis.Result{}, ruling.Err
 	}
-	return analysis.Result{Verdict: ruling.Verdict, Blindness: ruling.Blindness, Doubt: ruling.Doubt, StableWorse: ruling.StableWorse, Reason: ruling.Reason, Carry: ruling.Carry}, nil
+	return analysis.Result{Verdict: ruling.Verdict, Blindness: ruling.Blindness, Doubt: ruling.Doubt, StableWorse: ruling.StableWorse, Reason: ruling.Reason, After: ruling.After, Carry: ruling.Carry}, nil
 }
 
 // Asked returns what the judge was asked so far.
