@@ -96,7 +96,7 @@ func (b Block) Blindness(canary, other float64) Blindness {
 // of the Result may be set. No evidence yet is not an error: the verdict is Blind.
 //
 // An Analyzer that judges in looks, which are times of equal length, may implement
-// [Looker]. If it has a method Validate() error, NewRunner calls it.
+// [Looker], and one that can tell before a rollout what it will see, [Forecaster]. If it has a method Validate() error, NewRunner calls it.
 type Analyzer interface {
 	Analyze(ctx context.Context, r Request) (Result, error)
 }

@@ -60,7 +60,7 @@ type Forecast struct {
 	// Load is the traffic of the forecast, given or counted. PerSecond is zero if it is not
 	// known.
 	Load Load
-	// Unknown says why the traffic is not known. It is empty if it is.
+	// Unknown says why the traffic is not known or, without Steps, why nothing is.
 	Unknown string
 	// Steps are those of the request. None means that nothing is known about them.
 	Steps []StepForecast

@@ -25,13 +25,12 @@ func (c combined) Forecast(ctx context.Context, r ForecastRequest) (all Forecast
 		if err != nil {
 			return Forecast{}, err
 		}
-		if len(all.Steps) == 0 {
-			f.Unknown = cmp.Or(f.Unknown, all.Unknown)
+		if len(all.Steps) == 0 && (len(f.Steps) > 0 || f.Unknown != "") {
 			all = f
 			continue
 		}
-		all.Unknown = cmp.Or(all.Unknown, f.Unknown)
-		for i := range f.Steps {
+		for i := range min(len(f.Steps), len(all.Steps)) {
+			all.Unknown = cmp.Or(all.Unknown, f.Unknown)
 			all.Steps[i] = all.Steps[i].and(f.Steps[i])
 		}
 	}

@@ -161,6 +161,8 @@ func TestLowTrafficSaysHowMuchIsMissing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, analysis.Inconclusive, r.Verdict)
 	require.Regexp(t, `canary has 0/285 .*: about [0-9]+ more requests, .* at the present traffic`, r.Reason)
+	require.Equal(t, report(r).Findings[0].After, r.After)
+	require.NotZero(t, r.After)
 }
 
 // What was found does not depend on who looked when: after all that happened

@@ -206,6 +206,10 @@
 //
 //	Phi((M-a)/sqrt V) + exp(2 M a/V) Phi((-M-a)/sqrt V)
 //
+// For a fail p_c is the rate of a bad canary, growth and phi are those of the Fail margin, and about
+// max(a/mu, a/C) looks pass ([Settings.FailPace]). Against a constant growth is that of section 3, and the
+// variance n p (1-p) (ln g - ln(1-g p0) + ln(1-p0))^2/phi^2 ([Settings.ConstantPass], [Settings.ConstantFail]).
+//
 // State is a function of the looks: a test that is carried along, copied, or
 // rebuilt from the counts of all looks has the same bits (on one processor
 // architecture). Counts are increments of raw counters with resets accounted for,
