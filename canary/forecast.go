@@ -104,8 +104,8 @@ func (s *spec) mayBeUnproven(step int) bool {
 }
 
 // String prints the forecast for people: at 100 requests a second, 0.1% of them bad, the steps take
-// about 38m0s; a doubling of errors is found after 34 bad requests (1h10m0s), an outage after 450
-// (1m30s). What is found is that of the first step with live traffic.
+// about 38m0s; a doubling of errors is found after 34 bad requests (1h10m0s), an outage is found after
+// 450 bad requests (1m30s). What is found is that of the first step with live traffic.
 func (f Forecast) String() string {
 	if len(f.Steps) == 0 {
 		return "no forecast"
@@ -119,7 +119,7 @@ func (f Forecast) String() string {
 	if live < 0 {
 		return text
 	}
-	return fmt.Sprintf("%s; a doubling of errors is found %s, an outage %s", text, found(f.Steps[live].Doubled), found(f.Steps[live].Outage))
+	return fmt.Sprintf("%s; a doubling of errors is %s, an outage is %s", text, found(f.Steps[live].Doubled), found(f.Steps[live].Outage))
 }
 
 // takes says how long the steps take, or which one is not left.
@@ -148,9 +148,9 @@ func (f Forecast) takes() string {
 // found says when a bad canary is found.
 func found(d analysis.Detection) string {
 	if d.After == 0 {
-		return "never"
+		return "never found"
 	}
-	return fmt.Sprintf("after %.0f bad requests (%v)", math.Ceil(d.Bad), about(d.After))
+	return fmt.Sprintf("found after %.0f bad requests (%v)", math.Ceil(d.Bad), about(d.After))
 }
 
 // about leaves out the seconds of a long time.

@@ -28,8 +28,8 @@ func ExamplePlan_Forecast() {
 		fmt.Println(f, err)
 	}
 	// Output:
-	// at 100 requests a second, 0.1% of them bad, the steps take about 41m0s; a doubling of errors is found after 28 bad requests (46m0s), an outage after 450 bad requests (1m30s) <nil>
-	// at 2 requests a second, 1% of them bad, the steps take about 4h49m0s; a doubling of errors is found after 27 bad requests (3h45m0s), an outage after 9 bad requests (1m30s) <nil>
+	// at 100 requests a second, 0.1% of them bad, the steps take about 41m0s; a doubling of errors is found after 28 bad requests (46m0s), an outage is found after 450 bad requests (1m30s) <nil>
+	// at 2 requests a second, 1% of them bad, the steps take about 4h49m0s; a doubling of errors is found after 27 bad requests (3h45m0s), an outage is found after 9 bad requests (1m30s) <nil>
 }
 
 // A Runner asks its own judge. Without a load the judge counts the requests of the last hour.
@@ -210,7 +210,7 @@ func TestAForecastSaysWhichStepIsNotLeft(t *testing.T) {
 		require.NoError(t, err)
 		return f.String()
 	}
-	require.Equal(t, `at 3 requests a second, 25% of them bad, the steps take about 1h1m0s, and the deadline may come before the pass in "half"; a doubling of errors is found never, an outage never`, text())
+	require.Equal(t, `at 3 requests a second, 25% of them bad, the steps take about 1h1m0s, and the deadline may come before the pass in "half"; a doubling of errors is never found, an outage is never found`, text())
 	judge.f.Steps[0] = analysis.StepForecast{}
 	require.Contains(t, text(), `, step "copies" is never left; `)
 	s := newStage(t, mustBuild(t, zero), func(c *canary.Config) { c.Analyzer = judge })

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/serin-go/serin/analysis"
@@ -141,40 +142,61 @@ func (o *outlook) load(ctx context.Context) (unknown string, err error) {
 const enough, better = 0.9, 0.95
 
 // remedy is what helps the last of the steps.
-func (o *outlook) remedy(steps []analysis.PlannedStep) (r analysis.Remedy) {
-	last := len(steps) - 1
-	chance := func(o *outlook, edit func(*analysis.PlannedStep)) float64 {
-		edited := append([]analysis.PlannedStep(nil), steps...)
-		edit(&edited[last])
-		return o.steps(edited)[last].Chance
-	}
-	if d := steps[last].Deadline; d > 0 {
-		for i := 1; i <= 20 && r.Deadline == 0; i++ { // up to six times as long
-			longer := rounded(time.Duration(float64(d) * (1 + float64(i*i)/80)))
-			if chance(o, func(s *analysis.PlannedStep) { s.Deadline = longer }) >= better {
-				r.Deadline = longer
-			}
+func (o *outlook) remedy(steps []analysis.PlannedStep) analysis.Remedy {
+	t := trial{o, steps}
+	return analysis.Remedy{Deadline: t.deadline(), Canary: t.share(), Extra: t.extra()}
+}
+
+// trial tries what helps the last of the steps.
+type trial struct {
+	*outlook
+	steps []analysis.PlannedStep
+}
+
+func (t trial) last() *analysis.PlannedStep { return &t.steps[len(t.steps)-1] }
+
+// helps reports whether an edited last step has a good chance.
+func (t trial) helps(edit func(*analysis.PlannedStep)) bool {
+	t.steps = slices.Clone(t.steps)
+	edit(t.last())
+	return t.outlook.steps(t.steps)[len(t.steps)-1].Chance >= better
+}
+
+// deadline is one that is up to six times as long.
+func (t trial) deadline() time.Duration {
+	for i := 1; i <= 20 && t.last().Deadline > 0; i++ {
+		longer := rounded(time.Duration(float64(t.last().Deadline) * (1 + float64(i*i)/80)))
+		if t.helps(func(s *analysis.PlannedStep) { s.Deadline = longer }) {
+			return longer
 		}
 	}
+	return 0
+}
+
+func (t trial) share() float64 {
+	mirrored, now := shareOf(t.last())
 	for _, share := range []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1} {
-		mirrored, of := shareOf(&steps[last])
-		if r.Canary == 0 && share > *of && (mirrored || share+steps[last].Baseline < 1) &&
-			chance(o, func(s *analysis.PlannedStep) { _, of := shareOf(s); *of = share }) >= better {
-			r.Canary = share
+		fits := mirrored || share+t.last().Baseline < 1
+		if share > *now && fits && t.helps(func(s *analysis.PlannedStep) { _, of := shareOf(s); *of = share }) {
+			return share
 		}
 	}
+	return 0
+}
+
+func (t trial) extra() float64 {
 	for _, extra := range []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05} {
-		wider := *o
-		wider.rates = append([]expected(nil), o.rates...)
+		wider := *t.outlook
+		wider.rates = slices.Clone(wider.rates)
 		for i := range wider.rates {
 			pass := &wider.rates[i].settings.Pass
 			pass.Extra = max(extra, pass.Extra)
 		}
-		if r.Extra == 0 && chance(&wider, func(*analysis.PlannedStep) {}) >= better {
-			r.Extra = extra
+		if (trial{&wider, t.steps}).helps(func(*analysis.PlannedStep) {}) {
+			return extra
 		}
 	}
-	return r
+	return 0
 }
 
 // rounded rounds a time up so that people would write it.

@@ -179,8 +179,8 @@ func (e *expected) pass(p *part, so *progress, room float64) (chance, looks floa
 	return evidence.Chance(nats, mean, math.Sqrt(square)), looks
 }
 
-// detect says when bad canaries are found. Copies is whether the rollout begins with them: then
-// they have a quarter of the evidence.
+// detect says when bad canaries are found. If the rollout begins with copies, they have a quarter of
+// the evidence.
 func (o *outlook) detect(f *analysis.StepForecast, p *part, copied bool) {
 	for i := range o.rates {
 		e := &o.rates[i]
