@@ -104,5 +104,5 @@ type Detection struct {
 type Remedy struct {
 	Deadline time.Duration
 	Canary   float64 // or Mirror, as a share of live requests
-	Extra    float64 // of the Pass margin of a sequential.Rate
+	Extra    float64 // of the Pass margins of a sequential.Judge, if it is less
 }

@@ -28,8 +28,8 @@ func ExamplePlan_Forecast() {
 		fmt.Println(f, err)
 	}
 	// Output:
-	// at 100 requests a second, 0.1% of them bad, the steps take about 41m0s; a doubling of errors is found after 28 bad requests (46m0s), an outage is found after 450 bad requests (1m30s) <nil>
-	// at 2 requests a second, 1% of them bad, the steps take about 4h49m0s; a doubling of errors is found after 27 bad requests (3h45m0s), an outage is found after 9 bad requests (1m30s) <nil>
+	// at 100 requests a second, 0.1% of them bad, the steps take about 41m0s; a doubling of errors is found after 33 bad requests (54m0s), an outage is found after 450 bad requests (1m30s) <nil>
+	// at 2 requests a second, 1% of them bad, the steps take about 4h49m0s; a doubling of errors is found after 32 bad requests (4h24m0s), an outage is found after 9 bad requests (1m30s) <nil>
 }
 
 // A Runner asks its own judge. Without a load the judge counts the requests of the last hour.
@@ -50,7 +50,7 @@ func ExampleRunner_Forecast() {
 	f, err := runner.Forecast(context.Background(), analysis.Load{})
 	fmt.Println(f.Load.PerSecond, "a second;", f.Steps[0].Step.Name, "lasts", f.Steps[0].Usual, err)
 	// Output:
-	// 10 a second; canary 20% lasts 11m30s <nil>
+	// 10 a second; canary 20% lasts 14m30s <nil>
 }
 
 // steady is a store with the same counts at all times.
@@ -105,19 +105,23 @@ func TestACheckTellsWhatAPlanLeadsTo(t *testing.T) {
 	refuses := func(step, why string) canary.Finding {
 		return canary.Finding{Problem: fmt.Sprintf("Analyzer: step %q can never have the verdict that it requires: %s", step, why), Refuses: true}
 	}
-	looks := sequential.Tuning{Look: 10 * time.Second}
+	byErrors := sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{}}}
+	looks := byErrors
+	looks.Tuning.Look = 10 * time.Second
 	for name, c := range map[string]struct {
 		plan      canary.Builder
 		perSecond float64
-		tuning    sequential.Tuning
+		judge     sequential.Judge
 		want      []canary.Finding
 	}{
-		"V8, 2 a second": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 2, sequential.Tuning{}, warns(`step "canary 20%": ` + two +
-			"1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h40m0s, or 50% of the traffic, or a Pass margin with an Extra of 0.01 would make it 95; without a pass it goes on unproven")},
-		"V8, enough traffic": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 10, sequential.Tuning{}, nil},
-		"V8, no deadline":    {laddered(canary.Step{Hold: 10 * time.Minute}), 2, sequential.Tuning{}, nil},
-		"V8, roll back": {laddered(canary.Step{Deadline: time.Hour, OnDeadline: canary.DeadlineRollBack}), 2, sequential.Tuning{}, warns(`step "canary 20%": ` + two +
-			`1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h40m0s, or 50% of the traffic, or a Pass margin with an Extra of 0.01 would make it 95; OnDeadline "advance" would let it go on unproven`)},
+		"V8, 2 a second": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 2, byErrors, warns(`step "canary 20%": ` + two +
+			"1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h40m0s, or 50% of the traffic, or Pass margins with an Extra of 0.01 would make it 95; without a pass it goes on unproven")},
+		"V8, by latency as well": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 2, sequential.Judge{}, warns(`step "canary 20%": ` + two +
+			"1h0m0s in 38 of 100 healthy rollouts; a deadline of 2h50m0s, or Pass margins with an Extra of 0.05 would make it 95; without a pass it goes on unproven")},
+		"V8, enough traffic": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 10, byErrors, nil},
+		"V8, no deadline":    {laddered(canary.Step{Hold: 10 * time.Minute}), 2, byErrors, nil},
+		"V8, roll back": {laddered(canary.Step{Deadline: time.Hour, OnDeadline: canary.DeadlineRollBack}), 2, byErrors, warns(`step "canary 20%": ` + two +
+			`1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h40m0s, or 50% of the traffic, or Pass margins with an Extra of 0.01 would make it 95; OnDeadline "advance" would let it go on unproven`)},
 		"V19, looks as long as the steps": {laddered(canary.Step{Hold: 10 * time.Second, Requires: canary.NoFailure}), 100, looks, warns(
 			`held for less time than it takes to find an outage: "canary 20%", "canary 40%", "canary 60%", 2 more; such a step lasts 1m13s at least, for 3 looks of 10s`)},
 		"V19, three looks":          {laddered(canary.Step{Hold: 64 * time.Second, Requires: canary.NoFailure}), 100, looks, nil},
@@ -125,18 +129,17 @@ func TestACheckTellsWhatAPlanLeadsTo(t *testing.T) {
 		"V19, a deadline before that": {canary.NewPlan("shop").Settle(10*time.Second).ScrapeLag(30*time.Second).End(canary.End{Kind: canary.Discard}).
 			Weights(canary.List(20*percent, 40*percent), canary.Step{Deadline: time.Minute}), 100, looks,
 			[]canary.Finding{refuses("canary 20%", before), refuses("canary 40%", before)}},
-		"V20, a short dark launch": {laddered(canary.Step{}, darkLaunch(5*time.Minute)), 2, sequential.Tuning{}, warns(`step "dark launch": ` + two +
-			`5m0s in 8 of 100 healthy rollouts; a deadline of 28m0s, or a Pass margin with an Extra of 0.02 would make it 95; OnDeadline "advance" would let it go on unproven`)},
-		"V20, long enough":   {laddered(canary.Step{}, darkLaunch(40*time.Minute)), 2, sequential.Tuning{}, nil},
+		"V20, a short dark launch": {laddered(canary.Step{}, darkLaunch(5*time.Minute)), 2, byErrors, warns(`step "dark launch": ` + two +
+			`5m0s in 8 of 100 healthy rollouts; a deadline of 28m0s, or Pass margins with an Extra of 0.02 would make it 95; OnDeadline "advance" would let it go on unproven`)},
+		"V20, long enough":   {laddered(canary.Step{}, darkLaunch(40*time.Minute)), 2, byErrors, nil},
 		"V20, a second look": {laddered(canary.Step{}, darkLaunch(time.Minute)), 2, looks, []canary.Finding{refuses("dark launch", before)}},
 		"no requests":        {laddered(canary.Step{}), 0, looks, warns("how long the steps last is not known: the store counted no requests to stable in the 1h0m0s before 2000-01-01T00:00:00Z")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				judge := sequential.Judge{
-					Provider: steady{Total: c.perSecond * hour, Bad: c.perSecond * hour / 1000}, Tuning: c.tuning,
-					Canary: metrics.Arm{Namespace: "shop", Workload: "v2"}, Baseline: metrics.Arm{Namespace: "shop", Workload: "v1"},
-				}
+				judge := c.judge
+				judge.Provider = steady{Total: c.perSecond * hour, Bad: c.perSecond * hour / 1000}
+				judge.Canary, judge.Baseline = metrics.Arm{Namespace: "shop", Workload: "v2"}, metrics.Arm{Namespace: "shop", Workload: "v1"}
 				s := newStage(t, mustBuild(t, c.plan), func(config *canary.Config) { config.Analyzer = judge })
 				found, err := s.runner.Check(t.Context())
 				require.NoError(t, err)

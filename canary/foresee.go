@@ -77,7 +77,7 @@ func (s *StepForecast) advice(load analysis.Load, unproven, last bool) string {
 		helps = append(helps, fmt.Sprintf("%s of the traffic", percent(share)))
 	}
 	if extra := s.Remedy.Extra; extra > 0 {
-		helps = append(helps, fmt.Sprintf("a Pass margin with an Extra of %v", extra))
+		helps = append(helps, fmt.Sprintf("Pass margins with an Extra of %v", extra))
 	}
 	if len(helps) > 0 {
 		text += fmt.Sprintf("; %s would make it 95", strings.Join(helps, ", or "))

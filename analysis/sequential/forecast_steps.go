@@ -98,7 +98,7 @@ func (o *outlook) step(p *part, so []progress) (f analysis.StepForecast) {
 	if p.Requires == analysis.Pass {
 		for i := range so {
 			chance, looks := o.rates[i].pass(p, &so[i], room)
-			f.Chance, usual = min(f.Chance, chance), max(usual, looks)
+			f.Chance, usual = f.Chance*chance, max(usual, looks) // chances are independent, or better
 		}
 	}
 	if f.Usual = o.lasting(usual); f.Usual > 0 {
@@ -150,6 +150,8 @@ func (e *expected) passPace(p *part) evidence.Pace {
 		return e.settings.ConstantPass(e.bad, m.Factor*(1-e.Objective)+m.Extra, p.requests)
 	case p.alone:
 		return evidence.Pace{}
+	case e.latency:
+		return e.settings.LatencyPass(e.bad, p.ratio, p.requests)
 	}
 	return e.settings.PassPace(evidence.Rates{Canary: e.bad, Baseline: e.bad, Ratio: p.ratio}, p.requests)
 }
@@ -206,8 +208,8 @@ func (o *outlook) detection(e *expected, p *part, part, bad float64) (d analysis
 	if pace.Mean == 0 {
 		return d
 	}
-	nats := evidence.Missing(e.settings.Alpha*part, e.settings.FirstShare, 0)
-	looks := math.Ceil(max(nats/pace.Mean, nats/e.settings.LookCap, 1/p.requests))
+	nats, least := evidence.Missing(e.settings.Alpha*part, e.settings.FirstShare, 0), -math.Log(e.settings.Alpha*part*e.settings.FirstShare)
+	looks := math.Ceil(max(nats/pace.Mean, least/e.settings.LookCap, 1/p.requests))
 	if d.After = o.lasting(p.warmup + looks); d.After > 0 {
 		d.Bad = d.After.Seconds() * o.PerSecond * p.share * bad
 	}
@@ -232,13 +234,19 @@ func (e *expected) failPace(p *part, bad, perSecond float64) evidence.Pace {
 	return s.ConstantFail(bad, p0, p.requests)
 }
 
+// sighted is how many nats a step has to be looked at in a metric.
+func (o *outlook) sighted(e *expected) float64 {
+	others := o.whole / e.weight
+	if o.whole == 0 {
+		others = float64(len(o.judge.metrics()))
+	}
+	return evidence.Sighted(o.judge.Tuning.levels().Alpha, e.settings.LookCap, others) - 1e-9
+}
+
 // sightAtBest is how many looks a step needs until an outage would have been found, if each says the
 // most that it can.
-func (o *outlook) sightAtBest() float64 { return math.Ceil(o.sighted() / o.rates[0].settings.LookCap) }
-
-func (o *outlook) sighted() float64 {
-	j := o.judge
-	return evidence.Sighted(j.Tuning.levels().Alpha, o.rates[0].settings.LookCap, len(j.metrics())) - 1e-9
+func (o *outlook) sightAtBest() float64 {
+	return o.soonest(func(e *expected) float64 { return e.settings.LookCap })
 }
 
 // sightLooks is sightAtBest with the requests that there are; a look without any says nothing.
@@ -246,21 +254,30 @@ func (o *outlook) sightLooks(p *part) float64 {
 	if o.PerSecond == 0 {
 		return o.sightAtBest()
 	}
-	most := 0.0
-	for i := range o.rates {
-		e, n := &o.rates[i], max(1, p.requests)
+	return o.soonest(func(e *expected) float64 {
+		n := max(1, p.requests)
 		test, err := e.test(o.judge)
-		if err != nil || e.weight == 0 && o.whole > 0 {
-			continue
+		if err != nil {
+			return 0
 		}
-		past := evidence.Count{Bad: n * p.ratio * e.bad, Total: n * p.ratio}
+		baseline := evidence.Count{Bad: n * p.ratio * e.bad, Total: n * p.ratio}
 		if p.alone {
 			hour := o.PerSecond * pastOfStable.Seconds()
 			test.Update(evidence.Look{Baseline: evidence.Count{Bad: hour * e.bad, Total: hour}})
-			past = evidence.Count{}
+			baseline = evidence.Count{}
 		}
-		test.Update(evidence.Look{Canary: evidence.Count{Total: n}, Baseline: past, Step: true, Alone: p.alone})
-		most = max(most, test.Sight()*min(1, p.requests))
+		test.Update(evidence.Look{Canary: evidence.Count{Total: n}, Baseline: baseline, Step: true, Alone: p.alone})
+		return test.Sight() * min(1, p.requests)
+	})
+}
+
+// soonest is how many looks it takes the Rate that sees an outage first, by what each sees in a look.
+func (o *outlook) soonest(sees func(*expected) float64) float64 {
+	looks := math.Inf(1)
+	for i := range o.rates {
+		if e := &o.rates[i]; !e.latency && (e.weight > 0 || o.whole == 0) {
+			looks = min(looks, math.Ceil(o.sighted(e)/sees(e)))
+		}
 	}
-	return math.Ceil(o.sighted() / most)
+	return looks
 }

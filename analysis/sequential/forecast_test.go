@@ -34,6 +34,29 @@ func (c crowd) Sequence(_ context.Context, q metrics.Query, windows []metrics.Wi
 	return counts, nil
 }
 
+func (c crowd) SlowerThan(_ context.Context, q metrics.Query, bounds []time.Duration, windows []metrics.Window) ([][]metrics.Counts, error) {
+	counts := make([][]metrics.Counts, len(bounds))
+	for i := range counts {
+		counts[i] = make([]metrics.Counts, len(windows))
+	}
+	for k, w := range windows {
+		r := rand.New(rand.NewPCG(c.seed, uint64(w.From.Unix())<<8|uint64(len(q.Arm.Workload))))
+		for range int(dice.Poisson(r, c.arms(q.Arm, w.From).requests*w.Length().Seconds())) {
+			took := time.Duration(r.ExpFloat64() * float64(100*time.Millisecond))
+			for i, b := range bounds {
+				counts[i][k].Total++
+				if took > b {
+					counts[i][k].Bad++
+				}
+			}
+		}
+	}
+	return counts, nil
+}
+
+// byErrors judges by server errors alone.
+var byErrors = sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{}}}
+
 // planned has the overhead of a plan: ten seconds until the mesh has settled, and thirty more until
 // counting begins.
 func planned(load analysis.Load, steps ...analysis.PlannedStep) analysis.ForecastRequest {
@@ -124,21 +147,23 @@ func TestTheChanceOfAPassIsThatOfSimulatedRollouts(t *testing.T) {
 		steps     []analysis.PlannedStep
 		most      float64 // of the chance; 0: as the simulation says
 	}{
-		"V8, 1 a second":                {sequential.Judge{}, 1, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0.2},
-		"V8, 2 a second":                {sequential.Judge{}, 2, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0},
-		"V8, 5 a second":                {sequential.Judge{}, 5, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0},
-		"V8, 20 a second":               {sequential.Judge{}, 20, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0},
+		"V8, 1 a second":                {byErrors, 1, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0.2},
+		"V8, 2 a second":                {byErrors, 2, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0},
+		"V8, 5 a second":                {byErrors, 5, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0},
+		"V8, 20 a second":               {byErrors, 20, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0},
 		"V8, 2 and the former margin":   {narrow, 2, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0.01},
 		"V8, 10 and the former margin":  {narrow, 10, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0.6},
-		"V8, the second step":           {sequential.Judge{}, 2, 0.001, []analysis.PlannedStep{pass(0.2, 30*time.Minute), pass(0.4, 30*time.Minute)}, 0},
-		"1 % of errors":                 {sequential.Judge{}, 5, 0.01, []analysis.PlannedStep{pass(0.5, 20*time.Minute)}, 0},
-		"5 % of errors":                 {sequential.Judge{}, 2, 0.05, []analysis.PlannedStep{pass(0.2, 40*time.Minute)}, 0},
-		"V20, a short dark launch":      {sequential.Judge{}, 2, 0.001, []analysis.PlannedStep{copies(10 * time.Minute)}, 0.5},
-		"V20, a dark launch":            {sequential.Judge{}, 5, 0.001, []analysis.PlannedStep{copies(10 * time.Minute)}, 0},
-		"copies pass no live step":      {sequential.Judge{}, 1, 0.001, []analysis.PlannedStep{copies(time.Hour), pass(0.2, time.Hour)}, 0.2},
+		"V8, the second step":           {byErrors, 2, 0.001, []analysis.PlannedStep{pass(0.2, 30*time.Minute), pass(0.4, 30*time.Minute)}, 0},
+		"1 % of errors":                 {byErrors, 5, 0.01, []analysis.PlannedStep{pass(0.5, 20*time.Minute)}, 0},
+		"5 % of errors":                 {byErrors, 2, 0.05, []analysis.PlannedStep{pass(0.2, 40*time.Minute)}, 0},
+		"V20, a short dark launch":      {byErrors, 2, 0.001, []analysis.PlannedStep{copies(10 * time.Minute)}, 0.5},
+		"V20, a dark launch":            {byErrors, 5, 0.001, []analysis.PlannedStep{copies(10 * time.Minute)}, 0},
+		"copies pass no live step":      {byErrors, 1, 0.001, []analysis.PlannedStep{copies(time.Hour), pass(0.2, time.Hour)}, 0.2},
+		"with latency":                  {sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{}, sequential.Latency{}}}, 2, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0.6},
+		"latency and many requests":     {sequential.Judge{}, 10, 0.001, []analysis.PlannedStep{pass(0.2, time.Hour)}, 0},
 		"an objective":                  {objective, 4, 0.002, []analysis.PlannedStep{pass(0.2, 20*time.Minute)}, 0},
 		"an objective at few a second":  {objective, 2, 0.002, []analysis.PlannedStep{pass(0.2, 20*time.Minute)}, 0.2},
-		"looks that are not judged yet": {sequential.Judge{Tuning: sequential.Tuning{Warmup: 40}}, 5, 0.01, []analysis.PlannedStep{pass(0.5, 20*time.Minute)}, 0.6},
+		"looks that are not judged yet": {sequential.Judge{Metrics: byErrors.Metrics, Tuning: sequential.Tuning{Warmup: 40}}, 5, 0.01, []analysis.PlannedStep{pass(0.5, 20*time.Minute)}, 0.6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -174,10 +199,10 @@ func TestABadCanaryIsFoundWhenItWasSaid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := planned(analysis.Load{PerSecond: c.perSecond, Bad: c.bad}, c.step)
-			want := c.detection(forecast(t, sequential.Judge{}, r)[0])
+			want := c.detection(forecast(t, byErrors, r)[0])
 			var looks []int
 			for seed := range uint64(31) {
-				result := rollout(t, sequential.Judge{}, seed, r, c.canary, c.step.Deadline)
+				result := rollout(t, byErrors, seed, r, c.canary, c.step.Deadline)
 				require.Equal(t, analysis.Fail, result.Verdict, result.Reason)
 				looks = append(looks, len(report(result).Trace.LogE))
 			}

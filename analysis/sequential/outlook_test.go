@@ -26,9 +26,9 @@ func ExampleJudge_Forecast() {
 	fmt.Printf("an outage is found after %v, a doubling after %.0f bad requests\n", s.Outage.After, s.Doubled.Bad)
 	fmt.Println(err)
 	// Output:
-	// passes in time: 43 of 100, usually after 11m30s
-	// a deadline of 21m0s would make it 95
-	// an outage is found after 1m30s, a doubling after 34 bad requests
+	// passes in time: 17 of 100, usually after 14m30s
+	// a deadline of 35m0s would make it 95
+	// an outage is found after 1m30s, a doubling after 40 bad requests
 	// <nil>
 }
 
@@ -56,33 +56,33 @@ func judgeAsking(p *past, judged ...sequential.Metric) sequential.Judge {
 
 func TestTheLoadIsThatOfThePast(t *testing.T) {
 	store := &past{counts: metrics.Counts{Total: 36_000, Bad: 72}}
-	counted, err := judgeAsking(store).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
+	counted, err := judgeAsking(store, sequential.Rate{}).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
 	require.NoError(t, err)
 	require.Len(t, store.asked, 1, "one question")
 	require.Equal(t, shopV1, store.asked[0].Arm)
 	require.InDelta(t, 10, counted.Load.PerSecond, 1e-9)
 	require.InDelta(t, 0.002, counted.Load.Bad, 1e-9)
-	given := forecast(t, sequential.Judge{}, planned(analysis.Load{PerSecond: 10, Bad: 0.002}, pass(0.2, time.Hour)))
+	given := forecast(t, byErrors, planned(analysis.Load{PerSecond: 10, Bad: 0.002}, pass(0.2, time.Hour)))
 	require.Equal(t, given, counted.Steps)
 
 	store.counts.Bad = 0
-	counted, err = judgeAsking(store).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
+	counted, err = judgeAsking(store, sequential.Rate{}).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
 	require.NoError(t, err)
 	require.InDelta(t, 0.5/36_000, counted.Load.Bad, 1e-12, "no bad request says that they are rare, not that there are none")
 }
 
 func TestWhatTheStoreLacksIsSaid(t *testing.T) {
 	store := &past{err: metrics.ErrNoSeries}
-	f, err := judgeAsking(store).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
+	f, err := judgeAsking(store, sequential.Rate{}).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
 	require.NoError(t, err)
 	require.Equal(t, "the store counted no requests to stable in the 1h0m0s before 2001-09-09T01:46:40Z", f.Unknown)
 	require.Equal(t, []analysis.StepForecast{{Least: 90 * time.Second}}, f.Steps)
 
 	for _, bad := range []*past{{err: metrics.ErrUnavailable}, {counts: metrics.Counts{Total: 1, Bad: 2}}} {
-		_, err = judgeAsking(bad).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
-		require.ErrorContains(t, err, "analysis: 5xx answers: stable: ")
+		_, err = judgeAsking(bad, sequential.Rate{}).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
+		require.ErrorContains(t, err, "analysis: server errors: stable: ")
 	}
-	_, err = sequential.Judge{}.Forecast(t.Context(), planned(lastHour()))
+	_, err = byErrors.Forecast(t.Context(), planned(lastHour()))
 	require.ErrorContains(t, err, "there is no Provider to ask")
 	for want, judge := range map[string]sequential.Judge{
 		"Warmup":     {Tuning: sequential.Tuning{Warmup: -1}},
@@ -94,7 +94,7 @@ func TestWhatTheStoreLacksIsSaid(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	for _, l := range []analysis.Load{{PerSecond: -1}, {PerSecond: 1, Bad: 1}} {
-		_, err = sequential.Judge{}.Forecast(t.Context(), planned(l))
+		_, err = byErrors.Forecast(t.Context(), planned(l))
 		require.ErrorContains(t, err, "the load is")
 	}
 	f, err = sequential.Judge{Metrics: []sequential.Metric{sequential.Latency{}}}.Forecast(t.Context(), planned(analysis.Load{PerSecond: 1}, pass(0.2, 0)))
@@ -107,7 +107,7 @@ func TestWhatTheStoreLacksIsSaid(t *testing.T) {
 // deadline before that is one that nobody keeps.
 func TestALeastTimeHoldsForAnyTraffic(t *testing.T) {
 	looks := func(every time.Duration) sequential.Judge {
-		return sequential.Judge{Tuning: sequential.Tuning{Look: every}}
+		return sequential.Judge{Metrics: byErrors.Metrics, Tuning: sequential.Tuning{Look: every}}
 	}
 	two := sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{}, sequential.Rate{Signal: metrics.HTTPStatus(400, 499)}}}
 	const lag = 3333333333 * time.Nanosecond // a third of ten seconds
@@ -127,7 +127,7 @@ func TestALeastTimeHoldsForAnyTraffic(t *testing.T) {
 		"long enough":           {looks(10 * time.Second), analysis.Load{}, copies(74 * time.Second), overhead + 30*time.Second + lag, ""},
 		"nothing is required":   {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.6, Deadline: time.Minute}, 0, ""},
 		"everything at once":    {looks(10 * time.Second), analysis.Load{}, pass(1, time.Hour), overhead + 30*time.Second + lag, "it gives the canary all requests, and no step before it compares the canary with stable"},
-		"looks not judged":      {sequential.Judge{Tuning: sequential.Tuning{Warmup: 2}}, analysis.Load{}, pass(0.6, time.Hour), overhead + 80*time.Second, ""},
+		"looks not judged":      {sequential.Judge{Metrics: byErrors.Metrics, Tuning: sequential.Tuning{Warmup: 2}}, analysis.Load{}, pass(0.6, time.Hour), overhead + 80*time.Second, ""},
 		"a canary and its copy": {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.5, Baseline: 0.5, Requires: analysis.Pass}, overhead + 30*time.Second + lag, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestARemedyHelps(t *testing.T) {
 	load := analysis.Load{PerSecond: 2, Bad: 0.001}
 	for name, step := range map[string]analysis.PlannedStep{"live": pass(0.2, time.Hour), "copies": {Mirror: 0.2, Requires: analysis.Pass, Deadline: 50 * time.Minute}} {
 		t.Run(name, func(t *testing.T) {
-			f := forecast(t, sequential.Judge{}, planned(load, step, step))
+			f := forecast(t, byErrors, planned(load, step, step))
 			r := f[0].Remedy
 			require.Less(t, f[0].Chance, 0.9)
 			require.Zero(t, f[1].Remedy, "of the first step only")
@@ -152,8 +152,8 @@ func TestARemedyHelps(t *testing.T) {
 				judge sequential.Judge
 				edit  func(*analysis.PlannedStep)
 			}{
-				"deadline": {sequential.Judge{}, func(s *analysis.PlannedStep) { s.Deadline = r.Deadline }},
-				"share":    {sequential.Judge{}, func(s *analysis.PlannedStep) { *share(s) = r.Canary }},
+				"deadline": {byErrors, func(s *analysis.PlannedStep) { s.Deadline = r.Deadline }},
+				"share":    {byErrors, func(s *analysis.PlannedStep) { *share(s) = r.Canary }},
 				"extra":    {sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: r.Extra}}}}, func(*analysis.PlannedStep) {}},
 			} {
 				better := step
@@ -162,7 +162,7 @@ func TestARemedyHelps(t *testing.T) {
 			}
 		})
 	}
-	require.Zero(t, forecast(t, sequential.Judge{}, planned(analysis.Load{PerSecond: 100}, pass(0.2, time.Hour)))[0].Remedy)
+	require.Zero(t, forecast(t, byErrors, planned(analysis.Load{PerSecond: 100}, pass(0.2, time.Hour)))[0].Remedy)
 }
 
 func share(s *analysis.PlannedStep) *float64 {
@@ -176,7 +176,7 @@ func share(s *analysis.PlannedStep) *float64 {
 // with all traffic, where an outage is found as well.
 func TestLaterStepsNeedNoSecondPass(t *testing.T) {
 	first, second, all := pass(0.05, 0), pass(0.2, 10*time.Minute), pass(1, 10*time.Minute)
-	f := forecast(t, sequential.Judge{}, planned(analysis.Load{PerSecond: 10}, first, second, all))
+	f := forecast(t, byErrors, planned(analysis.Load{PerSecond: 10}, first, second, all))
 	require.Greater(t, f[0].Usual, 30*time.Minute)
 	for _, s := range f[1:] {
 		require.InDelta(t, 1, s.Chance, 1e-9)
@@ -187,7 +187,7 @@ func TestLaterStepsNeedNoSecondPass(t *testing.T) {
 
 	second.Requires = analysis.Inconclusive
 	nothing := analysis.PlannedStep{Canary: 0.5, Hold: time.Minute}
-	f = forecast(t, sequential.Judge{}, planned(analysis.Load{PerSecond: 10}, second, nothing))
+	f = forecast(t, byErrors, planned(analysis.Load{PerSecond: 10}, second, nothing))
 	require.Equal(t, 1.0, f[0].Chance)
 	require.Equal(t, analysis.StepForecast{Chance: 1, Usual: 70 * time.Second}, f[1])
 }
@@ -200,10 +200,13 @@ func TestAPassNeedsEveryRate(t *testing.T) {
 		return forecast(t, sequential.Judge{Metrics: m}, planned(load, pass(0.2, time.Hour)))[0]
 	}
 	both := of(narrow, sequential.Rate{})
-	require.Equal(t, of(narrow).Chance, both.Chance)
+	require.InDelta(t, of(narrow).Chance*of(sequential.Rate{}).Chance, both.Chance, 1e-9)
 	require.Equal(t, of(narrow).Usual, both.Usual)
 	require.Equal(t, of(sequential.Rate{}).Doubled, both.Doubled)
 	require.Zero(t, of(narrow).Doubled)
+	three := of(narrow, sequential.Rate{}, sequential.Rate{Signal: metrics.ClientErrors(), FailOnly: true})
+	require.Equal(t, both.Chance, three.Chance, "but those that none has to pass")
+	require.Greater(t, three.Doubled.Bad, both.Doubled.Bad)
 	none := sequential.Rate{Pass: sequential.Margin{Factor: 1, Extra: 0}, Fail: sequential.Margin{Factor: 1}}
 	never := forecast(t, sequential.Judge{Metrics: []sequential.Metric{none}}, planned(load, pass(0.2, 0)))[0]
 	require.Zero(t, never.Chance)

@@ -46,6 +46,14 @@ func (s Settings) constant(grid Grid, p, p0, requests float64) Pace {
 	return s.paced(requests, growth, p*(1-p)*(a.bad-a.good)*(a.bad-a.good), requests*p0)
 }
 
+// LatencyPass is PassPace for one bound of a [LatencyTest], which a share p of the requests to both arms
+// exceeds. The square of the deviation is twice the growth, as of any likelihood ratio of two close rates.
+func (s Settings) LatencyPass(p, ratio, requests float64) Pace {
+	growth := projectionGrowth(Rates{p, p, ratio}, s.Pass, s.PassGrid.Multipliers())
+	q := s.Pass.odds(p)
+	return s.paced(requests, growth, 2*growth, q*(1-q)*requests*ratio/(1+ratio))
+}
+
 // paced is the Pace of looks whose requests add the growth with the square of its deviation, tempered
 // for the noise of so many events.
 func (s Settings) paced(requests, growth, square, events float64) Pace {

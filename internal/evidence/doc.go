@@ -208,7 +208,8 @@
 //
 // For a fail p_c is the rate of a bad canary, growth and phi are those of the Fail margin, and about
 // max(a/mu, a/C) looks pass ([Settings.FailPace]). Against a constant growth is that of section 3, and the
-// variance n p (1-p) (ln g - ln(1-g p0) + ln(1-p0))^2/phi^2 ([Settings.ConstantPass], [Settings.ConstantFail]).
+// variance n p (1-p) (ln g - ln(1-g p0) + ln(1-p0))^2/phi^2 ([Settings.ConstantPass], [Settings.ConstantFail]). Of latency (section 4) the variance is twice mu phi,
+// over phi^2 ([Settings.LatencyPass]).
 //
 // State is a function of the looks: a test that is carried along, copied, or
 // rebuilt from the counts of all looks has the same bits (on one processor
