@@ -42,8 +42,8 @@ type ForecastRequest struct {
 // PlannedStep is a step of a plan.
 type PlannedStep struct {
 	// Canary and Baseline are the planned shares of live requests, as in Request. Mirror is
-	// the share that is copied to the canary. It counts while Canary is zero. If not all
-	// methods are copied, the share of all requests is smaller than the plan's.
+	// the share that is copied to the canary. It counts while Canary is zero. As not all
+	// methods are copied, the share of all requests may be smaller than the plan's.
 	Canary, Baseline, Mirror float64
 	// Requires is the verdict that the step needs: Pass; Inconclusive, which stands for
 	// either of the two; or Blind for none. Without one the judge is not asked.
@@ -103,6 +103,6 @@ type Detection struct {
 // not known.
 type Remedy struct {
 	Deadline time.Duration
-	Canary   float64 // or Mirror, as a share of live requests
+	Canary   float64
 	Extra    float64 // of the Pass margins of a sequential.Judge, if it is less
 }

@@ -91,7 +91,7 @@ func laddered(like canary.Step, before ...canary.Step) canary.Builder {
 }
 
 func darkLaunch(deadline time.Duration) canary.Step {
-	return canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Deadline: deadline, OnDeadline: canary.DeadlineRollBack}
+	return canary.Step{Name: "dark launch", Traffic: canary.Traffic{Mirror: canary.Full}, Requires: canary.NoFailure, Deadline: deadline, OnDeadline: canary.DeadlineRollBack}
 }
 
 // V8, V19, V20: what is likely to happen at the traffic of the last hour is told before the rollout.
@@ -129,9 +129,9 @@ func TestACheckTellsWhatAPlanLeadsTo(t *testing.T) {
 		"V19, a deadline before that": {canary.NewPlan("shop").Settle(10*time.Second).ScrapeLag(30*time.Second).End(canary.End{Kind: canary.Discard}).
 			Weights(canary.List(20*percent, 40*percent), canary.Step{Deadline: time.Minute}), 100, looks,
 			[]canary.Finding{refuses("canary 20%", before), refuses("canary 40%", before)}},
-		"V20, a short dark launch": {laddered(canary.Step{}, darkLaunch(5*time.Minute)), 2, byErrors, warns(`step "dark launch": ` + two +
-			`5m0s in 8 of 100 healthy rollouts; a deadline of 28m0s, or Pass margins with an Extra of 0.02 would make it 95; OnDeadline "advance" would let it go on unproven`)},
-		"V20, long enough":   {laddered(canary.Step{}, darkLaunch(40*time.Minute)), 2, byErrors, nil},
+		"V20, a short dark launch": {laddered(canary.Step{}, darkLaunch(3*time.Minute)), 0.02, byErrors, warns(
+			`step "dark launch": at 0.02 requests a second, 0.694% of them bad, its deadline of 3m0s is over before an outage could be found, which takes 16m0s`)},
+		"V20, long enough":   {laddered(canary.Step{}, darkLaunch(40*time.Minute)), 0.02, byErrors, nil},
 		"V20, a second look": {laddered(canary.Step{}, darkLaunch(time.Minute)), 2, looks, []canary.Finding{refuses("dark launch", before)}},
 		"no requests":        {laddered(canary.Step{}), 0, looks, warns("how long the steps last is not known: the store counted no requests to stable in the 1h0m0s before 2000-01-01T00:00:00Z")},
 	} {
@@ -205,7 +205,7 @@ func TestAForecastThatCannotBeMadeSaysWhy(t *testing.T) {
 }
 
 func TestAForecastSaysWhichStepIsNotLeft(t *testing.T) {
-	zero := canary.NewPlan("shop").Step(canary.Step{Name: "copies", Traffic: canary.Traffic{Mirror: canary.Full}}).
+	zero := canary.NewPlan("shop").Step(canary.Step{Name: "tenth", Traffic: canary.Traffic{Canary: 10 * percent}}).
 		Step(canary.Step{Name: "half", Traffic: canary.Traffic{Canary: 50 * percent}, Deadline: time.Hour}).End(canary.End{Kind: canary.Discard})
 	judge := &seer{f: analysis.Forecast{Load: analysis.Load{PerSecond: 3, Bad: 0.25}, Steps: []analysis.StepForecast{{Chance: 1, Usual: time.Minute}, {Chance: 0.5, Usual: 2 * time.Hour, Least: time.Minute}}}}
 	text := func() string {
@@ -215,16 +215,16 @@ func TestAForecastSaysWhichStepIsNotLeft(t *testing.T) {
 	}
 	require.Equal(t, `at 3 requests a second, 25% of them bad, the steps take about 1h1m0s, and the deadline may come before the pass in "half"; a doubling of errors is never found, an outage is never found`, text())
 	judge.f.Steps[0] = analysis.StepForecast{}
-	require.Contains(t, text(), `, step "copies" is never left; `)
+	require.Contains(t, text(), `, step "tenth" is never left; `)
 	s := newStage(t, mustBuild(t, zero), func(c *canary.Config) { c.Analyzer = judge })
 	found, err := s.runner.Check(t.Context())
 	require.NoError(t, err)
 	require.Len(t, found, 2)
-	require.Equal(t, `Analyzer: step "copies": at 3 requests a second, 25% of them bad, a healthy canary never gets the verdict that the step requires; a deadline with OnDeadline "advance" would let it go on unproven`, found[0].Problem)
+	require.Equal(t, `Analyzer: step "tenth": at 3 requests a second, 25% of them bad, a healthy canary never gets the verdict that the step requires; a deadline with OnDeadline "advance" would let it go on unproven`, found[0].Problem)
 	judge.f.Steps[0].Remedy.Canary = 0.3
 	found, err = s.runner.Check(t.Context())
 	require.NoError(t, err)
-	require.Contains(t, found[0].Problem, "; a mirror of 30% would make it 95; ")
+	require.Contains(t, found[0].Problem, "; 30% of the traffic would make it 95; ")
 }
 
 func TestACheckSaysThatNobodyJudges(t *testing.T) {

@@ -64,6 +64,9 @@ func (s *StepForecast) weak() bool { return s.Step.Requires != Nothing && s.Chan
 func (s *StepForecast) advice(load analysis.Load, unproven, last bool) string {
 	text := fmt.Sprintf("step %q: at %s, a healthy canary never gets the verdict that the step requires", s.Step.Name, traffic(load))
 	if s.Step.Deadline > 0 {
+		if s.Step.Requires != Pass {
+			return fmt.Sprintf("step %q: at %s, its deadline of %v is over before an outage could be found, which takes %v", s.Step.Name, traffic(load), s.Step.Deadline, about(s.Least))
+		}
 		text = fmt.Sprintf("step %q: at %s, it passes before its deadline of %v in %.0f of 100 healthy rollouts",
 			s.Step.Name, traffic(load), s.Step.Deadline, 100*s.Chance)
 	}
@@ -71,9 +74,7 @@ func (s *StepForecast) advice(load analysis.Load, unproven, last bool) string {
 	if d := s.Remedy.Deadline; d > 0 {
 		helps = append(helps, fmt.Sprintf("a deadline of %v", d))
 	}
-	if share := s.Remedy.Canary; share > 0 && s.Step.Traffic.Canary == 0 {
-		helps = append(helps, fmt.Sprintf("a mirror of %s", percent(share)))
-	} else if share > 0 {
+	if share := s.Remedy.Canary; share > 0 {
 		helps = append(helps, fmt.Sprintf("%s of the traffic", percent(share)))
 	}
 	if extra := s.Remedy.Extra; extra > 0 {
@@ -85,7 +86,7 @@ func (s *StepForecast) advice(load analysis.Load, unproven, last bool) string {
 	switch {
 	case unproven:
 		return text + "; without a pass it goes on unproven"
-	case last || s.Step.Requires != Pass:
+	case last:
 		return text
 	case s.Step.Deadline == 0:
 		return text + fmt.Sprintf("; a deadline with OnDeadline %q would let it go on unproven", DeadlineAdvance)

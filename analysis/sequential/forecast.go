@@ -75,6 +75,7 @@ type expected struct {
 	Rate
 	latency  bool // it is a Latency instead
 	settings evidence.Settings
+	wide     evidence.Settings // for copies
 	bad      float64
 	weight   float64 // 0: it fails no canary
 }
@@ -99,12 +100,12 @@ func (j Judge) outlook(r analysis.ForecastRequest) (*outlook, error) {
 		o.whole += weight
 		switch m := m.(type) {
 		case Rate:
-			settings, err := m.expects(j)
+			e, err := m.expects(j)
 			if err != nil {
 				return nil, fmt.Errorf("%v: %w", m, err)
 			}
-			if !m.FailOnly {
-				o.rates = append(o.rates, expected{Rate: m, settings: settings, bad: cmp.Or(r.Load.Bad, usualBad), weight: weight})
+			if e.bad, e.weight = cmp.Or(r.Load.Bad, usualBad), weight; !m.FailOnly {
+				o.rates = append(o.rates, e)
 			}
 		case Latency:
 			settings, err := j.Tuning.settings(m.Fail, m.Pass).For(evidence.Latency)
@@ -120,16 +121,21 @@ func (j Judge) outlook(r analysis.ForecastRequest) (*outlook, error) {
 	return o, nil
 }
 
-// expects returns the settings of the metric, with their defaults.
-func (r Rate) expects(j Judge) (evidence.Settings, error) {
+// expects returns the metric with its settings, and their defaults.
+func (r Rate) expects(j Judge) (e expected, err error) {
 	kind := evidence.Errors
 	if r.Objective != 0 {
 		kind = evidence.SLO
 	}
-	if _, err := r.test(j); err != nil {
-		return evidence.Settings{}, err
+	if _, _, err := r.tests(j); err != nil {
+		return e, err
 	}
-	return j.Tuning.settings(r.Fail, r.Pass).For(kind)
+	e = expected{Rate: r}
+	e.settings, err = j.Tuning.settings(r.Fail, r.Pass).For(kind)
+	if e.wide = e.settings; err == nil && r.Objective == 0 {
+		e.wide, err = j.Tuning.ofCopies(e.settings, kind)
+	}
+	return e, err
 }
 
 // load finds out how many requests there are. If nobody knows, it says why.
@@ -199,10 +205,9 @@ func (t trial) deadline() time.Duration {
 }
 
 func (t trial) share() float64 {
-	mirrored, now := shareOf(t.last())
-	for _, share := range []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1} {
-		fits := mirrored || share+t.last().Baseline < 1
-		if share > *now && fits && t.helps(func(s *analysis.PlannedStep) { _, of := shareOf(s); *of = share }) {
+	for _, share := range []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5} {
+		fits := share > t.last().Canary && share+t.last().Baseline < 1
+		if fits && t.helps(func(s *analysis.PlannedStep) { s.Canary = share }) {
 			return share
 		}
 	}
@@ -233,14 +238,6 @@ func rounded(d time.Duration) time.Duration {
 		}
 	}
 	return (d + unit - 1).Truncate(unit)
-}
-
-// shareOf tells where the canary's share of a step stands, and whether it is one of copies.
-func shareOf(s *analysis.PlannedStep) (mirrored bool, share *float64) {
-	if s.Canary == 0 && s.Mirror > 0 {
-		return true, &s.Mirror
-	}
-	return false, &s.Canary
 }
 
 // looksIn is how many looks a step of a length has.

@@ -22,11 +22,9 @@ type part struct {
 }
 
 func (o *outlook) part(s *analysis.PlannedStep) part {
-	mirrored, share := shareOf(s)
-	p := part{PlannedStep: s, mirrored: mirrored, share: *share}
-	others := 1.0
-	if !mirrored {
-		others = cmp.Or(s.Baseline, 1-s.Canary)
+	p, others := part{PlannedStep: s, share: s.Canary}, cmp.Or(s.Baseline, 1-s.Canary)
+	if s.Canary == 0 {
+		p.mirrored, p.share, others = true, s.Mirror, 1
 	}
 	p.alone = others <= 0
 	if p.share > 0 {
@@ -39,7 +37,7 @@ func (o *outlook) part(s *analysis.PlannedStep) part {
 // judged reports whether the judge is asked, and the canary has requests.
 func (p *part) judged() bool { return p.Requires != analysis.Blind && p.share > 0 }
 
-// progress is how far the steps so far have brought a Rate, by copies and by live requests.
+// progress is how far the steps so far have brought a metric. Copies bring nothing.
 type progress struct {
 	compared bool // at all
 	passed   bool // whoever is here has a pass
@@ -51,8 +49,7 @@ type progress struct {
 // steps forecasts all but the remedies.
 func (o *outlook) steps(steps []analysis.PlannedStep) []analysis.StepForecast {
 	all := make([]analysis.StepForecast, len(steps))
-	live, copies := make([]progress, len(o.rates)), make([]progress, len(o.rates))
-	warmup, began, copied := float64(o.judge.Tuning.Warmup), false, false
+	so, began, copied, before := make([]progress, len(o.rates)), false, false, 0.0
 	for i := range steps {
 		p := o.part(&steps[i])
 		if !p.judged() {
@@ -61,13 +58,11 @@ func (o *outlook) steps(steps []analysis.PlannedStep) []analysis.StepForecast {
 			}
 			continue
 		}
-		if !began {
-			began, copied, p.warmup = true, p.mirrored, warmup
+		if !began || before < p.Canary {
+			p.warmup = float64(o.judge.Tuning.Warmup)
 		}
-		so := live
-		if p.mirrored {
-			so = copies
-		}
+		copied = copied || !began && p.mirrored
+		began, before = true, p.Canary
 		all[i] = o.step(&p, so)
 		if o.PerSecond > 0 {
 			o.detect(&all[i], &p, copied)
@@ -82,9 +77,7 @@ func (o *outlook) step(p *part, so []progress) (f analysis.StepForecast) {
 	f.Least = o.lasting(sight)
 	f.Never = o.never(p, so)
 	if o.PerSecond == 0 {
-		for i := range so {
-			so[i].compared = so[i].compared || !p.alone
-		}
+		so[0].compared = so[0].compared || !p.alone && !p.mirrored
 		return f
 	}
 	room := math.Inf(1)
@@ -95,7 +88,7 @@ func (o *outlook) step(p *part, so []progress) (f analysis.StepForecast) {
 	if f.Never == "" && room >= sight {
 		f.Chance = 1
 	}
-	if p.Requires == analysis.Pass {
+	if p.Requires == analysis.Pass && !p.mirrored {
 		for i := range so {
 			chance, looks := o.rates[i].pass(p, &so[i], room)
 			f.Chance, usual = f.Chance*chance, max(usual, looks) // chances are independent, or better
@@ -104,7 +97,12 @@ func (o *outlook) step(p *part, so []progress) (f analysis.StepForecast) {
 	if f.Usual = o.lasting(usual); f.Usual > 0 {
 		f.Usual = max(f.Usual, o.settle+p.Hold)
 	}
-	o.add(p, so, room, usual)
+	if !p.mirrored {
+		o.add(p, so, room, usual)
+	}
+	if f.Never != "" {
+		f.Chance, f.Usual = 0, 0
+	}
 	return f
 }
 
@@ -135,6 +133,9 @@ func (o *outlook) never(p *part, so []progress) string {
 	looks := p.warmup + o.sightAtBest()
 	if least := o.lasting(looks); p.Deadline > 0 && least > p.Deadline {
 		return fmt.Sprintf("its deadline is %v, and the judge needs at least %v, for %.0f looks of %v", p.Deadline, least.Round(time.Second), looks, o.judge.Look())
+	}
+	if p.Requires == analysis.Pass && p.mirrored {
+		return "copies pass nothing"
 	}
 	if p.Requires == analysis.Pass && p.alone && !so[0].compared && o.rates[0].Objective == 0 {
 		return "it gives the canary all requests, and no step before it compares the canary with " + o.judge.Tuning.baseline()
@@ -220,6 +221,9 @@ func (o *outlook) detection(e *expected, p *part, part, bad float64) (d analysis
 // an hour of the past.
 func (e *expected) failPace(p *part, bad, perSecond float64) evidence.Pace {
 	s := e.settings
+	if p.mirrored {
+		s = e.wide
+	}
 	switch {
 	case e.Objective != 0:
 		return s.ConstantFail(bad, s.Fail.Factor*(1-e.Objective)+s.Fail.Extra, p.requests)
@@ -256,9 +260,12 @@ func (o *outlook) sightLooks(p *part) float64 {
 	}
 	return o.soonest(func(e *expected) float64 {
 		n := max(1, p.requests)
-		test, err := e.test(o.judge)
+		copies, test, err := e.tests(o.judge)
 		if err != nil {
 			return 0
+		}
+		if p.mirrored {
+			test = copies
 		}
 		baseline := evidence.Count{Bad: n * p.ratio * e.bad, Total: n * p.ratio}
 		if p.alone {

@@ -125,9 +125,10 @@ func TestALeastTimeHoldsForAnyTraffic(t *testing.T) {
 		"a failure is no pass":  {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.6, Requires: analysis.Inconclusive, Deadline: time.Minute}, overhead + 30*time.Second + lag, "its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s"},
 		"a dark launch":         {looks(10 * time.Second), analysis.Load{}, copies(time.Minute), overhead + 30*time.Second + lag, "its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s"},
 		"long enough":           {looks(10 * time.Second), analysis.Load{}, copies(74 * time.Second), overhead + 30*time.Second + lag, ""},
+		"copies and a pass":     {byErrors, analysis.Load{}, analysis.PlannedStep{Mirror: 1, Requires: analysis.Pass}, overhead + 50*time.Second, "copies pass nothing"},
+		"warm in each step":     {sequential.Judge{Metrics: byErrors.Metrics, Tuning: sequential.Tuning{Warmup: 2}}, analysis.Load{}, pass(0.6, time.Hour), overhead + 80*time.Second, ""},
 		"nothing is required":   {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.6, Deadline: time.Minute}, 0, ""},
 		"everything at once":    {looks(10 * time.Second), analysis.Load{}, pass(1, time.Hour), overhead + 30*time.Second + lag, "it gives the canary all requests, and no step before it compares the canary with stable"},
-		"looks not judged":      {sequential.Judge{Metrics: byErrors.Metrics, Tuning: sequential.Tuning{Warmup: 2}}, analysis.Load{}, pass(0.6, time.Hour), overhead + 80*time.Second, ""},
 		"a canary and its copy": {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.5, Baseline: 0.5, Requires: analysis.Pass}, overhead + 30*time.Second + lag, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,34 +143,24 @@ func TestALeastTimeHoldsForAnyTraffic(t *testing.T) {
 // What a Remedy says is so.
 func TestARemedyHelps(t *testing.T) {
 	load := analysis.Load{PerSecond: 2, Bad: 0.001}
-	for name, step := range map[string]analysis.PlannedStep{"live": pass(0.2, time.Hour), "copies": {Mirror: 0.2, Requires: analysis.Pass, Deadline: 50 * time.Minute}} {
-		t.Run(name, func(t *testing.T) {
-			f := forecast(t, byErrors, planned(load, step, step))
-			r := f[0].Remedy
-			require.Less(t, f[0].Chance, 0.9)
-			require.Zero(t, f[1].Remedy, "of the first step only")
-			for what, c := range map[string]struct {
-				judge sequential.Judge
-				edit  func(*analysis.PlannedStep)
-			}{
-				"deadline": {byErrors, func(s *analysis.PlannedStep) { s.Deadline = r.Deadline }},
-				"share":    {byErrors, func(s *analysis.PlannedStep) { *share(s) = r.Canary }},
-				"extra":    {sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: r.Extra}}}}, func(*analysis.PlannedStep) {}},
-			} {
-				better := step
-				c.edit(&better)
-				require.GreaterOrEqual(t, forecast(t, c.judge, planned(load, better))[0].Chance, 0.95, what)
-			}
-		})
+	step := pass(0.2, time.Hour)
+	f := forecast(t, byErrors, planned(load, step, step))
+	r := f[0].Remedy
+	require.Less(t, f[0].Chance, 0.9)
+	require.Zero(t, f[1].Remedy, "of the first step only")
+	for what, c := range map[string]struct {
+		judge sequential.Judge
+		edit  func(*analysis.PlannedStep)
+	}{
+		"deadline": {byErrors, func(s *analysis.PlannedStep) { s.Deadline = r.Deadline }},
+		"share":    {byErrors, func(s *analysis.PlannedStep) { s.Canary = r.Canary }},
+		"extra":    {sequential.Judge{Metrics: []sequential.Metric{sequential.Rate{Pass: sequential.Margin{Factor: 1.5, Extra: r.Extra}}}}, func(*analysis.PlannedStep) {}},
+	} {
+		better := step
+		c.edit(&better)
+		require.GreaterOrEqual(t, forecast(t, c.judge, planned(load, better))[0].Chance, 0.95, what)
 	}
 	require.Zero(t, forecast(t, byErrors, planned(analysis.Load{PerSecond: 100}, pass(0.2, time.Hour)))[0].Remedy)
-}
-
-func share(s *analysis.PlannedStep) *float64 {
-	if s.Canary == 0 {
-		return &s.Mirror
-	}
-	return &s.Canary
 }
 
 // Whoever gets past a step that needs its pass has one: later steps then last three looks, also the one
@@ -184,6 +175,9 @@ func TestLaterStepsNeedNoSecondPass(t *testing.T) {
 	}
 	require.Equal(t, 90*time.Second, f[2].Outage.After)
 	require.Zero(t, f[2].Doubled, "a canary alone may have three times the rate")
+
+	f = forecast(t, sequential.Judge{Metrics: byErrors.Metrics, Tuning: sequential.Tuning{Warmup: 2}}, planned(analysis.Load{PerSecond: 10}, first, second, second))
+	require.Equal(t, 30*time.Second, f[1].Least-f[2].Least, "a larger share is cold, and the same one is not")
 
 	second.Requires = analysis.Inconclusive
 	nothing := analysis.PlannedStep{Canary: 0.5, Hold: time.Minute}
