@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -53,9 +52,9 @@ func before() (counts []evidence.Count, useful []int) {
 // rollLatency draws a rollout of histograms.
 func (s scenario) rollLatency(r *rand.Rand) rollout {
 	_, useful := before()
-	out := rollout{latency: true}
+	out := rollout{of: s, latency: true}
 	var minute [2][len(bounds)]float64
-	for k := range cmp.Or(s.looks, hour) {
+	for k := range s.all() {
 		n := s.requests(k)
 		c := drawBuckets(r, buckets(n.canary, s.slower))
 		b := drawBuckets(r, buckets(n.baseline, 1))

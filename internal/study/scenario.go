@@ -18,8 +18,16 @@ const (
 // scenario is what happens in a rollout.
 type scenario struct {
 	name string
-	rps  float64 // requests of the canary in a second
-	// looks of 15 seconds; zero is an hour's.
+	// rps are the requests of the canary in a second, or of both arms if weight is set.
+	rps float64
+	// share is the canary's part of the requests by the plan; zero is a twentieth.
+	share float64
+	// weight is the part that it gets in a look; nil is share.
+	weight func(look int) float64
+	// healthy is how many looks come before what is to be found. Repetitions that are rolled
+	// back in them do not count.
+	healthy int
+	// looks of 15 seconds that come then; zero is an hour's.
 	looks int
 	// slower is by what factor the canary answers more slowly; zero if it is not
 	// about latency but about errors.
@@ -29,8 +37,6 @@ type scenario struct {
 	// times is how often each bad request is counted, as if by retries; zero is
 	// once. Rates are of what is bad in itself.
 	times float64
-	// ramp raises the canary's share of rps, from 1 to 50 %.
-	ramp bool
 }
 
 // moment is the arms' rates of bad requests in one look.
@@ -38,6 +44,7 @@ type moment struct{ canary, baseline float64 }
 
 // rollout is what was counted in one repetition of a scenario.
 type rollout struct {
+	of      scenario
 	latency bool
 	// looks and minutes are the requests and the bad ones. If it is about
 	// latency, bad is slower than the judged bound.
@@ -56,26 +63,33 @@ type arms struct{ canary, baseline float64 }
 // requests returns how many requests the arms get in a look, on the average.
 func (s scenario) requests(look int) arms {
 	n := s.rps * perLook
-	if !s.ramp {
-		return arms{n, 19 * n}
+	if s.weight == nil {
+		return arms{n, n/cmp.Or(s.share, 0.05) - n}
 	}
-	minute := float64(look / perMinute)
-	weight := 0.01 + 0.49*minute/59
+	weight := s.weight(look)
 	return arms{n * weight, n * (1 - weight)}
 }
+
+// all is how many looks there are.
+func (s scenario) all() int { return s.healthy + cmp.Or(s.looks, hour) }
+
+// ramp raises the canary's weight from 1 to 50 %.
+func ramp(look int) float64 { return 0.01 + 0.49*float64(look/perMinute)/59 }
 
 // roll draws a rollout.
 func (s scenario) roll(r *rand.Rand) rollout {
 	if s.slower > 0 {
 		return s.rollLatency(r)
 	}
-	var out rollout
+	out := rollout{of: s}
 	now := s.errors(r)
-	for k := range cmp.Or(s.looks, hour) {
+	for k := range s.all() {
 		n, at := s.requests(k), now(k)
+		alone := n.baseline == 0
 		out.looks = append(out.looks, evidence.Look{
 			Canary:   s.count(r, n.canary, at.canary),
 			Baseline: s.count(r, n.baseline, at.baseline),
+			Alone:    alone, Step: alone && k == s.healthy,
 		})
 	}
 	out.minutes = inMinutes(out.looks)
@@ -97,16 +111,28 @@ func constant(canary, baseline float64) func(*rand.Rand) func(int) moment {
 	}
 }
 
-// late has a canary whose rate is multiplied from minute 30 on.
-func late(rate, factor float64) func(*rand.Rand) func(int) moment {
-	return func(*rand.Rand) func(int) moment {
+// fault is the canary's rate so many looks after it began, beside the baseline's.
+type fault func(look int, baseline float64) float64
+
+func times(factor float64) fault { return func(_ int, p float64) float64 { return factor * p } }
+
+// then lets a fault begin at a look.
+func then(from int, errors func(*rand.Rand) func(int) moment, f fault) func(*rand.Rand) func(int) moment {
+	return func(r *rand.Rand) func(int) moment {
+		before := errors(r)
 		return func(look int) moment {
-			if look < 30*perMinute {
-				return moment{rate, rate}
+			at := before(look)
+			if look >= from {
+				at.canary = f(look-from, at.baseline)
 			}
-			return moment{factor * rate, rate}
+			return at
 		}
 	}
+}
+
+// late has a canary whose rate is multiplied from minute 30 on.
+func late(rate, factor float64) func(*rand.Rand) func(int) moment {
+	return then(30*perMinute, constant(rate, rate), times(factor))
 }
 
 // burst has 2 % errors in both arms for ten minutes from minute 20 on, and 0.1 %

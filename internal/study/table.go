@@ -18,10 +18,10 @@ type run struct {
 	seed uint64
 }
 
-// outcome is what one rule did in all repetitions of a scenario.
+// outcome is what one rule did in the repetitions of a scenario that count.
 type outcome struct {
 	n     int
-	looks []int     // of the repetitions that were rolled back, sorted
+	looks []int     // after the healthy ones, of the repetitions that were rolled back, sorted
 	bad   []float64 // requests until then or until the end, of each repetition
 }
 
@@ -66,11 +66,16 @@ func (r run) apply(s scenario, rules []rule) ([]outcome, error) {
 	}
 	outcomes := make([]outcome, len(rules))
 	for j := range rules {
-		o := outcome{n: r.n}
+		var o outcome
 		for i := range r.n {
+			first := firsts[i][j]
+			if first > 0 && first <= s.healthy {
+				continue
+			}
+			o.n++
 			o.bad = append(o.bad, bad[i][j])
-			if firsts[i][j] > 0 {
-				o.looks = append(o.looks, firsts[i][j])
+			if first > 0 {
+				o.looks = append(o.looks, first-s.healthy)
 			}
 		}
 		slices.Sort(o.looks)

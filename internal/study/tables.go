@@ -1,30 +1,12 @@
 package main
 
-import (
-	"bufio"
-	"fmt"
-	"io"
-	"math"
-	"regexp"
-	"strconv"
-	"strings"
-)
-
-// table is scenarios by rules.
-type table struct {
-	number, title string
-	perRate       bool // has a column of the requests in a second
-	rules         []rule
-	scenarios     []scenario
-	cell          func(s scenario, o outcome) string
-}
-
+// all are the tables.
 func all(rates []float64) []table {
 	return []table{
-		{"1", "False rollbacks of healthy canaries, %", true, hourly, atRates(healthy, rates), falsely},
-		{"1", "The same within a day, 5760 looks", true, daily, day(), falsely},
-		{"2", "% detected / median minutes / mean bad requests", true, hourly, atRates(worse, rates), detection},
-		{"3", "Stress: false rollbacks, or % detected and median minutes", false, stressed, stress, brief},
+		{"1", "False rollbacks of healthy canaries, %", named[:2], by(hourly, falsely), atRates(healthy, rates)},
+		{"1", "The same within a day, 5760 looks", named[:2], by(daily, falsely), day()},
+		{"2", "% detected / median minutes / mean bad requests", named[:2], by(hourly, detection), atRates(worse, rates)},
+		{"3", "Stress: false rollbacks, or % detected and median minutes", named[:1], by(stressed, brief), stress},
 	}
 }
 
@@ -60,8 +42,8 @@ var (
 	stress = []scenario{
 		{name: "A/A shared burst 0.1->2% 10min, 10rps", rps: 10, errors: burst(1)},
 		{name: "A/A shared burst, 100rps", rps: 100, errors: burst(1)},
-		{name: "A/A ramp 1->50%, drift .1->1%, 1000rps tot", rps: 1000, ramp: true, errors: drift(1)},
-		{name: "A/A ramp, 100rps tot", rps: 100, ramp: true, errors: drift(1)},
+		{name: "A/A ramp 1->50%, drift .1->1%, 1000rps tot", rps: 1000, weight: ramp, errors: drift(1)},
+		{name: "A/A ramp, 100rps tot", rps: 100, weight: ramp, errors: drift(1)},
 		{name: "A/A each event twice, p=.5% 10rps", rps: 10, times: 2, errors: constant(0.005, 0.005)},
 		{name: "A/A each event 4x, p=.5% 10rps", rps: 10, times: 4, errors: constant(0.005, 0.005)},
 		{name: "A/A private cv.3/min p=.5% 10rps", rps: 10, errors: private(0.005, 1, 0.3, perMinute)},
@@ -75,7 +57,7 @@ var (
 		{name: "DET 2x private cv.3/min p=.5% 100rps", rps: 100, errors: private(0.005, 2, 0.3, perMinute)},
 		{name: "DET 10x private cv.3/min p=.5% 100rps", rps: 100, errors: private(0.005, 10, 0.3, perMinute)},
 		{name: "DET 2x shared burst 100rps", rps: 100, errors: burst(2)},
-		{name: "DET 2x ramp 1000rps tot", rps: 1000, ramp: true, errors: drift(2)},
+		{name: "DET 2x ramp 1000rps tot", rps: 1000, weight: ramp, errors: drift(2)},
 		{name: "DET late(30m) 2x p=.1% 100rps", rps: 100, errors: late(0.001, 2)},
 		{name: "DET late(30m) 10x p=.1% 10rps", rps: 10, errors: late(0.001, 10)},
 		{name: "DET late(30m) 2x p=.5% 100rps", rps: 100, errors: late(0.005, 2)},
@@ -101,74 +83,3 @@ func day() (each []scenario) {
 	return each
 }
 
-// print writes the table as markdown, row by row as they are ready.
-func (t table) print(to io.Writer, r run, wanted *regexp.Regexp) error {
-	names := []string{"scenario"}
-	if t.perRate {
-		names = append(names, "rps")
-	}
-	for _, rule := range t.rules {
-		names = append(names, rule.name)
-	}
-	out := bufio.NewWriter(to)
-	fmt.Fprintf(out, "### %s\n\n| %s |\n|%s\n", t.title, strings.Join(names, " | "), strings.Repeat("---|", len(names)))
-	for _, s := range t.scenarios {
-		if !wanted.MatchString(s.name) {
-			continue
-		}
-		outcomes, err := r.apply(s, t.rules)
-		if err != nil {
-			return err
-		}
-		cells := []string{s.name}
-		if t.perRate {
-			cells = append(cells, decimal(s.rps))
-		}
-		for _, o := range outcomes {
-			cells = append(cells, t.cell(s, o))
-		}
-		fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | "))
-		if err := out.Flush(); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintln(out)
-	return out.Flush()
-}
-
-func falsely(_ scenario, o outcome) string { return fmt.Sprintf("%.1f", o.share()) }
-
-func detection(_ scenario, o outcome) string {
-	return fmt.Sprintf("%.0f / %s / %s", o.share(), decimal(o.median()), number(o.meanBad()))
-}
-
-func brief(s scenario, o outcome) string {
-	if !strings.HasPrefix(s.name, "DET") {
-		return fmt.Sprintf("%.1f%%", o.share())
-	}
-	return fmt.Sprintf("%.1f%% %sm", o.share(), decimal(o.median()))
-}
-
-// decimal prints a number with all its digits.
-func decimal(v float64) string {
-	if math.IsNaN(v) {
-		return "-"
-	}
-	return strconv.FormatFloat(v, 'f', -1, 64)
-}
-
-// number prints a whole number, or from a thousand on three digits with k or M.
-func number(v float64) string {
-	for unit := range strings.SplitSeq(" k M", " ") {
-		if v < 999.5 || unit == "M" {
-			digits := 0.0
-			if unit != "" {
-				digits = max(0, 2-math.Floor(math.Log10(v)))
-			}
-			scale := math.Pow(10, digits)
-			return decimal(math.Round(v*scale)/scale) + unit
-		}
-		v /= 1000
-	}
-	return ""
-}
