@@ -8,7 +8,7 @@ import (
 )
 
 // rule is a way to judge. It returns the look after which it rolls back, from 1;
-// 0 is never.
+// 0 is never. A rule of some tables returns another number of looks.
 type rule struct {
 	name  string
 	first func(ro *rollout) (int, error)
@@ -48,11 +48,52 @@ func judged(settings func(latency bool) evidence.Settings) func(ro *rollout) (in
 				return t.Evidence().Fail
 			}), err
 		}
-		t, err := evidence.NewErrorTest(settings(false))
-		return reached(len(ro.looks), limit, func(k int) float64 {
-			t.Update(ro.looks[k])
-			return t.Evidence().Fail
-		}), err
+		next, err := compared(ro, settings(false))
+		return reached(len(ro.looks), limit, func(k int) float64 { return next(k).Fail }), err
+	}
+}
+
+// compared returns what adds the next look of errors to the library's evidence.
+func compared(ro *rollout, s evidence.Settings) (func(k int) evidence.Evidence, error) {
+	t, err := evidence.NewErrorTest(s)
+	return func(k int) evidence.Evidence {
+		t.Update(ro.looks[k])
+		return t.Evidence()
+	}, err
+}
+
+// says makes a rule of the library's judge: the first look at which it says so, of those before a
+// fail.
+func says(verdict evidence.Verdict, s evidence.Settings) func(ro *rollout) (int, error) {
+	return func(ro *rollout) (int, error) {
+		var judge evidence.Judge
+		next, err := compared(ro, s)
+		if err != nil {
+			return 0, err
+		}
+		for k := range ro.looks {
+			said := judge.Update([]evidence.Metric{{Evidence: next(k)}}, 0, true)
+			if said == verdict {
+				return k + 1, nil
+			}
+			if said != evidence.Continue {
+				break
+			}
+		}
+		return 0, nil
+	}
+}
+
+// looksWith counts the looks at which the evidence for a fail is as asked.
+func looksWith(asked func(logE float64) bool) func(ro *rollout) (int, error) {
+	return func(ro *rollout) (looks int, err error) {
+		next, err := compared(ro, evidence.Settings{})
+		for k := range ro.looks {
+			if asked(next(k).Fail) {
+				looks++
+			}
+		}
+		return looks, err
 	}
 }
 

@@ -7,6 +7,13 @@ func all(rates []float64) []table {
 		{"1", "The same within a day, 5760 looks", named[:2], by(daily, falsely), day()},
 		{"2", "% detected / median minutes / mean bad requests", named[:2], by(hourly, detection), atRates(worse, rates)},
 		{"3", "Stress: false rollbacks, or % detected and median minutes", named[:1], by(stressed, brief), stress},
+		{"4", "Errors that begin after healthy looks: median looks to a fail (95th percentile), or % found in an hour", named, lateFaults, begunLate(rates)},
+		{"5", "Shapes after an hour of health: % found in an hour, median looks (90th percentile)", named[:3], by([]rule{serin}, found), shapes(rates)},
+		{"6", "Evidence against healthy canaries: % of looks, % of rollouts with such a look", named[:2], by(doubts, doubted), atRates(bases[1:], rates)},
+		{"7", "Alone after an hour of 50/50: % of healthy ones failed in 1 / 4 / 24 hours; % found in an hour, median looks (90th percentile)", named[:2], aloneFaults, alone(rates)},
+		{"8", "Passed in an hour, the Pass margin being 1.5 + 0.0005", named[:3], lowTraffic(0.0005), quiet()},
+		{"8", "Passed in an hour, the Pass margin being 1.5 + 0.005", named[:3], lowTraffic(0.005), quiet()},
+		{"9", "A canary that cannot be reached: % found, median looks (90th percentile)", named[:3], by(unreachable, found), unreached()},
 	}
 }
 
@@ -82,4 +89,3 @@ func day() (each []scenario) {
 	}
 	return each
 }
-
