@@ -32,6 +32,14 @@ type variant struct {
 	cell   func(s scenario, o outcome) string
 }
 
+// print is the cell of an outcome; if no repetition counts there is none.
+func (v variant) print(s scenario, o outcome) string {
+	if o.n == 0 {
+		return "-"
+	}
+	return v.cell(s, o)
+}
+
 // by has a column for each rule.
 func by(rules []rule, cell func(s scenario, o outcome) string) []variant {
 	return []variant{{rules: rules, cell: cell}}
@@ -89,7 +97,7 @@ func (t table) row(r run, s scenario) (cells []string, err error) {
 			return nil, err
 		}
 		for _, o := range outcomes {
-			cells = append(cells, v.cell(changed, o))
+			cells = append(cells, v.print(changed, o))
 		}
 	}
 	return cells, nil
