@@ -12,8 +12,7 @@ const lost = 1e-4
 
 // unreachable judges looks whose bad requests are those that reached no pod.
 var unreachable = []rule{{"Serin", func(ro *rollout) (int, error) {
-	inTenMinutes := 600 * ro.of.rps
-	t, err := evidence.NewReachTest(evidence.Count{Bad: lost * inTenMinutes, Total: inTenMinutes}, evidence.Settings{})
+	t, err := evidence.NewReachTest(ro.before, evidence.Settings{})
 	return reached(len(ro.looks), math.Log(20), func(k int) float64 {
 		c, b := ro.looks[k].Canary, ro.looks[k].Baseline
 		t.Update(evidence.ReachLook{
@@ -45,7 +44,7 @@ func unreached() (each []scenario) {
 	} {
 		for _, share := range []float64{0.01, 0.05, 0.2, 0.5} {
 			at := s.scenario
-			at.share, at.weight = share, func(int) float64 { return s.part * share }
+			at.before, at.share, at.weight = lost, share, func(int) float64 { return s.part * share }
 			if at.healthy > 0 {
 				at.looks = hour - at.healthy
 			}

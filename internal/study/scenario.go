@@ -34,6 +34,8 @@ type scenario struct {
 	slower float64
 	// errors begins a rollout. What it returns is asked for look after look.
 	errors func(r *rand.Rand) func(look int) moment
+	// before is the rate of bad requests in the ten minutes before.
+	before float64
 	// times is how often each bad request is counted, as if by retries; zero is
 	// once. Rates are of what is bad in itself.
 	times float64
@@ -46,6 +48,7 @@ type moment struct{ canary, baseline float64 }
 type rollout struct {
 	of      scenario
 	latency bool
+	before  evidence.Count
 	// looks and minutes are the requests and the bad ones. If it is about
 	// latency, bad is slower than the judged bound.
 	looks, minutes []evidence.Look
@@ -82,6 +85,9 @@ func (s scenario) roll(r *rand.Rand) rollout {
 		return s.rollLatency(r)
 	}
 	out := rollout{of: s}
+	if s.before > 0 {
+		out.before = s.count(r, 600*s.rps, s.before)
+	}
 	now := s.errors(r)
 	for k := range s.all() {
 		n, at := s.requests(k), now(k)
