@@ -32,12 +32,18 @@
 //	BB tau.3  beta-binomial blocks, noise 0.3, at every look
 //	min(E,T)  the lesser evidence of E05 and of a t process on log ratios
 //
-// Tables 4 to 9 are of the library alone, with the errors of tables 1 to 3. Where it says "begin",
-// looks count from the first bad one, and rollouts that failed before are left out. Rates are the
-// canary's in tables 4 to 6 and 8, and of both arms in 7 and 9; share is what the canary gets of
-// them. In table 6 E is the evidence for a fail, and "in doubt" is what holds a pass back. In table
-// 8 the forecast is the formula's chance, and after how many looks a pass is usual. In table 9 the
-// requests of scenarios reach no pod.
+// Tables 4 to 9 show the library's defaults alone:
+//
+//	4  faults that begin after healthy looks, with 0.1 % errors before
+//	5  faults of other shapes after an hour of health
+//	6  evidence for a fail against healthy canaries; "in doubt" holds a pass back
+//	7  a canary that has half of the traffic for an hour, and then all of it
+//	8  passes with few requests, beside the forecast: its chance, and the usual looks
+//	9  canaries that get no requests, because these reach no pod
+//
+// Looks count from the first one of the fault; rollouts that failed before it are left out. The
+// rates in a second are the canary's, in tables 7 and 9 those of both arms; share is the
+// canary's part by the plan.
 //
 // In the scenarios of table 3, "private" is gamma noise of the canary alone with
 // this coefficient of variation, "AR1" lognormal noise of the canary alone that is
