@@ -26,7 +26,7 @@ func TestTheQuickstartRunsOnACluster(t *testing.T) {
 	b := newBookinfoIn(t, controlPlane(t).Named(t, "bookinfo"))
 	before := b.spec(t)
 
-	b.v2.FailEvery = 10
+	b.v2.FailEvery = 3
 	bad := b.quickstart(t, program, "bad")
 	load := traffic.Start(b.gateway, 300)
 	require.Equal(t, 3, bad.Wait(), "rolled back: %s", bad.Log())
