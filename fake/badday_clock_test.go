@@ -3,6 +3,7 @@ package fake_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/verify"
+	"github.com/serin-go/serin/metrics"
 )
 
 // badClock is the Router of a driver whose clock is behind. All clocks of a bubble are one,
@@ -89,13 +91,26 @@ func moveBlocks(text string, by time.Duration) string {
 
 // lateJudge asks about the times that a clock behind shows.
 type lateJudge struct {
-	badJudge
+	badLooker
 	behind time.Duration
 }
 
 func (j lateJudge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result, error) {
-	r.Window.From, r.Window.To = r.Window.From.Add(-j.behind), r.Window.To.Add(-j.behind)
-	return j.badJudge.Analyze(ctx, r)
+	r.Earlier = slices.Clone(r.Earlier)
+	for i := range r.Earlier {
+		r.Earlier[i].Window = j.shown(r.Earlier[i].Window)
+	}
+	r.Window = j.shown(r.Window)
+	for _, at := range []*time.Time{&r.StepBegan, &r.PromotionBegan} { // Began is never moved
+		if !at.IsZero() {
+			*at = at.Add(-j.behind)
+		}
+	}
+	return j.badLooker.Analyze(ctx, r)
+}
+
+func (j lateJudge) shown(w metrics.Window) metrics.Window {
+	return metrics.Window{From: w.From.Add(-j.behind), To: w.To.Add(-j.behind)}
 }
 
 // lateVerifier is told the times that a clock behind shows.

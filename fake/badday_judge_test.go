@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/metrics"
 )
@@ -54,6 +55,20 @@ func (s *badStore) Refusals(ctx context.Context, w metrics.Window) ([]metrics.Re
 	return s.Mesh.Refusals(ctx, w)
 }
 
+func (s *badStore) Sequence(ctx context.Context, q metrics.Query, w []metrics.Window) ([]metrics.Counts, error) {
+	if err := s.fails(ctx); err != nil {
+		return nil, err
+	}
+	return s.Mesh.Sequence(ctx, q, w)
+}
+
+func (s *badStore) SlowerThan(ctx context.Context, q metrics.Query, bounds []time.Duration, w []metrics.Window) ([][]metrics.Counts, error) {
+	if err := s.fails(ctx); err != nil {
+		return nil, err
+	}
+	return s.Mesh.SlowerThan(ctx, q, bounds, w)
+}
+
 // fails returns the error of a store that is away.
 func (s *badStore) fails(ctx context.Context) error {
 	s.mu.Lock()
@@ -72,6 +87,20 @@ func (s *badStore) fails(ctx context.Context) error {
 		return metrics.ErrNoSeries
 	}
 	return nil
+}
+
+// badLooker is a judge with looks.
+type badLooker interface {
+	analysis.Analyzer
+	analysis.Looker
+}
+
+// judge is the library's judge with its defaults, or the script.
+func (w *badWorld) judge() badLooker {
+	if w.judged {
+		return sequential.Judge{Provider: w.store, Canary: reviewsV2, Baseline: reviewsV1}
+	}
+	return badJudge{w.store}
 }
 
 // badJudge fails the canary when its share of bad requests in the last look exceeds

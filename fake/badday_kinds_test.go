@@ -107,6 +107,7 @@ func (w *badWorld) contend() {
 		return
 	}
 	w.ledger.change(func() { w.ledger.failing, w.ledger.both = share > 0, share > 0 })
+	share = max(share, w.usual.ErrorRate)
 	w.behave(func() { w.canary.ErrorRate, w.stable.ErrorRate = share, share })
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/canary"
+	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/mirror"
 	"github.com/stretchr/testify/require"
 )
@@ -24,6 +25,11 @@ type badScenario struct {
 	// follows: by the load.
 	scarce, autoscaled, scaling, follows bool
 	troubles                             []*badTrouble
+	// perSecond is how many requests the sidecars send; zero is badRate. usual is how both
+	// versions are without a trouble. judged: by the library's judge, and not by the script.
+	perSecond float64
+	usual     fake.Behaviour
+	judged    bool
 }
 
 // badPlans are the README's plans, and short variants of them.

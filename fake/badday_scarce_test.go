@@ -1,6 +1,7 @@
 package fake_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -128,10 +129,13 @@ func (w *badWorld) grow(by float64) (shrink func()) {
 // rate is the requests a second before the load grows.
 func (w *badWorld) rate() float64 {
 	if w.edge {
-		return badRate + badEdgeRate
+		return w.sidecars() + badEdgeRate
 	}
-	return badRate
+	return w.sidecars()
 }
+
+// sidecars is how many of them come from sidecars.
+func (s badScenario) sidecars() float64 { return cmp.Or(s.perSecond, badRate) }
 
 // podsOf returns those of a Deployment.
 func (w *badWorld) podsOf(name string) badArm {

@@ -78,7 +78,7 @@ type badWorld struct {
 
 func newBadWorld(t *testing.T, s badScenario) *badWorld {
 	t.Helper()
-	w := &badWorld{t: t, badScenario: s, server: bookinfo(t)}
+	w := &badWorld{t: t, badScenario: s, server: bookinfo(t), canary: s.usual, stable: s.usual}
 	setSpec(t, w.server, "reviews-v2", "replicas", s.pods())
 	setWeights(t, w.server, 100, 0)
 	w.update("reviews", func(o map[string]any) {
@@ -96,7 +96,7 @@ func newBadWorld(t *testing.T, s badScenario) *badWorld {
 	w.server.OnChange(w.scaled.see)
 	w.store = &badStore{Mesh: w.mesh}
 	w.ledger = newBadLedger()
-	w.ledger.add(w.mesh.Load(badRate, client))
+	w.ledger.add(w.mesh.Load(w.sidecars(), client))
 	if w.edge {
 		w.ledger.add(w.mesh.Load(badEdgeRate, visitor))
 	}
@@ -186,12 +186,12 @@ func (w *badWorld) runner(skew time.Duration, observe canary.Observer) *canary.R
 	load, err := workload.New(w.deploys, config)
 	require.NoError(w.t, err)
 	c := canary.Config{
-		Plan: w.plan, Router: w.router(), Workload: load, Analyzer: badJudge{w.store}, Observers: []canary.Observer{observe},
+		Plan: w.plan, Router: w.router(), Workload: load, Analyzer: w.judge(), Observers: []canary.Observer{observe},
 	}
 	seen := verify.Metrics{Provider: w.store, Stable: reviewsV1, Canary: reviewsV2}
 	c.Verifier = seen
 	if skew != 0 {
-		c.Router, c.Analyzer, c.Verifier = badClock{c.Router, skew}, lateJudge{badJudge{w.store}, skew}, lateVerifier{seen, skew}
+		c.Router, c.Analyzer, c.Verifier = badClock{c.Router, skew}, lateJudge{w.judge(), skew}, lateVerifier{seen, skew}
 	}
 	r, err := canary.NewRunner(c)
 	require.NoError(w.t, err)
