@@ -79,7 +79,7 @@ func (t *turn) heals() *decision {
 		return t.stay(Reason{cause.StableWorse, "stable has all traffic, and is looked at: " + t.s.Reason, seen})
 	case !j.Asked:
 		return t.decide(decision{Ask: askJudge, Request: t.request(w)})
-	case j.Err == nil && !j.unread() && !j.Result.StableWorse && t.before(later(r.Since.Add(healing), seen.Add(2*look))):
+	case j.Err == nil && !j.unread() && !j.Result.StableWorse && t.before(later(r.Since.Add(healing), seen.Add(2*look)).Add(t.interval)): // a driver looks once in it
 		return t.rollBack("stable is well again since it has all traffic, so the canary has hurt both: " + t.s.Reason)
 	}
 	return t.stay(Reason{cause.StableWorse, "stable has all traffic; order a resume, or an abort: " + t.s.Reason, until})

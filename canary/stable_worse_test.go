@@ -114,6 +114,28 @@ func TestAFewLooksDoNotShowThatStableIsWellAgain(t *testing.T) {
 	}
 }
 
+// A driver that looks every five minutes sees late that the mesh has moved the traffic, and then
+// that stable is well.
+func TestADriverThatSeldomLooksSeesThatStableIsWellAgain(t *testing.T) {
+	story(t, twoSteps().Interval(5*time.Minute), func(t *testing.T, s *stage) {
+		last, err := s.run()
+		require.ErrorIs(t, err, canary.ErrRolledBack)
+		require.Contains(t, last.Reason, "stable is well again")
+	}, func(config *canary.Config) {
+		config.Analyzer, config.Verifier = patient{15 * time.Second, false}, slowly{}
+	})
+}
+
+// slowly is a mesh that takes a minute to move traffic.
+type slowly struct{}
+
+func (slowly) Verify(_ context.Context, _ canary.Traffic, since time.Time) (canary.Answer, error) {
+	if time.Since(since) < time.Minute {
+		return canary.Answer{Reply: canary.Wait}, nil
+	}
+	return canary.Answer{Reply: canary.Yes}, nil
+}
+
 // patient is a judge that needs eight looks to see that stable is still worse.
 type patient struct {
 	look  time.Duration
