@@ -35,7 +35,7 @@ type badCrew struct {
 	restored bool
 	refused  bool      // stable was to be restored, and was not yet
 	left     time.Time // when nothing was left to judge, if it is promoted
-	events   []string  // the last ones that differ
+	badLog
 }
 
 func newBadCrew(w *badWorld, run bool) *badCrew {
@@ -175,15 +175,22 @@ func (c *badCrew) observe(_ context.Context, e canary.Event) {
 	if s := e.After; (s.Phase == phase.Promoted || s.Phase == phase.CleaningUp && s.Outcome == phase.Promoted) && c.left.IsZero() {
 		c.left = e.At
 	}
+	c.note(e)
+}
+
+// badLog is the last events that differ.
+type badLog struct{ events []string }
+
+func (l *badLog) note(e canary.Event) {
 	line := fmt.Sprintf("%v %v, %v, %s", e.After.Phase, e.After.Traffic, e.Traffic, e.Reason)
 	if e.Err != nil {
 		line += ": " + e.Err.Error()
 	}
-	if n := len(c.events); n > 0 && c.events[n-1][9:] == line {
+	if n := len(l.events); n > 0 && l.events[n-1][9:] == line {
 		return
 	}
-	c.events = append(c.events, e.At.Format("15:04:05 ")+line)
-	c.events = c.events[max(0, len(c.events)-*badEvents):]
+	l.events = append(l.events, e.At.Format("15:04:05 ")+line)
+	l.events = l.events[max(0, len(l.events)-*badEvents):]
 }
 
 // newest returns the newer one of the State that is stored, which may be an old one that came

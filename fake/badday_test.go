@@ -23,18 +23,7 @@ var (
 // end is told, and the mesh does what the end says.
 func TestTheBadDay(t *testing.T) {
 	all := make([]badOutcome, *badRuns)
-	t.Run("rollouts", func(t *testing.T) {
-		for first := range badWorkers {
-			t.Run(fmt.Sprint("from ", first), func(t *testing.T) {
-				t.Parallel()
-				for i := first; i < *badRuns; i += badWorkers {
-					if *badOnly < 0 || uint64(*badOnly) == i {
-						all[i] = badRun(t, i)
-					}
-				}
-			})
-		}
-	})
+	eachBadRun(t, *badRuns, func(t *testing.T, i uint64) { all[i] = badRun(t, i) })
 	all = slices.DeleteFunc(all, func(o badOutcome) bool { return o.scenario.troubles == nil })
 	if testing.Verbose() {
 		t.Log(badTable(all))
@@ -48,6 +37,22 @@ func TestTheBadDay(t *testing.T) {
 
 // badWorkers is how many rollouts run at a time.
 const badWorkers uint64 = 2
+
+// eachBadRun runs n rollouts, or the only one.
+func eachBadRun(t *testing.T, n uint64, run func(t *testing.T, i uint64)) {
+	t.Run("rollouts", func(t *testing.T) {
+		for first := range badWorkers {
+			t.Run(fmt.Sprint("from ", first), func(t *testing.T) {
+				t.Parallel()
+				for i := first; i < n; i += badWorkers {
+					if *badOnly < 0 || uint64(*badOnly) == i {
+						run(t, i)
+					}
+				}
+			})
+		}
+	})
+}
 
 // badRun runs one rollout, and shows it if something is wrong.
 func badRun(t *testing.T, i uint64) (o badOutcome) {

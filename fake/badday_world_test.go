@@ -35,6 +35,8 @@ const (
 	badSweep    = time.Minute      // the period of Sweep
 	badHelp     = 15 * time.Minute
 	badPods     = 3 // of stable
+	// badRetention is longer than any rollout: the library's judge counts all of it again.
+	badRetention = 200 * time.Hour
 )
 
 // edge is a second VirtualService, for the gateway: a follower of the first.
@@ -91,7 +93,9 @@ func newBadWorld(t *testing.T, s badScenario) *badWorld {
 		w.autoscale()
 	}
 	w.scaled.begin(w.server)
-	w.mesh = fake.NewMesh(w.server, fake.Config{Seed: s.seed, Delay: badDelay, Spread: badSpread, Scrape: badScrape, Start: badStart})
+	w.mesh = fake.NewMesh(w.server, fake.Config{
+		Seed: s.seed, Delay: badDelay, Spread: badSpread, Scrape: badScrape, Start: badStart, Retention: badRetention,
+	})
 	w.server.OnChange(w.remember)
 	w.server.OnChange(w.scaled.see)
 	w.store = &badStore{Mesh: w.mesh}

@@ -40,6 +40,9 @@ func (s wholeService) interval() time.Duration {
 	return 10 * time.Second
 }
 
+// slow reports whether the simulation is.
+func (s wholeService) slow() bool { return s.perSecond < 10 && s.plan == "Recommended" }
+
 // scenario is a rollout of the service.
 func (s wholeService) scenario(t *testing.T, seed uint64) badScenario {
 	plan, err := s.build.Interval(s.interval()).Build()
@@ -74,7 +77,7 @@ var wholeHarms = []wholeHarm{
 	{name: "100 % errors", bad: share(1), great: true, begins: sometime},
 	{name: "30 % of live requests", bad: share(0.3), great: true, begins: sinceUsers},
 	{name: "30 % when it has all", bad: share(0.3), great: true, begins: sinceAll},
-	{name: "30 % of both versions", bad: share(0.3), both: true, great: true, begins: sometime},
+	{name: "30 % of both versions", bad: share(0.3), both: true, great: true, begins: beside},
 	{name: "403 for all", bad: share(1), status: 403, great: true, begins: sometime},
 }
 
@@ -103,14 +106,18 @@ type wholeOutcome struct {
 	began   time.Duration // the harm
 	plan    canary.Plan
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	badLog
 	spells []wholeSpell
 	end    phase.Phase // the last one, if the rollout has not ended
 	lasted time.Duration
 	why    string
 	back   time.Duration // when the users were off the version that does harm
 	bad    float64       // requests that it has harmed
-	chance float64       // that it is found, by the forecast
+	// expected is the forecast: of a promotion, or of finding the harm, if all goes on as without it.
+	// chance is that of finding it in what the rollout went through.
+	expected, chance float64
+	seed, number     uint64
 }
 
 // wholePatience is for how long a rollout is watched.
@@ -145,6 +152,9 @@ func (s wholeService) whole(t *testing.T, seed uint64, harm *wholeHarm, at time.
 		synctest.Wait()
 		w.ledger.change(func() {})
 		o.bad = w.ledger.harm
+		if harm == nil {
+			o.expected = s.promoted(w.plan)
+		}
 	})
 	return o
 }
@@ -153,6 +163,7 @@ func (s wholeService) whole(t *testing.T, seed uint64, harm *wholeHarm, at time.
 func (o *wholeOutcome) observe(e canary.Event, at time.Duration) (over bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.note(e)
 	now := wholeSpell{at, e.After.Phase, e.After.Step, e.After.Traffic}
 	last := now
 	if n := len(o.spells); n > 0 {
@@ -184,6 +195,11 @@ func sometime(dice *rand.Rand, healthy *wholeOutcome) time.Duration {
 	from = append(from, healthy.lasted)
 	i := dice.IntN(len(from) - 1)
 	return between(dice, from[i], from[i+1])
+}
+
+// beside is a moment with live requests to both versions.
+func beside(dice *rand.Rand, healthy *wholeOutcome) time.Duration {
+	return between(dice, sinceUsers(dice, healthy), sinceAll(dice, healthy))
 }
 
 // sinceUsers is the first moment with live requests.
