@@ -103,6 +103,8 @@ type badExposure struct {
 	// stateless: no State tells Sweep whose traffic it is.
 	stateless bool
 	again     bool // the step is entered once more, after a Retreat
+	judged    bool // by the library's judge
+	refuses   bool // the canary has client errors
 	badPodsOf
 }
 
@@ -133,7 +135,27 @@ func (x badExposure) limit() time.Duration {
 }
 
 // first is how long after a change of traffic the first look is there.
-func (x badExposure) first() time.Duration { return x.plan.Settle() + x.plan.ScrapeLag() + badLook }
+func (x badExposure) first() time.Duration { return x.plan.Settle() + x.plan.ScrapeLag() + x.sees() }
+
+// sees is how long the judge needs, and look is one of its looks. The library's judge decides
+// by four, or by seven where only client errors are bad, of which it bears more. The first one may
+// be bad in a small part.
+func (x badExposure) sees() time.Duration {
+	switch {
+	case !x.judged:
+		return badLook
+	case x.refuses:
+		return 8*wholeLook + wholeLag
+	}
+	return 5*wholeLook + wholeLag
+}
+
+func (x badExposure) look() time.Duration {
+	if x.judged {
+		return wholeLook
+	}
+	return badLook
+}
 
 // whole is how long the canary may keep its traffic although everything is to go back. Stable
 // becomes whole first, if it may be between two versions: the canary has all traffic meanwhile.
@@ -187,7 +209,7 @@ func allowWatched(x badExposure) time.Duration { return x.turn() + x.whole() }
 
 // allowBlind: the first look is missing, and then all for the blind limit, with a call that hangs.
 func allowBlind(x badExposure) time.Duration {
-	limit := max(4*badLook, 30*time.Second)
+	limit := max(4*x.look(), 30*time.Second)
 	if x.last {
 		limit = badErrorLimit // while stable may be between two versions
 	}

@@ -65,10 +65,10 @@ func short() canary.Builder {
 // drawBadDay draws a rollout and one to three troubles. Most of the later ones come soon after
 // the one before, which may hide them. A quarter of the first ones come around the promotion,
 // which is short and delicate.
-func drawBadDay(t *testing.T, seed, i uint64) badScenario {
+func drawBadDay(t *testing.T, seed, i uint64, judged bool) badScenario {
 	t.Helper()
 	dice := rand.New(rand.NewPCG(seed, i))
-	s := badScenario{seed: dice.Uint64(), run: dice.IntN(2) == 0, watch: dice.IntN(2) == 0, patient: dice.IntN(100) == 0}
+	s := badScenario{judged: judged, seed: dice.Uint64(), run: dice.IntN(2) == 0, watch: dice.IntN(2) == 0, patient: dice.IntN(100) == 0}
 	s.scaling, s.follows = dice.IntN(2) == 0, dice.IntN(2) == 0
 	var all []int
 	for k, p := range badPlans {
@@ -80,7 +80,7 @@ func drawBadDay(t *testing.T, seed, i uint64) badScenario {
 	plan, err := p.plan.Build()
 	require.NoError(t, err)
 	s.name, s.plan = p.name, plan.For("v2")
-	lasts := healthy(s.plan)
+	lasts := s.healthy()
 	for n := range 1 + dice.IntN(3) {
 		s.draw(dice, n, lasts)
 	}
@@ -110,10 +110,17 @@ func (s *badScenario) draw(dice *rand.Rand, n int, lasts time.Duration) {
 	s.troubles = append(s.troubles, tr)
 }
 
+// badProof is what the library's judge needs of the first share beyond the hold.
+const badProof = 2 * time.Minute
+
 // healthy is how long the plan takes if nothing happens: each step settles, is scraped and
 // seen once or held, and stable is updated in the end.
-func healthy(p canary.Plan) time.Duration {
+func (s *badScenario) healthy() time.Duration {
+	p := s.plan
 	all := 2*p.Settle() + badWhole(p) + p.Bake()
+	if s.judged {
+		all += badProof
+	}
 	for _, step := range p.Steps() {
 		all += p.Settle() + max(step.Hold, p.ScrapeLag()+badLook) + p.Interval()
 	}

@@ -81,7 +81,7 @@ func (w *badWorld) outcome(s badScenario, lasted time.Duration) badOutcome {
 
 // exposure is what the troubles of a rollout mean to the allowance of each.
 func (w *badWorld) exposure(s badScenario, lasted time.Duration) badExposure {
-	x := badExposure{plan: w.plan, badPodsOf: badPodsOf{
+	x := badExposure{plan: w.plan, judged: w.judged, badPodsOf: badPodsOf{
 		scaling: s.scaling, follows: s.follows, thin: s.autoscaled, start: badStart, ways: 1,
 	}}
 	for _, tr := range s.troubles {
@@ -114,7 +114,7 @@ func (tr *badTrouble) abrupt() bool {
 // late reports whether something began too late for the judge to see it before the plan's bake
 // time was over. What users lose after that is no rollout's.
 func (o badOutcome) late(w *badWorld) bool {
-	x := badExposure{plan: w.plan}
+	x := badExposure{plan: w.plan, judged: w.judged}
 	seen := allowJudged(x)
 	if len(o.scenario.troubles) > 1 {
 		seen += x.first() // traffic that somebody changes begins a new window
@@ -219,8 +219,8 @@ var notYet = []struct {
 	{"a proxy that is behind sends to pods that stable had before, and no count tells them from those of today", func(w *badWorld, o badOutcome) bool {
 		return w.ledger.wrong > 0 && o.has(func(tr *badTrouble) bool { return tr.kind.group == "stall" || tr.detail == deployments })
 	}},
-	{"nobody holds stable against its own past, so a canary that hurts both goes on", func(_ *badWorld, o badOutcome) bool {
-		return o.has(func(tr *badTrouble) bool { return tr.kind.name == "canary hurts both" })
+	{"the script does not hold stable against its own past, so a canary that hurts both goes on", func(w *badWorld, o badOutcome) bool {
+		return !w.judged && o.has(func(tr *badTrouble) bool { return tr.kind.name == "canary hurts both" })
 	}},
 }
 

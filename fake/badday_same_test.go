@@ -10,13 +10,13 @@ import (
 
 func TestABadDayIsTheSameForTheSameSeed(t *testing.T) {
 	for i, same := uint64(0), 0; same < 6; i++ {
-		if drawBadDay(t, *badSeed, i).races() {
+		if drawBadDay(t, *badSeed, i, false).races() {
 			continue
 		}
 		same++
 		var runs [2]badOutcome
 		for n := range runs {
-			synctest.Test(t, func(t *testing.T) { runs[n] = badDay(t, drawBadDay(t, *badSeed, i)) })
+			synctest.Test(t, func(t *testing.T) { runs[n] = badDay(t, drawBadDay(t, *badSeed, i, false)) })
 		}
 		require.Equal(t, runs[0].String(), runs[1].String(), "rollout %d", i)
 	}

@@ -15,15 +15,21 @@ var (
 	badSeed     = flag.Uint64("fake.seed", 1, "seed of the bad days")
 	badOnly     = flag.Int64("fake.only", -1, "the number of the only rollout to run")
 	badKindName = flag.String("fake.kind", "", "the only kind of trouble")
+	badJudged   = flag.Uint64("fake.judged", 20, "simulated rollouts on a bad day that the library's judge judges")
 	badEvents   = flag.Int("fake.events", 8, "how many of the last events a violation shows")
 )
 
 // The README's plan and short ones, with one to three troubles at any moment: no rollout
 // harms more requests than its settings allow, each ends or says what it waits for, each
 // end is told, and the mesh does what the end says.
-func TestTheBadDay(t *testing.T) {
-	all := make([]badOutcome, *badRuns)
-	eachBadRun(t, *badRuns, func(t *testing.T, i uint64) { all[i] = badRun(t, i) })
+func TestTheBadDay(t *testing.T) { badDays(t, *badRuns, false) }
+
+// The same with the library's judge, whose looks take longer to find a fault.
+func TestTheJudgedBadDay(t *testing.T) { badDays(t, *badJudged, true) }
+
+func badDays(t *testing.T, runs uint64, judged bool) {
+	all := make([]badOutcome, runs)
+	eachBadRun(t, runs, func(t *testing.T, i uint64) { all[i] = badRun(t, i, judged) })
 	all = slices.DeleteFunc(all, func(o badOutcome) bool { return o.scenario.troubles == nil })
 	if testing.Verbose() {
 		t.Log(badTable(all))
@@ -55,8 +61,8 @@ func eachBadRun(t *testing.T, n uint64, run func(t *testing.T, i uint64)) {
 }
 
 // badRun runs one rollout, and shows it if something is wrong.
-func badRun(t *testing.T, i uint64) (o badOutcome) {
-	synctest.Test(t, func(t *testing.T) { o = badDay(t, drawBadDay(t, *badSeed, i)) })
+func badRun(t *testing.T, i uint64, judged bool) (o badOutcome) {
+	synctest.Test(t, func(t *testing.T) { o = badDay(t, drawBadDay(t, *badSeed, i, judged)) })
 	o.number = i
 	if len(o.wrong) > 0 && o.notYet == "" || *badOnly >= 0 {
 		t.Logf("-fake.seed=%d -fake.only=%d: %v", *badSeed, i, o)
@@ -123,7 +129,7 @@ func (w *badWorld) patience(s badScenario) time.Duration {
 	if s.patient {
 		return until + 30*time.Hour
 	}
-	return until + healthy(w.plan) + time.Hour
+	return until + s.healthy() + time.Hour
 }
 
 // settle waits for the end of the rollout, or until it has not moved for half an hour.

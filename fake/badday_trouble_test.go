@@ -156,6 +156,7 @@ func (tr *badTrouble) allowed(x badExposure, rate float64) float64 {
 	x.mixed = tr.phase == phase.PromotingStable
 	x.stateless, x.again, x.grows = tr.stateless, tr.again, tr.grows
 	x.left, x.few = tr.left, tr.few
+	x.refuses = tr.kind.name == "canary refuses"
 	if tr.kind.edge {
 		rate *= badEdgeRate / (badRate + badEdgeRate) // the other part does as always
 	}

@@ -93,9 +93,11 @@ func newBadWorld(t *testing.T, s badScenario) *badWorld {
 		w.autoscale()
 	}
 	w.scaled.begin(w.server)
-	w.mesh = fake.NewMesh(w.server, fake.Config{
-		Seed: s.seed, Delay: badDelay, Spread: badSpread, Scrape: badScrape, Start: badStart, Retention: badRetention,
-	})
+	config := fake.Config{Seed: s.seed, Delay: badDelay, Spread: badSpread, Scrape: badScrape, Start: badStart}
+	if s.judged {
+		config.Retention = badRetention
+	}
+	w.mesh = fake.NewMesh(w.server, config)
 	w.server.OnChange(w.remember)
 	w.server.OnChange(w.scaled.see)
 	w.store = &badStore{Mesh: w.mesh}
