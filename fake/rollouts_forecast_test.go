@@ -147,7 +147,10 @@ func (o *wholeOutcome) stretches(spells []wholeSpell, lasted time.Duration) (all
 		if traffic.Canary == 0 && traffic.Mirror == 0 {
 			continue
 		}
-		from := s.from + o.plan.Settle() + o.plan.ScrapeLag()
+		from := s.from
+		if i == 0 || spells[i-1].traffic != s.traffic {
+			from += o.plan.Settle() + o.plan.ScrapeLag()
+		}
 		looks := func(from, to time.Duration) float64 { return max(0, math.Floor(float64(to-from)/float64(wholeLook))) }
 		one := wholeStretch{before: looks(from, min(to, o.began)), after: looks(max(from, o.began), to-wholeLag-o.service.interval())}
 		one.canary, one.ratio = o.service.requests(traffic)

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	wholeRuns = flag.Uint64("fake.rollouts", 4, "services whose whole rollouts are simulated, of a healthy version and of bad ones")
+	wholeRuns = flag.Uint64("fake.rollouts", 2, "services whose whole rollouts are simulated, of a healthy version and of bad ones")
 	wholeSlow = flag.Bool("fake.slow", false, "also services whose rollouts take days, and are slow to simulate")
 	wholeOnly = flag.String("fake.service", "", "a regular expression for the names of the services")
 )
