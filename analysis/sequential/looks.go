@@ -2,6 +2,7 @@ package sequential
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -112,8 +113,11 @@ func (j Judge) tables(ctx context.Context, q question, all []look) (tables [][]e
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if quiet != nil && silence == nil {
+		switch {
+		case quiet != nil && silence == nil:
 			silence = fmt.Errorf("%s: %w", name, quiet)
+		case errors.Is(quiet, metrics.ErrNoSeries) && errors.Is(silence, metrics.ErrNoSeries):
+			silence = unknown{silence}
 		}
 	}
 	for _, table := range tables {
@@ -125,6 +129,11 @@ func (j Judge) tables(ctx context.Context, q question, all []look) (tables [][]e
 	}
 	return tables, silence, nil
 }
+
+// unknown is the silence of a store that has no series of either arm.
+type unknown struct{ error }
+
+func (u unknown) Unwrap() error { return u.error }
 
 // mostOpen is how many looks may wait for the readings of an arm.
 const mostOpen = 5

@@ -2,6 +2,7 @@ package sequential
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -166,7 +167,15 @@ func (j Judge) sight(all []look, tests []process, silence error) (analysis.Verdi
 	if last.alone && canary > 0 && baseline > 0 {
 		return analysis.Blind, analysis.FewRequests
 	}
+	if errors.As(silence, new(unknown)) && !anything(requests) { // a service without requests has series too
+		return analysis.Blind, analysis.NoReadings
+	}
 	return analysis.Blind, last.block.Blindness(canary, baseline)
+}
+
+// anything reports whether an arm had a request in any look.
+func anything(requests []evidence.Look) bool {
+	return slices.ContainsFunc(requests, func(l evidence.Look) bool { return l.Canary.Total+l.Baseline.Total > 0 })
 }
 
 // sighted returns how well the step under way was looked at, in the metric that saw the most, and

@@ -30,6 +30,8 @@ func TestEachWayOfHavingNothingHasItsWords(t *testing.T) {
 		{metrics.ErrNoSeries, nil, analysis.NoCanaryReadings, "no requests to the canary: the store knows no series, so there were none yet, or their labels are others"},
 		{metrics.ErrTooFewSamples, nil, analysis.NoCanaryReadings, "no requests to the canary: the store has not read them often enough yet"},
 		{metrics.ErrNoTraffic, nil, analysis.NoCanaryReadings, "no requests to the canary yet"},
+		{metrics.ErrNoSeries, metrics.ErrNoSeries, analysis.NoReadings, "no requests to the canary: the store knows no series, so there were none yet, or their labels are others"},
+		{metrics.ErrNoTraffic, metrics.ErrNoTraffic, analysis.FewRequests, "no requests to the canary yet"},
 		{nil, metrics.ErrNoTraffic, analysis.NoReadings, "canary has 0/285 (0.00%) server errors, stable no requests: no requests to stable to compare with yet"},
 	} {
 		s := &shop{
