@@ -29,8 +29,8 @@ func wholeSettings(clients bool) (s evidence.Settings, weights float64) {
 	return s, weights
 }
 
-// prospect is what some looks add to the evidence.
-type prospect struct{ looks, mean, square float64 }
+// prospect is what some looks add to the evidence, after those that were there before.
+type prospect struct{ before, looks, mean, square float64 }
 
 func (p *prospect) add(looks float64, pace evidence.Pace) {
 	p.looks += looks
@@ -130,7 +130,7 @@ func (s wholeService) requests(t canary.Traffic) (n, ratio float64) {
 type wholeStretch struct {
 	before, after float64 // looks before the harm begins, and after that
 	canary, ratio float64
-	alone         bool
+	alone, copies bool
 }
 
 // stretches are those of a rollout with such spells.
@@ -154,7 +154,7 @@ func (o *wholeOutcome) stretches(spells []wholeSpell, lasted time.Duration) (all
 		looks := func(from, to time.Duration) float64 { return max(0, math.Floor(float64(to-from)/float64(wholeLook))) }
 		one := wholeStretch{before: looks(from, min(to, o.began)), after: looks(max(from, o.began), to-wholeLag-o.service.interval())}
 		one.canary, one.ratio = o.service.requests(traffic)
-		one.alone = one.ratio == 0
+		one.alone, one.copies = one.ratio == 0, traffic.Canary == 0
 		all = append(all, one)
 	}
 	return all
@@ -172,37 +172,44 @@ func (o *wholeOutcome) found(spells []wholeSpell, lasted time.Duration) float64 
 	}
 	fails := settings
 	fails.Pass, fails.PassGrid = settings.Fail, settings.FailGrid // PassPace is then that of a fail
-	var past evidence.Count                                       // of stable
-	var all prospect
-	seen := 0.0
+	wide := fails
+	wide.Pass = settings.Alone
+	past := evidence.Count{Bad: usual * 3600 * o.service.perSecond, Total: 3600 * o.service.perSecond} // of stable
+	var live, copies prospect
 	for _, s := range o.stretches(spells, lasted) {
-		seen += s.before
-		pace := fails.PassPace(evidence.Rates{Canary: bad, Baseline: usual, Ratio: s.ratio}, s.canary)
-		if s.alone {
-			if past.Total == 0 {
-				past.Total = o.service.perSecond * time.Hour.Seconds()
-			}
-			past.Bad = usual * past.Total
-			pace = alone(settings, past, bad, s.canary)
-		} else {
+		rates := evidence.Rates{Canary: bad, Baseline: usual, Ratio: s.ratio}
+		switch {
+		case s.copies && o.harm.status == 0:
+			copies.before += s.before
+			copies.add(s.after, wide.PassPace(rates, s.canary))
+		case s.copies: // client errors are judged of live requests
+		case s.alone:
+			live.before += s.before
+			live.add(s.after, alone(settings, past, bad, s.canary))
+		default:
+			live.before += s.before
+			live.add(s.after, fails.PassPace(rates, s.canary))
 			keep := math.Pow(1-1./240, s.before+s.after)
 			past.Total = keep*past.Total + (1-keep)*240*s.canary*s.ratio
+			past.Bad = usual * past.Total
 		}
-		all.add(s.after, pace)
 	}
-	return late(settings, all, seen, weights)
+	if copies.before+copies.looks > 0 {
+		return max(late(settings, live, weights*4/3), late(settings, copies, weights*4))
+	}
+	return late(settings, live, weights)
 }
 
 // late is the chance to reach a fail, if so many looks were seen before: evidence that starts with
 // a look is what is left for it, and no look adds more than the cap.
-func late(s evidence.Settings, all prospect, seen, weights float64) float64 {
+func late(s evidence.Settings, all prospect, weights float64) float64 {
 	fail := math.Log(weights / s.Alpha)
 	if all.looks < math.Ceil((fail+1)/s.LookCap) {
 		return 0
 	}
 	planned := float64(s.Block * s.Blocks)
-	start := math.Log((1 - s.FirstShare) / planned / math.Pow(1+seen/planned, 2))
-	if seen == 0 {
+	start := math.Log((1 - s.FirstShare) / planned / math.Pow(1+all.before/planned, 2))
+	if all.before == 0 {
 		start = math.Log(s.FirstShare)
 	}
 	return all.chance(fail + 1 - start)
@@ -236,7 +243,7 @@ func (o *wholeOutcome) foundInStable(spells []wholeSpell, lasted time.Duration) 
 		if !s.alone {
 			var last prospect
 			last.add(min(8, s.after), alone(settings, past, o.harm.bad(o.service.usual), s.canary*s.ratio))
-			most = max(most, late(settings, last, 0, 1))
+			most = max(most, late(settings, last, 1))
 		}
 	}
 	return most
