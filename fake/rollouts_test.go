@@ -61,7 +61,11 @@ func (s wholeService) rollouts(t *testing.T, i uint64) (all []*wholeOutcome) {
 		if *badKindName != "" && *badKindName != harm.name || harm.bad(s.usual) <= s.usual {
 			continue
 		}
-		o := s.whole(t, seed, harm, harm.begins(dice, healthy))
+		at := harm.begins(dice, healthy)
+		if at >= healthy.lasted { // a rollout that is paused does not come so far
+			continue
+		}
+		o := s.whole(t, seed, harm, at)
 		o.chance, o.expected = o.found(o.spells, o.lasted), o.found(healthy.spells, healthy.lasted)
 		all = append(all, o)
 	}

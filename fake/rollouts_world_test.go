@@ -123,6 +123,9 @@ type wholeOutcome struct {
 // wholePatience is for how long a rollout is watched.
 const wholePatience = 100 * time.Hour
 
+// wholePause is for how long a rollout that waits for people is watched.
+const wholePause = 3 * time.Hour
+
 // whole runs a rollout, with a harm that begins at a time; nil is none.
 func (s wholeService) whole(t *testing.T, seed uint64, harm *wholeHarm, at time.Duration) *wholeOutcome {
 	o := &wholeOutcome{service: s, harm: harm, began: at}
@@ -179,8 +182,9 @@ func (o *wholeOutcome) observe(e canary.Event, at time.Duration) (over bool) {
 	if o.harm != nil && o.back == 0 && at > o.began && (now.phase == phase.Retreating || now.phase == phase.RollingBack) && now.traffic.Canary == 0 {
 		o.back = at
 	}
-	left := now.phase == phase.Retreating && at-o.spells[len(o.spells)-1].from > time.Hour
-	return now.phase.Final() || e.Reason.Cause == cause.Paused || left
+	waits := now.phase == phase.Retreating || e.Reason.Cause == cause.Paused
+	since := max(o.began, o.spells[len(o.spells)-1].from)
+	return now.phase.Final() || waits && (o.harm == nil || at-since > wholePause) // a bad version goes back in a pause as well
 }
 
 // sometime is a moment of a step, or of what follows the last one.
