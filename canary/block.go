@@ -108,10 +108,12 @@ func (t *turn) window(since time.Time) metrics.Window {
 	return metrics.Window{From: from.UTC().Truncate(time.Millisecond), To: t.o.Now}
 }
 
-// closeBlock remembers what of the step that is being left was to be judged.
+// closeBlock remembers what of the step that is being left was to be judged, or of the time after
+// the last one in which the canary has everything.
 func (t *turn) closeBlock() {
 	s := &t.s
-	if s.Phase != phase.Progressing || len(t.steps) == 0 || t.steps[s.Step].Requires == Nothing || s.Drifting {
+	serves := s.Phase == phase.Progressing || s.Phase == phase.CompletingShift || s.Phase == phase.PromotingStable
+	if !serves || len(t.steps) == 0 || t.steps[s.Step].Requires == Nothing || s.Drifting {
 		return
 	}
 	since := s.Verified

@@ -42,6 +42,27 @@ func TestAJudgeIsToldOfTheStepsBefore(t *testing.T) {
 	}, func(c *canary.Config) { c.Analyzer = judge })
 }
 
+// A fault that begins while stable is promoted goes on when stable has its traffic again: what was
+// seen of it counts.
+func TestAJudgeIsToldOfTheTimeInWhichStableWasPromoted(t *testing.T) {
+	judge := &counting{look: 15 * time.Second}
+	plan := canary.NewPlan("reviews").Settle(10*time.Second).ScrapeLag(30*time.Second).
+		Weights(canary.List(50*canary.Percent), canary.Step{Hold: 10 * time.Minute}).
+		End(canary.End{Kind: canary.PromoteStable}).Bake(10 * time.Minute)
+	story(t, plan, func(t *testing.T, s *stage) {
+		_, err := s.run()
+		require.NoError(t, err)
+		asked := judge.Asked()
+		last := asked[len(asked)-1]
+		require.True(t, last.Promoted)
+		require.NotEmpty(t, last.Earlier)
+		all := last.Earlier[len(last.Earlier)-1]
+		require.InDelta(t, 1, all.Canary, 0)
+		require.GreaterOrEqual(t, all.Window.Length(), 3*judge.look)
+		require.InDelta(t, 40*time.Second, last.Window.From.Sub(all.Window.To), float64(30*time.Second), "the traffic returns to stable")
+	}, func(c *canary.Config) { c.Analyzer = judge })
+}
+
 // Whoever drives, from whatever reading of the State, tells the same.
 func TestBlocksSurviveBeingWritten(t *testing.T) {
 	var s canary.State
