@@ -15,7 +15,7 @@ var (
 	badSeed     = flag.Uint64("fake.seed", 1, "seed of the bad days")
 	badOnly     = flag.Int64("fake.only", -1, "the number of the only rollout to run")
 	badKindName = flag.String("fake.kind", "", "the only kind of trouble")
-	badJudged   = flag.Uint64("fake.judged", 10, "simulated rollouts on a bad day that the library's judge judges")
+	badJudged   = flag.Uint64("fake.judged", 8, "simulated rollouts on a bad day that the library's judge judges")
 	badEvents   = flag.Int("fake.events", 8, "how many of the last events a violation shows")
 )
 
