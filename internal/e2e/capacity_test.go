@@ -150,7 +150,11 @@ func TestUsersReturnToAStableThatShrankAsItGrows(t *testing.T) {
 	a.seen.wait(t, share(100))
 	a.setBack(t, "reviews-v1")
 	a.awaitSaid(t, "HorizontalPodAutoscaler reviews-v1 keeps at least 1 replicas, and 6 are needed: somebody has set it back from 6 to 1 4 times", 1)
-	a.await(t, func() bool { return a.ready.now().v1 == 1 })
+	a.await(t, func() bool { // the status is what a driver sees, and follows the pods
+		stable, err := a.kube.AppsV1().Deployments(a.namespace).Get(t.Context(), "reviews-v1", metav1.GetOptions{})
+		require.NoError(t, err)
+		return a.ready.now().v1 == 1 && stable.Status.ReadyReplicas == 1
+	})
 	written := a.wrote.patchesOf("horizontalpodautoscalers reviews-v1")
 	require.Equal(t, 5, written, "it is remembered, raised, and raised again three times")
 	a.abort(t)

@@ -57,7 +57,7 @@ type server struct {
 
 // linger is how long a pod that is deleted goes on serving, as a preStop hook
 // makes it: the mesh needs as long to leave it.
-const linger = 500 * time.Millisecond
+const linger = time.Second
 
 // Serve makes the pods of an image run a program. Pods that run already are left
 // as they are. A pod without a program is ready and serves nothing.
