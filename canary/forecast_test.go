@@ -97,11 +97,17 @@ func darkLaunch(deadline time.Duration) canary.Step {
 // V8, V19, V20: what is likely to happen at the traffic of the last hour is told before the rollout.
 func TestACheckTellsWhatAPlanLeadsTo(t *testing.T) {
 	const (
-		hour   = 3600
-		two    = "at 2 requests a second, 0.1% of them bad, it passes before its deadline of "
-		before = `its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s`
+		hour    = 3600
+		two     = "at 2 requests a second, 0.1% of them bad, it passes before its deadline of "
+		forgets = `step "canary 20%": at 0.02 requests a second, 0.694% of them bad, it takes about 119h36m0s, and a judge is told of 8192 looks at most, which is 34h8m0s: with longer looks it passes`
+		before  = `its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s`
 	)
-	warns := func(problem string) []canary.Finding { return []canary.Finding{{Problem: "Analyzer: " + problem}} }
+	warns := func(problems ...string) (found []canary.Finding) {
+		for _, problem := range problems {
+			found = append(found, canary.Finding{Problem: "Analyzer: " + problem})
+		}
+		return found
+	}
 	refuses := func(step, why string) canary.Finding {
 		return canary.Finding{Problem: fmt.Sprintf("Analyzer: step %q can never have the verdict that it requires: %s", step, why), Refuses: true}
 	}
@@ -130,10 +136,11 @@ func TestACheckTellsWhatAPlanLeadsTo(t *testing.T) {
 			Weights(canary.List(20*percent, 40*percent), canary.Step{Deadline: time.Minute}), 100, looks,
 			[]canary.Finding{refuses("canary 20%", before), refuses("canary 40%", before)}},
 		"V20, a short dark launch": {laddered(canary.Step{}, darkLaunch(3*time.Minute)), 0.02, byErrors, warns(
-			`step "dark launch": at 0.02 requests a second, 0.694% of them bad, its deadline of 3m0s is over before an outage could be found, which takes 16m0s`)},
-		"V20, long enough":   {laddered(canary.Step{}, darkLaunch(40*time.Minute)), 0.02, byErrors, nil},
-		"V20, a second look": {laddered(canary.Step{}, darkLaunch(time.Minute)), 2, looks, []canary.Finding{refuses("dark launch", before)}},
-		"no requests":        {laddered(canary.Step{}), 0, looks, warns("how long the steps last is not known: the store counted no requests to stable in the 1h0m0s before 2000-01-01T00:00:00Z")},
+			`step "dark launch": at 0.02 requests a second, 0.694% of them bad, its deadline of 3m0s is over before an outage could be found, which takes 16m0s`, forgets)},
+		"V20, long enough":                     {laddered(canary.Step{}, darkLaunch(40*time.Minute)), 0.02, byErrors, warns(forgets)},
+		"V20, a second look":                   {laddered(canary.Step{}, darkLaunch(time.Minute)), 2, looks, []canary.Finding{refuses("dark launch", before)}},
+		"too long for what a judge is told of": {laddered(canary.Step{}), 0.02, byErrors, warns(forgets)},
+		"no requests":                          {laddered(canary.Step{}), 0, looks, warns("how long the steps last is not known: the store counted no requests to stable in the 1h0m0s before 2000-01-01T00:00:00Z")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -47,6 +47,9 @@ func (r *Runner) foresee(ctx context.Context, load analysis.Load) (found []Findi
 		switch {
 		case s.Never != "":
 			add(true, "step %q can never have the verdict that it requires: %s", step.Step.Name, s.Never)
+		case r.look > 0 && s.Usual/r.look > maxLooks:
+			add(false, "step %q: at %s, it takes about %v, and a judge is told of %d looks at most, which is %v: with longer looks it passes",
+				step.Step.Name, traffic(f.Load), about(s.Usual), maxLooks, about(maxLooks*r.look))
 		case step.weak() && f.Load.PerSecond > 0:
 			add(false, "%s", step.advice(f.Load, r.c.Plan.spec.mayBeUnproven(i), i == len(steps)-1))
 		}

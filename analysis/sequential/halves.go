@@ -16,6 +16,7 @@ type test interface {
 type halves[T test] struct {
 	copies, live T
 	begins, now  bool // with copies
+	alone        bool // at present
 }
 
 // newHalves returns the halves of a rollout of which earlier looks are lost.
@@ -27,7 +28,7 @@ func newHalves[T test](copies, live T, all []look) halves[T] {
 
 // at returns the test of a look, which is the present one from now on.
 func (h *halves[T]) at(k int, all []look) T {
-	h.now = all[k].block.Mirrored
+	h.now, h.alone = all[k].block.Mirrored, all[k].alone
 	h.begins = h.begins || k == 0 && h.now
 	return h.present()
 }
@@ -56,8 +57,11 @@ func (h *halves[T]) evidence() evidence.Evidence {
 
 // wait is why nothing passes at present.
 func (h *halves[T]) wait() string {
-	if h.now {
+	switch {
+	case h.now:
 		return "copies pass nothing"
+	case h.alone:
+		return "nothing passes while the new version has everything, as there is nothing to compare it with"
 	}
 	return ""
 }
