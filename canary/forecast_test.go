@@ -28,8 +28,8 @@ func ExamplePlan_Forecast() {
 		fmt.Println(f, err)
 	}
 	// Output:
-	// at 100 requests a second, 0.1% of them bad, the steps take about 41m0s; a doubling of errors is found after 33 bad requests (54m0s), an outage is found after 450 bad requests (1m30s) <nil>
-	// at 2 requests a second, 1% of them bad, the steps take about 4h49m0s; a doubling of errors is found after 32 bad requests (4h24m0s), an outage is found after 9 bad requests (1m30s) <nil>
+	// at 100 requests a second, 0.1% of them bad, the steps take about 41m0s; a doubling of errors is found after 35 bad requests (58m0s), an outage is found after 450 bad requests (1m30s) <nil>
+	// at 2 requests a second, 1% of them bad, the steps take about 4h49m0s; a doubling of errors is found after 34 bad requests (4h43m0s), an outage is found after 9 bad requests (1m30s) <nil>
 }
 
 // A Runner asks its own judge. Without a load the judge counts the requests of the last hour.

@@ -37,7 +37,7 @@ func TestTheDefaultsFindAnOutageInThreeLooks(t *testing.T) {
 	}{
 		"by default":     {nil, 3},
 		"alone":          {[]sequential.Metric{sequential.Rate{}}, 3},
-		"client errors":  {[]sequential.Metric{sequential.Rate{Objective: 0.1, Weight: 2}, refuses}, 5},
+		"client errors":  {[]sequential.Metric{sequential.Rate{Objective: 0.1}, refuses}, 3},
 		"a heavy weight": {[]sequential.Metric{sequential.Rate{Objective: 0.1, Weight: 1}, sequential.Rate{FailOnly: true, Weight: 1}}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {

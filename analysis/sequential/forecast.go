@@ -84,6 +84,7 @@ type expected struct {
 const usualSlow = 0.05
 
 func (j Judge) outlook(r analysis.ForecastRequest) (*outlook, error) {
+	j.Tuning.LookCap = j.lookCap()
 	o := &outlook{Load: r.Load, judge: j, settle: r.Settle, overhead: r.Settle + r.ScrapeLag + j.lag()}
 	if err := errors.Join(j.Tuning.mistakes()...); err != nil {
 		return nil, err

@@ -244,7 +244,7 @@ func (o *outlook) sighted(e *expected) float64 {
 	if o.whole == 0 {
 		others = float64(len(o.judge.metrics()))
 	}
-	return evidence.Sighted(o.judge.Tuning.levels().Alpha, e.settings.LookCap, others) - 1e-9
+	return o.judge.sightNeeded(others)
 }
 
 // sightAtBest is how many looks a step needs until an outage would have been found, if each says the

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/evidence"
 	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
@@ -140,8 +141,21 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 	return j.judge(all, tests, neighbours)
 }
 
+// begun is what a fail costs beside 1/Alpha: an outage begins with half of a stake, of which half
+// may be on effects that are found less soon.
+const begun = 3
+
+// looksToFail is how many looks an outage takes.
+func (t Tuning) looksToFail() float64 {
+	if t.Strict {
+		return 4
+	}
+	return 3
+}
+
 // lookCap is the LookCap in use. Where one of several metrics sees an outage, its evidence is
-// divided by their number, and three looks have to suffice all the same.
+// divided by their number, and three looks have to suffice all the same; two do not, also if several
+// metrics see it.
 func (j Judge) lookCap() float64 {
 	whole, most := 0., 0.
 	for _, m := range j.metrics() {
@@ -151,11 +165,16 @@ func (j Judge) lookCap() float64 {
 	if most == 0 { // none fails the canary
 		whole, most = 1, 1
 	}
-	looks := 2.
-	if j.Tuning.Strict {
-		looks = 3
-	}
-	return cmp.Or(j.Tuning.LookCap, (math.Log(whole/most)+j.Tuning.failAt())/looks)
+	t := j.Tuning
+	return cmp.Or(t.LookCap, max(t.failAt()/(t.looksToFail()-1), (t.failAt()+math.Log(begun*whole/most))/t.looksToFail()))
+}
+
+// sightNeeded is in nats how well a step has to be looked at in a metric, if the weight of all is so
+// many times its own.
+func (j Judge) sightNeeded(others float64) float64 {
+	t := j.Tuning
+	least := max(t.looksToFail()*t.LookCap, t.failAt()+math.Log(begun*others))
+	return min(evidence.Sighted(t.levels().Alpha, t.LookCap, others), least) - 1e-9
 }
 
 // lag is how long after the end of a look its counts are final.

@@ -51,20 +51,14 @@ type Rate struct {
 	// Objective both are what the Objective allows.
 	Fail, Pass Margin
 	// FailOnly: the metric fails a canary that is far worse, and none has to pass it. It judges
-	// live requests only. The zero Weight is then 0.1, so that the others find an outage as soon as
-	// without it, and the zero Fail is twice the baseline plus 0.05. There is no Pass.
+	// live requests only. The zero Fail is then twice the baseline plus 0.05. There is no Pass.
 	FailOnly bool
 }
 
 // String names the bad requests: "server errors".
 func (r Rate) String() string { return r.Signal.String() }
 
-func (r Rate) weight() float64 {
-	if r.FailOnly {
-		return cmp.Or(r.Weight, 0.1)
-	}
-	return r.Weight
-}
+func (r Rate) weight() float64 { return r.Weight }
 
 // failOnly reports whether no canary has to pass the metric.
 func failOnly(m Metric) bool {
@@ -162,6 +156,18 @@ func (p *rate) finding(judge Judge, k int) Finding {
 		f.need(judge, p.present().Need(usual(seen)), len(seen))
 	}
 	return f
+}
+
+// seesMore reports whether more looks at the present step may show what the metric is about: there
+// were requests, and not so many looks yet. A margin can be too wide for anything to be seen.
+func (p *rate) seesMore(all []look, most float64) bool {
+	looks := 0.0
+	for k := range all {
+		if all[k].now && p.table[k].Canary.Total > 0 && !(p.FailOnly && all[k].block.Mirrored) {
+			looks++
+		}
+	}
+	return 0 < looks && looks < most
 }
 
 // exposed is how many bad requests users saw.

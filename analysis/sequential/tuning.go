@@ -71,8 +71,8 @@ type Tuning struct {
 	// blocks divide the rest. Zero is 0.8.
 	FirstShare float64
 	// LookCap is the most that one look adds to the logarithm of the evidence of a metric.
-	// Zero is ln(M/Alpha)/2 with M metrics, and ln(M/Alpha)/3 with Strict, so that no single
-	// look fails a canary.
+	// Zero is the greater of ln(1/Alpha)/2 and ln(3 M/Alpha)/3 with M metrics, and with Strict a
+	// third and a fourth, so that an outage takes three looks, or four, whatever else is judged.
 	LookCap float64
 }
 

@@ -46,7 +46,7 @@ func (j Judge) judge(all []look, tests []process, neighbours []past) (analysis.R
 		}
 	}
 	r := analysis.Result{Details: &report, Doubt: evidence.Doubtful(report.Trace.LogE[len(report.Trace.LogE)-1])}
-	r.Sight, r.Needed = j.sighted(tests)
+	r.Sight, r.Needed = j.sighted(all, tests)
 	for i, standing := range evidence.Standings(metrics, j.Tuning.levels().Alpha) {
 		f := j.finding(tests[i], metrics[i], all)
 		f.Suspect, f.Culprit = standing >= evidence.Suspect, standing == evidence.Culprit
@@ -161,7 +161,7 @@ func (j Judge) sight(all []look, tests []process, silence error) (analysis.Verdi
 			baseline += requests[k].Baseline.Total
 		}
 	}
-	if nats, needed := j.sighted(tests); last.now && needed > 0 && nats >= needed {
+	if nats, needed := j.sighted(all, tests); last.now && needed > 0 && nats >= needed {
 		return analysis.Inconclusive, analysis.Unspecified
 	}
 	if last.alone && canary > 0 && baseline > 0 {
@@ -178,29 +178,37 @@ func anything(requests []evidence.Look) bool {
 	return slices.ContainsFunc(requests, func(l evidence.Look) bool { return l.Canary.Total+l.Baseline.Total > 0 })
 }
 
-// sighted returns how well the step under way was looked at, in the metric that saw the most, and
-// what suffices. Both are zero if no metric knows. A metric that fails no canary sees nothing beside
-// one that does.
-func (j Judge) sighted(tests []process) (nats, needed float64) {
-	alpha := j.Tuning.levels().Alpha
+// sighted returns how well the step under way was looked at, and what suffices, in the metric that
+// saw the most; or if that suffices, in the Rate that saw the least, as long as it may still see more.
+// Both are zero if no metric knows. A metric that fails no canary sees nothing beside one that does.
+func (j Judge) sighted(all []look, tests []process) (nats, needed float64) {
 	whole := 0.0
 	weight := func(i int) float64 { return max(0, cmp.Or(j.metrics()[i].weight(), 1)) }
 	for i := range tests {
 		whole += weight(i)
 	}
+	var least, most [2]float64
 	for i, t := range tests {
 		others := whole / weight(i)
 		if whole == 0 {
 			others = float64(len(tests))
 		}
-		if sight, known := t.sight(); known && !failOnly(j.metrics()[i]) && !math.IsInf(others, 1) {
-			enough := evidence.Sighted(alpha, j.Tuning.LookCap, others) - 1e-9
-			if needed == 0 || sight-enough > nats-needed {
-				nats, needed = sight, enough
-			}
+		sight, known := t.sight()
+		if !known || math.IsInf(others, 1) {
+			continue
+		}
+		one := [2]float64{sight, j.sightNeeded(others)}
+		if over := one[0] - one[1]; most[1] == 0 || over > most[0]-most[1] {
+			most = one
+		}
+		if p, ok := t.(*rate); ok && p.seesMore(all, 2*j.Tuning.looksToFail()) && (least[1] == 0 || one[0]-one[1] < least[0]-least[1]) {
+			least = one
 		}
 	}
-	return nats, needed
+	if most[0] >= most[1] && least[1] > 0 {
+		return least[0], least[1]
+	}
+	return most[0], most[1]
 }
 
 // stableFails reports whether more than half of the baseline's requests in a look were bad.

@@ -280,10 +280,10 @@ func ExampleJudge() {
 		fmt.Println(r.Reason)
 	}
 	// Output:
-	// inconclusive ▁▂▅
+	// inconclusive ▁▁▄
 	// canary has 9/450 (2.00%) server errors, stable 34/8550 (0.40%): 5.03 (1.31 to 14.7) times the rate: about 2820 more requests, 4m42s at the present traffic
-	// fail ▁▂▅█
-	// canary has 13/600 (2.17%) server errors, stable 48/11400 (0.42%): 5.15 (1.68 to 13) times the rate; not by chance (evidence 43, 20 needed)
+	// fail ▁▁▄█
+	// canary has 13/600 (2.17%) server errors, stable 48/11400 (0.42%): 5.15 (1.68 to 13) times the rate; not by chance (evidence 24, 20 needed)
 }
 
 // A gauge weighs half as much as a rate, and the name of a metric is that of what

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,11 +21,13 @@ const versionHeader = "Reviews-Version"
 // use.
 type Server struct {
 	Version string
-	// FailEvery makes each request of so many fail with 500; 0 is none.
+	// FailEvery makes each request of so many fail; 0 is none.
 	FailEvery int64
+	// Status is what a request that fails is answered with; 0 is 500.
+	Status int
 	// Takes is how long request n takes, from 1 on; nil is no time.
 	Takes func(n int64) time.Duration
-	// Fails is how many of 100 requests fail with 500, evenly spread, from when it is set.
+	// Fails is how many of 100 requests fail, evenly spread, from when it is set.
 	Fails atomic.Int64
 
 	served, failed, unsafe atomic.Int64
@@ -44,7 +47,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if fails := s.Fails.Load(); n*fails/100 > (n-1)*fails/100 || s.FailEvery > 0 && n%s.FailEvery == 0 {
 		s.failed.Add(1)
-		http.Error(w, "no stars", http.StatusInternalServerError)
+		http.Error(w, "no stars", cmp.Or(s.Status, http.StatusInternalServerError))
 		return
 	}
 	fmt.Fprintln(w, r.URL.Path)
