@@ -23,7 +23,6 @@ func TestACanaryThatSendsItsClientsAwayIsRolledBack(t *testing.T) {
 		want phase.Phase
 	}{
 		"403":          {func(v2 *traffic.Server) { v2.FailEvery, v2.Status = 1, http.StatusForbidden }, phase.RolledBack},
-		"half 404":     {func(v2 *traffic.Server) { v2.FailEvery, v2.Status = 2, http.StatusNotFound }, phase.RolledBack},
 		"it hangs":     {func(v2 *traffic.Server) { v2.Takes = func(int64) time.Duration { return 10 * time.Second } }, phase.RolledBack},
 		"as stable is": {func(v2 *traffic.Server) { v2.FailEvery, v2.Status = 10, http.StatusNotFound }, phase.Discarded},
 	} {
