@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/internal/evidence"
@@ -104,6 +105,10 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 		r.Verdict, r.Reason = analysis.Fail, exposed
 	case verdict == evidence.Fail:
 		r.Verdict, r.Reason = analysis.Fail, report.blame()
+	case !j.Tuning.IgnoreSplit && stopped(all, counted(tests)) > 0:
+		silent := time.Duration(stopped(all, counted(tests))) * j.Look()
+		r.Blindness = analysis.NoCanaryReadings
+		r.Reason = fmt.Sprintf("no requests to the canary in the last %v, and %s has its own: the canary hangs, or its readings are missing; %s", silent, j.Tuning.baseline(), worst)
 	case verdict == evidence.Invalid:
 		r.Blindness = analysis.NotAsPlanned
 		r.Reason = divided(all, counted(tests)) + "so the arms cannot be compared: look for clients without a proxy, rules that lead past this one, pods that are not ready or were ejected, sessions that stick, and requests that choose their version by a header; " + worst.String()
@@ -142,6 +147,20 @@ func divided(all []look, requests []evidence.Look) string {
 	}
 	return fmt.Sprintf("the requests are not divided as planned (%s to the canary at present, and %s planned), ",
 		judging.Percent(canary/max(canary+baseline, 1)), judging.Percent(block.Canary))
+}
+
+// stopped is in how many looks of the step under way, up to now, the canary had no request, although
+// it must have been sent some. It is 0 while they may still be read. Who hangs answers nothing, and
+// nothing is counted.
+func stopped(all []look, requests []evidence.Look) (looks int) {
+	last, baseline := &all[len(all)-1], 0.0
+	for k := min(len(all), len(requests)) - 1; k >= 0 && all[k].now && requests[k].Canary.Total == 0; k-- {
+		looks, baseline = looks+1, baseline+requests[k].Baseline.Total
+	}
+	if looks < mostOpen || last.alone || last.merged || last.block.Blindness(0, baseline) != analysis.NoCanaryReadings {
+		return 0
+	}
+	return looks
 }
 
 // sight tells whether a canary that had failed wholly in the step under way would have failed, and

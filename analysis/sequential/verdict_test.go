@@ -135,6 +135,24 @@ func TestRequestsThatAreNotDividedAsPlannedHoldTheStep(t *testing.T) {
 	}
 }
 
+// Requests that nobody counts any more are a want of readings, as soon as they cannot be late.
+func TestACanaryThatStopsAnsweringHasNoReadings(t *testing.T) {
+	began, look := time.Unix(1e9, 0), 15*time.Second
+	both := map[metrics.Arm]arm{shopV1: {50, 0.001, time.Millisecond}, shopV2: {50, 0.001, time.Millisecond}}
+	for name, hang := range map[string]time.Time{"from the beginning": began, "after a pass": began.Add(5 * time.Minute)} {
+		s := novel{drawn: draws{}, chapters: []chapter{{began, both}, {hang, map[metrics.Arm]arm{shopV1: both[shopV1]}}}}
+		judge := judgeOf(nil)
+		judge.Provider, judge.Tuning.IgnoreSplit = s, false
+		for looks := 5; looks < 40; looks++ {
+			to := hang.Add(time.Duration(looks)*look + look/3)
+			result, err := judge.Analyze(t.Context(), analysis.Request{Canary: 0.5, Window: metrics.Window{From: began, To: to}})
+			require.NoError(t, err)
+			require.Equal(t, analysis.NoCanaryReadings, result.Blindness, "%s, look %d: %s", name, looks, result.Reason)
+			require.Contains(t, result.Reason, fmt.Sprintf("no requests to the canary in the last %v, and stable has its own", time.Duration(looks)*look))
+		}
+	}
+}
+
 func TestEveryMistakeOfAJudgeIsNamed(t *testing.T) {
 	same := metrics.Arm{Namespace: "shop", Workload: "shop"}
 	err := sequential.Judge{
