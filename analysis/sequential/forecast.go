@@ -16,8 +16,13 @@ import (
 
 var _ analysis.Forecaster = Judge{}
 
-// usualBad is the share of bad requests of a service of which nobody says it.
-const usualBad = 0.001
+// usualBad is the share of bad requests of a service of which nobody says it, leastBad the least
+// that is computed with, and mostPerSecond the most requests.
+const (
+	usualBad      = 0.001
+	leastBad      = 1e-12
+	mostPerSecond = 1e12
+)
 
 // Forecast implements [analysis.Forecaster] by the forecasts of internal/evidence/doc.go,
 // section 10. A pass needs all Metrics of type Rate, but those that are FailOnly, and each [Latency]. Of a
@@ -89,8 +94,8 @@ func (j Judge) outlook(r analysis.ForecastRequest) (*outlook, error) {
 	if err := errors.Join(j.Tuning.mistakes()...); err != nil {
 		return nil, err
 	}
-	if l := r.Load; !(l.PerSecond >= 0) || math.IsInf(l.PerSecond, 1) || !(l.Bad >= 0 && l.Bad < 1) {
-		return nil, fmt.Errorf("the load is %v requests a second, of which %v are bad; want a number, and a share from 0 to below 1", l.PerSecond, l.Bad)
+	if l := r.Load; !(l.PerSecond >= 0 && l.PerSecond <= mostPerSecond) || !(l.Bad >= 0 && l.Bad < 1) {
+		return nil, fmt.Errorf("the load is %v requests a second, of which %v are bad; want %.0e at most, and a share from 0 to below 1", l.PerSecond, l.Bad, mostPerSecond)
 	}
 	var latencies []expected
 	for _, m := range j.metrics() {
@@ -105,7 +110,7 @@ func (j Judge) outlook(r analysis.ForecastRequest) (*outlook, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%v: %w", m, err)
 			}
-			if e.bad, e.weight = cmp.Or(r.Load.Bad, usualBad), weight; !m.FailOnly {
+			if e.bad, e.weight = max(cmp.Or(r.Load.Bad, usualBad), leastBad), weight; !m.FailOnly {
 				o.rates = append(o.rates, e)
 			}
 		case Latency:
@@ -196,7 +201,7 @@ func (t trial) helps(edit func(*analysis.PlannedStep)) bool {
 
 // deadline is one that is up to six times as long.
 func (t trial) deadline() time.Duration {
-	for i := 1; i <= 20 && t.last().Deadline > 0; i++ {
+	for i := 1; i <= 20 && 0 < t.last().Deadline && t.last().Deadline < math.MaxInt64/8; i++ {
 		longer := rounded(time.Duration(float64(t.last().Deadline) * (1 + float64(i*i)/80)))
 		if t.helps(func(s *analysis.PlannedStep) { s.Deadline = longer }) {
 			return longer

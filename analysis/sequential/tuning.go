@@ -91,12 +91,21 @@ type Margin struct {
 	Extra  float64 // a share of all requests, at least 0
 }
 
+// The limits of times: beyond them nobody waits for a verdict.
+const (
+	longest   = 24 * time.Hour // of a look, and of its lag
+	maxWarmup = 1000
+)
+
 func (t Tuning) mistakes() (errs []error) {
 	if t.Look < 0 || t.Lag < 0 {
 		errs = append(errs, fmt.Errorf("looks of %v with a Lag of %v; want times above zero, or zero for the defaults", t.Look, t.Lag))
 	}
-	if t.Warmup < 0 {
-		errs = append(errs, fmt.Errorf("the Warmup is %d; want a number of looks", t.Warmup))
+	if t.Look > longest || t.Lag > longest {
+		errs = append(errs, fmt.Errorf("looks of %v with a Lag of %v; want %v at most", t.Look, t.Lag, longest))
+	}
+	if t.Warmup < 0 || t.Warmup > maxWarmup {
+		errs = append(errs, fmt.Errorf("the Warmup is %d; want a number of looks, %d at most", t.Warmup, maxWarmup))
 	}
 	if !(t.MaxBad >= 0) {
 		errs = append(errs, fmt.Errorf("MaxBad is %v; want zero or more", t.MaxBad))

@@ -53,7 +53,7 @@ func ExampleSettings_Validate() {
 	fmt.Println(s.Validate(evidence.Errors))
 	// Output:
 	// the Factor of the Fail margin is 1.05, above the 1.02 of the Pass margin: lower it to 1.02 or less
-	// EventsPerCause is 0.5: use the largest number of events with one cause, 1 or more
+	// EventsPerCause is 0.5: use the largest number of events with one cause, 1 or more, and 1e9 at most
 }
 
 // "99 % within 700 ms", with bounds at 500 ms and 1 s.

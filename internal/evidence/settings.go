@@ -221,7 +221,7 @@ func (s Settings) process() (wrong []error) {
 			wrong = append(wrong, fmt.Errorf(""+format, value))
 		}
 	}
-	say(!(s.EventsPerCause >= 1) || math.IsInf(s.EventsPerCause, 1), "EventsPerCause is %v: use the largest number of events with one cause, 1 or more", s.EventsPerCause)
+	say(!(s.EventsPerCause >= 1 && s.EventsPerCause <= 1e9), "EventsPerCause is %v: use the largest number of events with one cause, 1 or more, and 1e9 at most", s.EventsPerCause)
 	say(!(s.Noise >= 0 && s.Noise <= 10) && s.Noise != None, "Noise is %v: use a relative noise such as 0.15, at most 10, or None", s.Noise)
 	for _, g := range s.FailGrid[:s.FailGrid.size()] {
 		say(!(g > 1) || math.IsInf(g, 1), "the fail grid has %v: use multipliers above 1", g)

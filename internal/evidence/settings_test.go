@@ -57,7 +57,7 @@ func TestEveryMistakeIsNamedWithWhatWouldBeRight(t *testing.T) {
 		"beta is NaN: use a probability above 0 and below 0.5, such as 0.05",
 		"the Factor of the Fail margin is 2, above the 1.2 of the Pass margin: lower it to 1.2 or less",
 		"the Extra of the Fail margin is 0.5, above the 0.1 of the Pass margin: lower it to 0.1 or less",
-		"EventsPerCause is 0.5: use the largest number of events with one cause, 1 or more",
+		"EventsPerCause is 0.5: use the largest number of events with one cause, 1 or more, and 1e9 at most",
 		"Noise is NaN: use a relative noise such as 0.15, at most 10, or None",
 		"the fail grid has 0.5: use multipliers above 1",
 		"the pass grid has -1: use multipliers above 0 and below 1",
