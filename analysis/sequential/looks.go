@@ -29,7 +29,8 @@ type look struct {
 // block that is over is a look as well; one that is not over is left for later,
 // and so is one that ended within the lag. So a look that was there once is there
 // again, with the same counts, whoever asks and whenever. Where the canary got a larger
-// share, the first looks are its warm-up, and left out.
+// share, the first looks are its warm-up, and left out. So are those of the oldest block that is
+// left, as nobody knows what was before it.
 func looks(r analysis.Request, every, lag time.Duration, warmup int) []look {
 	var all []look
 	blocks := r.Blocks()
@@ -40,7 +41,7 @@ func looks(r analysis.Request, every, lag time.Duration, warmup int) []look {
 	for i := range blocks {
 		block, over := &blocks[i], i < len(r.Earlier)
 		cold := 0
-		if grew := i > 0 && blocks[i-1].Canary < block.Canary || i == 0 && r.Dropped == 0; grew {
+		if i == 0 || warms(&blocks[i-1], block) {
 			cold = warmup
 		}
 		begin := block.Window.From.Add(time.Duration(cold) * every)
@@ -60,6 +61,13 @@ func looks(r analysis.Request, every, lag time.Duration, warmup int) []look {
 		}
 	}
 	return all
+}
+
+// warms reports whether the canary's pods may start cold in a block: it got a larger share, or has its
+// share back after a time in which it was moved away.
+func warms(before, block *analysis.Block) bool {
+	back := before.Canary == block.Canary && before.Window.To.Before(block.Window.From)
+	return before.Canary < block.Canary || back
 }
 
 // question is what to count in all looks: what a signal calls bad, or with bounds,

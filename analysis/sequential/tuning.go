@@ -28,8 +28,8 @@ type Tuning struct {
 	// Prometheus ends the series of a deleted pod more than one scrape interval late.
 	Lag time.Duration
 	// Warmup is how many looks are not judged at the beginning of the rollout, and of each step
-	// in which the canary gets a larger share: one or two for pods that start cold. What users
-	// get meanwhile is not seen.
+	// in which the canary gets a larger share, or has its share back after a Retreat: one or two
+	// for pods that start cold. What users get meanwhile is not seen.
 	Warmup int
 
 	// MaxBad is how many bad live requests the canary may answer in the whole rollout, in
