@@ -19,13 +19,17 @@ const outageLooks = 3
 
 // lateFault keeps the traffic from a promoted stable until a fault that began at the end of the
 // last step was found: a plan without a bake time has no later judgement. It is nil if that time
-// is over, or if nobody judges in looks.
+// is over, or if nobody judges in looks. A judge that says how well it has seen this time, as its
+// counts are late or few, has as much as the last time for it.
 func (t *turn) lateFault() *decision {
 	s := &t.s
 	if s.Phase != phase.PromotingStable || s.PromoteNow || t.o.Look == 0 || len(t.steps) == 0 || t.steps[s.Step].Requires == Nothing {
 		return nil
 	}
 	until := s.Entered.Add(min(lastTime, t.lag+outageLooks*t.o.Look))
+	if j := &t.o.Judged; j.Asked && j.Err == nil && j.Result.Sight < j.Result.Needed {
+		until = s.Entered.Add(lastTime)
+	}
 	if !t.before(until) {
 		return nil
 	}

@@ -47,7 +47,9 @@ func (j Judge) judge(all []look, tests []process, neighbours []past) (analysis.R
 		}
 	}
 	r := analysis.Result{Details: &report, Doubt: evidence.Doubtful(report.Trace.LogE[len(report.Trace.LogE)-1])}
-	r.Sight, r.Needed = j.sighted(all, tests)
+	if r.Sight, r.Needed = j.sighted(all, tests); !all[len(all)-1].now {
+		r.Sight = 0 // that was before this step
+	}
 	for i, standing := range evidence.Standings(metrics, j.Tuning.levels().Alpha) {
 		f := j.finding(tests[i], metrics[i], all)
 		f.Suspect, f.Culprit = standing >= evidence.Suspect, standing == evidence.Culprit
