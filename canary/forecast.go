@@ -136,7 +136,9 @@ func (f Forecast) takes() string {
 		} else if usual == 0 && s.Step.Requires != Nothing {
 			return fmt.Sprintf("step %q is never left", s.Step.Name)
 		}
-		all += usual
+		if all += usual; all < 0 || all > longest {
+			all = longest
+		}
 	}
 	text := fmt.Sprintf("the steps take about %v", about(all))
 	if len(late) > 0 {
@@ -145,10 +147,16 @@ func (f Forecast) takes() string {
 	return text
 }
 
+// month is longer than any rollout waits for what is to be found.
+const month = 30 * 24 * time.Hour
+
 // found says when a bad canary is found.
 func found(d analysis.Detection) string {
-	if d.After == 0 {
+	switch {
+	case d.After == 0:
 		return "never found"
+	case d.After > month:
+		return "not found within a month"
 	}
 	return fmt.Sprintf("found after %.0f bad requests (%v)", math.Ceil(d.Bad), about(d.After))
 }
