@@ -93,10 +93,10 @@ func (f Finding) String() string {
 	return text
 }
 
-// need sets what a pass lacks, given the looks so far.
-func (f *Finding) need(judge Judge, n evidence.Need, looks int) {
+// need sets what a pass lacks, when the canary has so many requests in a look.
+func (f *Finding) need(judge Judge, n evidence.Need, requests float64) {
 	f.lack, f.Requests = n, n.Requests
-	f.After, _ = n.After(f.Canary.Total / (time.Duration(looks) * judge.Look()).Seconds())
+	f.After, _ = n.After(requests / judge.Look().Seconds())
 }
 
 // missing says what a pass still needs, and if there is nothing, why.

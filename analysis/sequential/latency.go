@@ -171,9 +171,9 @@ func (p *latency) finding(judge Judge, k int) Finding {
 		Canary: total(seen, canaryOf), Baseline: total(seen, baselineOf),
 	}
 	f.compare(ratio(seen, judge.Tuning.levels().Alpha))
-	average := latencyLook(p.tables, func(table []evidence.Look) evidence.Look { return usual(table[:k+1]) })
+	average := latencyLook(p.tables, func(table []evidence.Look) evidence.Look { return usual(table[:k+1], p.all[:k+1]) })
 	if f.Note = p.wait(); f.Note == "" {
-		f.need(judge, p.present().Need(average), len(seen))
+		f.need(judge, p.present().Need(average), average.Canary.Total)
 	}
 	return f
 }

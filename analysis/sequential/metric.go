@@ -153,7 +153,8 @@ func (p *rate) finding(judge Judge, k int) Finding {
 		f.compare(ratio(seen, judge.Tuning.levels().Alpha))
 	}
 	if f.Note = p.wait(); !p.FailOnly && f.Note == "" {
-		f.need(judge, p.present().Need(usual(seen)), len(seen))
+		average := usual(seen, p.all[:k+1])
+		f.need(judge, p.present().Need(average), average.Canary.Total)
 	}
 	return f
 }
@@ -192,14 +193,23 @@ func total(table []evidence.Look, arm func(*evidence.Look) *evidence.Count) (sum
 	return sum
 }
 
-// usual is the average look.
-func usual(table []evidence.Look) evidence.Look {
-	k := float64(len(table))
-	c, b := total(table, canaryOf), total(table, baselineOf)
-	return evidence.Look{
-		Canary:   evidence.Count{Bad: c.Bad / k, Total: c.Total / k},
-		Baseline: evidence.Count{Bad: b.Bad / k, Total: b.Total / k},
+// usual is a look as they are at present: with the requests of an average one of the present block, and
+// the rates of all.
+func usual(table []evidence.Look, all []look) (l evidence.Look) {
+	from := len(all) - 1
+	for from > 0 && all[from-1].block == all[from].block {
+		from--
 	}
+	for _, arm := range []func(*evidence.Look) *evidence.Count{canaryOf, baselineOf} {
+		whole, looks := total(table, arm), table[from:]
+		now := total(looks, arm)
+		if now.Total == 0 { // none was read yet
+			now, looks = whole, table
+		}
+		n := now.Total / float64(len(looks))
+		*arm(&l) = evidence.Count{Bad: n * whole.Bad / max(whole.Total, 1), Total: n}
+	}
+	return l
 }
 
 func count(c metrics.Counts) evidence.Count { return evidence.Count{Bad: c.Bad, Total: c.Total} }

@@ -102,6 +102,7 @@ func (p *quantile) finding(judge Judge, k int) Finding {
 	if f.Note = p.wait(); p.present().Coarse() {
 		f.Note = fmt.Sprintf("the bounds of the histogram around %v are too far apart to tell", p.Target)
 	}
-	f.need(judge, p.present().Need(quantileLook(usual(p.low[:k+1]), usual(high))), len(high))
+	average := quantileLook(usual(p.low[:k+1], p.all[:k+1]), usual(high, p.all[:k+1]))
+	f.need(judge, p.present().Need(average), average.Total)
 	return f
 }
