@@ -27,6 +27,17 @@ func TestFieldsAtTheirLimitsAreMistakes(t *testing.T) {
 	}
 }
 
+// Weights whose sum is no number would fail no canary.
+func TestWeightsHaveASum(t *testing.T) {
+	judge := judgeOf(newShop(arm{bad: 0.001}, arm{bad: 1}))
+	judge.Metrics = []sequential.Metric{sequential.Rate{Weight: math.MaxFloat64}, sequential.Rate{Weight: math.MaxFloat64}}
+	require.ErrorContains(t, judge.Validate(), "the weight is 1.7976931348623157e+308; want a number, 1e+09 at most, or None")
+	judge.Metrics = []sequential.Metric{sequential.Rate{Weight: 1e9}, sequential.Rate{Weight: 1e9}}
+	result, err := judge.Analyze(t.Context(), request(600))
+	require.NoError(t, err)
+	require.Equal(t, analysis.Fail, result.Verdict, result.Reason)
+}
+
 // A forecast has numbers, and times that have not passed, at any load.
 func TestAForecastHasNoImpossibleNumbers(t *testing.T) {
 	const forever = 100 * 365 * 24 * time.Hour // the longest of a plan

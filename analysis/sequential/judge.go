@@ -53,8 +53,12 @@ type Judge struct {
 	Tuning Tuning
 }
 
-// maxMetrics is how many metrics a verdict has room for.
-const maxMetrics = 64
+// maxMetrics is how many metrics a verdict has room for, and maxWeight the most that one weighs, so
+// that their sum is a number.
+const (
+	maxMetrics = 64
+	maxWeight  = 1e9
+)
 
 // Validate returns all mistakes. Analyze does so too.
 func (j Judge) Validate() error {
@@ -75,8 +79,8 @@ func (j Judge) Validate() error {
 		switch {
 		case m == nil:
 			errs = append(errs, fmt.Errorf("metric %d is nil", i))
-		case math.IsNaN(m.weight()) || math.IsInf(m.weight(), 0):
-			errs = append(errs, fmt.Errorf("metric %d (%v): the weight is %v; want a number, or None", i, m, m.weight()))
+		case !(math.Abs(m.weight()) <= maxWeight):
+			errs = append(errs, fmt.Errorf("metric %d (%v): the weight is %v; want a number, %.0e at most, or None", i, m, m.weight(), maxWeight))
 		}
 	}
 	if err := errors.Join(errs...); err == nil { // so that metrics can be asked
