@@ -57,6 +57,8 @@ func TestAForecastHasNoImpossibleNumbers(t *testing.T) {
 			}
 		}
 	}
+	_, err := sequential.Judge{Metrics: []sequential.Metric{nil}}.Forecast(t.Context(), planned(analysis.Load{PerSecond: 1}, pass(0.5, 0)))
+	require.NoError(t, err)
 	for _, requests := range []float64{math.NaN(), math.Inf(1), math.MaxFloat64, -1} {
 		_, err := sequential.Judge{}.Forecast(t.Context(), planned(analysis.Load{PerSecond: requests}, pass(0.5, time.Hour)))
 		require.ErrorContains(t, err, "the load is")

@@ -163,6 +163,9 @@ func (t Tuning) looksToFail() float64 {
 func (j Judge) lookCap() float64 {
 	whole, most := 0., 0.
 	for _, m := range j.metrics() {
+		if m == nil { // a mistake, which a forecast passes over
+			continue
+		}
 		w := max(0, cmp.Or(m.weight(), 1))
 		whole, most = whole+w, max(most, w)
 	}

@@ -122,6 +122,7 @@ func TestALeastTimeHoldsForAnyTraffic(t *testing.T) {
 		"with many requests":    {looks(10 * time.Second), analysis.Load{PerSecond: 1000}, pass(0.6, time.Hour), overhead + 30*time.Second + lag, ""},
 		"with few":              {looks(10 * time.Second), analysis.Load{PerSecond: 0.05}, pass(0.6, 0), overhead + 320*time.Second + lag, ""},
 		"of two metrics":        {two, analysis.Load{}, pass(0.6, time.Hour), overhead + 50*time.Second, ""},
+		"of the default ones":   {sequential.Judge{}, analysis.Load{PerSecond: 100}, pass(0.5, time.Hour), overhead + 50*time.Second, ""},
 		"a failure is no pass":  {looks(10 * time.Second), analysis.Load{}, analysis.PlannedStep{Canary: 0.6, Requires: analysis.Inconclusive, Deadline: time.Minute}, overhead + 30*time.Second + lag, "its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s"},
 		"a dark launch":         {looks(10 * time.Second), analysis.Load{}, copies(time.Minute), overhead + 30*time.Second + lag, "its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s"},
 		"long enough":           {looks(10 * time.Second), analysis.Load{}, copies(74 * time.Second), overhead + 30*time.Second + lag, ""},
