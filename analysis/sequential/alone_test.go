@@ -261,3 +261,30 @@ type silentHistogram struct{ novel }
 func (silentHistogram) SlowerThan(context.Context, metrics.Query, []time.Duration, []metrics.Window) ([][]metrics.Counts, error) {
 	return nil, metrics.ErrNoSeries
 }
+
+// A new version that hangs with everything answers nothing, and nothing is counted. Where little was
+// counted before, that may be chance.
+func TestSilenceOfAVersionThatHasEverythingIsForWantOfReadings(t *testing.T) {
+	began := time.Unix(1e9, 0)
+	alone := began.Add(20 * time.Minute)
+	quiet := alone.Add(10 * time.Minute)
+	for rate, want := range map[float64]analysis.Blindness{20: analysis.NoReadings, 1: analysis.NoReadings, 0: analysis.NoBaseline} {
+		usual := arm{rate, 0.004, 0}
+		judge := judgeOf(nil)
+		judge.Provider = novel{drawn: draws{}, chapters: []chapter{
+			{began.Add(-time.Hour), map[metrics.Arm]arm{shopV1: usual}},
+			{began, map[metrics.Arm]arm{shopV1: usual, shopV2: usual}},
+			{alone, map[metrics.Arm]arm{shopV2: usual}},
+			{quiet, nil},
+		}}
+		r := analysis.Request{Canary: 1, Began: began, Earlier: []analysis.Block{{Window: metrics.Window{From: began, To: alone}, Canary: 0.5}}}
+		r.Window = metrics.Window{From: alone, To: quiet.Add(70 * time.Second)}
+		result, err := judge.Analyze(t.Context(), r)
+		require.NoError(t, err)
+		require.NotContains(t, result.Reason, "no requests at all", "not yet")
+		r.Window.To = quiet.Add(2 * time.Minute)
+		result, err = judge.Analyze(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, want, result.Blindness, "%v a second: %s", rate, result.Reason)
+	}
+}

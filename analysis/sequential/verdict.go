@@ -111,6 +111,9 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 		silent := time.Duration(stopped(all, counted(tests))) * j.Look()
 		r.Blindness = analysis.NoCanaryReadings
 		r.Reason = fmt.Sprintf("no requests to the canary in the last %v, and %s has its own: the canary hangs, or its readings are missing; %s", silent, j.Tuning.baseline(), worst)
+	case silent(all, counted(tests)):
+		r.Blindness = analysis.NoReadings
+		r.Reason = fmt.Sprintf("no requests at all in the last %v, and there were before: the new version hangs, its readings are missing, or nobody calls; %s", mostOpen*j.Look(), worst)
 	case verdict == evidence.Invalid:
 		r.Blindness = analysis.NotAsPlanned
 		r.Reason = divided(all, counted(tests)) + "so the arms cannot be compared: look for clients without a proxy, rules that lead past this one, pods that are not ready or were ejected, sessions that stick, and requests that choose their version by a header; " + worst.String()
@@ -163,6 +166,26 @@ func stopped(all []look, requests []evidence.Look) (looks int) {
 		return 0
 	}
 	return looks
+}
+
+// silent reports whether a new version that has everything has had no request in the last looks,
+// although the looks before them had so many that there must have been some.
+func silent(all []look, requests []evidence.Look) bool {
+	n := min(len(all), len(requests))
+	if n <= mostOpen || !all[n-1].alone {
+		return false
+	}
+	before, looks := 0.0, 0.0
+	for k := n - 1; k >= 0 && looks < lastLooks; k-- {
+		total := requests[k].Canary.Total + requests[k].Baseline.Total
+		if k >= n-mostOpen && total > 0 {
+			return false
+		}
+		if total > 0 {
+			before, looks = before+total, looks+1
+		}
+	}
+	return looks == lastLooks && before*mostOpen/lastLooks >= 20
 }
 
 // sight tells whether a canary that had failed wholly in the step under way would have failed, and

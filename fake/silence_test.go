@@ -36,8 +36,7 @@ func (s silent) Sequence(ctx context.Context, q metrics.Query, windows []metrics
 // A canary hangs when it has everything, or shortly before: nothing is counted any more, of a service
 // that had 50 requests a second. Users should not be left on it without end, or on a stable that was
 // promoted to it.
-func TestAttackACanaryThatHangsWithEverything(t *testing.T) {
-	t.Skip("open: what silence of both arms means is to be decided")
+func TestAVersionThatHangsWithEverythingGivesItsUsersBack(t *testing.T) {
 	for name, at := range map[string]time.Duration{"at the end of the last share": -30 * time.Second, "with everything": time.Minute} {
 		for _, end := range []canary.EndKind{canary.Stay, canary.PromoteStable} {
 			t.Run(name+", "+end.String(), func(t *testing.T) {
@@ -67,7 +66,7 @@ func TestAttackACanaryThatHangsWithEverything(t *testing.T) {
 					}
 					store := silent{hanging{mesh, func() time.Time { return since }}, func() bool { return promoted }}
 					judge := sequential.Judge{Provider: store, Canary: reviewsV2, Baseline: reviewsV1}
-					ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+					ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
 					defer cancel()
 					state, _ := rolloutWith(t, server, judge, polled, watch).Run(ctx)
 					require.NotEqual(t, phase.Promoted, state.Phase, state.Reason)
