@@ -1,0 +1,56 @@
+package sequential
+
+import (
+	"fmt"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/internal/judging"
+)
+
+// divided tells how the requests of the present block were divided.
+func divided(all []look, requests []evidence.Look) string {
+	block := all[len(all)-1].block
+	var canary, baseline float64
+	for k, l := range requests[:len(all)] {
+		if all[k].block == block {
+			canary, baseline = canary+l.Canary.Total, baseline+l.Baseline.Total
+		}
+	}
+	return fmt.Sprintf("the requests are not divided as planned (%s to the canary at present, and %s planned), ",
+		judging.Percent(canary/max(canary+baseline, 1)), judging.Percent(block.Canary))
+}
+
+// stopped is in how many looks of the step under way, up to now, the canary had no request, although
+// it must have been sent some. It is 0 while they may still be read. Who hangs answers nothing, and
+// nothing is counted.
+func stopped(all []look, requests []evidence.Look) (looks int) {
+	last, baseline := &all[len(all)-1], 0.0
+	for k := min(len(all), len(requests)) - 1; k >= 0 && all[k].now && requests[k].Canary.Total == 0; k-- {
+		looks, baseline = looks+1, baseline+requests[k].Baseline.Total
+	}
+	if looks < mostOpen || last.alone || last.merged || last.block.Blindness(0, baseline) != analysis.NoCanaryReadings {
+		return 0
+	}
+	return looks
+}
+
+// silent reports whether a new version that has everything has had no request in the last looks,
+// although the looks before them had so many that there must have been some.
+func silent(all []look, requests []evidence.Look) bool {
+	n := min(len(all), len(requests))
+	if n <= mostOpen || !all[n-1].alone {
+		return false
+	}
+	before, looks := 0.0, 0.0
+	for k := n - 1; k >= 0 && looks < lastLooks; k-- {
+		total := requests[k].Canary.Total + requests[k].Baseline.Total
+		if k >= n-mostOpen && total > 0 {
+			return false
+		}
+		if total > 0 {
+			before, looks = before+total, looks+1
+		}
+	}
+	return looks == lastLooks && before*mostOpen/lastLooks >= 20
+}
