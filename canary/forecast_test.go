@@ -29,7 +29,7 @@ func ExamplePlan_Forecast() {
 	}
 	// Output:
 	// at 100 requests a second, 0.1% of them bad, the steps take about 41m0s; a doubling of errors is found after 35 bad requests (58m0s), an outage is found after 450 bad requests (1m30s) <nil>
-	// at 2 requests a second, 1% of them bad, the steps take about 4h49m0s; a doubling of errors is found after 34 bad requests (4h43m0s), an outage is found after 9 bad requests (1m30s) <nil>
+	// at 2 requests a second, 1% of them bad, the steps take about 4h58m0s; a doubling of errors is found after 34 bad requests (4h43m0s), an outage is found after 9 bad requests (1m30s) <nil>
 }
 
 // A Runner asks its own judge. Without a load the judge counts the requests of the last hour.
@@ -99,7 +99,7 @@ func TestACheckTellsWhatAPlanLeadsTo(t *testing.T) {
 	const (
 		hour    = 3600
 		two     = "at 2 requests a second, 0.1% of them bad, it passes before its deadline of "
-		forgets = `step "canary 20%": at 0.02 requests a second, 0.694% of them bad, it takes about 119h36m0s, and a judge is told of 8192 looks at most, which is 34h8m0s: with longer looks it passes`
+		forgets = `step "canary 20%": at 0.02 requests a second, 0.694% of them bad, it takes about 281h36m0s, and a judge is told of 8192 looks at most, which is 34h8m0s: with longer looks it passes`
 		before  = `its deadline is 1m0s, and the judge needs at least 1m13s, for 3 looks of 10s`
 	)
 	warns := func(problems ...string) (found []canary.Finding) {
@@ -121,13 +121,13 @@ func TestACheckTellsWhatAPlanLeadsTo(t *testing.T) {
 		want      []canary.Finding
 	}{
 		"V8, 2 a second": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 2, byErrors, warns(`step "canary 20%": ` + two +
-			"1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h40m0s, or 50% of the traffic, or Pass margins with an Extra of 0.01 would make it 95; without a pass it goes on unproven")},
+			"1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h50m0s, or 50% of the traffic, or Pass margins with an Extra of 0.01 would make it 95; without a pass it goes on unproven")},
 		"V8, by latency as well": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 2, sequential.Judge{}, warns(`step "canary 20%": ` + two +
-			"1h0m0s in 38 of 100 healthy rollouts; a deadline of 2h50m0s, or Pass margins with an Extra of 0.05 would make it 95; without a pass it goes on unproven")},
+			"1h0m0s in 37 of 100 healthy rollouts; a deadline of 2h50m0s, or Pass margins with an Extra of 0.05 would make it 95; without a pass it goes on unproven")},
 		"V8, enough traffic": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 10, byErrors, nil},
 		"V8, no deadline":    {laddered(canary.Step{Hold: 10 * time.Minute}), 2, byErrors, nil},
 		"V8, roll back": {laddered(canary.Step{Deadline: time.Hour, OnDeadline: canary.DeadlineRollBack}), 2, byErrors, warns(`step "canary 20%": ` + two +
-			`1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h40m0s, or 50% of the traffic, or Pass margins with an Extra of 0.01 would make it 95; OnDeadline "advance" would let it go on unproven`)},
+			`1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h50m0s, or 50% of the traffic, or Pass margins with an Extra of 0.01 would make it 95; OnDeadline "advance" would let it go on unproven`)},
 		"V19, looks as long as the steps": {laddered(canary.Step{Hold: 10 * time.Second, Requires: canary.NoFailure}), 100, looks, warns(
 			`held for less time than it takes to find an outage: "canary 20%", "canary 40%", "canary 60%", 2 more; such a step lasts 1m13s at least, for 3 looks of 10s`)},
 		"V19, three looks":          {laddered(canary.Step{Hold: 64 * time.Second, Requires: canary.NoFailure}), 100, looks, nil},

@@ -41,9 +41,9 @@ func (p *part) judged() bool { return p.Requires != analysis.Blind && p.share > 
 type progress struct {
 	compared bool // at all
 	passed   bool // whoever is here has a pass
-	// sum and square are of the evidence of rollouts that have no pass yet, and usual is that
-	// of a usual rollout.
-	sum, square, usual float64
+	// looks are the evidence of rollouts that have no pass yet, and usual is that of a usual rollout.
+	looks evidence.Looks
+	usual float64
 }
 
 // steps forecasts all but the remedies.
@@ -90,7 +90,7 @@ func (o *outlook) step(p *part, so []progress) (f analysis.StepForecast) {
 	}
 	if p.Requires == analysis.Pass && !p.mirrored {
 		for i := range so {
-			chance, looks := o.rates[i].pass(p, &so[i], room)
+			chance, looks := o.rates[i].of(p).pass(p, &so[i], room)
 			f.Chance, usual = f.Chance*chance, max(usual, looks) // chances are independent, or better
 		}
 	}
@@ -116,14 +116,14 @@ func (o *outlook) add(p *part, so []progress, room, usual float64) {
 	}
 	usual, longest = max(0, usual-p.warmup), max(0, longest-p.warmup)
 	for i := range so {
-		s, pace := &so[i], o.rates[i].passPace(p)
+		s, pace := &so[i], o.rates[i].of(p).passPace(p)
 		s.compared = s.compared || !p.alone
 		s.passed = s.passed || p.Requires == analysis.Pass && !(p.Unproven && p.Deadline > 0)
 		if !math.IsInf(usual, 1) {
 			s.usual += usual * pace.Mean
 		}
 		if !math.IsInf(longest, 1) {
-			s.sum, s.square = s.sum+longest*pace.Mean, s.square+longest*pace.Deviation*pace.Deviation
+			s.looks = s.looks.Add(longest, pace)
 		}
 	}
 }
@@ -141,45 +141,6 @@ func (o *outlook) never(p *part, so []progress) string {
 		return "it gives the canary all requests, and no step before it compares the canary with " + o.judge.Tuning.baseline()
 	}
 	return ""
-}
-
-// passPace is what a look of a healthy canary adds.
-func (e *expected) passPace(p *part) evidence.Pace {
-	switch {
-	case e.Objective != 0:
-		m := e.settings.Pass
-		return e.settings.ConstantPass(e.bad, m.Factor*(1-e.Objective)+m.Extra, p.requests)
-	case p.alone:
-		return evidence.Pace{}
-	case e.latency:
-		return e.settings.LatencyPass(e.bad, p.ratio, p.requests)
-	}
-	return e.settings.PassPace(evidence.Rates{Canary: e.bad, Baseline: e.bad, Ratio: p.ratio}, p.requests)
-}
-
-// pass is how probable a pass is when the step has had so many looks, and how many it usually takes.
-func (e *expected) pass(p *part, so *progress, room float64) (chance, looks float64) {
-	nats, pace := evidence.Missing(e.settings.Beta, e.settings.FirstShare, 0), e.passPace(p)
-	lacks := nats - so.usual
-	switch {
-	case so.passed:
-		return 1, 0
-	case lacks <= 0:
-		looks = p.warmup
-	case pace.Mean > 0:
-		looks = p.warmup + math.Ceil(max(lacks/pace.Mean, lacks/e.settings.LookCap))
-	default:
-		looks = math.Inf(1)
-	}
-	if math.IsInf(room, 1) {
-		if math.IsInf(looks, 1) {
-			return 0, looks
-		}
-		return 1, looks
-	}
-	judged := max(0, room-p.warmup)
-	mean, square := so.sum+judged*pace.Mean, so.square+judged*pace.Deviation*pace.Deviation
-	return evidence.Chance(nats, mean, math.Sqrt(square)), looks
 }
 
 // detect says when bad canaries are found. If the rollout begins with copies, they have a quarter of
@@ -215,27 +176,6 @@ func (o *outlook) detection(e *expected, p *part, part, bad float64) (d analysis
 		d.Bad = d.After.Seconds() * o.PerSecond * p.share * bad
 	}
 	return d
-}
-
-// failPace is what a look of a bad canary adds. One without a baseline beside it is compared with
-// an hour of the past.
-func (e *expected) failPace(p *part, bad, perSecond float64) evidence.Pace {
-	s := e.settings
-	if p.mirrored {
-		s = e.wide
-	}
-	switch {
-	case e.Objective != 0:
-		return s.ConstantFail(bad, s.Fail.Factor*(1-e.Objective)+s.Fail.Extra, p.requests)
-	case !p.alone:
-		return s.FailPace(evidence.Rates{Canary: bad, Baseline: e.bad, Ratio: p.ratio}, p.requests)
-	}
-	past := perSecond * pastOfStable.Seconds()
-	p0, known := evidence.Allowed(evidence.Count{Bad: past * e.bad, Total: past}, s.Alone, 0.5)
-	if !known {
-		return evidence.Pace{}
-	}
-	return s.ConstantFail(bad, p0, p.requests)
 }
 
 // sighted is how many nats a step has to be looked at in a metric.
@@ -282,7 +222,7 @@ func (o *outlook) sightLooks(p *part) float64 {
 func (o *outlook) soonest(sees func(*expected) float64) float64 {
 	looks := math.Inf(1)
 	for i := range o.rates {
-		if e := &o.rates[i]; !e.latency && (e.weight > 0 || o.whole == 0) {
+		if e := &o.rates[i]; e.latency == nil && (e.weight > 0 || o.whole == 0) {
 			looks = min(looks, math.Ceil(o.sighted(e)/sees(e)))
 		}
 	}

@@ -144,7 +144,7 @@ type unknown struct{ error }
 func (u unknown) Unwrap() error { return u.error }
 
 // mostOpen is how many looks may wait for the readings of an arm.
-const mostOpen = 5
+const mostOpen = evidence.MostOpen
 
 // closed returns the looks as they are compared. A look closes when both arms have been read, and
 // counts as one with those before: arms that are read at different moments are not compared by

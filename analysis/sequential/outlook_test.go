@@ -26,7 +26,7 @@ func ExampleJudge_Forecast() {
 	fmt.Printf("an outage is found after %v, a doubling after %.0f bad requests\n", s.Outage.After, s.Doubled.Bad)
 	fmt.Println(err)
 	// Output:
-	// passes in time: 17 of 100, usually after 14m30s
+	// passes in time: 18 of 100, usually after 14m30s
 	// a deadline of 35m0s would make it 95
 	// an outage is found after 1m30s, a doubling after 42 bad requests
 	// <nil>
@@ -36,6 +36,7 @@ func ExampleJudge_Forecast() {
 type past struct {
 	metrics.Sequencer
 	counts metrics.Counts
+	slower float64 // share of the requests, than the longest half of the bounds
 	err    error
 	asked  []metrics.Query
 }
@@ -43,6 +44,17 @@ type past struct {
 func (p *past) Counts(_ context.Context, q metrics.Query, _ metrics.Window) (metrics.Counts, error) {
 	p.asked = append(p.asked, q)
 	return p.counts, p.err
+}
+
+func (p *past) SlowerThan(_ context.Context, _ metrics.Query, bounds []time.Duration, _ []metrics.Window) ([][]metrics.Counts, error) {
+	counts := make([][]metrics.Counts, len(bounds))
+	for i := range counts {
+		counts[i] = []metrics.Counts{{Total: p.counts.Total, Bad: p.counts.Total}}
+		if i >= len(bounds)/2 {
+			counts[i][0].Bad *= p.slower
+		}
+	}
+	return counts, p.err
 }
 
 func lastHour() analysis.Load {
@@ -69,6 +81,26 @@ func TestTheLoadIsThatOfThePast(t *testing.T) {
 	counted, err = judgeAsking(store, sequential.Rate{}).Forecast(t.Context(), planned(lastHour(), pass(0.2, time.Hour)))
 	require.NoError(t, err)
 	require.InDelta(t, 0.5/36_000, counted.Load.Bad, 1e-12, "no bad request says that they are rare, not that there are none")
+}
+
+// How many requests are slow is counted as well. Otherwise it is a guess.
+func TestTheLatencyIsThatOfThePast(t *testing.T) {
+	both := []sequential.Metric{sequential.Rate{}, sequential.Latency{}}
+	plan, load := pass(0.2, time.Hour), analysis.Load{PerSecond: 2, Bad: 0.001}
+	guess := forecast(t, sequential.Judge{Metrics: both}, planned(load, plan))
+	for _, c := range []struct {
+		slower float64
+		check  func(require.TestingT, any, any, ...any)
+	}{{0.05, require.Equal}, {0, require.Equal}, {0.3, require.NotEqual}} {
+		store := &past{counts: metrics.Counts{Total: 7200, Bad: 7.2}, slower: c.slower}
+		counted, err := judgeAsking(store, both...).Forecast(t.Context(), planned(lastHour(), plan))
+		require.NoError(t, err)
+		c.check(t, guess, counted.Steps)
+	}
+	store := &past{counts: metrics.Counts{Total: 7200, Bad: 7.2}, slower: 0.3}
+	counted, err := judgeAsking(store, both...).Forecast(t.Context(), planned(lastHour(), plan))
+	require.NoError(t, err)
+	require.Greater(t, counted.Steps[0].Chance, guess[0].Chance, "more slow requests say more")
 }
 
 func TestWhatTheStoreLacksIsSaid(t *testing.T) {

@@ -2,9 +2,9 @@ package evidence
 
 import "math"
 
-// Pace is what a usual look adds to the log evidence for a verdict: on average, and with which
-// standard deviation (section 10).
-type Pace struct{ Mean, Deviation float64 }
+// Pace is what a usual look adds to the log evidence for a verdict: on average, with which
+// standard deviation, and the third moment around the average (section 10), zero if it is not known.
+type Pace struct{ Mean, Deviation, Third float64 }
 
 // PassPace forecasts the looks of an [ErrorTest] with so many canary requests each, at the rates r. It
 // is zero if such rates do not speak for a pass.
@@ -24,9 +24,10 @@ func (s Settings) pace(m Margin, grid Grid, r Rates, requests float64) Pace {
 	other := math.Log1p(theta * (g - 1))
 	bad := math.Log(g) - other
 	square := r.Canary*bad*bad + r.Ratio*r.Baseline*other*other
+	third := r.Canary*bad*bad*bad - r.Ratio*r.Baseline*other*other*other
 	events := requests * (r.Canary + r.Ratio*r.Baseline)
 	expected := events*theta + requests*m.Extra*(1-theta)
-	return s.paced(requests, growth, square, expected*(1-theta))
+	return s.paced(requests, growth, square, third, expected*(1-theta))
 }
 
 // ConstantPass and ConstantFail are PassPace and FailPace against a constant p0, at the canary's rate p:
@@ -43,7 +44,7 @@ func (s Settings) ConstantFail(p, p0, requests float64) Pace {
 func (s Settings) constant(grid Grid, p, p0, requests float64) Pace {
 	growth, g := bestOf(grid.Multipliers(), func(g float64) float64 { return objectiveGrowth(p, p0, g) })
 	a := newAbsolute(p0, g)
-	return s.paced(requests, growth, p*(1-p)*(a.bad-a.good)*(a.bad-a.good), requests*p0)
+	return s.paced(requests, growth, p*(1-p)*(a.bad-a.good)*(a.bad-a.good), 0, requests*p0)
 }
 
 // LatencyPass is PassPace for one bound of a [LatencyTest], which a share p of the requests to both arms
@@ -51,17 +52,17 @@ func (s Settings) constant(grid Grid, p, p0, requests float64) Pace {
 func (s Settings) LatencyPass(p, ratio, requests float64) Pace {
 	growth := projectionGrowth(Rates{p, p, ratio}, s.Pass, s.PassGrid.Multipliers())
 	q := s.Pass.odds(p)
-	return s.paced(requests, growth, 2*growth, q*(1-q)*requests*ratio/(1+ratio))
+	return s.paced(requests, growth, 2*growth, 0, q*(1-q)*requests*ratio/(1+ratio))
 }
 
-// paced is the Pace of looks whose requests add the growth with the square of its deviation, tempered
-// for the noise of so many events.
-func (s Settings) paced(requests, growth, square, events float64) Pace {
+// paced is the Pace of looks whose requests add the growth with the square of its deviation and its
+// third moment, tempered for the noise of so many events.
+func (s Settings) paced(requests, growth, square, third, events float64) Pace {
 	if growth == 0 || !(requests > 0) {
 		return Pace{}
 	}
 	phi := s.EventsPerCause + s.tau()*s.tau()*float64(s.Block)*events
-	return Pace{requests * growth / phi, math.Sqrt(requests*square) / phi}
+	return Pace{requests * growth / phi, math.Sqrt(requests*square) / phi, requests * third / (phi * phi * phi)}
 }
 
 // Chance returns how probable it is that looks with a mean and a standard deviation in all bring

@@ -206,6 +206,10 @@
 //
 //	Phi((M-a)/sqrt V) + exp(2 M a/V) Phi((-M-a)/sqrt V)
 //
+// [Looks.Chance] adds T/(6 V^3/2) (z^2-1) phi(z), z = (a-M)/sqrt V, for the sum T of the third moments
+// n (p_c (ln g - ln(1+d))^3 - R p_b ln(1+d)^3)/phi^3. If looks have n requests on average only, mu is
+// multiplied by E[xy/(rho x + y)] (rho n + m)/nm for Poisson x and y ([Margin.Thin]).
+//
 // For a fail p_c is the rate of a bad canary, growth and phi are those of the Fail margin, and about
 // max(a/mu, a/C) looks pass ([Settings.FailPace]). Against a constant growth is that of section 3, and the
 // variance n p (1-p) (ln g - ln(1-g p0) + ln(1-p0))^2/phi^2 ([Settings.ConstantPass], [Settings.ConstantFail]). Of latency (section 4) the variance is twice mu phi,
