@@ -1,118 +1,70 @@
 package fake_test
 
 import (
-	"cmp"
+	"context"
 	"math"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/serin-go/serin/analysis"
+	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/metrics"
 )
 
-// The forecasts of internal/evidence/doc.go, section 10, for the default judge: its three metrics
-// have the weights 1, 1 and 0.1.
+// The default judge: its three metrics have the weights 1, 1 and 0.1.
 const (
 	wholeLook    = 15 * time.Second
 	wholeLag     = wholeLook / 3
 	wholeWeights = 2.1
 )
 
-// wholeSettings are those of server errors, or of client errors.
-func wholeSettings(clients bool) (s evidence.Settings, weights float64) {
-	s, weights = evidence.Settings{}, wholeWeights
-	if clients {
-		far := evidence.Margin{Factor: 2, Extra: 0.05}
-		s, weights = evidence.Settings{Fail: far, Pass: far, Alone: evidence.Margin{Factor: 3, Extra: 0.1}}, wholeWeights/0.1
-	}
-	s, _ = s.For(evidence.Errors)
-	return s, weights
-}
-
-// prospect is what some looks add to the evidence, after those that were there before.
-type prospect struct{ before, looks, mean, square float64 }
-
-func (p *prospect) add(looks float64, pace evidence.Pace) {
-	p.looks += looks
-	p.mean += looks * pace.Mean
-	p.square += looks * pace.Deviation * pace.Deviation
-}
-
-func (p *prospect) chance(nats float64) float64 {
-	return evidence.Chance(nats, p.mean, math.Sqrt(p.square))
-}
-
-// promoted is the chance that a healthy version is promoted: in the last step at the latest all
-// live requests together have to bring a pass, of errors and of latency.
-func (s wholeService) promoted(p canary.Plan) float64 {
-	errors, _ := wholeSettings(false)
-	latency, _ := evidence.Settings{}.For(evidence.Latency)
-	all := make([]prospect, 1+len(wholeSlower))
-	for _, step := range p.Steps() {
-		n, ratio := s.requests(step.Traffic)
-		if step.Traffic.Canary == 0 || ratio == 0 {
-			continue
-		}
-		room := cmp.Or(step.Deadline, wholePatience) - p.Settle() - p.ScrapeLag() - wholeLag
-		looks := math.Floor(float64(room) / float64(wholeLook))
-		pace := errors.PassPace(evidence.Rates{Canary: s.usual, Baseline: s.usual, Ratio: ratio}, n)
-		all[0].add(looks*thin(n, ratio, errors.Pass.Factor), pace)
-		for i, q := range wholeSlower {
-			all[1+i].add(looks*thin(n, ratio, latency.Pass.Factor), latencyPace(latency, q, ratio, n))
-		}
-	}
-	least := 1.0
-	for i := range all {
-		least = min(least, all[i].chance(evidence.Missing(errors.Beta, errors.FirstShare, 0)))
-	}
-	return least
+// wholePast is a store that knows exactly what a service usually does.
+type wholePast struct {
+	metrics.Sequencer
+	wholeService
 }
 
 // wholeSlower are the shares of requests that take longer than 50, 100, 250 and 500 ms.
-var wholeSlower = [...]float64{0.783, 0.355, 0.0288, 0.0011}
+var wholeSlower = map[time.Duration]float64{50 * time.Millisecond: 0.783, 100 * time.Millisecond: 0.355, 250 * time.Millisecond: 0.0288, 500 * time.Millisecond: 0.0011}
 
-// latencyPace is that of a look at one bound, which a share q of the requests exceeds, for a pass.
-func latencyPace(s evidence.Settings, q, ratio, n float64) (most evidence.Pace) {
-	m := n * ratio
-	margin := s.Pass.Factor*q + s.Pass.Extra
-	if margin >= 1 {
-		margin = 0.999
+func (p wholePast) Counts(_ context.Context, q metrics.Query, w metrics.Window) (metrics.Counts, error) {
+	total, bad := p.perSecond*w.Length().Seconds(), 0.0
+	if q.Signal == (metrics.Signal{}) {
+		bad = p.usual
 	}
-	phi := s.EventsPerCause + s.Noise*s.Noise*float64(s.Block)*margin*(1-margin)*n*m/(n+m)
-	for _, g := range s.PassGrid.Multipliers() {
-		at := func(x, y float64) float64 {
-			l := evidence.Look{Canary: evidence.Count{Bad: x, Total: n}, Baseline: evidence.Count{Bad: y, Total: m}}
-			return evidence.LogProjection(l, s.Pass, g*margin/(1-margin+g*margin), q) / phi
-		}
-		none := at(0, 0)
-		canary, stable := (at(n, 0)-none)/n, (at(0, m)-none)/m
-		if mean := at(n*q, m*q); mean > most.Mean {
-			most = evidence.Pace{Mean: mean, Deviation: math.Sqrt(q * (1 - q) * (n*canary*canary + m*stable*stable))}
-		}
-	}
-	return most
+	return metrics.Counts{Total: total, Bad: total * bad}, nil
 }
 
-// thin is the part of the evidence that looks with so few requests bring: what a look says grows
-// with nm/(rho n + m), of which the mean is less than that of the means.
-func thin(n, ratio, rho float64) (part float64) {
-	m := n * ratio
-	if max(n, m) > 40 {
-		return 1
+func (p wholePast) SlowerThan(_ context.Context, _ metrics.Query, bounds []time.Duration, w []metrics.Window) (all [][]metrics.Counts, err error) {
+	for _, b := range bounds {
+		total := p.perSecond * w[0].Length().Seconds()
+		all = append(all, []metrics.Counts{{Total: total, Bad: total * wholeSlower[b]}})
 	}
-	for i := range 100 {
-		for j := range 100 {
-			if x, y := float64(i), float64(j); x*y > 0 {
-				part += poisson(i, n) * poisson(j, m) * x * y / (rho*x + y)
-			}
-		}
-	}
-	return part / (n * m / (rho*n + m))
+	return all, nil
 }
 
-func poisson(k int, mean float64) float64 {
-	log, _ := math.Lgamma(float64(k) + 1)
-	return math.Exp(float64(k)*math.Log(mean) - mean - log)
+// promoted is the chance that a healthy version is promoted: that no step keeps it for ever.
+func (s wholeService) promoted(t *testing.T, p canary.Plan) float64 {
+	judge := sequential.Judge{Provider: wholePast{wholeService: s}, Canary: reviewsV2, Baseline: reviewsV1}
+	year := metrics.Window{From: time.Now().AddDate(-1, 0, 0), To: time.Now()}
+	f, err := p.Forecast(t.Context(), judge, analysis.Load{Past: year})
+	require.NoError(t, err)
+	chance, usual := 1.0, time.Duration(0)
+	for i, step := range f.Steps {
+		if goesOn := step.Step.Deadline > 0 && step.Step.OnDeadline == canary.DeadlineAdvance && i < len(f.Steps)-1; !goesOn {
+			chance *= step.Chance
+			usual += step.Usual
+		}
+	}
+	if usual > wholePatience {
+		return 0
+	}
+	return chance
 }
 
 // requests is how many a look has of the canary, and of the baseline for each of those.
@@ -160,20 +112,30 @@ func (o *wholeOutcome) stretches(spells []wholeSpell, lasted time.Duration) (all
 	return all
 }
 
+// prospect is what some looks add to the evidence, after those that were there before.
+type prospect struct {
+	before, looks float64
+	evidence.Looks
+}
+
+func (p *prospect) add(looks float64, pace evidence.Pace) {
+	p.looks, p.Looks = p.looks+looks, p.Add(looks, pace)
+}
+
 // found is the chance that the judge finds the harm in a rollout with such spells.
 func (o *wholeOutcome) found(spells []wholeSpell, lasted time.Duration) float64 {
 	if o.harm.both {
 		return o.foundInStable(spells, lasted)
 	}
-	settings, weights := wholeSettings(o.harm.status != 0)
+	metric, weights := evidence.Settings{}, wholeWeights
 	bad, usual := o.harm.bad(o.service.usual), o.service.usual
-	if o.harm.status != 0 {
-		usual = 0
+	if o.harm.status != 0 { // client errors
+		metric = evidence.Settings{Fail: evidence.Margin{Factor: 2, Extra: 0.05}, Alone: evidence.Margin{Factor: 3, Extra: 0.1}}
+		weights, usual = wholeWeights/0.1, 0
 	}
-	fails := settings
-	fails.Pass, fails.PassGrid = settings.Fail, settings.FailGrid // PassPace is then that of a fail
-	wide := fails
-	wide.Pass = settings.Alone
+	settings, _ := metric.For(evidence.Errors)
+	wide := settings
+	wide.Fail = settings.Alone
 	past := evidence.Count{Bad: usual * 3600 * o.service.perSecond, Total: 3600 * o.service.perSecond} // of stable
 	var live, copies prospect
 	for _, s := range o.stretches(spells, lasted) {
@@ -181,14 +143,14 @@ func (o *wholeOutcome) found(spells []wholeSpell, lasted time.Duration) float64 
 		switch {
 		case s.copies && o.harm.status == 0:
 			copies.before += s.before
-			copies.add(s.after, wide.PassPace(rates, s.canary))
+			copies.add(s.after, wide.FailPace(rates, s.canary))
 		case s.copies: // client errors are judged of live requests
 		case s.alone:
 			live.before += s.before
 			live.add(s.after, alone(settings, past, bad, s.canary))
 		default:
 			live.before += s.before
-			live.add(s.after, fails.PassPace(rates, s.canary))
+			live.add(s.after, settings.FailPace(rates, s.canary))
 			keep := math.Pow(1-1./240, s.before+s.after)
 			past.Total = keep*past.Total + (1-keep)*240*s.canary*s.ratio
 			past.Bad = usual * past.Total
@@ -212,7 +174,7 @@ func late(s evidence.Settings, all prospect, weights float64) float64 {
 	if all.before == 0 {
 		start = math.Log(s.FirstShare)
 	}
-	return all.chance(fail + 1 - start)
+	return all.Chance(fail + 1 - start)
 }
 
 // alone is the pace of a canary that is compared with the past of stable.
@@ -221,16 +183,7 @@ func alone(s evidence.Settings, past evidence.Count, bad, requests float64) evid
 	if !known {
 		return evidence.Pace{}
 	}
-	var most evidence.Pace
-	phi := s.EventsPerCause + s.Noise*s.Noise*float64(s.Block)*requests*p0
-	for _, g := range s.FailGrid.Multipliers() {
-		one := evidence.LogAbsolute(evidence.Count{Bad: 1, Total: 1}, p0, g)
-		none := evidence.LogAbsolute(evidence.Count{Total: 1}, p0, g)
-		if mean := requests * (bad*one + (1-bad)*none) / phi; mean > most.Mean {
-			most = evidence.Pace{Mean: mean, Deviation: math.Sqrt(requests*bad*(1-bad)) * (one - none) / phi}
-		}
-	}
-	return most
+	return s.ConstantFail(bad, p0, requests)
 }
 
 // foundInStable is the chance that stable is found to be worse than before the rollout, by its last

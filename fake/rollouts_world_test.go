@@ -156,7 +156,7 @@ func (s wholeService) whole(t *testing.T, seed uint64, harm *wholeHarm, at time.
 		w.ledger.change(func() {})
 		o.bad = w.ledger.harm
 		if harm == nil {
-			o.expected = s.promoted(w.plan)
+			o.expected = s.promoted(t, w.plan)
 		}
 	})
 	return o
