@@ -38,6 +38,7 @@ type past struct {
 	counts metrics.Counts
 	slower float64 // share of the requests, than the longest half of the bounds
 	err    error
+	blind  error // of SlowerThan alone
 	asked  []metrics.Query
 }
 
@@ -54,7 +55,7 @@ func (p *past) SlowerThan(_ context.Context, _ metrics.Query, bounds []time.Dura
 			counts[i][0].Bad *= p.slower
 		}
 	}
-	return counts, p.err
+	return counts, p.blind
 }
 
 func lastHour() analysis.Load {
@@ -101,6 +102,14 @@ func TestTheLatencyIsThatOfThePast(t *testing.T) {
 	counted, err := judgeAsking(store, both...).Forecast(t.Context(), planned(lastHour(), plan))
 	require.NoError(t, err)
 	require.Greater(t, counted.Steps[0].Chance, guess[0].Chance, "more slow requests say more")
+
+	store.blind = metrics.ErrNoBucket
+	counted, err = judgeAsking(store, both...).Forecast(t.Context(), planned(lastHour(), plan))
+	require.NoError(t, err)
+	require.Equal(t, guess, counted.Steps)
+	store.blind = metrics.ErrUnavailable
+	_, err = judgeAsking(store, both...).Forecast(t.Context(), planned(lastHour(), plan))
+	require.ErrorContains(t, err, "analysis: latency: stable: ")
 }
 
 func TestWhatTheStoreLacksIsSaid(t *testing.T) {
