@@ -16,11 +16,11 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// The default judge: its three metrics have the weights 1, 1 and 0.1.
+// The default judge: its three metrics have the same weight.
 const (
 	wholeLook    = 15 * time.Second
 	wholeLag     = wholeLook / 3
-	wholeWeights = 2.1
+	wholeMetrics = 3.0
 )
 
 // wholePast is a store that knows exactly what a service usually does.
@@ -127,11 +127,11 @@ func (o *wholeOutcome) found(spells []wholeSpell, lasted time.Duration) float64 
 	if o.harm.both {
 		return o.foundInStable(spells, lasted)
 	}
-	metric, weights := evidence.Settings{}, wholeWeights
+	metric := evidence.Settings{}
 	bad, usual := o.harm.bad(o.service.usual), o.service.usual
 	if o.harm.status != 0 { // client errors
 		metric = evidence.Settings{Fail: evidence.Margin{Factor: 2, Extra: 0.05}, Alone: evidence.Margin{Factor: 3, Extra: 0.1}}
-		weights, usual = wholeWeights/0.1, 0
+		usual = 0
 	}
 	settings, _ := metric.For(evidence.Errors)
 	wide := settings
@@ -157,9 +157,9 @@ func (o *wholeOutcome) found(spells []wholeSpell, lasted time.Duration) float64 
 		}
 	}
 	if copies.before+copies.looks > 0 {
-		return max(late(settings, live, weights*4/3), late(settings, copies, weights*4))
+		return max(late(settings, live, wholeMetrics*4/3), late(settings, copies, wholeMetrics*4))
 	}
-	return late(settings, live, weights)
+	return late(settings, live, wholeMetrics)
 }
 
 // late is the chance to reach a fail, if so many looks were seen before: evidence that starts with
