@@ -15,10 +15,10 @@ import (
 func TestFieldsAtTheirLimitsAreMistakes(t *testing.T) {
 	for says, tuning := range map[string]sequential.Tuning{
 		"the Warmup is 9223372036854775807; want a number of looks, 1000 at most": {Warmup: math.MaxInt},
-		"the Warmup is 1001":                                                      {Warmup: 1001},
-		"looks of 2562047h47m16.854775807s with a Lag of 0s; want 24h0m0s":        {Look: math.MaxInt64},
-		"looks of 0s with a Lag of 2562047h47m16.854775807s":                      {Lag: math.MaxInt64},
-		"EventsPerCause is 1.7976931348623157e+308":                               {EventsPerCause: math.MaxFloat64},
+		"the Warmup is 1001": {Warmup: 1001},
+		"looks of 2562047h47m16.854775807s with a Lag of 0s; want 24h0m0s": {Look: math.MaxInt64},
+		"looks of 0s with a Lag of 2562047h47m16.854775807s":               {Lag: math.MaxInt64},
+		"EventsPerCause is 1.7976931348623157e+308":                        {EventsPerCause: math.MaxFloat64},
 	} {
 		judge := judgeOf(newShop(arm{}, arm{}))
 		judge.Tuning = tuning
