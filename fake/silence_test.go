@@ -2,6 +2,7 @@ package fake_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,21 +51,29 @@ func TestAVersionThatHangsWithEverythingGivesItsUsersBack(t *testing.T) {
 						Weights(canary.List(50*canary.Percent, canary.Full), canary.Step{Hold: 5 * time.Minute}).
 						End(canary.End{Kind: end}).Bake(10 * time.Minute).Build()
 					require.NoError(t, err)
-					var since time.Time
-					promoted := false
+					var from atomic.Int64
+					var promoted atomic.Bool
+					since := func() time.Time {
+						if at := from.Load(); at != 0 {
+							return time.Unix(0, at)
+						}
+						return time.Time{}
+					}
 					watch := func(c *canary.Config) {
 						c.Plan = plan
 						c.Observers = append(c.Observers, func(_ context.Context, e canary.Event) {
-							promoted = promoted || e.After.Phase == phase.Returning
-							if since.IsZero() && e.After.Phase == phase.Progressing && e.After.Step == 0 {
-								since = e.At.Add(5*time.Minute + 35*time.Second + at)
+							if e.After.Phase == phase.Returning {
+								promoted.Store(true)
+							}
+							if since().IsZero() && e.After.Phase == phase.Progressing && e.After.Step == 0 {
+								from.Store(e.At.Add(5*time.Minute + 35*time.Second + at).UnixNano())
 							}
 							if e.Before.Phase != e.After.Phase || e.Before.Step != e.After.Step {
-								t.Log(e.At.Sub(since), e.After.Phase, e.After.Step, e.After.Reason)
+								t.Log(e.At.Sub(since()), e.After.Phase, e.After.Step, e.After.Reason)
 							}
 						})
 					}
-					store := silent{hanging{mesh, func() time.Time { return since }}, func() bool { return promoted }}
+					store := silent{hanging{mesh, since}, promoted.Load}
 					judge := sequential.Judge{Provider: store, Canary: reviewsV2, Baseline: reviewsV1}
 					ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
 					defer cancel()
