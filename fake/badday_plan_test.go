@@ -38,7 +38,7 @@ var badPlans = []struct {
 	often int
 	plan  canary.Builder
 }{
-	{"README", 1, readme(5*time.Minute, 10*time.Minute)},
+	{"README", 1, readme(5*time.Minute, 10*time.Minute).Bake(10 * time.Minute)},
 	{"Recommended", 1, canary.Recommended("reviews")},
 	{"short README", 3, readme(time.Minute, 90*time.Second)},
 	{"short Recommended", 3, short()},
