@@ -14,8 +14,19 @@ import (
 	"github.com/serin-go/serin/canary/cause"
 	"github.com/serin-go/serin/canary/phase"
 	"github.com/serin-go/serin/fake"
+	"github.com/serin-go/serin/fake/apiserver"
 	"github.com/serin-go/serin/metrics"
 )
+
+// called is a service with so many requests a second until the test ends, all of them to stable.
+func called(t *testing.T, perSecond float64) (*apiserver.Server, *fake.Mesh) {
+	server := bookinfo(t)
+	setWeights(t, server, 100, 0)
+	mesh := fake.NewMesh(server, fake.Config{Seed: 3})
+	load := mesh.Load(perSecond, client)
+	t.Cleanup(func() { load.Stop() })
+	return server, mesh
+}
 
 // hanging is a store that counts no answer of the canary that was to come after a time.
 type hanging struct {
@@ -58,11 +69,7 @@ func TestACanaryThatHangsGivesItsUsersBack(t *testing.T) {
 		for step := 1; step <= 3; step++ {
 			t.Run(fmt.Sprintf("step %d, after %v", step, after), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					server := bookinfo(t)
-					setWeights(t, server, 100, 0)
-					mesh := fake.NewMesh(server, fake.Config{Seed: 3, Versions: map[string]fake.Behaviour{"reviews:1": {}, "reviews:2": {}}})
-					load := mesh.Load(50, client)
-					defer load.Stop()
+					server, mesh := called(t, 50)
 					var since, back time.Time
 					watch := func(c *canary.Config) {
 						c.Observers = append(c.Observers, func(_ context.Context, e canary.Event) {

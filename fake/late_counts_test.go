@@ -22,11 +22,7 @@ func TestAFaultAtTheEndIsFoundAlsoIfCountsAreLate(t *testing.T) {
 		for seconds := -30; seconds <= 10; seconds += 20 { // since the end of the last step
 			t.Run(fmt.Sprint("lag ", tuning.Lag, ", warm-up ", tuning.Warmup, ", at ", seconds), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					server := bookinfo(t)
-					setWeights(t, server, 100, 0)
-					mesh := fake.NewMesh(server, fake.Config{Seed: 3})
-					load := mesh.Load(100, client)
-					defer load.Stop()
+					server, mesh := called(t, 100)
 					const settle, hold = 5 * time.Second, 5 * time.Minute
 					plan, err := canary.NewPlan("reviews").Settle(settle).ScrapeLag(5*time.Second).Interval(5*time.Second).
 						Weights(canary.List(50*canary.Percent, 95*canary.Percent), canary.Step{Hold: hold}).

@@ -12,7 +12,6 @@ import (
 	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/canary/phase"
-	"github.com/serin-go/serin/fake"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -42,11 +41,7 @@ func TestAVersionThatHangsWithEverythingGivesItsUsersBack(t *testing.T) {
 		for _, end := range []canary.EndKind{canary.Stay, canary.PromoteStable} {
 			t.Run(name+", "+end.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					server := bookinfo(t)
-					setWeights(t, server, 100, 0)
-					mesh := fake.NewMesh(server, fake.Config{Seed: 3})
-					load := mesh.Load(50, client)
-					defer load.Stop()
+					server, mesh := called(t, 50)
 					plan, err := canary.NewPlan("reviews").Settle(5*time.Second).ScrapeLag(30*time.Second).Interval(10*time.Second).
 						Weights(canary.List(50*canary.Percent, canary.Full), canary.Step{Hold: 5 * time.Minute}).
 						End(canary.End{Kind: end}).Bake(10 * time.Minute).Build()
