@@ -153,7 +153,7 @@ func (t *turn) resume(why string) *decision {
 	if !t.s.Paused.IsZero() {
 		t.unpause()
 	} else if t.s.Phase == phase.Retreating {
-		if t.s.Retreat.Cause == cause.StableWorse {
+		if c := t.s.Retreat.Cause; c == cause.StableWorse || c == cause.Undivided {
 			t.s.Retreat.remember(t.o.Now)
 		}
 		t.s.Retreat.Cause, t.s.Retreat.Gone = cause.SteppedBack, t.o.Now // no cause is waited for any more

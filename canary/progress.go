@@ -148,7 +148,7 @@ func (t *turn) judged(step *Step, from time.Time) (lack Reason, d *decision) {
 		return Reason{Cause: cause.JudgeError, Detail: j.Err.Error()}, nil
 	case j.Result.Verdict == analysis.Fail:
 		return lack, t.rollBack("the judge failed step \"" + step.Name + "\": " + j.Result.Reason)
-	case j.Result.StableWorse && t.mayHurtBoth():
+	case j.Result.StableWorse && t.mayBlame(cause.StableWorse):
 		return lack, t.fallBack(cause.StableWorse, j.Result.Reason)
 	case t.suffices(step):
 		return lack, nil
@@ -181,15 +181,21 @@ func (j *judgement) unread() bool {
 	return j.Err != nil || j.Result.Verdict == analysis.Blind && lacks
 }
 
+// undivided reports whether the requests have not been divided as planned.
+func (j *judgement) undivided() bool {
+	return j.Err == nil && j.Result.Verdict == analysis.Blind && j.Result.Blindness == analysis.NotAsPlanned
+}
+
 // unread counts the time without readings while the canary has live traffic. After the
-// blind limit stable gets everything. It is nil if nothing is to be done about it.
+// blind limit stable gets everything, and after the error limit if the requests are not divided as
+// planned: what hangs is counted nowhere. It is nil if nothing is to be done about it.
 func (t *turn) unread(from time.Time) *decision {
 	j := &t.o.Judged
 	steps := t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift
 	look := cmp.Or(t.o.Look, t.interval)
 	due, began := from.Add(look), t.s.Blind.IsZero()
 	switch {
-	case !j.unread():
+	case !j.unread() && !(j.undivided() && t.mayBlame(cause.Undivided)):
 		if j.Result.Verdict != analysis.Blind || !t.before(due) { // before that a judge need not ask its store
 			t.s.Blind = time.Time{}
 		}
@@ -197,8 +203,11 @@ func (t *turn) unread(from time.Time) *decision {
 	case !t.exposed() && !t.promoted() || t.s.PromoteNow, began && t.before(due):
 		return nil
 	}
-	since, limit := t.s.Blind, t.blindLimit(look, steps)
-	if began { // when it was asked: the answer may take as long as the limit to fail to come
+	since, limit := t.s.Blind, t.blindLimit(look, steps && !j.undivided())
+	switch {
+	case began && j.undivided():
+		since, t.s.Blind = t.o.Now, t.o.Now
+	case began: // when it was asked: the answer may take as long as the limit to fail to come
 		since = later(due, j.Unread)
 	}
 	if !t.before(since.Add(min(look, limit/2))) { // or it is a gap that needs no note
@@ -213,14 +222,18 @@ func (t *turn) unread(from time.Time) *decision {
 // tooBlind takes users off a canary that nobody can judge.
 func (t *turn) tooBlind(steps bool) *decision {
 	j := &t.o.Judged
-	why := fmt.Sprintf("no readings for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())
+	c, why := cause.NoReadings, fmt.Sprintf("for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())
+	switch {
+	case j.undivided():
+		c = cause.Undivided
+	case j.Err == nil && j.Result.Blindness == analysis.NoCanaryReadings:
+		c = cause.NoCanaryReadings
+	}
+	why = c.String() + " " + why
 	if !steps || t.s.Recalled { // stable may be between two versions
 		return t.rollBack(why)
 	}
-	if j.Err == nil && j.Result.Blindness == analysis.NoCanaryReadings {
-		return t.fallBack(cause.NoCanaryReadings, why)
-	}
-	return t.fallBack(cause.NoReadings, why)
+	return t.fallBack(c, why)
 }
 
 // promoted reports whether users have the new version of stable, and it may still go back.

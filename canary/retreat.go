@@ -61,10 +61,10 @@ const (
 	healed     = 9                // looks that show that it has: the 8 that may show that it is worse, and the last one's lag
 )
 
-// mayHurtBoth reports whether a stable that is worse than its past is a reason to retreat. It is none
+// mayBlame reports whether a cause that need not be the canary's is a reason to retreat. It is none
 // where somebody has ordered a resume in this step: people have found that it is not the canary.
-func (t *turn) mayHurtBoth() bool {
-	accepted := slices.ContainsFunc(t.s.Retreat.Resumed, func(r resumption) bool { return r.Cause == cause.StableWorse })
+func (t *turn) mayBlame(c cause.Cause) bool {
+	accepted := slices.ContainsFunc(t.s.Retreat.Resumed, func(r resumption) bool { return r.Cause == c })
 	return !accepted && t.exposed() && (t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift)
 }
 

@@ -68,7 +68,7 @@ func TestAVersionThatHangsWithEverythingGivesItsUsersBack(t *testing.T) {
 							}
 						})
 					}
-					store := silent{hanging{mesh, since}, promoted.Load}
+					store := silent{hanging{mesh, since, reviewsV2, 0}, promoted.Load}
 					judge := sequential.Judge{Provider: store, Canary: reviewsV2, Baseline: reviewsV1}
 					ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
 					defer cancel()

@@ -21,18 +21,24 @@ func divided(all []look, requests []evidence.Look) string {
 		judging.Percent(canary/max(canary+baseline, 1)), judging.Percent(block.Canary))
 }
 
-// stopped is in how many looks of the step under way, up to now, the canary had no request, although
-// it must have been sent some. It is 0 while they may still be read. Who hangs answers nothing, and
-// nothing is counted.
-func stopped(all []look, requests []evidence.Look) (looks int) {
-	last, baseline := &all[len(all)-1], 0.0
-	for k := min(len(all), len(requests)) - 1; k >= 0 && all[k].now && requests[k].Canary.Total == 0; k-- {
-		looks, baseline = looks+1, baseline+requests[k].Baseline.Total
+// stopped is in how many looks of the step under way, up to now, one of the arms had no request,
+// although it must have been sent some, and what that means. Otherwise it is 0. Who hangs answers
+// nothing, and nothing is counted.
+func stopped(all []look, requests []evidence.Look) (looks int, why analysis.Blindness) {
+	last := &all[len(all)-1]
+	var canary, baseline float64
+	for k := min(len(all), len(requests)) - 1; k >= 0 && all[k].now; k-- {
+		c, b := canary+requests[k].Canary.Total, baseline+requests[k].Baseline.Total
+		if c > 0 && b > 0 {
+			break
+		}
+		looks, canary, baseline = looks+1, c, b
 	}
-	if looks < mostOpen || last.alone || last.merged || last.block.Blindness(0, baseline) != analysis.NoCanaryReadings {
-		return 0
+	why = last.block.Blindness(canary, baseline)
+	if looks < mostOpen || last.alone || last.merged || why != analysis.NoCanaryReadings && why != analysis.NoReadings {
+		return 0, analysis.Unspecified
 	}
-	return looks
+	return looks, why
 }
 
 // silent reports whether a new version that has everything has had no request in the last looks,

@@ -101,15 +101,19 @@ func (f Finding) values() []analysis.Value {
 func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict, all []look, tests []process) {
 	worst := report.worst(j.metrics())
 	exposed := j.exposed(all, tests)
+	looks, missing := stopped(all, counted(tests))
 	switch {
 	case exposed != "":
 		r.Verdict, r.Reason = analysis.Fail, exposed
 	case verdict == evidence.Fail:
 		r.Verdict, r.Reason = analysis.Fail, report.blame()
-	case !j.Tuning.IgnoreSplit && stopped(all, counted(tests)) > 0:
-		silent := time.Duration(stopped(all, counted(tests))) * j.Look()
-		r.Blindness = analysis.NoCanaryReadings
-		r.Reason = fmt.Sprintf("no requests to the canary in the last %v, and %s has its own: the canary hangs, or its readings are missing; %s", silent, j.Tuning.baseline(), worst)
+	case looks > 0 && !j.Tuning.IgnoreSplit:
+		arm, other := "the canary", j.Tuning.baseline()
+		if missing == analysis.NoReadings {
+			arm, other = other, arm
+		}
+		r.Blindness = missing
+		r.Reason = fmt.Sprintf("no requests to %s in the last %v, and %s has its own: %[1]s hangs, or its readings are missing; %[4]s", arm, time.Duration(looks)*j.Look(), other, worst)
 	case silent(all, counted(tests)):
 		r.Blindness = analysis.NoReadings
 		r.Reason = fmt.Sprintf("no requests at all in the last %v, and there were before: the new version hangs, its readings are missing, or nobody calls; %s", mostOpen*j.Look(), worst)

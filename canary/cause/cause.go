@@ -34,7 +34,7 @@ const (
 	NoReadings                                     // the judge has no metrics to read
 	NoCanaryReadings                               // the judge has no metrics of the canary, which must have had requests; ends with a Resume
 	StableWorse                                    // stable fails more than before the rollout
-	AllFail                                        // both versions fail
+	Undivided                                      // the requests have not been divided as planned for long; ends with a Resume
 	NoDriver                                       // no process drives the rollout
 )
 
@@ -48,7 +48,7 @@ const (
 var names = []string{
 	"none", "settling", "verifying", "holding", "waiting for a verdict", "judge error",
 	"waiting for gate", "waiting for capacity", "paused", "drift", "point of no return", "another version", "unreachable", "promoting stable",
-	"restoring stable", "cleaning up", "stepped back", "no ready pod", "no readings", "no readings of the canary", "stable worse", "all fail",
+	"restoring stable", "cleaning up", "stepped back", "no ready pod", "no readings", "no readings of the canary", "stable worse", "not divided as planned",
 	"no driver", "moved on", "turned back", "over",
 }
 
