@@ -126,9 +126,9 @@ func (b Builder) HeaderRoutes() Builder {
 	return b
 }
 
-// Bake sets the bake time. During this time after the last change of traffic, an Abort
-// still undoes the promotion, and prerequisites and header routes are kept. The zero value is no
-// bake time. A plan that ends with Discard has none.
+// Bake sets the bake time. During this time after the last change of traffic, the new version is
+// still judged, an Abort still undoes the promotion, and prerequisites and header routes are kept. The
+// zero value is no bake time. A plan that ends with Discard has none.
 func (b Builder) Bake(d time.Duration) Builder {
 	b.spec.bake = d
 	return b

@@ -86,7 +86,7 @@ func (s *seer) Forecast(_ context.Context, r analysis.ForecastRequest) (analysis
 
 // laddered is a plan of 20 to 100 % of the traffic, after some other steps.
 func laddered(like canary.Step, before ...canary.Step) canary.Builder {
-	return canary.NewPlan("shop").Settle(10*time.Second).ScrapeLag(30*time.Second).
+	return canary.NewPlan("shop").Settle(10*time.Second).ScrapeLag(30*time.Second).Bake(time.Hour).
 		Step(before...).Weights(canary.Linear(20*percent, 20*percent, canary.Full), like)
 }
 
@@ -125,7 +125,9 @@ func TestACheckTellsWhatAPlanLeadsTo(t *testing.T) {
 		"V8, by latency as well": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 2, sequential.Judge{}, warns(`step "canary 20%": ` + two +
 			"1h0m0s in 37 of 100 healthy rollouts; a deadline of 2h50m0s, or Pass margins with an Extra of 0.05 would make it 95; without a pass it goes on unproven")},
 		"V8, enough traffic": {laddered(canary.Step{Hold: 10 * time.Minute, Deadline: time.Hour}), 10, byErrors, nil},
-		"V8, no deadline":    {laddered(canary.Step{Hold: 10 * time.Minute}), 2, byErrors, nil},
+		"a short bake time": {laddered(canary.Step{}).Bake(time.Minute), 100, looks, warns(
+			"an outage takes 1m13s to be found, and the bake time is 1m0s: one that begins at the end of the last step, or when stable is promoted, is not found")},
+		"V8, no deadline": {laddered(canary.Step{Hold: 10 * time.Minute}), 2, byErrors, nil},
 		"V8, roll back": {laddered(canary.Step{Deadline: time.Hour, OnDeadline: canary.DeadlineRollBack}), 2, byErrors, warns(`step "canary 20%": ` + two +
 			`1h0m0s in 69 of 100 healthy rollouts; a deadline of 1h50m0s, or 50% of the traffic, or Pass margins with an Extra of 0.01 would make it 95; OnDeadline "advance" would let it go on unproven`)},
 		"V19, looks as long as the steps": {laddered(canary.Step{Hold: 10 * time.Second, Requires: canary.NoFailure}), 100, looks, warns(

@@ -54,8 +54,10 @@ func (r *Runner) foresee(ctx context.Context, load analysis.Load) (found []Findi
 			add(false, "%s", step.advice(f.Load, r.c.Plan.spec.mayBeUnproven(i), i == len(steps)-1))
 		}
 	}
-	if short := r.short(all.Steps); short != "" {
-		add(false, "%s", short)
+	for _, problem := range []string{r.short(all.Steps), r.unbaked(all.Steps)} {
+		if problem != "" {
+			add(false, "%s", problem)
+		}
 	}
 	return found, nil
 }
@@ -118,6 +120,15 @@ func (r *Runner) short(steps []StepForecast) string {
 		names = append(names[:3], fmt.Sprintf("%d more", n-3))
 	}
 	return fmt.Sprintf("held for less time than it takes to find an outage: %s; such a step lasts %v at least%s", strings.Join(names, ", "), least.Round(time.Second), looks)
+}
+
+// unbaked says that what begins at the end of the last step is not looked at for long enough.
+func (r *Runner) unbaked(steps []StepForecast) string {
+	spec, last := r.c.Plan.spec, &steps[len(steps)-1]
+	if spec.end.Kind == Discard || !last.Step.Traffic.users() || last.Never != "" || spec.bake >= last.Least {
+		return ""
+	}
+	return fmt.Sprintf("an outage takes %v to be found, and the bake time is %v: one that begins at the end of the last step, or when stable is promoted, is not found", last.Least.Round(time.Second), spec.bake)
 }
 
 // traffic prints a Load.

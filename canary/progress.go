@@ -222,14 +222,14 @@ func (t *turn) unread(from time.Time) *decision {
 // tooBlind takes users off a canary that nobody can judge.
 func (t *turn) tooBlind(steps bool) *decision {
 	j := &t.o.Judged
-	c, why := cause.NoReadings, fmt.Sprintf("for %v: %s", t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())
+	c, what := cause.NoReadings, "no readings"
 	switch {
 	case j.undivided():
-		c = cause.Undivided
+		c, what = cause.Undivided, "nothing to compare"
 	case j.Err == nil && j.Result.Blindness == analysis.NoCanaryReadings:
 		c = cause.NoCanaryReadings
 	}
-	why = c.String() + " " + why
+	why := fmt.Sprintf("%s for %v: %s", what, t.o.Now.Sub(t.s.Blind).Round(time.Second), j.words())
 	if !steps || t.s.Recalled { // stable may be between two versions
 		return t.rollBack(why)
 	}

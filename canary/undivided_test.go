@@ -26,7 +26,7 @@ func TestRequestsThatAreNotDividedAsPlannedAreBorneForTheErrorLimit(t *testing.T
 		s.turns(2 * time.Minute)
 		require.Zero(t, s.read().Traffic)
 		require.Equal(t, cause.Undivided, s.read().State.Retreat.Cause)
-		s.heard("not divided as planned for 20m0s: 2% to the canary, and 10% planned")
+		s.heard("not divided as planned: nothing to compare for 20m0s: 2% to the canary, and 10% planned")
 
 		s.judge.Script = nil
 		s.turns(5 * time.Hour)
