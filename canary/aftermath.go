@@ -20,16 +20,17 @@ const outageLooks = 3
 // lateFault keeps the traffic from a promoted stable until a fault that began at the end of the
 // last step was found: a plan without a bake time has no later judgement. It is nil if that time
 // is over, or if nobody judges in looks. A judge that says how well it has seen this time, as its
-// counts are late or few, has as much as the last time for it.
+// counts are late or few, has as much as the last time for it. Long looks take theirs.
 func (t *turn) lateFault() *decision {
 	s := &t.s
 	if s.Phase != phase.PromotingStable || s.PromoteNow || t.o.Look == 0 || len(t.steps) == 0 || t.steps[s.Step].Requires == Nothing {
 		return nil
 	}
-	until := s.Entered.Add(min(lastTime, t.lag+outageLooks*t.o.Look))
+	takes := min(t.lag+outageLooks*t.o.Look, t.errorLimit())
 	if j := &t.o.Judged; j.Asked && j.Err == nil && j.Result.Sight < j.Result.Needed {
-		until = s.Entered.Add(lastTime)
+		takes = max(takes, lastTime)
 	}
+	until := s.Entered.Add(takes)
 	if !t.before(until) {
 		return nil
 	}

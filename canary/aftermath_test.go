@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -143,6 +144,7 @@ func TestAFaultAtTheEndOfTheLastStepIsFoundBeforeTheRolloutIsOver(t *testing.T) 
 		stays      time.Duration // in PromotingStable
 	}{
 		"a judge in looks":      {false, look, phase.RestoringStable, phase.RolledBack, 3 * look},
+		"in long looks":         {false, 2 * time.Minute, phase.RestoringStable, phase.RolledBack, 6 * time.Minute},
 		"a judge that has none": {false, 0, phase.Returning, phase.Promoted, 0},
 		"an order to promote":   {true, look, phase.Returning, phase.Promoted, 0},
 	} {
@@ -161,7 +163,7 @@ func TestAFaultAtTheEndOfTheLastStepIsFoundBeforeTheRolloutIsOver(t *testing.T) 
 				require.InDelta(t, c.stays, at[c.next].Sub(at[phase.PromotingStable]), float64(2*time.Second))
 			}, func(config *canary.Config) {
 				config.Analyzer = looking{judgeFunc(func(_ context.Context, r analysis.Request) (analysis.Result, error) {
-					if began := r.PromotionBegan; !began.IsZero() && r.Window.To.Sub(began) >= 3*look {
+					if began := r.PromotionBegan; !began.IsZero() && r.Window.To.Sub(began) >= 3*cmp.Or(c.look, look) {
 						return analysis.Result{Verdict: analysis.Fail, Reason: "too many errors"}, nil
 					}
 					return analysis.Result{Verdict: analysis.Pass}, nil

@@ -184,6 +184,9 @@ func (s Settings) levels() (wrong []error) {
 	return wrong
 }
 
+// maxFactor is that of a margin which no canary exceeds that was compared with anything.
+const maxFactor = 1e6
+
 // named is a margin and its field.
 type named struct {
 	name string
@@ -196,8 +199,8 @@ func (s Settings) margins(k Kind) (wrong []error) {
 		all = append(all, named{"Alone", s.Alone})
 	}
 	for _, m := range all {
-		if !(m.Factor >= 1) || math.IsInf(m.Factor, 1) {
-			wrong = append(wrong, fmt.Errorf("the Factor of the %s margin is %v: use 1 (an absolute margin) or more", m.name, m.Factor))
+		if !(m.Factor >= 1 && m.Factor <= maxFactor) {
+			wrong = append(wrong, fmt.Errorf("the Factor of the %s margin is %v: use 1 (an absolute margin) or more, and %.0f at most", m.name, m.Factor, float64(maxFactor)))
 		}
 		if !(m.Extra >= 0 && m.Extra < 1) {
 			wrong = append(wrong, fmt.Errorf("the Extra of the %s margin is %v: use a share of requests from 0 to below 1", m.name, m.Extra))

@@ -71,8 +71,8 @@ func TestEveryMistakeIsNamedWithWhatWouldBeRight(t *testing.T) {
 	}, "\n"), err.Error())
 
 	err = evidence.Settings{Fail: evidence.Margin{Factor: 0.5}, Pass: evidence.Margin{Factor: inf, Extra: 1}}.Validate(evidence.SLO)
-	require.EqualError(t, err, "the Factor of the Fail margin is 0.5: use 1 (an absolute margin) or more\n"+
-		"the Factor of the Pass margin is +Inf: use 1 (an absolute margin) or more\n"+
+	require.EqualError(t, err, "the Factor of the Fail margin is 0.5: use 1 (an absolute margin) or more, and 1000000 at most\n"+
+		"the Factor of the Pass margin is +Inf: use 1 (an absolute margin) or more, and 1000000 at most\n"+
 		"the Extra of the Pass margin is 1: use a share of requests from 0 to below 1")
 	require.ErrorContains(t, evidence.Settings{Pass: evidence.Margin{Factor: 1.2, Extra: 0.1}}.Validate(evidence.Gauge), "use 0")
 	require.ErrorContains(t, evidence.Settings{}.Validate(99), "kind 99")
