@@ -135,7 +135,7 @@ func (t Tuning) settings(fail, pass Margin) evidence.Settings {
 	s := evidence.Settings{
 		Alpha: t.levels().Alpha, Beta: t.levels().Beta, Fail: evidence.Margin(fail), Pass: evidence.Margin(pass),
 		EventsPerCause: t.EventsPerCause, Noise: t.Noise, FixedNoise: t.FixedNoise,
-		Block: t.Block, Blocks: t.Blocks, FirstShare: t.FirstShare, LookCap: t.LookCap,
+		Block: t.Block, Blocks: t.Blocks, FirstShare: t.FirstShare, LookCap: t.LookCap, WholeStake: true,
 	}
 	if t.Strict {
 		s.Preset = evidence.Strict

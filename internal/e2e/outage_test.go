@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -38,10 +39,9 @@ func TestAnOutageAfterAnHourIsFoundInThreeLooks(t *testing.T) {
 			j.stop(t)
 			found := last.Details.(*sequential.Report)
 			n := len(found.Trace.LogE)
-			windows := j.windows(n)
-			after := int(windows[len(windows)-1].To.Sub(failed) / j.judge.Look()) // looks that began later
-			t.Logf("found in %v, %d looks after it, %d in all: %s", took.Round(time.Millisecond), after, n, last.Reason)
-			require.Equal(t, analysis.Fail, j.atEnd(t, n-max(0, after-3)).Verdict)
+			first, counted := j.outage(t, n)
+			t.Logf("found in %v, after %v, %d looks in all: %s", took.Round(time.Millisecond), counted, n, last.Reason)
+			require.Equal(t, analysis.Fail, j.atEnd(t, min(n, first+3)).Verdict)
 			require.GreaterOrEqual(t, n, anHour)
 			for _, f := range found.Findings {
 				j.requireCounted(t, f, n)
@@ -68,6 +68,24 @@ func (j *judged) endure(t *testing.T, looks int) {
 		last := j.looks(t, min(looks, atOnce))
 		require.NotEqual(t, analysis.Fail, last.Verdict, last.Reason)
 	}
+}
+
+// outage returns before which of the looks no request to the canary has been answered well since, as
+// Prometheus has read it, and what was counted from there on.
+func (j *judged) outage(t *testing.T, looks int) (first int, counted []metrics.Counts) {
+	windows := j.windows(looks)
+	last := windows[len(windows)-1]
+	for first = looks; last.To.After(last.From); first-- {
+		look := metrics.Window{From: last.To.Add(-j.judge.Look()), To: last.To}
+		c, err := j.counts(t).Counts(t.Context(), metrics.Query{Arm: j.judge.Canary, Reporter: metrics.Destination}, look)
+		require.NoError(t, err)
+		counted = slices.Insert(counted, 0, c)
+		if c.Bad < c.Total {
+			break
+		}
+		last.To = look.From
+	}
+	return first, counted
 }
 
 // atEnd asks about the first looks only. A busy machine may have gone on for more of them before the

@@ -53,6 +53,16 @@ func (m *mixture) aloneFactors(c Count, p0, power float64, odds bool) (l [points
 	return l
 }
 
+// possible is the part of the stake on multipliers of p0 that are no more than certainty.
+func (m *mixture) possible(p0 float64) (part float64) {
+	for i, g := range m.grid[:m.size] {
+		if g*p0 < 1 {
+			part += m.shares[i]
+		}
+	}
+	return part
+}
+
 // aloneFactor is that of one multiplier; 0 if it is more than certainty.
 func aloneFactor(c Count, g, p0, power float64, odds bool) float64 {
 	t := g * p0

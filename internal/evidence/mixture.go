@@ -106,7 +106,11 @@ func (m *mixture) begin(share, rest float64) {
 func (m *mixture) resume(rest float64) { m.unstarted = rest }
 
 // add multiplies the sums by e^l, as far as a look may.
-func (m *mixture) add(l *[points]float64) {
+func (m *mixture) add(l *[points]float64) { m.addOf(l, 1) }
+
+// addOf is add for a look in which only the bets on that part of the stake count. What they make good
+// for is half of the whole stake all the same.
+func (m *mixture) addOf(l *[points]float64, part float64) {
 	sum := 0.0
 	for i, s := range m.sums[:m.size] {
 		switch l := l[i]; {
@@ -116,7 +120,7 @@ func (m *mixture) add(l *[points]float64) {
 			s *= exp(min(l, deepest))
 		default:
 			limit := s * m.factor
-			if half := m.shares[i] * m.unit * m.factor / 2; m.repays && limit < half {
+			if half := m.shares[i] / part * m.unit * m.factor / 2; m.repays && limit < half {
 				limit = min(half, s*exp(min(l, deepest)))
 			}
 			s = limit

@@ -58,6 +58,9 @@ type Settings struct {
 	// requests, without a rollback. Zero: 3 + 0.005 for errors, 1.5 + 0.05 for latency; the other
 	// tests do not use it.
 	Alone Margin
+	// WholeStake: what a look of a canary alone makes good for is half of the whole stake, also where
+	// some multipliers are more than certainty. It takes as many looks then as beside a baseline.
+	WholeStake bool
 
 	// FailGrid, above 1, and PassGrid, below 1, are by how much worse and better
 	// than the margin a canary is looked for. Zero: 1.2 to 200, for latency 1.1 to
