@@ -105,3 +105,17 @@ func TestUnreachableCanariesFail(t *testing.T) {
 		}
 	}
 }
+
+func TestArmsThatAreMisreadHaveTheSameErrorsInTheLongRun(t *testing.T) {
+	var sum arms
+	for i := range uint64(20) {
+		now := misread(rand.New(rand.NewPCG(1, i)))
+		for look := range hour {
+			at := now(look)
+			sum.canary += at.canary
+			sum.baseline += at.baseline
+		}
+	}
+	require.InEpsilon(t, 0.001+0.799*5/60, sum.canary/(20*hour), 0.02)
+	require.InEpsilon(t, sum.canary, sum.baseline, 0.02)
+}

@@ -42,7 +42,7 @@ func TestTheTablesDependOnTheSeedAlone(t *testing.T) {
 
 func TestAMistypedFlagIsAnError(t *testing.T) {
 	for _, args := range [][]string{
-		{"-n", "0"}, {"-rps", "1,x"}, {"-rps", "0.5"}, {"-rps", "NaN"}, {"-scenario", "("}, {"-tables", "0"}, {"-tables", "10"}, {"-tables", ""}, {"-unknown"},
+		{"-n", "0"}, {"-rps", "1,x"}, {"-rps", "0.5"}, {"-rps", "NaN"}, {"-scenario", "("}, {"-tables", "0"}, {"-tables", "11"}, {"-tables", ""}, {"-unknown"},
 	} {
 		require.Error(t, study(args, &bytes.Buffer{}), "%q", args)
 	}
