@@ -106,6 +106,21 @@ func TestUnreachableCanariesFail(t *testing.T) {
 	}
 }
 
+func TestACanaryThatBecomesSlowerIsAloneAsPlanned(t *testing.T) {
+	s := scenario{rps: 100, share: 0.5, healthy: 8, looks: 4, slow: slow{1, 1, 1}}
+	beside, alone := s.roll(rand.New(rand.NewPCG(1, 1))), becomingAlone(s).roll(rand.New(rand.NewPCG(1, 1)))
+	require.Len(t, beside.expected, 3)
+	for k, l := range beside.slow {
+		require.Equal(t, k >= 8, l.Canary.Over[2] == l.Canary.Total, "look %d", k)
+		require.InEpsilon(t, 0.355*1500, l.Baseline.Over[0], 0.25)
+		require.False(t, l.Alone)
+		require.Equal(t, k >= 8, alone.slow[k].Alone, "look %d", k)
+		require.Equal(t, k == 8, alone.slow[k].Step, "look %d", k)
+		require.Equal(t, k >= 8, alone.slow[k].Baseline.Total == 0, "look %d", k)
+	}
+	require.InEpsilon(t, 3000, alone.slow[8].Canary.Total, 0.2)
+}
+
 func TestArmsThatAreMisreadHaveTheSameErrorsInTheLongRun(t *testing.T) {
 	var sum arms
 	for i := range uint64(20) {

@@ -24,11 +24,49 @@ func above(bound, slower float64) float64 {
 	return math.Erfc(math.Log(bound/(80*slower))/(0.6*math.Sqrt2)) / 2
 }
 
+// speed is the share of requests slower than a bound.
+type speed func(bound float64) float64
+
+func lognormal(slower float64) speed {
+	return func(bound float64) float64 { return above(bound, slower) }
+}
+
+// slow are the shares slower than 100, 250 and 500 ms. The others take more than 50 ms and none
+// more than a second, so that no other bound is useful.
+type slow [3]float64
+
+func (s slow) speed() speed {
+	return func(bound float64) float64 {
+		switch {
+		case bound < 100:
+			return 1
+		case bound < 250:
+			return s[0]
+		case bound < 500:
+			return s[1]
+		case bound < 1000:
+			return s[2]
+		}
+		return 0
+	}
+}
+
+// usual is how slow both arms are where the canary's slow counts.
+var usual = slow{0.355, 0.029, 0.004}
+
+// speeds are that of the baseline and of healthy canaries, and that of the canary later.
+func (s scenario) speeds() (healthy, later speed) {
+	if s.slow != (slow{}) {
+		return usual.speed(), s.slow.speed()
+	}
+	return lognormal(1), lognormal(s.slower)
+}
+
 // buckets returns how many of n requests fall into each bucket, on the average.
-func buckets(n, slower float64) (mean [len(bounds)]float64) {
+func buckets(n float64, above speed) (mean [len(bounds)]float64) {
 	rest := 1.0
 	for i, b := range bounds {
-		next := above(b, slower)
+		next := above(b)
 		mean[i] = n * (rest - next)
 		rest = next
 	}
@@ -37,10 +75,10 @@ func buckets(n, slower float64) (mean [len(bounds)]float64) {
 
 // before is what the baseline's histogram showed in an hour before the rollout,
 // and which of its bounds are useful.
-func before() (counts []evidence.Count, useful []int) {
+func before(above speed) (counts []evidence.Count, useful []int) {
 	var all []evidence.Count
 	for _, b := range bounds[:len(bounds)-1] {
-		all = append(all, evidence.Count{Bad: 1e5 * above(b, 1), Total: 1e5})
+		all = append(all, evidence.Count{Bad: 1e5 * above(b), Total: 1e5})
 	}
 	useful = evidence.UsefulBounds(all)
 	for _, i := range useful {
@@ -51,15 +89,23 @@ func before() (counts []evidence.Count, useful []int) {
 
 // rollLatency draws a rollout of histograms.
 func (s scenario) rollLatency(r *rand.Rand) rollout {
-	_, useful := before()
-	out := rollout{of: s, latency: true}
+	healthy, later := s.speeds()
+	counts, useful := before(healthy)
+	out := rollout{of: s, latency: true, expected: counts}
 	var minute [2][len(bounds)]float64
 	for k := range s.all() {
-		n := s.requests(k)
-		c := drawBuckets(r, buckets(n.canary, s.slower))
-		b := drawBuckets(r, buckets(n.baseline, 1))
+		n, now := s.requests(k), healthy
+		if k >= s.healthy {
+			now = later
+		}
+		c := drawBuckets(r, buckets(n.canary, now))
+		b := drawBuckets(r, buckets(n.baseline, healthy))
+		alone := n.baseline == 0
 		out.looks = append(out.looks, evidence.Look{Canary: slowerThan(c, judgedBound), Baseline: slowerThan(b, judgedBound)})
-		out.slow = append(out.slow, evidence.LatencyLook{Canary: over(c, useful), Baseline: over(b, useful)})
+		out.slow = append(out.slow, evidence.LatencyLook{
+			Canary: over(c, useful), Baseline: over(b, useful),
+			Alone: alone, Step: alone && k == s.healthy,
+		})
 		for i := range bounds {
 			minute[0][i] += c[i]
 			minute[1][i] += b[i]

@@ -55,6 +55,38 @@ var aloneFaults = []variant{
 	begun("30%", fixed(0.3), found), begun("outage", fixed(1), found),
 }
 
+// slower are canaries that become slower after fifty minutes of health.
+func slower(rates []float64) (each []scenario) {
+	for _, s := range []scenario{
+		{name: "latency, healthy", slow: usual},
+		{name: "latency +10%", slow: slow{0.416, 0.045, 0.007}},
+		{name: "latency x1.5", slow: slow{0.63, 0.1, 0.02}},
+		{name: "latency x2", slow: slow{0.78, 0.22, 0.06}},
+		{name: "latency, 1% hang", slow: slow{0.361, 0.039, 0.014}},
+		{name: "latency, all slower", slow: slow{1, 1, 1}},
+	} {
+		s.healthy = 201
+		for _, s.share = range []float64{0.05, 0.5} {
+			each = append(each, atRates([]scenario{s}, rates)...)
+		}
+	}
+	return each
+}
+
+var slowFaults = []variant{{"late", nil, alike, found}, {"alone", becomingAlone, alike, found}}
+
+// becomingAlone gives the canary all requests after the healthy looks.
+func becomingAlone(s scenario) scenario {
+	s.rps /= s.share
+	s.weight = func(look int) float64 {
+		if look < s.healthy {
+			return s.share
+		}
+		return 1
+	}
+	return s
+}
+
 func aDay(s scenario) scenario {
 	s.looks = 24 * hour
 	return s

@@ -42,7 +42,7 @@ func judged(settings func(latency bool) evidence.Settings) func(ro *rollout) (in
 		}
 		limit := -math.Log(filled.Alpha)
 		if ro.latency {
-			t, err := evidence.NewLatencyTest(expected(), settings(true))
+			t, err := evidence.NewLatencyTest(ro.expected, settings(true))
 			return reached(len(ro.slow), limit, func(k int) float64 {
 				t.Update(ro.slow[k])
 				return t.Evidence().Fail
@@ -119,22 +119,22 @@ func newPlain() (evidence.ErrorTest, error) {
 
 // plainLooks is the plain process after every look; plainMinutes after every
 // minute.
-func plainLooks(ro *rollout) (int, error) { return plain(ro.looks, ro.slow) }
+func plainLooks(ro *rollout) (int, error) { return plain(ro.looks, ro.slow, len(ro.expected)) }
 
 func plainMinutes(ro *rollout) (int, error) {
-	minute, err := plain(ro.minutes, slowMinutes(ro.slow))
+	minute, err := plain(ro.minutes, slowMinutes(ro.slow), len(ro.expected))
 	return perMinute * minute, err
 }
 
 // plain takes the mean over the bounds if it is about latency.
-func plain(looks []evidence.Look, slow []evidence.LatencyLook) (int, error) {
+func plain(looks []evidence.Look, slow []evidence.LatencyLook, bounds int) (int, error) {
 	first, err := newPlain()
 	if err != nil {
 		return 0, err
 	}
 	tests := []evidence.ErrorTest{first}
 	if slow != nil {
-		tests = slices.Repeat(tests, len(expected()))
+		tests = slices.Repeat(tests, bounds)
 	}
 	logE := make([]float64, len(tests))
 	return reached(len(looks), math.Log(20), func(k int) float64 {
@@ -156,10 +156,4 @@ func bound(l evidence.LatencyLook, j int) evidence.Look {
 		Canary:   evidence.Count{Bad: l.Canary.Over[j], Total: l.Canary.Total},
 		Baseline: evidence.Count{Bad: l.Baseline.Over[j], Total: l.Baseline.Total},
 	}
-}
-
-// expected is what the baseline's bounds showed before the rollout.
-func expected() []evidence.Count {
-	counts, _ := before()
-	return counts
 }

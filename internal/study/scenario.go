@@ -32,6 +32,8 @@ type scenario struct {
 	// slower is by what factor the canary answers more slowly; zero if it is not
 	// about latency but about errors.
 	slower float64
+	// slow is how slow the canary is after the healthy looks, in the place of slower.
+	slow slow
 	// errors begins a rollout. What it returns is asked for look after look.
 	errors func(r *rand.Rand) func(look int) moment
 	// before is the rate of bad requests in the ten minutes before.
@@ -54,6 +56,8 @@ type rollout struct {
 	looks, minutes []evidence.Look
 	// slow has every useful bound, for the same looks; nil for errors.
 	slow []evidence.LatencyLook
+	// expected is what these bounds of the baseline showed before.
+	expected []evidence.Count
 	// tooSlow is, minute by minute, how many were above the objective's bound.
 	tooSlow []evidence.Count
 	// percentiles are the 99th of each minute.
@@ -81,7 +85,7 @@ func ramp(look int) float64 { return 0.01 + 0.49*float64(look/perMinute)/59 }
 
 // roll draws a rollout.
 func (s scenario) roll(r *rand.Rand) rollout {
-	if s.slower > 0 {
+	if s.slower > 0 || s.slow != (slow{}) {
 		return s.rollLatency(r)
 	}
 	out := rollout{of: s}
