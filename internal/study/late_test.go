@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -133,4 +134,22 @@ func TestArmsThatAreMisreadHaveTheSameErrorsInTheLongRun(t *testing.T) {
 	}
 	require.InEpsilon(t, 0.001+0.799*5/60, sum.canary/(20*hour), 0.02)
 	require.InEpsilon(t, sum.canary, sum.baseline, 0.02)
+}
+
+// A canary with nothing but errors is failed, and a healthy one promoted.
+func TestPlansAreCarriedOutToTheEnd(t *testing.T) {
+	for _, s := range plans([]float64{100}) {
+		bad := s.roll(rand.New(rand.NewPCG(1, 2)))
+		looks, promoted, err := carriedOut(&bad)
+		require.NoError(t, err)
+		if strings.Contains(s.name, "->100%") {
+			require.Equal(t, 3, looks, s.name)
+			require.Zero(t, promoted, s.name)
+		}
+		s.errors = constant(0.001, 0.001)
+		healthy := s.roll(rand.New(rand.NewPCG(1, 2)))
+		looks, promoted, err = carriedOut(&healthy)
+		require.NoError(t, err)
+		require.Equal(t, []int{0, 1}, []int{looks, promoted}, s.name)
+	}
 }

@@ -40,14 +40,16 @@
 //	   margins of Strict
 //	7  evidence for a fail against healthy canaries; "in doubt" holds a pass back
 //	8  a canary that has half of the traffic for an hour, and then all of it; one that becomes slower after 201 healthy looks, beside a
-//	   baseline or with all of the traffic
+//	   baseline or with all of the traffic; and plans of five steps from the first look to
+//	   the promotion
 //	9  canaries that get no requests, because these reach no pod
 //	10 passes with few requests, beside the forecast: its chance, and the usual
 //	   looks
 //
 // Looks count from the first one of the fault; rollouts that failed before it are left out. The
 // rates in a second are the canary's; those of both arms in table 9 and, but for slower canaries,
-// in table 8. Share is the canary's part by the plan.
+// in table 8. Share is the canary's part by the plan. A step of a plan ends when it passes, after
+// ten minutes or later; after an hour the plan ends without a promotion.
 //
 // In the scenarios of table 3, "private" is gamma noise of the canary alone with
 // this coefficient of variation, "AR1" lognormal noise of the canary alone that is

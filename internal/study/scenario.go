@@ -56,6 +56,8 @@ type rollout struct {
 	looks, minutes []evidence.Look
 	// slow has every useful bound, for the same looks; nil for errors.
 	slow []evidence.LatencyLook
+	// begins is the first look in which the arms' rates of errors differ; never without one.
+	begins int
 	// expected is what these bounds of the baseline showed before.
 	expected []evidence.Count
 	// tooSlow is, minute by minute, how many were above the objective's bound.
@@ -88,7 +90,7 @@ func (s scenario) roll(r *rand.Rand) rollout {
 	if s.slower > 0 || s.slow != (slow{}) {
 		return s.rollLatency(r)
 	}
-	out := rollout{of: s}
+	out := rollout{of: s, begins: never}
 	if s.before > 0 {
 		out.before = s.count(r, 600*s.rps, s.before)
 	}
@@ -96,6 +98,9 @@ func (s scenario) roll(r *rand.Rand) rollout {
 	for k := range s.all() {
 		n, at := s.requests(k), now(k)
 		alone := n.baseline == 0
+		if at.canary != at.baseline {
+			out.begins = min(out.begins, k)
+		}
 		out.looks = append(out.looks, evidence.Look{
 			Canary:   s.count(r, n.canary, at.canary),
 			Baseline: s.count(r, n.baseline, at.baseline),

@@ -13,6 +13,7 @@ func all(rates []float64) []table {
 		{"7", "Evidence against healthy canaries: % of looks, % of rollouts with such a look", named[:2], by(doubts, doubted), atRates(bases[1:], rates)},
 		{"8", "Alone after an hour of 50/50: % of healthy ones failed in 1 / 4 / 24 hours; % found in an hour, median looks (90th percentile)", named[:2], aloneFaults, alone(rates)},
 		{"8", "Slower after 201 healthy looks, beside a baseline or alone: % found in an hour, median looks (90th percentile)", named[:3], slowFaults, slower(rates)},
+		{"8", "Whole plans, the canary turning bad in one step: % failed, median looks of it (90th percentile); % promoted", named[:2], planned, plans(rates)},
 		{"9", "A canary that cannot be reached: % found, median looks (90th percentile)", named[:3], by(unreachable, found), unreached()},
 		{"10", "Passed in an hour, the Pass margin being 1.5 + 0.0005", named[:3], lowTraffic(0.0005), quiet()},
 		{"10", "Passed in an hour, the Pass margin being 1.5 + 0.005", named[:3], lowTraffic(0.005), quiet()},
