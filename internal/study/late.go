@@ -44,6 +44,15 @@ func begun(name string, f fault, cell func(scenario, outcome) string) variant {
 	return variant{name, change, alike, cell}
 }
 
+// ruled lets other rules judge the variants.
+func ruled(rules []rule, some ...variant) (each []variant) {
+	for _, v := range some {
+		v.rules = rules
+		each = append(each, v)
+	}
+	return each
+}
+
 // alike are the defaults where nothing else is compared with them.
 var alike = []rule{{"", judged(defaults)}}
 

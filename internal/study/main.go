@@ -39,11 +39,12 @@
 //	6  healthy canaries for which what the judge assumes does not hold, also with the
 //	   margins of Strict
 //	7  evidence for a fail against healthy canaries; "in doubt" holds a pass back
-//	8  a canary that has half of the traffic for an hour, and then all of it; one that becomes slower after 201 healthy looks, beside a
+//	8  a canary that has half of the traffic for an hour, and then all of it, by how much
+//	   worse it may be then; one that becomes slower after 201 healthy looks, beside a
 //	   baseline or with all of the traffic; and plans of five steps from the first look to
 //	   the promotion
 //	9  canaries that get no requests, because these reach no pod
-//	10 passes with few requests, beside the forecast: its chance, and the usual
+//	10 passes with few requests, by margin, beside the forecast: its chance, and the usual
 //	   looks
 //
 // Looks count from the first one of the fault; rollouts that failed before it are left out. The

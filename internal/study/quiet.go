@@ -55,6 +55,13 @@ var aloneFaults = []variant{
 	begun("30%", fixed(0.3), found), begun("outage", fixed(1), found),
 }
 
+var aloneMargins = []evidence.Margin{{Factor: 2, Extra: 0.005}, {Factor: 3, Extra: 0.005}, {Factor: 3, Extra: 0.01}}
+
+// aloneWithin are the faults of a canary alone that may be worse by such a margin than what was learnt.
+func aloneWithin(margin evidence.Margin) []variant {
+	return ruled([]rule{{"", judged(func(bool) evidence.Settings { return evidence.Settings{Alone: margin} })}}, aloneFaults...)
+}
+
 // slower are canaries that become slower after fifty minutes of health.
 func slower(rates []float64) (each []scenario) {
 	for _, s := range []scenario{
@@ -132,14 +139,18 @@ func quiet() (each []scenario) {
 	return each
 }
 
-// lowTraffic has a factor of 1.5 and so much more as margin of a pass. What is not passed and not
-// failed is undecided after the hour.
-func lowTraffic(extra float64) []variant {
-	settings := evidence.Settings{Pass: evidence.Margin{Factor: 1.5, Extra: extra}}
+var passMargins = []evidence.Margin{
+	{Factor: 1.5, Extra: 0.0005}, {Factor: 1.5, Extra: 0.002}, {Factor: 1.5, Extra: 0.005},
+	{Factor: 2, Extra: 0.005}, {Factor: 1.5, Extra: 0.01}, {Factor: 2, Extra: 0.01},
+}
+
+// lowTraffic has such a margin of a pass. What is not passed and not failed is undecided after the
+// hour.
+func lowTraffic(margin evidence.Margin) []variant {
+	settings := evidence.Settings{Pass: margin}
 	rules := []rule{{"passed", says(evidence.Pass, settings)}, {"failed", says(evidence.Fail, settings)}}
-	double, more := begun("x2", times(2), falsely), begun("+1%", more(0.01), falsely)
-	double.rules, more.rules = rules, rules
-	return []variant{{"healthy", nil, rules[:1], forecast(settings)}, double, more}
+	bad := ruled(rules, begun("x2", times(2), falsely), begun("+1%", more(0.01), falsely))
+	return append([]variant{{"healthy", nil, rules[:1], forecast(settings)}}, bad...)
 }
 
 // forecast prints, beside what was found, its chance by the formula and after how many looks it is

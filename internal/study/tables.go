@@ -1,8 +1,15 @@
 package main
 
+import (
+	"fmt"
+	"slices"
+
+	"github.com/serin-go/serin/internal/evidence"
+)
+
 // all are the tables.
 func all(rates []float64) []table {
-	return []table{
+	return slices.Concat([]table{
 		{"1", "False rollbacks of healthy canaries, %", named[:2], by(hourly, falsely), atRates(healthy, rates)},
 		{"1", "The same within a day, 5760 looks", named[:2], by(daily, falsely), day()},
 		{"2", "% detected / median minutes / mean bad requests", named[:2], by(hourly, detection), atRates(worse, rates)},
@@ -11,13 +18,26 @@ func all(rates []float64) []table {
 		{"5", "Shapes after an hour of health: % found in an hour, median looks (90th percentile)", named[:3], by([]rule{serin}, found), shapes(rates)},
 		{"6", "Healthy canaries under broken assumptions: % rolled back in an hour", named[:3], by(margins, falsely), broken},
 		{"7", "Evidence against healthy canaries: % of looks, % of rollouts with such a look", named[:2], by(doubts, doubted), atRates(bases[1:], rates)},
-		{"8", "Alone after an hour of 50/50: % of healthy ones failed in 1 / 4 / 24 hours; % found in an hour, median looks (90th percentile)", named[:2], aloneFaults, alone(rates)},
+	}, withMargins(aloneMargins, aloneWithin, table{
+		number: "8", title: "Alone after an hour of 50/50: % of healthy ones failed in 1 / 4 / 24 hours; % found in an hour, median looks (90th percentile); the Alone margin being",
+		keys: named[:2], scenarios: alone(rates),
+	}), []table{
 		{"8", "Slower after 201 healthy looks, beside a baseline or alone: % found in an hour, median looks (90th percentile)", named[:3], slowFaults, slower(rates)},
 		{"8", "Whole plans, the canary turning bad in one step: % failed, median looks of it (90th percentile); % promoted", named[:2], planned, plans(rates)},
 		{"9", "A canary that cannot be reached: % found, median looks (90th percentile)", named[:3], by(unreachable, found), unreached()},
-		{"10", "Passed in an hour, the Pass margin being 1.5 + 0.0005", named[:3], lowTraffic(0.0005), quiet()},
-		{"10", "Passed in an hour, the Pass margin being 1.5 + 0.005", named[:3], lowTraffic(0.005), quiet()},
+	}, withMargins(passMargins, lowTraffic, table{
+		number: "10", title: "Passed in an hour, the Pass margin being", keys: named[:3], scenarios: quiet(),
+	}))
+}
+
+// withMargins has a table for each margin.
+func withMargins(margins []evidence.Margin, variants func(evidence.Margin) []variant, t table) (each []table) {
+	title := t.title
+	for _, m := range margins {
+		t.title, t.variants = fmt.Sprintf("%s %v + %v", title, m.Factor, m.Extra), variants(m)
+		each = append(each, t)
 	}
+	return each
 }
 
 var (
