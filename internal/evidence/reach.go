@@ -67,4 +67,8 @@ func (t *ReachTest) allowed(share float64) (p0 float64, known bool) {
 
 // LogE returns the evidence so far that the canary cannot be reached: the lesser of that it has too
 // few requests, and that too many are unreached.
-func (t *ReachTest) LogE() float64 { return min(t.few.logE(), t.unreached.logE()) }
+func (t *ReachTest) LogE() float64 { return min(t.Halves()) }
+
+// Halves returns the evidence of both: that the canary has too few requests, and that too many are
+// unreached.
+func (t *ReachTest) Halves() (few, unreached float64) { return t.few.logE(), t.unreached.logE() }

@@ -43,7 +43,8 @@
 //	   worse it may be then; one that becomes slower after 201 healthy looks, beside a
 //	   baseline or with all of the traffic; and plans of five steps from the first look to
 //	   the promotion
-//	9  canaries that get no requests, because these reach no pod
+//	9  canaries that get no requests, because these reach no pod; "few" and "unreached"
+//	   are the halves of the test
 //	10 passes with few requests, by margin, beside the forecast: its chance, and the usual
 //	   looks
 //

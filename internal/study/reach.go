@@ -10,17 +10,26 @@ import (
 // lost is the share of requests that reach no pod in quiet times.
 const lost = 1e-4
 
-// unreachable judges looks whose bad requests are those that reached no pod.
-var unreachable = []rule{{"Serin", func(ro *rollout) (int, error) {
-	t, err := evidence.NewReachTest(ro.before, evidence.Settings{})
-	return reached(len(ro.looks), math.Log(20), func(k int) float64 {
-		c, b := ro.looks[k].Canary, ro.looks[k].Baseline
-		t.Update(evidence.ReachLook{
-			Share: ro.of.share, Canary: c.Total - c.Bad, Baseline: b.Total - b.Bad, Unreached: c.Bad + b.Bad,
-		})
-		return t.LogE()
-	}), err
-}}}
+// unreachable judges looks whose bad requests are those that reached no pod, by the test and by
+// each of its halves.
+var unreachable = []rule{
+	{"Serin", reachedBy(func(few, unreached float64) float64 { return min(few, unreached) })},
+	{"few", reachedBy(func(few, _ float64) float64 { return few })},
+	{"unreached", reachedBy(func(_, unreached float64) float64 { return unreached })},
+}
+
+func reachedBy(logE func(few, unreached float64) float64) func(ro *rollout) (int, error) {
+	return func(ro *rollout) (int, error) {
+		t, err := evidence.NewReachTest(ro.before, evidence.Settings{})
+		return reached(len(ro.looks), math.Log(20), func(k int) float64 {
+			c, b := ro.looks[k].Canary, ro.looks[k].Baseline
+			t.Update(evidence.ReachLook{
+				Share: ro.of.share, Canary: c.Total - c.Bad, Baseline: b.Total - b.Bad, Unreached: c.Bad + b.Bad,
+			})
+			return logE(t.Halves())
+		}), err
+	}
+}
 
 // unreached are rollouts whose errors are requests that reach no pod.
 func unreached() (each []scenario) {
