@@ -51,6 +51,9 @@ type Request struct {
 	// Results may have been lost. Frozen is the Carry at the beginning of the promotion.
 	// Both are nil if there is none, and may come from another version of the Analyzer.
 	Carry, Frozen []byte
+	// Hosts are the names by which clients ask for the service, as the Router reads them. Nil is not
+	// known.
+	Hosts metrics.Hosts
 }
 
 // Blocks returns all blocks of the rollout. The last one is that of Window.

@@ -165,7 +165,7 @@ func (t *turn) request(w metrics.Window) analysis.Request {
 		Mirrored: now.Mirrored, Canary: now.Canary, Baseline: now.Baseline,
 		Began: s.Began, StepBegan: s.Entered, PromotionBegan: s.Promotion,
 		Promoted: t.end.Kind == PromoteStable && (s.Phase == phase.Returning || s.Phase == phase.Baking),
-		Dropped:  dropped, Carry: s.Carry, Frozen: s.Frozen,
+		Dropped:  dropped, Carry: s.Carry, Frozen: s.Frozen, Hosts: t.o.Hosts,
 	}
 	if len(earlier) > 0 {
 		r.Earlier = make([]analysis.Block, len(earlier))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/internal/enum"
+	"github.com/serin-go/serin/metrics"
 )
 
 // ask is something that next must know before it can decide.
@@ -48,8 +49,9 @@ type observation struct {
 	Refute, Rebase bool
 	// Traffic is what the Router read.
 	Traffic Traffic
-	// Object and Abort are the Reading's.
+	// Object, Abort and Hosts are the Reading's.
 	Object, Abort string
+	Hosts         metrics.Hosts
 	// Trouble is the Reading's, in words.
 	Trouble string
 	// Refused is why what was decided before could not be written in this turn.

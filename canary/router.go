@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+
+	"github.com/serin-go/serin/metrics"
 )
 
 // Reading is one consistent reading of the Router's object.
@@ -22,6 +24,9 @@ type Reading struct {
 	// Router has several. The rest of the Reading is valid: the rollout is judged and can
 	// turn back, but it does not go further.
 	Trouble error
+	// Hosts are the names by which clients ask for the service, for judges: the hosts of the
+	// objects and of their destinations, fully qualified. Nil is not known.
+	Hosts metrics.Hosts
 	// Version identifies the object that was read. Only the Router uses it, in Write.
 	Version any
 }

@@ -159,7 +159,7 @@ func (r *Runner) read(ctx context.Context) (reading Reading, err error) {
 // observe is what a Reading tells.
 func (r *Runner) observe(reading Reading, now time.Time) observation {
 	o := observation{
-		Now: now, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort,
+		Now: now, Traffic: reading.Traffic, Object: reading.Object, Abort: reading.Abort, Hosts: reading.Hosts,
 		Look: r.look, Gates: r.c.Gates, Workload: r.c.Workload != nil, Prerequisite: len(r.c.Prerequisites) > 0, Verifier: r.c.Verifier != nil,
 		Scaler: r.scaler() != nil,
 	}

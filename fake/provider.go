@@ -55,16 +55,40 @@ func (m *Mesh) SlowerThan(
 }
 
 func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
+	return m.increases(ctx, q.Validate(), windows, func(from, to time.Time) ([]metrics.Series, error) {
+		return m.net.Recorder.Series(q, from, to)
+	})
+}
+
+// Reach implements metrics.ReachReader.
+func (m *Mesh) Reach(ctx context.Context, hosts metrics.Hosts, windows []metrics.Window) ([]metrics.Counts, error) {
+	var mistake error
+	if hosts.Pattern() == "" {
+		mistake = fmt.Errorf("%w: there is no host", metrics.ErrBadQuery)
+	}
+	counts, err := m.increases(ctx, mistake, windows, func(from, to time.Time) ([]metrics.Series, error) {
+		return m.net.Recorder.Reach(hosts, from, to), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fake: requests to %v that reach no pod: %w", hosts, err)
+	}
+	return counts, nil
+}
+
+// increases are those of the series that were read for the windows.
+func (m *Mesh) increases(
+	ctx context.Context, mistake error, windows []metrics.Window, series func(from, to time.Time) ([]metrics.Series, error),
+) ([]metrics.Counts, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
 	}
-	if err := errors.Join(q.Validate(), metrics.Windows(windows)); err != nil {
+	if err := errors.Join(mistake, metrics.Windows(windows)); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	all, err := m.net.Recorder.Series(q, m.history(windows[0]), windows[len(windows)-1].To)
+	all, err := series(m.history(windows[0]), windows[len(windows)-1].To)
 	if err != nil {
 		return nil, err
 	}

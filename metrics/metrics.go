@@ -4,8 +4,8 @@
 // The package defines the query ([Query], [Window]), the answer ([Counts]), the errors,
 // and the arithmetic of counters ([Increase]). A [Gauger] reads values that are measured
 // rather than counted, such as memory, with a query in the store's own language. A
-// [ProxyCounter] counts by proxy, and a [RefusalReader] names the proxies that refuse
-// configuration. Package metrics/prometheus implements all this with a Prometheus server.
+// [ProxyCounter] counts by proxy, a [RefusalReader] names the proxies that refuse
+// configuration, and a [ReachReader] counts the requests that no pod got. Package metrics/prometheus implements all this with a Prometheus server.
 package metrics
 
 import (

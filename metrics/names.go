@@ -26,6 +26,7 @@ type Names struct {
 	Protocol     string // request_protocol
 	ResponseCode string // response_code
 	GRPCStatus   string // grpc_response_status
+	Flags        string // response_flags
 
 	// SourceWorkload and SourceNamespace are the labels of the client.
 	SourceWorkload  string // source_workload
@@ -48,6 +49,7 @@ func (n Names) OrStandard() Names {
 		Protocol:     cmp.Or(n.Protocol, "request_protocol"),
 		ResponseCode: cmp.Or(n.ResponseCode, "response_code"),
 		GRPCStatus:   cmp.Or(n.GRPCStatus, "grpc_response_status"),
+		Flags:        cmp.Or(n.Flags, "response_flags"),
 		Instance:     cmp.Or(n.Instance, "instance"),
 
 		SourceWorkload:  cmp.Or(n.SourceWorkload, "source_workload"),

@@ -24,7 +24,8 @@ type Query struct {
 // enough if each version has a host of its own.
 //
 // A request that failed before a pod was chosen (no healthy endpoint, no such subset) has
-// no workload and no revision. Only an Arm with Service alone counts such a request.
+// no workload and no revision. Only an Arm with Service alone counts such a request; see also
+// [ReachReader].
 type Arm struct {
 	Workload  string // a Deployment, for example: "reviews-v2"
 	Namespace string // of the workload: "bookinfo"

@@ -28,8 +28,8 @@ type Client[T any] interface {
 // the object ask for other traffic. Read and Render are pure: they do no I/O, do not
 // change their arguments, and are safe for concurrent use.
 //
-// A Renderer may also have a method Check(object *T) []canary.Finding. [Router.Check]
-// calls this method.
+// A Renderer may also have a method Check(object *T) []canary.Finding, which [Router.Check]
+// calls, and a method Hosts(object *T) []string for Reading.Hosts.
 type Renderer[T any] interface {
 	// Read returns the traffic that the steered parts of the object ask for. The argument
 	// last is the traffic that was written last. If every part asks for last, Read
@@ -69,6 +69,7 @@ type Resource interface {
 	render(o metav1.Object, t canary.Traffic) (Patch, error)
 	patch(ctx context.Context, o metav1.Object, p Patch) (metav1.Object, error)
 	check(o metav1.Object) []canary.Finding
+	hosts(o metav1.Object) []string
 	rights() []authorizationv1.ResourceAttributes
 	validate() error
 }

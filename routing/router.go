@@ -98,7 +98,7 @@ func (r *Router) Read(ctx context.Context) (canary.Reading, error) {
 		}
 		objects = append(objects, o)
 	}
-	reading.Version, reading.Trouble = objects, errors.Join(trouble...)
+	reading.Version, reading.Trouble, reading.Hosts = objects, errors.Join(trouble...), r.hostsOf(objects)
 	return reading, badState
 }
 

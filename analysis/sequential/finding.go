@@ -27,6 +27,10 @@ type Finding struct {
 	// BaselineValue the means of a Gauge.
 	Canary, Baseline           metrics.Counts
 	CanaryValue, BaselineValue float64
+	// Service are the requests to the whole service that a Reach is about, and how many of them
+	// reach no pod. Planned is the canary's share, 0 to 1.
+	Service metrics.Counts
+	Planned float64
 	// Compared is the quantity that By names. Known is false while there is no estimate.
 	Compared Interval
 	By       Comparison
@@ -66,6 +70,7 @@ const (
 	RatioOfRates    Comparison = iota // the canary's share of bad requests, as a multiple of the baseline's
 	ShareOfRequests                   // the canary's share of bad requests
 	RatioOfValues                     // the canary's value, as a multiple of the baseline's
+	ShareOfService                    // none: Service, and the requests of both arms, in the present traffic
 )
 
 func (f *Finding) compare(i evidence.Interval, known bool) { f.Compared, f.Known = Interval(i), known }
@@ -78,6 +83,10 @@ func (f Finding) String() string {
 			text += fmt.Sprintf(": %v times as much", f.Compared)
 		}
 		return text
+	}
+	if f.By == ShareOfService {
+		return fmt.Sprintf("%v of the requests reach no pod, and canary has %s of the others, %s planned", f.Service,
+			judging.Percent(f.Canary.Total/max(1, f.Canary.Total+f.Baseline.Total)), judging.Percent(f.Planned))
 	}
 	text := fmt.Sprintf("canary has %v %s", f.Canary, f.Name)
 	if f.By == ShareOfRequests {

@@ -41,7 +41,8 @@ type Judge struct {
 	// copy of stable that is as large as the canary.
 	Canary, Baseline metrics.Arm
 	// Metrics are what is judged. None means Defaults(): server errors, latency, and client
-	// errors, which no canary has to pass.
+	// errors, which no canary has to pass; and a Reach, if the Provider can count for it and the
+	// Request tells the hosts of the service.
 	Metrics []Metric
 	// Neighbours share something with the canary that it may overload: a service that it calls, or
 	// another that uses the same database. If one of them has far more server errors than before the
@@ -51,6 +52,8 @@ type Judge struct {
 	Neighbours []metrics.Arm
 	// Tuning is all else. Its zero value is the default.
 	Tuning Tuning
+
+	hosts metrics.Hosts // those of the Request
 }
 
 // maxMetrics is how many metrics a verdict has room for, and maxWeight the most that one weighs, so
@@ -105,10 +108,13 @@ func Defaults() []Metric {
 
 // metrics returns what is judged.
 func (j Judge) metrics() []Metric {
-	if len(j.Metrics) == 0 {
-		return Defaults()
+	if len(j.Metrics) > 0 {
+		return j.Metrics
 	}
-	return j.Metrics
+	if _, ok := j.Provider.(metrics.ReachReader); ok && len(j.hosts) > 0 {
+		return append(Defaults(), Reach{})
+	}
+	return Defaults()
 }
 
 // query is what to ask about an arm. The canary's is the first.
@@ -125,6 +131,7 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 	if err := j.Validate(); err != nil {
 		return analysis.Result{}, err
 	}
+	j.hosts = r.Hosts
 	j.Tuning.LookCap = j.lookCap()
 	all := looks(r, j.Look(), j.lag(), j.Tuning.Warmup)
 	if len(all) == 0 {
@@ -142,6 +149,7 @@ func (j Judge) Analyze(ctx context.Context, r analysis.Request) (analysis.Result
 	if err != nil {
 		return analysis.Result{}, err
 	}
+	asked(tests)
 	return j.judge(all, tests, neighbours)
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// Metric is one thing that a [Judge] judges: a [Rate], a [Latency], a [Quantile] or a
-// [Gauge]. Its String is its name in reasons.
+// Metric is one thing that a [Judge] judges: a [Rate], a [Latency], a [Quantile], a
+// [Gauge] or a [Reach]. Its String is its name in reasons.
 type Metric interface {
 	fmt.Stringer
 	validate(judge Judge) error
@@ -62,8 +62,13 @@ func (r Rate) weight() float64 { return r.Weight }
 
 // failOnly reports whether no canary has to pass the metric.
 func failOnly(m Metric) bool {
-	r, ok := m.(Rate)
-	return ok && r.FailOnly
+	switch m := m.(type) {
+	case Rate:
+		return m.FailOnly
+	case Reach:
+		return true
+	}
+	return false
 }
 
 func (r Rate) validate(judge Judge) error {

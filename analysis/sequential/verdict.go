@@ -91,8 +91,11 @@ func (j Judge) finding(t process, m evidence.Metric, all []look) Finding {
 // values are the numbers behind a finding.
 func (f Finding) values() []analysis.Value {
 	c, b := analysis.Value{Name: f.Name, Arm: "canary", Counts: f.Canary}, analysis.Value{Name: f.Name, Arm: f.baseline, Counts: f.Baseline}
-	if f.By == RatioOfValues {
+	switch f.By {
+	case RatioOfValues:
 		c.Number, b.Number = f.CanaryValue, f.BaselineValue
+	case ShareOfService:
+		return []analysis.Value{{Name: f.Name, Counts: f.Service}}
 	}
 	return []analysis.Value{c, b}
 }
@@ -102,11 +105,15 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 	worst := report.worst(j.metrics())
 	exposed := j.exposed(all, tests)
 	looks, missing := stopped(all, counted(tests))
+	requests, unreachable := lost(tests)
 	switch {
 	case exposed != "":
 		r.Verdict, r.Reason = analysis.Fail, exposed
 	case verdict == evidence.Fail:
 		r.Verdict, r.Reason = analysis.Fail, report.blame()
+	case unreachable:
+		r.Blindness = analysis.StableFails
+		r.Reason = fmt.Sprintf("%s has no requests, and %v reach no pod: users cannot reach it, so nothing can be learnt; %s", j.Tuning.baseline(), requests, worst)
 	case looks > 0 && !j.Tuning.IgnoreSplit:
 		arm, other := "the canary", j.Tuning.baseline()
 		if missing == analysis.NoReadings {

@@ -41,6 +41,13 @@ func NewReachTest(before Count, s Settings) (ReachTest, error) {
 	}, nil
 }
 
+// Resume is that of [ErrorTest.Resume].
+func (t *ReachTest) Resume(looks int) {
+	rest := t.clock.resume(looks)
+	t.few.resume(rest)
+	t.unreached.resume(rest)
+}
+
 // Update counts the next look.
 func (t *ReachTest) Update(l ReachLook) {
 	_, share, rest := t.clock.tick(l.Step)

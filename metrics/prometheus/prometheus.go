@@ -1,6 +1,6 @@
 // Package prometheus implements [metrics.Sequencer], [metrics.Gauger],
-// [metrics.ProxyCounter] and [metrics.RefusalReader] with a Prometheus server, or with
-// anything that has the same API.
+// [metrics.ProxyCounter], [metrics.RefusalReader] and [metrics.ReachReader] with a Prometheus
+// server, or with anything that has the same API.
 //
 // It queries raw counters and adds up their increments itself. PromQL's increase
 // extrapolates: it reports requests that were never sent, and misses the first requests
@@ -50,8 +50,8 @@ const DefaultMaxAge = 2 * time.Minute
 // DefaultStep is the scrape interval of Istio's own Prometheus.
 const DefaultStep = 15 * time.Second
 
-// Provider is a [metrics.Sequencer], a [metrics.Gauger], a [metrics.ProxyCounter] and a
-// [metrics.RefusalReader]. It is safe for concurrent use if its API is.
+// Provider is a [metrics.Sequencer], a [metrics.Gauger], a [metrics.ProxyCounter], a
+// [metrics.RefusalReader] and a [metrics.ReachReader]. It is safe for concurrent use if its API is.
 type Provider struct {
 	api    API
 	config Config
@@ -142,14 +142,19 @@ func (p *Provider) sequence(
 	}
 	counts := make([][]metrics.Counts, len(all))
 	for i, series := range all {
-		if err := fresh(series, w.To, p.config.MaxAge); err != nil {
-			return nil, err
-		}
-		if counts[i], err = metrics.Increases(series, windows); err != nil {
+		if counts[i], err = p.increases(series, windows); err != nil {
 			return nil, err
 		}
 	}
 	return counts, nil
+}
+
+// increases are those of counters that are still read at the end of the last window.
+func (p *Provider) increases(series []metrics.Series, windows []metrics.Window) ([]metrics.Counts, error) {
+	if err := fresh(series, windows[len(windows)-1].To, p.config.MaxAge); err != nil {
+		return nil, err
+	}
+	return metrics.Increases(series, windows)
 }
 
 // readings asks for the readings that counts in the window need.
@@ -158,7 +163,11 @@ func (p *Provider) readings(ctx context.Context, q metrics.Query, bounds []time.
 	if err != nil {
 		return nil, err
 	}
-	answer, err := p.ask(ctx, selector, w.To)
+	return p.matrix(ctx, selector, w.To)
+}
+
+func (p *Provider) matrix(ctx context.Context, selector string, at time.Time) (model.Matrix, error) {
+	answer, err := p.ask(ctx, selector, at)
 	if err != nil {
 		return nil, err
 	}

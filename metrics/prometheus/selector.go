@@ -55,8 +55,12 @@ func selector(q metrics.Query, bounds []time.Duration, n metrics.Names, over tim
 		metric = n.Duration + "_bucket"
 		matchers = append(matchers, "le=~"+strconv.Quote(boundsPattern(bounds)))
 	}
+	return selecting(metric, matchers, over), nil
+}
+
+func selecting(metric string, matchers []string, over time.Duration) string {
 	window := model.Duration(max(over, time.Millisecond)).String()
-	return metric + "{" + strings.Join(matchers, ",") + "}[" + window + "]", nil
+	return metric + "{" + strings.Join(matchers, ",") + "}[" + window + "]"
 }
 
 func equal(label, value string) string { return label + "=" + strconv.Quote(value) }

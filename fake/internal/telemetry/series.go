@@ -23,13 +23,34 @@ func (r *Recorder) Proxies(q metrics.Query, from, to time.Time) (map[metrics.Pro
 	return all, err
 }
 
+// Reach is Series for all requests to the hosts that their senders count. Those that reach no pod
+// are bad.
+func (r *Recorder) Reach(hosts metrics.Hosts, from, to time.Time) (all []metrics.Series) {
+	belongs := func(s *series) bool {
+		return s.key.By == BySource && hosts.Contain(s.to.Host, s.key.FromNamespace)
+	}
+	good := func(s *series, r *reading) float64 {
+		if metrics.Unreached(s.to.Workload, s.key.Flags) {
+			return 0
+		}
+		return float64(r.requests)
+	}
+	r.read(belongs, good, from, to, func(_ metrics.Proxy, one metrics.Series) { all = append(all, one) })
+	return all
+}
+
 func (r *Recorder) each(q metrics.Query, from, to time.Time, yield func(metrics.Proxy, metrics.Series)) error {
 	good, err := goodRequests(q.Signal)
 	if err != nil {
 		return err
 	}
+	r.read(func(s *series) bool { return s.belongs(q) }, good, from, to, yield)
+	return nil
+}
+
+func (r *Recorder) read(belongs func(*series) bool, good func(*series, *reading) float64, from, to time.Time, yield func(metrics.Proxy, metrics.Series)) {
 	for i, s := range r.counters.all {
-		if !s.belongs(q) {
+		if !belongs(s) {
 			continue
 		}
 		one := metrics.Series{Target: s.instance()}
@@ -43,7 +64,6 @@ func (r *Recorder) each(q metrics.Query, from, to time.Time, yield func(metrics.
 			yield(metrics.Proxy{Workload: s.key.FromWorkload, Namespace: s.key.FromNamespace, Instance: one.Target}, one)
 		}
 	}
-	return nil
 }
 
 // goodRequests returns how to tell the good requests of a reading.
