@@ -69,6 +69,13 @@ func (s *badStore) SlowerThan(ctx context.Context, q metrics.Query, bounds []tim
 	return s.Mesh.SlowerThan(ctx, q, bounds, w)
 }
 
+func (s *badStore) Reach(ctx context.Context, hosts metrics.Hosts, w []metrics.Window) ([]metrics.Counts, error) {
+	if err := s.fails(ctx); err != nil {
+		return nil, err
+	}
+	return s.Mesh.Reach(ctx, hosts, w)
+}
+
 // fails returns the error of a store that is away.
 func (s *badStore) fails(ctx context.Context) error {
 	s.mu.Lock()

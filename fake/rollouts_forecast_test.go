@@ -16,11 +16,11 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// The default judge: its three metrics have the same weight.
+// The default judge: its four metrics have the same weight.
 const (
 	wholeLook    = 15 * time.Second
 	wholeLag     = wholeLook / 3
-	wholeMetrics = 3.0
+	wholeMetrics = 4.0
 )
 
 // wholePast is a store that knows exactly what a service usually does.

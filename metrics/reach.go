@@ -12,29 +12,58 @@ import (
 // Implementations must be safe for concurrent use, and return when ctx ends.
 type ReachReader interface {
 	// Reach counts the requests to the hosts, of all versions together, as the proxies of their
-	// clients report them. Bad are those that are [Unreached]. The windows, the counts and the
-	// errors are as in Sequencer.Sequence: ErrNoSeries means that no client's proxy has reported.
+	// clients report them ([Hosts.Select]). Bad are those that are Unreached. The windows, the counts
+	// and the errors are as in Sequencer.Sequence: ErrNoSeries means that no client's proxy has
+	// reported.
 	Reach(ctx context.Context, hosts Hosts, windows []Window) ([]Counts, error)
 }
 
-// Unreached reports whether a request with these values of the labels destination_workload and
-// response_flags failed before a pod was chosen: there was no route (NR), no such subset or host (NC),
-// no healthy endpoint (UH), or too many requests to it (UO).
-func Unreached(workload, flags string) bool {
-	if workload != "" && workload != "unknown" {
+// RequestLabels are labels of a counter of requests, as the proxy of a client reports them.
+type RequestLabels struct {
+	Service  string // destination_service
+	Workload string // destination_workload
+	Flags    string // response_flags
+	// SourceNamespace is that of the client, Instance its proxy.
+	SourceNamespace, Instance string
+}
+
+// Unreached reports whether the requests failed before a pod was chosen: there was no route (NR), no
+// such subset or host (NC), no healthy endpoint (UH), or too many requests to it (UO).
+func (l RequestLabels) Unreached() bool {
+	if l.Workload != "" && l.Workload != unknown {
 		return false
 	}
-	return slices.ContainsFunc(strings.Split(flags, ","), func(flag string) bool {
+	return slices.ContainsFunc(strings.Split(l.Flags, ","), func(flag string) bool {
 		return slices.Contains([]string{"NC", "NR", "UH", "UO"}, flag)
 	})
 }
 
-// Hosts are the names by which clients ask for a service. Where a proxy knows no cluster for a
+// unknown is the value of a label that a proxy could not tell.
+const unknown = "unknown"
+
+// Hosts are the names by which clients ask for a service. Where a sidecar knows no cluster for a
 // request, destination_service is the host as the client wrote it. So a fully qualified host of a
 // cluster, "reviews.bookinfo.svc.cluster.local", stands for its shorter forms too; the shortest,
 // "reviews", only for clients in the same namespace. "*.example.com" stands for all hosts below
 // example.com, and "*" for none. Each may have a port. The zero value is no host.
 type Hosts []string
+
+// Select reports which counters, of all that a store has, are those of requests to the hosts. A gateway
+// that knows no cluster for a request says nothing of the service. Such requests are taken as well,
+// if they are Unreached and the same gateway has requests to the hosts; they may be meant for another
+// service.
+func (h Hosts) Select(all []RequestLabels) []bool {
+	forms, named, proxies := h.forms(), make([]bool, len(all)), map[string]bool{}
+	for i, l := range all {
+		if named[i] = contain(forms, l.Service, l.SourceNamespace); named[i] {
+			proxies[l.Instance] = true
+		}
+	}
+	for i, l := range all {
+		named[i] = named[i] || (l.Service == unknown || l.Service == "") && l.Unreached() && proxies[l.Instance]
+	}
+	return named
+}
 
 // form is one way to write a host.
 type form struct{ text, namespace string }
@@ -54,11 +83,10 @@ func (h Hosts) forms() (all []form) {
 	return all
 }
 
-// Contain reports whether a request with that value of the label destination_service, from a client
-// in the namespace, is one to the hosts.
-func (h Hosts) Contain(service, namespace string) bool {
+// contain reports whether a service that a client in the namespace asked for has one of the forms.
+func contain(forms []form, service, namespace string) bool {
 	service = strings.ToLower(port.ReplaceAllString(service, ""))
-	return slices.ContainsFunc(h.forms(), func(f form) bool {
+	return slices.ContainsFunc(forms, func(f form) bool {
 		if f.namespace != "" && f.namespace != namespace {
 			return false
 		}
@@ -69,8 +97,8 @@ func (h Hosts) Contain(service, namespace string) bool {
 
 var port = regexp.MustCompile(`:[0-9]+$`)
 
-// Pattern returns a regular expression (RE2, to be anchored) that matches at least the values of the
-// label destination_service that the Hosts may contain, or "" for no host.
+// Pattern returns a regular expression (RE2, to be anchored) for the label destination_service. It
+// matches at least what Select takes. It is "" for no host.
 func (h Hosts) Pattern() string {
 	var all []string
 	for _, f := range h.forms() {
@@ -85,5 +113,5 @@ func (h Hosts) Pattern() string {
 		return ""
 	}
 	slices.Sort(all)
-	return "(?i:" + strings.Join(slices.Compact(all), "|") + ")(:[0-9]+)?"
+	return "(?i:" + strings.Join(slices.Compact(all), "|") + ")(:[0-9]+)?|" + unknown + "|"
 }

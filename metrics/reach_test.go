@@ -34,9 +34,9 @@ func TestHostsContainWhatClientsWrite(t *testing.T) {
 		{"unknown", "bookinfo", false},
 		{"", "bookinfo", false},
 	} {
-		require.Equal(t, c.want, ofReviews.Contain(c.service, c.namespace), c.service)
+		require.Equal(t, []bool{c.want}, ofReviews.Select([]metrics.RequestLabels{{Service: c.service, SourceNamespace: c.namespace}}), c.service)
 	}
-	require.False(t, metrics.Hosts(nil).Contain("reviews", "bookinfo"))
+	require.Equal(t, []bool{false}, metrics.Hosts(nil).Select([]metrics.RequestLabels{{Service: "reviews", SourceNamespace: "bookinfo"}}))
 	require.Empty(t, metrics.Hosts{"*", ""}.Pattern())
 }
 
@@ -50,7 +50,7 @@ func TestThePatternMatchesAllThatHostsContain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hosts := metrics.Hosts(rapid.SliceOfN(host, 1, 3).Draw(t, "hosts"))
 		service := host.Draw(t, "service") + rapid.SampledFrom([]string{"", ":80"}).Draw(t, "port")
-		if hosts.Contain(service, "a") {
+		if hosts.Select([]metrics.RequestLabels{{Service: service, SourceNamespace: "a"}})[0] {
 			require.Regexp(t, regexp.MustCompile("^(?:"+hosts.Pattern()+")$"), service)
 		}
 	})
@@ -58,8 +58,18 @@ func TestThePatternMatchesAllThatHostsContain(t *testing.T) {
 
 func TestARequestIsUnreachedByItsFlags(t *testing.T) {
 	for flags, want := range map[string]bool{"NC": true, "NR": true, "UH": true, "UO": true, "DI,UH": true, "-": false, "": false, "UF": false, "UHX": false, "FI": false} {
-		require.Equal(t, want, metrics.Unreached("unknown", flags), flags)
-		require.Equal(t, want, metrics.Unreached("", flags), flags)
-		require.False(t, metrics.Unreached("reviews-v2", flags), flags)
+		for workload, none := range map[string]bool{"unknown": true, "": true, "reviews-v2": false} {
+			require.Equal(t, want && none, metrics.RequestLabels{Workload: workload, Flags: flags}.Unreached(), flags)
+		}
 	}
+}
+
+// A gateway does not tell the service of a request for which it has no cluster.
+func TestWhatAGatewayCannotRouteIsOfTheServicesThatItServes(t *testing.T) {
+	lost := metrics.RequestLabels{Service: "unknown", Workload: "unknown", Flags: "NC", SourceNamespace: "istio-system"}
+	here, there := lost, lost
+	here.Instance, there.Instance = "a", "b"
+	answered := metrics.RequestLabels{Service: "unknown", Workload: "other", Flags: "-", SourceNamespace: "istio-system", Instance: "a"}
+	served := metrics.RequestLabels{Service: ofReviews[0], Workload: "reviews-v1", Flags: "-", SourceNamespace: "istio-system", Instance: "a"}
+	require.Equal(t, []bool{true, false, false, true}, ofReviews.Select([]metrics.RequestLabels{here, there, answered, served}))
 }

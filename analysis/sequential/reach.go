@@ -19,7 +19,8 @@ import (
 // nothing, as with a waypoint, it learns nothing.
 //
 // There is one way to be blamed wrongly: the proxies route far less to the canary than is written,
-// and at the same time a tenth of its share or more is unreached for another reason.
+// and at the same time a tenth of its share or more is unreached for another reason. What is usual is
+// counted in the ten minutes before the rollout.
 type Reach struct {
 	// Weight is as in [Rate].
 	Weight float64
@@ -37,8 +38,12 @@ func (r Reach) validate(judge Judge) error {
 	return nil
 }
 
-// pastOfReach is how long before the rollout requests that reach no pod are counted.
-const pastOfReach = 10 * time.Minute
+// pastOfReach is how long before the rollout requests that reach no pod are counted. A store without
+// that past stands for this many requests, all of which reached a pod.
+const (
+	pastOfReach    = 10 * time.Minute
+	requestsUnread = 1000
+)
 
 func (r Reach) read(ctx context.Context, judge Judge, all []look) (process, error) {
 	p := &reach{Reach: r, all: all, unreached: make([]metrics.Counts, len(all))}
@@ -69,6 +74,9 @@ func (r Reach) read(ctx context.Context, judge Judge, all []look) (process, erro
 		for i, k := range places {
 			p.unreached[k] = counts[1+i]
 		}
+	}
+	if before.Total == 0 {
+		before.Total = requestsUnread
 	}
 	test, err := evidence.NewReachTest(count(before), judge.Tuning.settings(Margin{}, Margin{}))
 	test.Resume(all[0].lost)

@@ -63,11 +63,13 @@ func spend(t *testing.T, name string, day func(d *badDay, t *testing.T)) {
 // second.
 type badDay struct {
 	*harmed
-	metrics string // URL
-	users   users
-	said    said
-	failed  time.Time     // the canary
-	took    time.Duration // until users had answers of stable only
+	metrics   string // URL
+	users     users
+	said      said
+	also      []sequential.Metric // what is judged beside errors
+	failed    time.Time           // the canary
+	took      time.Duration       // until users had answers of stable only
+	elsewhere string              // a namespace that users come from
 }
 
 // users note when something else than stable answered last, or nobody.
@@ -139,7 +141,7 @@ func (d *badDay) start(t *testing.T, plan canary.Plan) (ended <-chan ending, kil
 	require.NoError(t, err)
 	runner := d.driven(t, plan, watched, sequential.Judge{
 		Provider: counts, Canary: d.arm("reviews-v2"), Baseline: d.arm("reviews-v1"),
-		Metrics: []sequential.Metric{sequential.Rate{}},
+		Metrics: append([]sequential.Metric{sequential.Rate{}}, d.also...),
 		Tuning:  sequential.Tuning{Look: 500 * time.Millisecond, Lag: 2 * plane.Scrape, Reporter: metrics.Destination},
 	}, d.said.observe)
 	return runs(t, runner)

@@ -34,11 +34,18 @@ func (p *Provider) reach(ctx context.Context, hosts metrics.Hosts, windows []met
 	if err != nil {
 		return nil, err
 	}
-	var all []metrics.Series
-	for _, stream := range matrix {
+	labels := make([]metrics.RequestLabels, len(matrix))
+	for i, stream := range matrix {
 		label := func(name string) string { return string(stream.Metric[model.LabelName(name)]) }
-		if hosts.Contain(label(n.Service), label(n.SourceNamespace)) {
-			all = append(all, requests(stream, label(n.Instance), metrics.Unreached(label(n.Workload), label(n.Flags))))
+		labels[i] = metrics.RequestLabels{
+			Service: label(n.Service), Workload: label(n.Workload), Flags: label(n.Flags),
+			SourceNamespace: label(n.SourceNamespace), Instance: label(n.Instance),
+		}
+	}
+	var all []metrics.Series
+	for i, belongs := range hosts.Select(labels) {
+		if belongs {
+			all = append(all, requests(matrix[i], labels[i].Instance, labels[i].Unreached()))
 		}
 	}
 	return p.increases(all, windows)

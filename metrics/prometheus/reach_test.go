@@ -36,7 +36,7 @@ func TestOneQuestionForWhatReachesNoPod(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []metrics.Counts{{Total: 40}, {Total: 120, Bad: 10}}, got)
 	require.Equal(t, []string{`istio_requests_total{reporter="source",destination_service=~"` +
-		`(?i:reviews|reviews\\.bookinfo|reviews\\.bookinfo\\.svc|reviews\\.bookinfo\\.svc\\.cluster\\.local)(:[0-9]+)?"}[3m]`}, asked)
+		`(?i:reviews|reviews\\.bookinfo|reviews\\.bookinfo\\.svc|reviews\\.bookinfo\\.svc\\.cluster\\.local)(:[0-9]+)?|unknown|"}[3m]`}, asked)
 }
 
 func TestReachHasTheErrorsOfSequence(t *testing.T) {

@@ -26,11 +26,24 @@ func (r *Recorder) Proxies(q metrics.Query, from, to time.Time) (map[metrics.Pro
 // Reach is Series for all requests to the hosts that their senders count. Those that reach no pod
 // are bad.
 func (r *Recorder) Reach(hosts metrics.Hosts, from, to time.Time) (all []metrics.Series) {
-	belongs := func(s *series) bool {
-		return s.key.By == BySource && hosts.Contain(s.to.Host, s.key.FromNamespace)
+	labels := map[*series]metrics.RequestLabels{}
+	var known []*series
+	var asked []metrics.RequestLabels
+	for _, s := range r.counters.all {
+		if s.key.By != BySource {
+			continue
+		}
+		l := metrics.RequestLabels{Service: s.to.Host, Workload: s.to.Workload, Flags: s.key.Flags, SourceNamespace: s.key.FromNamespace, Instance: s.instance()}
+		known, asked = append(known, s), append(asked, l)
 	}
+	for i, belongs := range hosts.Select(asked) {
+		if belongs {
+			labels[known[i]] = asked[i]
+		}
+	}
+	belongs := func(s *series) bool { _, ok := labels[s]; return ok }
 	good := func(s *series, r *reading) float64 {
-		if metrics.Unreached(s.to.Workload, s.key.Flags) {
+		if labels[s].Unreached() {
 			return 0
 		}
 		return float64(r.requests)
