@@ -23,6 +23,13 @@ const (
 	wholeMetrics = 4.0
 )
 
+// wholeNoise is the noise between the arms that the past of one in a hundred healthy rollouts shows by
+// chance. It makes evidence slow.
+const wholeNoise = 0.25
+
+// wholeCap is the most that a look adds: three find an outage in one of the metrics.
+var wholeCap = math.Log(20*3*wholeMetrics) / 3
+
 // wholePast is a store that knows exactly what a service usually does.
 type wholePast struct {
 	metrics.Sequencer
@@ -119,7 +126,20 @@ type prospect struct {
 }
 
 func (p *prospect) add(looks float64, pace evidence.Pace) {
-	p.looks, p.Looks = p.looks+looks, p.Add(looks, pace)
+	p.looks, p.Looks = p.looks+looks, p.Add(looks, capped(pace, wholeCap))
+}
+
+// capped is the pace of looks that add no more than the limit, if what they would add is distributed
+// normally.
+func capped(p evidence.Pace, limit float64) evidence.Pace {
+	if p.Deviation == 0 {
+		return evidence.Pace{Mean: min(p.Mean, limit)}
+	}
+	z := (limit - p.Mean) / p.Deviation
+	below, density := math.Erfc(-z/math.Sqrt2)/2, math.Exp(-z*z/2)/math.Sqrt(2*math.Pi)
+	mean := p.Mean*below - p.Deviation*density + limit*(1-below)
+	square := (p.Mean*p.Mean+p.Deviation*p.Deviation)*below - p.Deviation*(p.Mean+limit)*density + limit*limit*(1-below)
+	return evidence.Pace{Mean: mean, Deviation: math.Sqrt(max(0, square-mean*mean))}
 }
 
 // found is the chance that the judge finds the harm in a rollout with such spells.
@@ -127,10 +147,10 @@ func (o *wholeOutcome) found(spells []wholeSpell, lasted time.Duration) float64 
 	if o.harm.both {
 		return o.foundInStable(spells, lasted)
 	}
-	metric := evidence.Settings{}
+	metric := evidence.Settings{Noise: wholeNoise}
 	bad, usual := o.harm.bad(o.service.usual), o.service.usual
 	if o.harm.status != 0 { // client errors
-		metric = evidence.Settings{Fail: evidence.Margin{Factor: 2, Extra: 0.05}, Alone: evidence.Margin{Factor: 3, Extra: 0.1}}
+		metric = evidence.Settings{Noise: wholeNoise, Fail: evidence.Margin{Factor: 2, Extra: 0.05}, Alone: evidence.Margin{Factor: 3, Extra: 0.1}}
 		usual = 0
 	}
 	settings, _ := metric.For(evidence.Errors)
@@ -166,7 +186,7 @@ func (o *wholeOutcome) found(spells []wholeSpell, lasted time.Duration) float64 
 // a look is what is left for it, and no look adds more than the cap.
 func late(s evidence.Settings, all prospect, weights float64) float64 {
 	fail := math.Log(weights / s.Alpha)
-	if all.looks < math.Ceil((fail+1)/s.LookCap) {
+	if all.looks < math.Ceil((fail+1)/wholeCap) {
 		return 0
 	}
 	planned := float64(s.Block * s.Blocks)
