@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/serin-go/serin/analysis"
@@ -34,6 +35,8 @@ type Config struct {
 	// done after Builder.Settle, even if a proxy never applied it. A plan with Verify needs
 	// one.
 	Verifier Verifier
+	// Checks are preflight checks beside those of the other parts, such as routing.Paths.
+	Checks []Checker
 	// AtStop is what Run does when its ctx ends while users are on the canary. By default it
 	// leaves the traffic as it is: then another driver, or Sweep, must come.
 	AtStop AtStop
@@ -62,7 +65,9 @@ func (c *Config) missing() (errs []error) {
 // mistakes returns what is wrong with what c has.
 func (c *Config) mistakes() (errs []error) {
 	for _, p := range c.parts() {
-		if isNil(p.part) {
+		if one := strings.HasSuffix(p.name, "]"); one && p.part == nil {
+			errs = append(errs, fmt.Errorf("%s is nil", "Config."+p.name))
+		} else if isNil(p.part) {
 			errs = append(errs, fmt.Errorf("%s is a nil %T", "Config."+p.name, p.part))
 		} else if v, ok := p.part.(interface{ Validate() error }); ok {
 			errs = append(errs, v.Validate())
@@ -93,6 +98,9 @@ func (c *Config) parts() []part {
 	all := []part{{"Router", c.Router}, {"Analyzer", c.Analyzer}, {"Workload", c.Workload}, {"Verifier", c.Verifier}}
 	for i, p := range c.Prerequisites {
 		all = append(all, part{fmt.Sprintf("Prerequisites[%d]", i), p})
+	}
+	for i, p := range c.Checks {
+		all = append(all, part{fmt.Sprintf("Checks[%d]", i), p})
 	}
 	return all
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/serin-go/serin/analysis/sequential"
 	"github.com/serin-go/serin/canary"
@@ -111,6 +113,20 @@ func (s Service) Parts(virtualServices routing.Client[networking.VirtualService]
 		return Parts{}, fmt.Errorf("release: service %s/%s: %w", s.Namespace, s.Name, err)
 	}
 	return Parts{Router: router, Workload: pods, Stable: s.arm(s.Stable), Canary: s.arm(s.Canary), copied: s.Mirror.Every()}, nil
+}
+
+// Paths returns a preflight check for canary.Config.Checks: whether users can reach the pods of both
+// versions. The clients are those for s.Namespace, but with rules for all namespaces the
+// DestinationRules of clients' own namespaces are looked at as well. Provided are subsets that a
+// routing.Subsets in Config.Prerequisites adds.
+func (s Service) Paths(
+	services routing.Getter[corev1.Service], rules routing.Lister[networking.DestinationRuleList], deployments routing.Getter[appsv1.Deployment],
+	provided ...routing.Subset,
+) (*routing.Paths, error) {
+	return routing.NewPaths(routing.PathsConfig{
+		Target: s.Target(), Services: services, DestinationRules: rules,
+		Deployments: deployments, Stable: s.Stable.Deployment, Canary: s.Canary.Deployment, Provided: provided,
+	})
 }
 
 func (s Service) arm(v Version) metrics.Arm {

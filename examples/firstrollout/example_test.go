@@ -115,6 +115,13 @@ func newShopOn(server *apiserver.Server, change func(*workload.Config, kubernete
 	}
 	parts, err := service.Parts(istioClient.NetworkingV1().VirtualServices("shop"), kube.AppsV1().Deployments("shop"))
 	check(err)
+	paths, err := service.Paths(kube.CoreV1().Services("shop"), istioClient.NetworkingV1().DestinationRules("shop"), kube.AppsV1().Deployments("shop"))
+	check(err)
+	found, err := paths.Check(context.Background(), canary.Plan{})
+	check(err)
+	if len(found) > 0 {
+		log.Fatal(found)
+	}
 	return mesh, parts, kube
 }
 

@@ -10,9 +10,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/serin-go/serin/analysis/sequential"
+	"github.com/serin-go/serin/canary"
 	"github.com/serin-go/serin/internal/e2e/envoy"
 	"github.com/serin-go/serin/internal/e2e/traffic"
 	"github.com/serin-go/serin/metrics"
+	"github.com/serin-go/serin/routing"
 )
 
 // V3, E9, R6: users cannot reach the canary. Their requests fail in their proxies, and belong to no
@@ -35,8 +37,13 @@ func TestACanaryThatUsersCannotReachIsTurnedBack(t *testing.T) {
 				if c.before != nil {
 					c.before(d, t)
 				}
-				if c.at40 == nil {
+				found, err := d.paths(t).Check(t.Context(), canary.Plan{})
+				require.NoError(t, err)
+				if c.at40 == nil { // a rollout with this check would not begin
 					from = share(20)
+					require.True(t, found[0].Refuses, found)
+				} else {
+					require.Empty(t, found)
 				}
 				d.scraped(t)
 				d.servedWell(t)
@@ -63,6 +70,16 @@ func (d *badDay) servedWell(t *testing.T) {
 		past, err := d.counts(t).Reach(t.Context(), reading.Hosts, []metrics.Window{{From: time.Now().Add(-10 * time.Minute), To: time.Now()}})
 		return err == nil && past[0].Total > 500 && past[0].Ratio() < 0.01
 	}))
+}
+
+func (d *badDay) paths(t *testing.T) *routing.Paths {
+	mesh, kube := clients(t)
+	paths, err := routing.NewPaths(routing.PathsConfig{
+		Target: d.target, Services: kube.CoreV1().Services(d.namespace), DestinationRules: mesh.NetworkingV1().DestinationRules(""),
+		Deployments: kube.AppsV1().Deployments(d.namespace), Stable: "reviews-v1", Canary: "reviews-v2",
+	})
+	require.NoError(t, err)
+	return paths
 }
 
 // setSubsets changes the subsets of reviews.
