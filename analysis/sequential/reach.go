@@ -3,8 +3,11 @@ package sequential
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
+	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/internal/evidence"
 	"github.com/serin-go/serin/metrics"
 )
@@ -16,7 +19,8 @@ import (
 //
 // The Provider has to be a [metrics.ReachReader], and the hosts of the service to be known
 // (analysis.Request.Hosts). A Judge without Metrics has a Reach then. Where clients' proxies report
-// nothing, as with a waypoint, it learns nothing.
+// nothing, as with a waypoint, it learns nothing. If the store can answer for the other metrics only,
+// the reason says so.
 //
 // There is one way to be blamed wrongly: the proxies route far less to the canary than is written,
 // and at the same time a tenth of its share or more is unreached for another reason. What is usual is
@@ -47,41 +51,67 @@ const (
 
 func (r Reach) read(ctx context.Context, judge Judge, all []look) (process, error) {
 	p := &reach{Reach: r, all: all, unreached: make([]metrics.Counts, len(all))}
-	past := metrics.Window{To: before(all).To}
-	past.From = past.To.Add(-pastOfReach)
-	windows, places := []metrics.Window{past}, []int(nil)
+	var windows []metrics.Window
+	var places []int
 	for k := range all {
 		if split := share(&all[k], evidence.Look{}); split.Share > 0 && split.Share < 1 && !judge.Tuning.IgnoreSplit {
 			windows, places = append(windows, all[k].window), append(places, k)
 		}
 	}
-	var before metrics.Counts
-	switch {
-	case len(places) == 0 || len(judge.hosts) == 0:
-	default:
-		counts, err := judge.Provider.(metrics.ReachReader).Reach(ctx, judge.hosts, windows)
-		if metrics.NoData(err) {
-			p.quiet = err
-			break
+	usual := metrics.Counts{Total: requestsUnread}
+	if len(places) > 0 && len(judge.hosts) > 0 {
+		to := before(all).To
+		past, counts, err := judge.reach(ctx, metrics.Window{From: to.Add(-pastOfReach), To: to}, windows)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		if err == nil {
-			err = checkCounts([][]metrics.Counts{counts}, 1, len(windows))
+		if p.quiet = err; past.Total > 0 {
+			usual = past
 		}
+		for i, c := range counts {
+			p.unreached[places[i]] = c
+		}
+	}
+	test, err := evidence.NewReachTest(count(usual), judge.Tuning.settings(Margin{}, Margin{}))
+	if err != nil {
+		return nil, err
+	}
+	test.Resume(all[0].lost)
+	p.test = test
+	return p, nil
+}
+
+// reach counts the requests that reach no pod, in the windows and before the rollout.
+func (j Judge) reach(ctx context.Context, past metrics.Window, windows []metrics.Window) (before metrics.Counts, counts []metrics.Counts, err error) {
+	if end, ok := ctx.Deadline(); ok { // what the other metrics show must not be lost by a query that is slow
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	ask := func(windows []metrics.Window) ([]metrics.Counts, error) {
+		counts, err := j.Provider.(metrics.ReachReader).Reach(ctx, j.hosts, windows)
 		if err != nil {
 			return nil, err
 		}
-		before = counts[0]
-		for i, k := range places {
-			p.unreached[k] = counts[1+i]
+		return counts, checkCounts([][]metrics.Counts{counts}, 1, len(windows))
+	}
+	if windows[0].From.Sub(past.To) <= pastOfStable {
+		if counts, err = ask(slices.Insert(windows, 0, past)); err != nil {
+			return before, nil, err
 		}
+		return counts[0], counts[1:], nil
 	}
-	if before.Total == 0 {
-		before.Total = requestsUnread
+	// One query for both would read all that is between them.
+	all, err := ask([]metrics.Window{past})
+	if err == nil {
+		before = all[0]
+	} else if !metrics.NoData(err) {
+		return before, nil, err
 	}
-	test, err := evidence.NewReachTest(count(before), judge.Tuning.settings(Margin{}, Margin{}))
-	test.Resume(all[0].lost)
-	p.test = test
-	return p, err
+	if counts, err = ask(windows); err != nil {
+		return before, nil, err
+	}
+	return before, counts, nil
 }
 
 // reach is the process of a Reach.
@@ -91,7 +121,7 @@ type reach struct {
 	all       []look
 	unreached []metrics.Counts
 	answered  []evidence.Look // what both arms answered, as another metric counts it
-	quiet     error
+	quiet     error           // why nothing was counted
 }
 
 func (p *reach) update(k int) {
@@ -112,7 +142,7 @@ func (p *reach) sight() (float64, bool)      { return 0, false }
 func (p *reach) finding(_ Judge, k int) Finding {
 	block := p.all[k].block
 	f := Finding{Name: p.String(), By: ShareOfService, Planned: block.Canary}
-	if p.quiet != nil {
+	if metrics.NoData(p.quiet) {
 		f.Note = "no client's proxy reports them"
 	}
 	for i := range k + 1 {
@@ -125,6 +155,16 @@ func (p *reach) finding(_ Judge, k int) Finding {
 	return f
 }
 
+// uncounted says why the requests that reach no pod are not judged, if the store cannot tell.
+func uncounted(tests []process) string {
+	for _, t := range tests {
+		if p, ok := t.(*reach); ok && p.quiet != nil && !metrics.NoData(p.quiet) {
+			return fmt.Sprintf("; %v are not judged: %v", p, p.quiet)
+		}
+	}
+	return ""
+}
+
 // asked gives a Reach the requests that both arms answered.
 func asked(tests []process) {
 	for _, t := range tests {
@@ -134,8 +174,9 @@ func asked(tests []process) {
 	}
 }
 
-// lost returns the requests to the service in the present step since stable has had its last one, if at
-// least half of what it would have had reach no pod: then stable is what users cannot reach.
+// lost returns the requests to the service in the present step since stable has had its last one, if it
+// must have been sent some, and at least half of them reach no pod: then stable is what users cannot
+// reach.
 func lost(tests []process) (requests metrics.Counts, is bool) {
 	for _, t := range tests {
 		p, ok := t.(*reach)
@@ -146,7 +187,8 @@ func lost(tests []process) (requests metrics.Counts, is bool) {
 		for k := len(p.all) - 1; k >= 0 && p.all[k].now && p.answered[k].Baseline.Total == 0; k-- {
 			canary, requests = canary+p.answered[k].Canary.Total, requests.Add(p.unreached[k])
 		}
-		return requests, requests.Bad > 0 && requests.Bad >= canary*(1-block.Canary)/block.Canary/2
+		due := canary * (1 - block.Canary) / block.Canary
+		return requests, block.Blindness(canary, 0) == analysis.NoReadings && requests.Bad >= due/2
 	}
 	return requests, false
 }

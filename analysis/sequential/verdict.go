@@ -57,6 +57,7 @@ func (j Judge) judge(all []look, tests []process, neighbours []past) (analysis.R
 		r.Values = append(r.Values, f.values()...)
 	}
 	j.say(&r, &report, verdict, all, tests)
+	r.Reason += uncounted(tests)
 	compare(&r, append(j.ofStable(all, tests), neighbours...))
 	return r, nil
 }
