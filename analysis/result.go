@@ -38,9 +38,10 @@ const (
 	NotAsPlanned                      // the requests are not divided as planned
 	NoBaseline                        // no other arm has traffic to compare with
 	StableFails                       // stable fails as well, so nothing can be learnt of the canary
+	FewerThanPlanned                  // the canary has far fewer requests than planned, at present: the others may hang
 )
 
-var blindnesses = [...]string{"unspecified", "no readings", "no readings of the canary", "few requests", "not as planned", "no baseline", "stable fails"}
+var blindnesses = [...]string{"unspecified", "no readings", "no readings of the canary", "few requests", "not as planned", "no baseline", "stable fails", "fewer than planned"}
 
 // String returns the kind in words.
 func (b Blindness) String() string { return enum.Name("Blindness", blindnesses[:], b) }

@@ -31,7 +31,7 @@ func (r *Runner) answer(ctx context.Context, d decision, s State, reading Readin
 	}
 	if d.Ask == askJudge {
 		o.Judged.Asked, o.Judged.Err = true, err
-		o.Judged.Unread = r.last.judged(o.Judged.unread(), at)
+		o.Judged.Unread, o.Judged.Anew = r.last.judged(o.Judged.unread(), o.Judged.undivided(), at)
 		return ctx.Err()
 	}
 	var fenced FencedError

@@ -169,8 +169,8 @@ func (b Builder) BlindLimit(d time.Duration) Builder {
 // ErrorLimit is how long errors may keep a rollout from going on while users are on the
 // canary: a part of the Router that cannot be read, a refused write, and during the
 // promotion of stable also errors of the Workload and a judge without readings. After that
-// time the rollout rolls back, and stable is restored if it was changed. While the judge says that
-// the requests are not divided as planned, stable gets all traffic after that time, until somebody
+// time the rollout rolls back, and stable is restored if it was changed. If the canary has far fewer
+// requests than planned (analysis.FewerThanPlanned), stable gets all traffic after that time, until somebody
 // orders a resume: requests that hang are counted nowhere. The zero value means 15 minutes.
 func (b Builder) ErrorLimit(d time.Duration) Builder {
 	b.spec.errors = d

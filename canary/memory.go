@@ -24,7 +24,9 @@ type memory struct {
 	conflicts int       // in a row
 	refused   time.Time // since when writes are refused; zero if they are not
 	unread    time.Time // since when the judge lacks readings; zero if it does not
-	toldLate  entry     // of which it was told that it is late
+	// undivided: the judge said last that the requests are not divided as planned.
+	undivided bool
+	toldLate  entry // of which it was told that it is late
 	exposure
 }
 
@@ -178,16 +180,19 @@ func (m *memory) refuse(now time.Time) time.Time {
 	return m.refused
 }
 
-// judged notes whether the judge, asked at a time, lacks readings, and returns since when.
-func (m *memory) judged(lacks bool, at time.Time) time.Time {
+// judged notes whether the judge, asked at a time, lacks readings, and returns since when; and whether
+// the requests were not divided as planned before that.
+func (m *memory) judged(lacks, undivided bool, at time.Time) (since time.Time, anew bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	anew = lacks && m.undivided
+	m.undivided = undivided
 	if !lacks {
 		m.unread = time.Time{}
 	} else if m.unread.IsZero() || at.Before(m.unread) {
 		m.unread = at
 	}
-	return m.unread
+	return m.unread, anew
 }
 
 // accept notes that a write was not refused.

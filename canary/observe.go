@@ -94,6 +94,7 @@ type observation struct {
 type judgement struct {
 	Asked  bool
 	Unread time.Time // since when it lacks readings, as far as this process knows
+	Anew   bool      // before that the requests were not divided as planned
 	Result analysis.Result
 	Err    error // the judge returned; not evidence
 }

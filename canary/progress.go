@@ -49,7 +49,7 @@ func (t *turn) bounded(step *Step, d *decision) *decision {
 	switch {
 	case advance && d.Reason.Cause == cause.Hold: // which ends by itself
 		return d
-	case step.OnDeadline == DeadlinePause, advance && d.Reason.Cause == cause.Verdict && t.o.Judged.inconclusive():
+	case step.OnDeadline == DeadlinePause, advance && d.Reason.Cause == cause.Verdict && t.o.Judged.callsForPeople():
 		t.s.Paused = t.o.Now
 		t.record(why)
 		return t.note(Reason{Cause: cause.Paused, Detail: t.s.Reason, Until: t.o.Now.Add(t.pauseLimit())})
@@ -167,6 +167,13 @@ func (j *judgement) inconclusive() bool {
 	return j.Asked && j.Err == nil && j.Result.Verdict == analysis.Inconclusive
 }
 
+// callsForPeople reports whether a roll back would need more reason: nothing proves the canary bad, or
+// stable fails as well, and would get everybody.
+func (j *judgement) callsForPeople() bool {
+	fails := j.Asked && j.Err == nil && j.Result.Verdict == analysis.Blind && j.Result.Blindness == analysis.StableFails
+	return j.inconclusive() || fails
+}
+
 // unproven reports whether the step, which is not the last one, may be left without a Pass:
 // its deadline is over, and nothing speaks against the canary.
 func (t *turn) unproven(step *Step) bool {
@@ -181,9 +188,9 @@ func (j *judgement) unread() bool {
 	return j.Err != nil || j.Result.Verdict == analysis.Blind && lacks
 }
 
-// undivided reports whether the requests have not been divided as planned.
+// undivided reports whether the requests are not divided as planned, and the canary has too few.
 func (j *judgement) undivided() bool {
-	return j.Err == nil && j.Result.Verdict == analysis.Blind && j.Result.Blindness == analysis.NotAsPlanned
+	return j.Err == nil && j.Result.Verdict == analysis.Blind && j.Result.Blindness == analysis.FewerThanPlanned
 }
 
 // unread counts the time without readings while the canary has live traffic. After the
@@ -193,10 +200,14 @@ func (t *turn) unread(from time.Time) *decision {
 	j := &t.o.Judged
 	steps := t.s.Phase == phase.Progressing || t.s.Phase == phase.CompletingShift
 	look := cmp.Or(t.o.Look, t.interval)
+	if j.Anew { // it was something else that was borne, for longer
+		t.s.Blind = time.Time{}
+	}
 	due, began := from.Add(look), t.s.Blind.IsZero()
 	switch {
 	case !j.unread() && !(j.undivided() && t.mayBlame(cause.Undivided)):
-		if j.Result.Verdict != analysis.Blind || !t.before(due) { // before that a judge need not ask its store
+		ends := j.Result.Blindness != analysis.StableFails && !t.before(due) // before that a judge need not ask its store
+		if j.Result.Verdict != analysis.Blind || ends {
 			t.s.Blind = time.Time{}
 		}
 		return nil

@@ -69,11 +69,11 @@ func (s *badStore) SlowerThan(ctx context.Context, q metrics.Query, bounds []tim
 	return s.Mesh.SlowerThan(ctx, q, bounds, w)
 }
 
-func (s *badStore) Reach(ctx context.Context, hosts metrics.Hosts, w []metrics.Window) ([]metrics.Counts, error) {
+func (s *badStore) Reach(ctx context.Context, hosts metrics.Hosts, arms []metrics.Arm, w []metrics.Window) ([]metrics.Reached, error) {
 	if err := s.fails(ctx); err != nil {
 		return nil, err
 	}
-	return s.Mesh.Reach(ctx, hosts, w)
+	return s.Mesh.Reach(ctx, hosts, arms, w)
 }
 
 // fails returns the error of a store that is away.

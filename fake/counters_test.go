@@ -104,13 +104,14 @@ func TestCountersAreReadAlikeDirectlyAndThroughPrometheus(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		require.EqualValues(t, 100*35*60, load.Stop().Sent())
 		hosts := metrics.Hosts{"reviews.bookinfo.svc.cluster.local"}
-		lost, err := mesh.Reach(t.Context(), hosts, []metrics.Window{last(5 * time.Minute)})
+		both := []metrics.Arm{reviewsV1, reviewsV2}
+		lost, err := mesh.Reach(t.Context(), hosts, both, []metrics.Window{last(5 * time.Minute)})
 		require.NoError(t, err)
-		far, err := remote.Reach(t.Context(), hosts, []metrics.Window{last(5 * time.Minute)})
+		far, err := remote.Reach(t.Context(), hosts, both, []metrics.Window{last(5 * time.Minute)})
 		require.NoError(t, err)
 		require.Equal(t, far, lost)
-		require.Equal(t, []metrics.Counts{{Total: 30_000, Bad: 30_000}}, lost)
-		_, err = mesh.Reach(t.Context(), nil, []metrics.Window{last(5 * time.Minute)})
+		require.Equal(t, []metrics.Reached{{Requests: 30_000, Unreached: 30_000, Answered: []float64{0, 0}}}, lost)
+		_, err = mesh.Reach(t.Context(), nil, both, []metrics.Window{last(5 * time.Minute)})
 		require.ErrorIs(t, err, metrics.ErrBadQuery)
 		mesh.Send(1, client)
 		time.Sleep(10 * time.Minute)

@@ -54,45 +54,45 @@ func (m *Mesh) SlowerThan(
 	return counts, nil
 }
 
-func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) ([]metrics.Counts, error) {
-	return m.increases(ctx, q.Validate(), windows, func(from, to time.Time) ([]metrics.Series, error) {
-		return m.net.Recorder.Series(q, from, to)
+func (m *Mesh) sequence(ctx context.Context, q metrics.Query, windows []metrics.Window) (counts []metrics.Counts, err error) {
+	err = m.read(ctx, q.Validate(), windows, func(from, to time.Time) error {
+		all, err := m.net.Recorder.Series(q, from, to)
+		if err == nil {
+			counts, err = metrics.Increases(all, windows)
+		}
+		return err
 	})
+	return counts, err
 }
 
 // Reach implements metrics.ReachReader.
-func (m *Mesh) Reach(ctx context.Context, hosts metrics.Hosts, windows []metrics.Window) ([]metrics.Counts, error) {
+func (m *Mesh) Reach(ctx context.Context, hosts metrics.Hosts, arms []metrics.Arm, windows []metrics.Window) (reached []metrics.Reached, err error) {
 	var mistake error
 	if hosts.Pattern() == "" {
 		mistake = fmt.Errorf("%w: there is no host", metrics.ErrBadQuery)
 	}
-	counts, err := m.increases(ctx, mistake, windows, func(from, to time.Time) ([]metrics.Series, error) {
-		return m.net.Recorder.Reach(hosts, from, to), nil
+	err = m.read(ctx, mistake, windows, func(from, to time.Time) (err error) {
+		reached, err = metrics.ReachOf(hosts, arms, m.net.Recorder.Requests(from, to), windows)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fake: requests to %v that reach no pod: %w", hosts, err)
 	}
-	return counts, nil
+	return reached, nil
 }
 
-// increases are those of the series that were read for the windows.
-func (m *Mesh) increases(
-	ctx context.Context, mistake error, windows []metrics.Window, series func(from, to time.Time) ([]metrics.Series, error),
-) ([]metrics.Counts, error) {
+// read reads what the windows need, unless there is a mistake.
+func (m *Mesh) read(ctx context.Context, mistake error, windows []metrics.Window, read func(from, to time.Time) error) error {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", metrics.ErrUnavailable, err)
 	}
 	if err := errors.Join(mistake, metrics.Windows(windows)); err != nil {
-		return nil, err
+		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(time.Now())
-	all, err := series(m.history(windows[0]), windows[len(windows)-1].To)
-	if err != nil {
-		return nil, err
-	}
-	return metrics.Increases(all, windows)
+	return read(m.history(windows[0]), windows[len(windows)-1].To)
 }
 
 func (m *Mesh) history(w metrics.Window) time.Time {

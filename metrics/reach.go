@@ -11,29 +11,86 @@ import (
 // version: what a canary that users cannot reach looks like. It is optional for a Sequencer.
 // Implementations must be safe for concurrent use, and return when ctx ends.
 type ReachReader interface {
-	// Reach counts the requests to the hosts, of all versions together, as the proxies of their
-	// clients report them ([Hosts.Select]). Bad are those that are Unreached. The windows, the counts
-	// and the errors are as in Sequencer.Sequence: ErrNoSeries means that no client's proxy has
-	// reported.
-	Reach(ctx context.Context, hosts Hosts, windows []Window) ([]Counts, error)
+	// Reach counts the requests to the hosts in each window, as the proxies of their clients report
+	// them; [ReachOf] does so from counters. The errors are as in Sequencer.Sequence: ErrNoSeries means
+	// that no client's proxy has reported.
+	Reach(ctx context.Context, hosts Hosts, arms []Arm, windows []Window) ([]Reached, error)
 }
 
-// RequestLabels are labels of a counter of requests, as the proxy of a client reports them.
-type RequestLabels struct {
-	Service  string // destination_service
-	Workload string // destination_workload
-	Flags    string // response_flags
+// Reached is what became of the requests to a service.
+type Reached struct {
+	Requests, Unreached float64
+	// Answered are those that got to a pod of each arm, whatever it answered.
+	Answered []float64
+}
+
+// RequestCounter is a counter of requests, as the proxy of a client reports them.
+type RequestCounter struct {
+	// Service is destination_service, Workload is destination_workload, Namespace that of the
+	// workload, Revision destination_canonical_revision, and Flags response_flags.
+	Service, Workload, Namespace, Revision, Flags string
 	// SourceNamespace is that of the client, Instance its proxy.
 	SourceNamespace, Instance string
+	// Samples are the readings, in order of time. Only Total counts.
+	Samples []Sample
+}
+
+// ReachOf counts the requests to the hosts from all counters that a store has: a proxy that was read
+// before is known for all of them, so that the first requests of a client to an arm count.
+//
+// A gateway that knows no cluster for a request says nothing of the service. Such requests are taken as
+// well, if they are Unreached and the same gateway has requests to the hosts; they may be meant for
+// another service.
+func ReachOf(hosts Hosts, arms []Arm, all []RequestCounter, windows []Window) ([]Reached, error) {
+	all = hosts.of(all)
+	reached := make([]Reached, len(windows))
+	unreached, err := part(all, RequestCounter.Unreached, windows)
+	if err != nil {
+		return nil, err
+	}
+	for k, c := range unreached {
+		reached[k] = Reached{c.Total, c.Bad, make([]float64, len(arms))}
+	}
+	for i, arm := range arms {
+		counts, err := part(all, arm.has, windows)
+		if err != nil {
+			return nil, err
+		}
+		for k, c := range counts {
+			reached[k].Answered[i] = c.Bad
+		}
+	}
+	return reached, nil
+}
+
+// part counts all requests, and as bad ones those of which something holds.
+func part(all []RequestCounter, holds func(RequestCounter) bool, windows []Window) ([]Counts, error) {
+	series := make([]Series, len(all))
+	for i, c := range all {
+		series[i] = Series{Target: c.Instance, Samples: slices.Clone(c.Samples)}
+		for k := range series[i].Samples {
+			s := &series[i].Samples[k]
+			if s.Good = s.Total; holds(c) {
+				s.Good = 0
+			}
+		}
+	}
+	return Increases(series, windows)
+}
+
+// has reports whether the requests got to the arm.
+func (a Arm) has(c RequestCounter) bool {
+	same := func(want, is string) bool { return want == "" || want == is }
+	return !c.Unreached() && same(a.Workload, c.Workload) && same(a.Namespace, c.Namespace) && same(a.Revision, c.Revision) && same(a.Service, c.Service)
 }
 
 // Unreached reports whether the requests failed before a pod was chosen: there was no route (NR), no
 // such subset or host (NC), no healthy endpoint (UH), or too many requests to it (UO).
-func (l RequestLabels) Unreached() bool {
-	if l.Workload != "" && l.Workload != unknown {
+func (c RequestCounter) Unreached() bool {
+	if c.Workload != "" && c.Workload != unknown {
 		return false
 	}
-	return slices.ContainsFunc(strings.Split(l.Flags, ","), func(flag string) bool {
+	return slices.ContainsFunc(strings.Split(c.Flags, ","), func(flag string) bool {
 		return slices.Contains([]string{"NC", "NR", "UH", "UO"}, flag)
 	})
 }
@@ -48,21 +105,20 @@ const unknown = "unknown"
 // example.com, and "*" for none. Each may have a port. The zero value is no host.
 type Hosts []string
 
-// Select reports which counters, of all that a store has, are those of requests to the hosts. A gateway
-// that knows no cluster for a request says nothing of the service. Such requests are taken as well,
-// if they are Unreached and the same gateway has requests to the hosts; they may be meant for another
-// service.
-func (h Hosts) Select(all []RequestLabels) []bool {
+// of returns those counters that are of requests to the hosts.
+func (h Hosts) of(all []RequestCounter) (some []RequestCounter) {
 	forms, named, proxies := h.forms(), make([]bool, len(all)), map[string]bool{}
-	for i, l := range all {
-		if named[i] = contain(forms, l.Service, l.SourceNamespace); named[i] {
-			proxies[l.Instance] = true
+	for i, c := range all {
+		if named[i] = contain(forms, c.Service, c.SourceNamespace); named[i] {
+			proxies[c.Instance] = true
 		}
 	}
-	for i, l := range all {
-		named[i] = named[i] || (l.Service == unknown || l.Service == "") && l.Unreached() && proxies[l.Instance]
+	for i, c := range all {
+		if named[i] || (c.Service == unknown || c.Service == "") && c.Unreached() && proxies[c.Instance] {
+			some = append(some, c)
+		}
 	}
-	return named
+	return some
 }
 
 // form is one way to write a host.
@@ -70,7 +126,7 @@ type form struct{ text, namespace string }
 
 func (h Hosts) forms() (all []form) {
 	for _, host := range h {
-		host = strings.ToLower(host)
+		host = strings.ToLower(port.ReplaceAllString(host, ""))
 		if host == "" || host == "*" {
 			continue
 		}
@@ -98,7 +154,7 @@ func contain(forms []form, service, namespace string) bool {
 var port = regexp.MustCompile(`:[0-9]+$`)
 
 // Pattern returns a regular expression (RE2, to be anchored) for the label destination_service. It
-// matches at least what Select takes. It is "" for no host.
+// matches at least what ReachOf takes. It is "" for no host.
 func (h Hosts) Pattern() string {
 	var all []string
 	for _, f := range h.forms() {

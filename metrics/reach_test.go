@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -11,6 +12,19 @@ import (
 )
 
 var ofReviews = metrics.Hosts{"reviews.bookinfo.svc.cluster.local", "reviews.example.com", "*.reviews.org", "*"}
+
+// takes reports whether a counter of requests is one of those to the hosts.
+func takes(t require.TestingT, hosts metrics.Hosts, c metrics.RequestCounter) bool {
+	c.Samples = []metrics.Sample{{At: second(0)}, {At: second(1), Total: 1}}
+	reached, err := metrics.ReachOf(hosts, nil, []metrics.RequestCounter{c}, []metrics.Window{{From: second(0), To: second(1)}})
+	if err != nil {
+		require.ErrorIs(t, err, metrics.ErrNoSeries)
+		return false
+	}
+	return reached[0].Requests == 1
+}
+
+func second(n int) time.Time { return time.Unix(1e9, 0).Add(time.Duration(n) * time.Second) }
 
 // FACTS 48: where there is no cluster the service is what the client wrote.
 func TestHostsContainWhatClientsWrite(t *testing.T) {
@@ -34,9 +48,10 @@ func TestHostsContainWhatClientsWrite(t *testing.T) {
 		{"unknown", "bookinfo", false},
 		{"", "bookinfo", false},
 	} {
-		require.Equal(t, []bool{c.want}, ofReviews.Select([]metrics.RequestLabels{{Service: c.service, SourceNamespace: c.namespace}}), c.service)
+		require.Equal(t, c.want, takes(t, ofReviews, metrics.RequestCounter{Service: c.service, SourceNamespace: c.namespace}), c.service)
 	}
-	require.Equal(t, []bool{false}, metrics.Hosts(nil).Select([]metrics.RequestLabels{{Service: "reviews", SourceNamespace: "bookinfo"}}))
+	require.False(t, takes(t, nil, metrics.RequestCounter{Service: "reviews", SourceNamespace: "bookinfo"}))
+	require.True(t, takes(t, metrics.Hosts{"Reviews.example.com:8080"}, metrics.RequestCounter{Service: "reviews.example.com"}))
 	require.Empty(t, metrics.Hosts{"*", ""}.Pattern())
 }
 
@@ -50,7 +65,7 @@ func TestThePatternMatchesAllThatHostsContain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hosts := metrics.Hosts(rapid.SliceOfN(host, 1, 3).Draw(t, "hosts"))
 		service := host.Draw(t, "service") + rapid.SampledFrom([]string{"", ":80"}).Draw(t, "port")
-		if hosts.Select([]metrics.RequestLabels{{Service: service, SourceNamespace: "a"}})[0] {
+		if takes(t, hosts, metrics.RequestCounter{Service: service, SourceNamespace: "a"}) {
 			require.Regexp(t, regexp.MustCompile("^(?:"+hosts.Pattern()+")$"), service)
 		}
 	})
@@ -59,17 +74,29 @@ func TestThePatternMatchesAllThatHostsContain(t *testing.T) {
 func TestARequestIsUnreachedByItsFlags(t *testing.T) {
 	for flags, want := range map[string]bool{"NC": true, "NR": true, "UH": true, "UO": true, "DI,UH": true, "-": false, "": false, "UF": false, "UHX": false, "FI": false} {
 		for workload, none := range map[string]bool{"unknown": true, "": true, "reviews-v2": false} {
-			require.Equal(t, want && none, metrics.RequestLabels{Workload: workload, Flags: flags}.Unreached(), flags)
+			require.Equal(t, want && none, metrics.RequestCounter{Workload: workload, Flags: flags}.Unreached(), flags)
 		}
 	}
 }
 
-// A gateway does not tell the service of a request for which it has no cluster.
+// A gateway does not tell the service of a request for which it has no cluster. A proxy that was read
+// before is known for all counters, so that the first requests to a canary count.
 func TestWhatAGatewayCannotRouteIsOfTheServicesThatItServes(t *testing.T) {
-	lost := metrics.RequestLabels{Service: "unknown", Workload: "unknown", Flags: "NC", SourceNamespace: "istio-system"}
-	here, there := lost, lost
-	here.Instance, there.Instance = "a", "b"
-	answered := metrics.RequestLabels{Service: "unknown", Workload: "other", Flags: "-", SourceNamespace: "istio-system", Instance: "a"}
-	served := metrics.RequestLabels{Service: ofReviews[0], Workload: "reviews-v1", Flags: "-", SourceNamespace: "istio-system", Instance: "a"}
-	require.Equal(t, []bool{true, false, false, true}, ofReviews.Select([]metrics.RequestLabels{here, there, answered, served}))
+	counter := func(service, workload, flags, gateway string, readings ...float64) metrics.RequestCounter {
+		c := metrics.RequestCounter{Service: service, Workload: workload, Namespace: "bookinfo", Flags: flags, SourceNamespace: "istio-system", Instance: gateway}
+		for i, total := range readings {
+			c.Samples = append(c.Samples, metrics.Sample{At: second(2 - len(readings) + i), Total: total})
+		}
+		return c
+	}
+	arms := []metrics.Arm{{Workload: "reviews-v2", Namespace: "bookinfo"}, {Workload: "reviews-v1", Namespace: "bookinfo"}}
+	reached, err := metrics.ReachOf(ofReviews, arms, []metrics.RequestCounter{
+		counter(ofReviews[0], "reviews-v1", "-", "a", 100, 180),
+		counter(ofReviews[0], "reviews-v2", "-", "a", 7),
+		counter("unknown", "unknown", "NC", "a", 13),
+		counter("unknown", "other", "-", "a", 0, 50),
+		counter("unknown", "unknown", "NC", "b", 0, 50),
+	}, []metrics.Window{{From: second(0), To: second(1)}})
+	require.NoError(t, err)
+	require.Equal(t, []metrics.Reached{{Requests: 100, Unreached: 13, Answered: []float64{7, 80}}}, reached)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/serin-go/serin/analysis"
 	"github.com/serin-go/serin/internal/evidence"
+	"github.com/serin-go/serin/internal/judging"
 	"github.com/serin-go/serin/metrics"
 )
 
@@ -50,7 +51,7 @@ const (
 )
 
 func (r Reach) read(ctx context.Context, judge Judge, all []look) (process, error) {
-	p := &reach{Reach: r, all: all, unreached: make([]metrics.Counts, len(all))}
+	p := &reach{Reach: r, all: all, reached: make([]metrics.Reached, len(all))}
 	var windows []metrics.Window
 	var places []int
 	for k := range all {
@@ -58,21 +59,21 @@ func (r Reach) read(ctx context.Context, judge Judge, all []look) (process, erro
 			windows, places = append(windows, all[k].window), append(places, k)
 		}
 	}
-	usual := metrics.Counts{Total: requestsUnread}
+	usual := metrics.Reached{Requests: requestsUnread}
 	if len(places) > 0 && len(judge.hosts) > 0 {
 		to := before(all).To
 		past, counts, err := judge.reach(ctx, metrics.Window{From: to.Add(-pastOfReach), To: to}, windows)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if p.quiet = err; past.Total > 0 {
+		if p.quiet = err; past.Requests > 0 {
 			usual = past
 		}
 		for i, c := range counts {
-			p.unreached[places[i]] = c
+			p.reached[places[i]] = c
 		}
 	}
-	test, err := evidence.NewReachTest(count(usual), judge.Tuning.settings(Margin{}, Margin{}))
+	test, err := evidence.NewReachTest(evidence.Count{Bad: usual.Unreached, Total: usual.Requests}, judge.Tuning.settings(Margin{}, Margin{}))
 	if err != nil {
 		return nil, err
 	}
@@ -82,24 +83,24 @@ func (r Reach) read(ctx context.Context, judge Judge, all []look) (process, erro
 }
 
 // reach counts the requests that reach no pod, in the windows and before the rollout.
-func (j Judge) reach(ctx context.Context, past metrics.Window, windows []metrics.Window) (before metrics.Counts, counts []metrics.Counts, err error) {
+func (j Judge) reach(ctx context.Context, past metrics.Window, windows []metrics.Window) (before metrics.Reached, reached []metrics.Reached, err error) {
 	if end, ok := ctx.Deadline(); ok { // what the other metrics show must not be lost by a query that is slow
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 		defer cancel()
 	}
-	ask := func(windows []metrics.Window) ([]metrics.Counts, error) {
-		counts, err := j.Provider.(metrics.ReachReader).Reach(ctx, j.hosts, windows)
+	ask := func(windows []metrics.Window) ([]metrics.Reached, error) {
+		all, err := j.Provider.(metrics.ReachReader).Reach(ctx, j.hosts, []metrics.Arm{j.Canary, j.Baseline}, windows)
 		if err != nil {
 			return nil, err
 		}
-		return counts, checkCounts([][]metrics.Counts{counts}, 1, len(windows))
+		return all, checkReached(all, len(windows))
 	}
 	if windows[0].From.Sub(past.To) <= pastOfStable {
-		if counts, err = ask(slices.Insert(windows, 0, past)); err != nil {
+		if reached, err = ask(slices.Insert(windows, 0, past)); err != nil {
 			return before, nil, err
 		}
-		return counts[0], counts[1:], nil
+		return reached[0], reached[1:], nil
 	}
 	// One query for both would read all that is between them.
 	all, err := ask([]metrics.Window{past})
@@ -108,26 +109,51 @@ func (j Judge) reach(ctx context.Context, past metrics.Window, windows []metrics
 	} else if !metrics.NoData(err) {
 		return before, nil, err
 	}
-	if counts, err = ask(windows); err != nil {
+	if reached, err = ask(windows); err != nil {
 		return before, nil, err
 	}
-	return before, counts, nil
+	return before, reached, nil
+}
+
+// checkReached reports an answer that a ReachReader may not give.
+func checkReached(all []metrics.Reached, windows int) error {
+	if len(all) != windows {
+		return fmt.Errorf("%w: counts of %d windows instead of %d", metrics.ErrPartial, len(all), windows)
+	}
+	for _, r := range all {
+		if len(r.Answered) != 2 {
+			return fmt.Errorf("%w: counts of %d arms instead of 2", metrics.ErrPartial, len(r.Answered))
+		}
+		for _, part := range append([]float64{r.Unreached}, r.Answered...) {
+			if !judging.Sound(metrics.Counts{Total: r.Requests, Bad: part}) {
+				return fmt.Errorf("%w: %v of %v requests", metrics.ErrNotCounter, part, r.Requests)
+			}
+		}
+	}
+	return nil
 }
 
 // reach is the process of a Reach.
 type reach struct {
 	Reach
-	test      evidence.ReachTest
-	all       []look
-	unreached []metrics.Counts
-	answered  []evidence.Look // what both arms answered, as another metric counts it
-	quiet     error           // why nothing was counted
+	test    evidence.ReachTest
+	all     []look
+	reached []metrics.Reached // in each look; no requests if they are not judged
+	quiet   error             // why nothing was counted
+}
+
+// look returns what both arms answered in a look.
+func (p *reach) look(k int) (l evidence.Look) {
+	if r := p.reached[k]; r.Requests > 0 {
+		l.Canary.Total, l.Baseline.Total = r.Answered[0], r.Answered[1]
+	}
+	return l
 }
 
 func (p *reach) update(k int) {
-	l := evidence.ReachLook{Step: p.all[k].first, Unreached: p.unreached[k].Bad}
-	if p.answered != nil && p.unreached[k].Total > 0 {
-		split := share(&p.all[k], p.answered[k])
+	l := evidence.ReachLook{Step: p.all[k].first, Unreached: p.reached[k].Unreached}
+	if p.reached[k].Requests > 0 {
+		split := share(&p.all[k], p.look(k))
 		l.Share, l.Canary, l.Baseline = split.Share, split.Canary, split.Others
 	}
 	p.test.Update(l)
@@ -146,10 +172,10 @@ func (p *reach) finding(_ Judge, k int) Finding {
 		f.Note = "no client's proxy reports them"
 	}
 	for i := range k + 1 {
-		if p.all[i].block == block && p.answered != nil {
-			f.Service = f.Service.Add(p.unreached[i])
-			f.Canary.Total += p.answered[i].Canary.Total
-			f.Baseline.Total += p.answered[i].Baseline.Total
+		if p.all[i].block == block {
+			l := p.look(i)
+			f.Service = f.Service.Add(metrics.Counts{Total: p.reached[i].Requests, Bad: p.reached[i].Unreached})
+			f.Canary.Total, f.Baseline.Total = f.Canary.Total+l.Canary.Total, f.Baseline.Total+l.Baseline.Total
 		}
 	}
 	return f
@@ -165,27 +191,19 @@ func uncounted(tests []process) string {
 	return ""
 }
 
-// asked gives a Reach the requests that both arms answered.
-func asked(tests []process) {
-	for _, t := range tests {
-		if p, ok := t.(*reach); ok {
-			p.answered = counted(tests)
-		}
-	}
-}
-
 // lost returns the requests to the service in the present step since stable has had its last one, if it
 // must have been sent some, and at least half of them reach no pod: then stable is what users cannot
 // reach.
 func lost(tests []process) (requests metrics.Counts, is bool) {
 	for _, t := range tests {
 		p, ok := t.(*reach)
-		if !ok || p.answered == nil {
+		if !ok {
 			continue
 		}
 		canary, block := 0.0, p.all[len(p.all)-1].block
-		for k := len(p.all) - 1; k >= 0 && p.all[k].now && p.answered[k].Baseline.Total == 0; k-- {
-			canary, requests = canary+p.answered[k].Canary.Total, requests.Add(p.unreached[k])
+		for k := len(p.all) - 1; k >= 0 && p.all[k].now && p.look(k).Baseline.Total == 0; k-- {
+			canary += p.look(k).Canary.Total
+			requests = requests.Add(metrics.Counts{Total: p.reached[k].Requests, Bad: p.reached[k].Unreached})
 		}
 		due := canary * (1 - block.Canary) / block.Canary
 		return requests, block.Blindness(canary, 0) == analysis.NoReadings && requests.Bad >= due/2

@@ -14,15 +14,17 @@ import (
 	"github.com/serin-go/serin/metrics"
 )
 
-// gates is a store that counts requests which reach no pod, each second of the windows.
+// gates is a store of a service of 50 requests a second, of which half go to a canary that has lost a
+// part of its own since a time.
 type gates struct {
 	metrics.Sequencer
-	lost  func(at time.Time) metrics.Counts
+	since time.Time
+	lost  float64
 	asked *[][]metrics.Window
 	fail  func(ctx context.Context) error
 }
 
-func (g gates) Reach(ctx context.Context, _ metrics.Hosts, windows []metrics.Window) ([]metrics.Counts, error) {
+func (g gates) Reach(ctx context.Context, _ metrics.Hosts, _ []metrics.Arm, windows []metrics.Window) ([]metrics.Reached, error) {
 	if g.asked != nil {
 		*g.asked = append(*g.asked, windows)
 	}
@@ -31,19 +33,20 @@ func (g gates) Reach(ctx context.Context, _ metrics.Hosts, windows []metrics.Win
 			return nil, err
 		}
 	}
-	counts := make([]metrics.Counts, len(windows))
+	reached := make([]metrics.Reached, len(windows))
 	for i, w := range windows {
-		for at := w.From; at.Before(w.To); at = at.Add(time.Second) {
-			counts[i] = counts[i].Add(g.lost(at))
+		half, lost := 25*w.Length().Seconds(), 0.0
+		if !w.From.Before(g.since) {
+			lost = g.lost * half
 		}
+		reached[i] = metrics.Reached{Requests: 2 * half, Unreached: lost, Answered: []float64{half - lost, half}}
 	}
-	return counts, nil
+	return reached, nil
 }
 
-// unreachable is a service of 50 requests a second whose canary has lost a part of its half since a time.
 func unreachable(lost float64) (g gates, r analysis.Request) {
 	began := time.Unix(1e9, 0)
-	since := began.Add(20 * time.Minute)
+	g.since, g.lost = began.Add(20*time.Minute), lost
 	usual := arm{25, 0.004, 20 * time.Millisecond}
 	arms := map[metrics.Arm]arm{shopV1: usual}
 	if lost < 1 {
@@ -52,16 +55,10 @@ func unreachable(lost float64) (g gates, r analysis.Request) {
 	g.Sequencer = novel{drawn: draws{}, chapters: []chapter{
 		{began.Add(-time.Hour), map[metrics.Arm]arm{shopV1: usual}},
 		{began, map[metrics.Arm]arm{shopV1: usual, shopV2: usual}},
-		{since, arms},
+		{g.since, arms},
 	}}
-	g.lost = func(at time.Time) metrics.Counts {
-		if at.Before(since) {
-			return metrics.Counts{Total: 50}
-		}
-		return metrics.Counts{Total: 50, Bad: 25 * lost}
-	}
 	hosts := metrics.Hosts{"shop.shop.svc.cluster.local"}
-	return g, analysis.Request{Canary: 0.5, Began: began, Hosts: hosts, Window: metrics.Window{From: began, To: since.Add(95 * time.Second)}}
+	return g, analysis.Request{Canary: 0.5, Began: began, Hosts: hosts, Window: metrics.Window{From: began, To: g.since.Add(95 * time.Second)}}
 }
 
 func TestACanaryThatCannotBeReachedFails(t *testing.T) {

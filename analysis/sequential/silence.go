@@ -21,6 +21,16 @@ func divided(all []look, requests []evidence.Look) string {
 		judging.Percent(canary/max(canary+baseline, 1)), judging.Percent(block.Canary))
 }
 
+// fewer reports whether the canary has had less than half of what was planned for it, in the last looks.
+func fewer(all []look, requests []evidence.Look) bool {
+	canary, whole := 0.0, 0.0
+	for k := last(all); k < min(len(all), len(requests)); k++ {
+		canary, whole = canary+requests[k].Canary.Total, whole+requests[k].Canary.Total+requests[k].Baseline.Total
+	}
+	planned := whole * all[len(all)-1].block.Canary
+	return planned >= 20 && canary < planned/2
+}
+
 // stopped is in how many looks of the step under way, up to now, one of the arms had no request,
 // although it must have been sent some, and what that means. Otherwise it is 0. Who hangs answers
 // nothing, and nothing is counted.

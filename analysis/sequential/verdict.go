@@ -126,7 +126,9 @@ func (j Judge) say(r *analysis.Result, report *Report, verdict evidence.Verdict,
 		r.Blindness = analysis.NoReadings
 		r.Reason = fmt.Sprintf("no requests at all in the last %v, and there were before: the new version hangs, its readings are missing, or nobody calls; %s", mostOpen*j.Look(), worst)
 	case verdict == evidence.Invalid:
-		r.Blindness = analysis.NotAsPlanned
+		if r.Blindness = analysis.NotAsPlanned; fewer(all, counted(tests)) {
+			r.Blindness = analysis.FewerThanPlanned
+		}
 		r.Reason = divided(all, counted(tests)) + "so the arms cannot be compared: look for clients without a proxy, rules that lead past this one, pods that are not ready or were ejected, sessions that stick, and requests that choose their version by a header; " + worst.String()
 	case len(all) > 0 && stableFails(tests, len(all)-1):
 		r.Blindness = analysis.StableFails

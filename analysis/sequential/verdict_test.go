@@ -114,8 +114,15 @@ func TestRequestsThatAreNotDividedAsPlannedHoldTheStep(t *testing.T) {
 	result, err := judge.Analyze(t.Context(), r)
 	require.NoError(t, err)
 	require.Equal(t, analysis.Blind, result.Verdict)
-	require.Equal(t, analysis.NotAsPlanned, result.Blindness)
+	require.Equal(t, analysis.FewerThanPlanned, result.Blindness)
 	require.Contains(t, result.Reason, "the requests are not divided as planned (5% to the canary at present, and 20% planned), so the arms cannot be compared: look for clients without a proxy")
+
+	for _, share := range []float64{0.08, 0.01} { // not half of them are missing, or it has too many
+		r.Canary = share
+		result, err := judge.Analyze(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, analysis.NotAsPlanned, result.Blindness, result.Reason)
+	}
 
 	for name, change := range map[string]func(*analysis.Request){
 		"as planned":                    func(r *analysis.Request) { r.Canary = 0.05 },

@@ -67,8 +67,8 @@ func (d *badDay) servedWell(t *testing.T) {
 	reading, err := d.router(t).Read(t.Context())
 	require.NoError(t, err)
 	require.True(t, poll(t, func() bool {
-		past, err := d.counts(t).Reach(t.Context(), reading.Hosts, []metrics.Window{{From: time.Now().Add(-10 * time.Minute), To: time.Now()}})
-		return err == nil && past[0].Total > 500 && past[0].Ratio() < 0.01
+		past, err := d.counts(t).Reach(t.Context(), reading.Hosts, nil, []metrics.Window{{From: time.Now().Add(-10 * time.Minute), To: time.Now()}})
+		return err == nil && past[0].Requests > 500 && past[0].Unreached < 0.01*past[0].Requests
 	}))
 }
 

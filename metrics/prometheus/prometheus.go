@@ -142,19 +142,14 @@ func (p *Provider) sequence(
 	}
 	counts := make([][]metrics.Counts, len(all))
 	for i, series := range all {
-		if counts[i], err = p.increases(series, windows); err != nil {
+		if err := fresh(series, w.To, p.config.MaxAge); err != nil {
+			return nil, err
+		}
+		if counts[i], err = metrics.Increases(series, windows); err != nil {
 			return nil, err
 		}
 	}
 	return counts, nil
-}
-
-// increases are those of counters that are still read at the end of the last window.
-func (p *Provider) increases(series []metrics.Series, windows []metrics.Window) ([]metrics.Counts, error) {
-	if err := fresh(series, windows[len(windows)-1].To, p.config.MaxAge); err != nil {
-		return nil, err
-	}
-	return metrics.Increases(series, windows)
 }
 
 // readings asks for the readings that counts in the window need.

@@ -12,15 +12,15 @@ import (
 
 // Reach implements [metrics.ReachReader]. It sends one query, for the requests to the hosts that
 // clients' proxies report, whatever became of them.
-func (p *Provider) Reach(ctx context.Context, hosts metrics.Hosts, windows []metrics.Window) ([]metrics.Counts, error) {
-	counts, err := p.reach(ctx, hosts, windows)
+func (p *Provider) Reach(ctx context.Context, hosts metrics.Hosts, arms []metrics.Arm, windows []metrics.Window) ([]metrics.Reached, error) {
+	reached, err := p.reach(ctx, hosts, arms, windows)
 	if err != nil {
 		return nil, fmt.Errorf("prometheus: requests to %v that reach no pod: %w", hosts, err)
 	}
-	return counts, nil
+	return reached, nil
 }
 
-func (p *Provider) reach(ctx context.Context, hosts metrics.Hosts, windows []metrics.Window) ([]metrics.Counts, error) {
+func (p *Provider) reach(ctx context.Context, hosts metrics.Hosts, arms []metrics.Arm, windows []metrics.Window) ([]metrics.Reached, error) {
 	if err := metrics.Windows(windows); err != nil {
 		return nil, err
 	}
@@ -34,19 +34,17 @@ func (p *Provider) reach(ctx context.Context, hosts metrics.Hosts, windows []met
 	if err != nil {
 		return nil, err
 	}
-	labels := make([]metrics.RequestLabels, len(matrix))
+	all, series := make([]metrics.RequestCounter, len(matrix)), make([]metrics.Series, len(matrix))
 	for i, stream := range matrix {
 		label := func(name string) string { return string(stream.Metric[model.LabelName(name)]) }
-		labels[i] = metrics.RequestLabels{
-			Service: label(n.Service), Workload: label(n.Workload), Flags: label(n.Flags),
-			SourceNamespace: label(n.SourceNamespace), Instance: label(n.Instance),
+		series[i] = requests(stream, label(n.Instance), false)
+		all[i] = metrics.RequestCounter{
+			Service: label(n.Service), Workload: label(n.Workload), Namespace: label(n.Namespace), Revision: label(n.Revision),
+			Flags: label(n.Flags), SourceNamespace: label(n.SourceNamespace), Instance: label(n.Instance), Samples: series[i].Samples,
 		}
 	}
-	var all []metrics.Series
-	for i, belongs := range hosts.Select(labels) {
-		if belongs {
-			all = append(all, requests(matrix[i], labels[i].Instance, labels[i].Unreached()))
-		}
+	if err := fresh(series, w.To, p.config.MaxAge); err != nil {
+		return nil, err
 	}
-	return p.increases(all, windows)
+	return metrics.ReachOf(hosts, arms, all, windows)
 }

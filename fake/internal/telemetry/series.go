@@ -23,32 +23,23 @@ func (r *Recorder) Proxies(q metrics.Query, from, to time.Time) (map[metrics.Pro
 	return all, err
 }
 
-// Reach is Series for all requests to the hosts that their senders count. Those that reach no pod
-// are bad.
-func (r *Recorder) Reach(hosts metrics.Hosts, from, to time.Time) (all []metrics.Series) {
-	labels := map[*series]metrics.RequestLabels{}
-	var known []*series
-	var asked []metrics.RequestLabels
-	for _, s := range r.counters.all {
-		if s.key.By != BySource {
-			continue
+// Requests returns the readings of all counters of senders, after from, up to and including to.
+func (r *Recorder) Requests(from, to time.Time) (all []metrics.RequestCounter) {
+	rows := r.history.between(from, to)
+	for i, s := range r.counters.all {
+		c := metrics.RequestCounter{
+			Service: s.to.Host, Workload: s.to.Workload, Namespace: s.to.Namespace, Revision: s.to.Revision,
+			Flags: s.key.Flags, SourceNamespace: s.key.FromNamespace, Instance: s.instance(),
 		}
-		l := metrics.RequestLabels{Service: s.to.Host, Workload: s.to.Workload, Flags: s.key.Flags, SourceNamespace: s.key.FromNamespace, Instance: s.instance()}
-		known, asked = append(known, s), append(asked, l)
-	}
-	for i, belongs := range hosts.Select(asked) {
-		if belongs {
-			labels[known[i]] = asked[i]
+		for _, row := range rows {
+			if s.key.By == BySource && i < len(row.readings) {
+				c.Samples = append(c.Samples, metrics.Sample{At: row.at, Total: float64(row.readings[i].requests)})
+			}
+		}
+		if len(c.Samples) > 0 {
+			all = append(all, c)
 		}
 	}
-	belongs := func(s *series) bool { _, ok := labels[s]; return ok }
-	good := func(s *series, r *reading) float64 {
-		if labels[s].Unreached() {
-			return 0
-		}
-		return float64(r.requests)
-	}
-	r.read(belongs, good, from, to, func(_ metrics.Proxy, one metrics.Series) { all = append(all, one) })
 	return all
 }
 
@@ -57,13 +48,8 @@ func (r *Recorder) each(q metrics.Query, from, to time.Time, yield func(metrics.
 	if err != nil {
 		return err
 	}
-	r.read(func(s *series) bool { return s.belongs(q) }, good, from, to, yield)
-	return nil
-}
-
-func (r *Recorder) read(belongs func(*series) bool, good func(*series, *reading) float64, from, to time.Time, yield func(metrics.Proxy, metrics.Series)) {
 	for i, s := range r.counters.all {
-		if !belongs(s) {
+		if !s.belongs(q) {
 			continue
 		}
 		one := metrics.Series{Target: s.instance()}
@@ -77,6 +63,7 @@ func (r *Recorder) read(belongs func(*series) bool, good func(*series, *reading)
 			yield(metrics.Proxy{Workload: s.key.FromWorkload, Namespace: s.key.FromNamespace, Instance: one.Target}, one)
 		}
 	}
+	return nil
 }
 
 // goodRequests returns how to tell the good requests of a reading.
