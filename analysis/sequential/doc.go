@@ -11,7 +11,8 @@
 // Without Metrics it has [Defaults]: the canary must be as good as stable in server errors and in
 // latency, and fails if it has far more client errors than stable (twice as many, and five points
 // of a hundred requests more). Calls of gRPC count by their own status. A mesh whose proxies keep
-// no histograms needs Metrics without [Latency].
+// no histograms needs Metrics without [Latency]. A canary that users cannot reach is failed as well
+// ([Reach]).
 //
 // # The guarantee
 //
