@@ -87,11 +87,11 @@ func (t *ErrorTest) alone(c Count) {
 	power := 1 / (t.settings.EventsPerCause + t.noise.square*float64(t.settings.Block)*c.Total*p0)
 	bad := Count{Bad: c.Total, Total: c.Total}
 	t.sight.see(t.fail.size, func(i int) float64 { return aloneFactor(bad, t.fail.grid[i], p0, power, false) }, t.fail.cap)
-	l, stake := t.fail.aloneFactors(c, p0, power, false), 1.0
+	l, stake := t.fail.aloneFactors(c, p0, power, false), 0.5
 	if t.settings.WholeStake {
-		stake = t.fail.possible(p0)
+		stake /= t.fail.possible(p0)
 	}
-	t.fail.addOf(&l, stake)
+	t.fail.addUpTo(&l, stake)
 }
 
 // see adds a look all of whose canary requests were bad to the sight of the step.

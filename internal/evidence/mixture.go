@@ -106,21 +106,21 @@ func (m *mixture) begin(share, rest float64) {
 func (m *mixture) resume(rest float64) { m.unstarted = rest }
 
 // add multiplies the sums by e^l, as far as a look may.
-func (m *mixture) add(l *[points]float64) { m.addOf(l, 1) }
+func (m *mixture) add(l *[points]float64) { m.addUpTo(l, 0.5) }
 
-// addOf is add for a look in which only the bets on that part of the stake count. What they make good
-// for is half of the whole stake all the same.
-func (m *mixture) addOf(l *[points]float64, part float64) {
-	sum := 0.0
+// addUpTo is add for a look that may make good for so much of each stake: more than half of it where only
+// a part of the bets counts.
+func (m *mixture) addUpTo(l *[points]float64, stake float64) {
+	sum, whole, most := 0.0, stake*m.unit*m.factor, min(m.cap, deepest)
 	for i, s := range m.sums[:m.size] {
 		switch l := l[i]; {
 		case l < -deepest:
 			s = 0
-		case l <= m.cap:
-			s *= exp(min(l, deepest))
+		case l <= most:
+			s *= exp(l)
 		default:
 			limit := s * m.factor
-			if half := m.shares[i] / part * m.unit * m.factor / 2; m.repays && limit < half {
+			if half := m.shares[i] * whole; m.repays && limit < half {
 				limit = min(half, s*exp(min(l, deepest)))
 			}
 			s = limit
